@@ -1,0 +1,1 @@
+"""traefik-canary: the HTTP provider that tells Traefik where a canary's traffic goes."""

@@ -1,0 +1,35 @@
+"""The roles of INTERFACE and what each permits."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Permission(StrEnum):
+    """What an endpoint may demand of its caller."""
+
+    READ = "read"
+    OPERATE = "operate"
+    ADMINISTER = "administer"
+    POLL = "poll"
+
+
+class Role(StrEnum):
+    """What a token is for."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+    GATEWAY = "gateway"
+
+    @property
+    def permissions(self) -> frozenset[Permission]:
+        """All that the role permits."""
+        return _PERMISSIONS[self]
+
+
+_PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
+    Role.VIEWER: frozenset({Permission.READ}),
+    Role.OPERATOR: frozenset({Permission.READ, Permission.OPERATE}),
+    Role.ADMIN: frozenset(Permission),
+    Role.GATEWAY: frozenset({Permission.POLL}),
+}

@@ -1,0 +1,67 @@
+"""Tokens: 256 random bits, of which only the SHA-256 is ever stored.
+
+A fast hash is right here: nobody guesses 256 bits, and every request is checked.
+"""
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+
+from pydantic import Field
+
+from provider.access.roles import Permission, Role
+from provider.rollouts import Document
+
+# The prefix lets secret scanners and people tell what it is.
+PREFIX = "tcy_"
+SHORTEST = 20
+
+
+class StoredToken(Document):
+    """A token as it is kept: its role and the hash of its secret."""
+
+    role: Role
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who calls: the token's name and role."""
+
+    name: str
+    role: Role
+
+    def may(self, permission: Permission) -> bool:
+        """Tell whether the caller's role permits it."""
+        return permission in self.role.permissions
+
+
+class TokenTable:
+    """The tokens there are, found by secret. Immutable."""
+
+    def __init__(self, tokens: Iterable[tuple[str, StoredToken]] = ()) -> None:
+        self._callers = {token.sha256: Caller(name, token.role) for name, token in tokens}
+
+    def caller(self, secret: str) -> Caller | None:
+        """Find whose secret it is. The look-up is by hash, so its time tells nothing of the secret."""
+        return self._callers.get(fingerprint(secret))
+
+    def has_admin(self) -> bool:
+        """Tell whether anybody can make further tokens."""
+        return any(caller.role is Role.ADMIN for caller in self._callers.values())
+
+
+def new_secret() -> str:
+    """Make the secret of a token: shown once, never stored."""
+    return PREFIX + secrets.token_urlsafe(32)
+
+
+def fingerprint(secret: str) -> str:
+    """Give what is stored of a secret."""
+    return sha256(secret.encode()).hexdigest()
+
+
+def is_strong_enough(secret: str) -> bool:
+    """Tell whether a secret that a person chose is long enough, and can stand in a header."""
+    return len(secret) >= SHORTEST and secret.isascii() and secret.isprintable() and " " not in secret

@@ -1,0 +1,165 @@
+"""The endpoints of gateways, tokens and of restoring."""
+
+from provider.access import Permission
+from provider.api.endpoints import Answer, Endpoint, Exchange
+from provider.api.schemas import (
+    GatewayAnswer,
+    GatewayBody,
+    GatewayList,
+    InstanceAnswer,
+    NewToken,
+    ReasonQuery,
+    Restored,
+    RestoreBody,
+    StoredGateway,
+    TokenAnswer,
+    TokenBody,
+    TokenList,
+)
+from provider.operations import GatewayView
+
+_GATEWAYS = "/api/v1/gateways"
+_TOKENS = "/api/v1/tokens"
+
+
+def list_gateways(exchange: Exchange) -> Answer:
+    """List the Traefik instances."""
+    return Answer(GatewayList(gateways=tuple(map(_gateway, exchange.operations.gateways.views()))))
+
+
+def put_gateway(exchange: Exchange) -> Answer:
+    """Write down where a gateway can be asked."""
+    body: GatewayBody = exchange.body
+    version, is_new = exchange.operations.gateways.put(exchange.name, body.spec, exchange.call)
+    gateway = StoredGateway(name=exchange.name, version=version, spec=body.spec)
+    return Answer(gateway, status=201 if is_new else 200, version=version)
+
+
+def delete_gateway(exchange: Exchange) -> Answer:
+    """Forget where a gateway can be asked."""
+    exchange.operations.gateways.delete(exchange.name, exchange.call)
+    return Answer(status=204)
+
+
+def list_tokens(exchange: Exchange) -> Answer:
+    """List tokens."""
+    tokens = (
+        TokenAnswer(name=view.name, role=view.role, version=view.version)
+        for view in exchange.operations.tokens.views()
+    )
+    return Answer(TokenList(tokens=tuple(tokens)))
+
+
+def create_token(exchange: Exchange) -> Answer:
+    """Make a token."""
+    body: TokenBody = exchange.body
+    secret = exchange.operations.tokens.create(body.name, body.role, exchange.call)
+    return Answer(NewToken(name=body.name, role=body.role, token=secret), status=201)
+
+
+def revoke_token(exchange: Exchange) -> Answer:
+    """Revoke a token."""
+    exchange.operations.tokens.revoke(exchange.name, exchange.call)
+    return Answer(status=204)
+
+
+def restore(exchange: Exchange) -> Answer:
+    """Bring Redis and what is served together again."""
+    body: RestoreBody = exchange.body
+    return Answer(Restored(revision=exchange.operations.restoring.restore(body.from_, exchange.call)))
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        _GATEWAYS,
+        list_gateways,
+        Permission.READ,
+        "The Traefik instances: last poll, revision served, revision applied, errors",
+        answers={200: GatewayList},
+        tag="gateways",
+    ),
+    Endpoint(
+        "PUT",
+        f"{_GATEWAYS}/<name>",
+        put_gateway,
+        Permission.ADMINISTER,
+        "Write down where a gateway can be asked",
+        body=GatewayBody,
+        answers={200: StoredGateway, 201: StoredGateway},
+        tag="gateways",
+    ),
+    Endpoint(
+        "DELETE",
+        f"{_GATEWAYS}/<name>",
+        delete_gateway,
+        Permission.ADMINISTER,
+        "Forget where a gateway can be asked",
+        query=ReasonQuery,
+        answers={204: None},
+        problems=(404,),
+        tag="gateways",
+    ),
+    Endpoint(
+        "GET",
+        _TOKENS,
+        list_tokens,
+        Permission.ADMINISTER,
+        "The tokens, without their secrets",
+        answers={200: TokenList},
+        tag="tokens",
+    ),
+    Endpoint(
+        "POST",
+        _TOKENS,
+        create_token,
+        Permission.ADMINISTER,
+        "Make a token; its secret is shown this once",
+        body=TokenBody,
+        answers={201: NewToken},
+        problems=(409,),
+        tag="tokens",
+    ),
+    Endpoint(
+        "DELETE",
+        f"{_TOKENS}/<name>",
+        revoke_token,
+        Permission.ADMINISTER,
+        "Revoke a token",
+        query=ReasonQuery,
+        answers={204: None},
+        problems=(404,),
+        tag="tokens",
+    ),
+    Endpoint(
+        "POST",
+        "/api/v1/restore",
+        restore,
+        Permission.ADMINISTER,
+        "Decide which is right when Redis holds less than is served",
+        body=RestoreBody,
+        answers={200: Restored},
+        tag="restore",
+    ),
+)
+
+
+def _gateway(view: GatewayView) -> GatewayAnswer:
+    return GatewayAnswer(
+        name=view.name,
+        version=view.version,
+        spec=view.spec,
+        last_poll=view.last_poll,
+        revision_served=view.served,
+        is_current=view.is_current,
+        revision_applied=view.applied,
+        errors=tuple(view.errors),
+        instances=tuple(
+            InstanceAnswer(
+                address=sighting.address,
+                last_poll=sighting.last_poll,
+                revision_served=sighting.revision_served,
+            )
+            for sighting in view.instances
+        ),
+    )

@@ -1,0 +1,37 @@
+"""The Flask application: made of use cases, with no state of its own."""
+
+from flask import Flask, Response
+
+from provider.api import administration, events, rollouts
+from provider.api.endpoints import register
+from provider.api.machines import machines
+from provider.api.problems import answer_problems
+from provider.operations import Operations
+
+LARGEST_BODY_BYTES = 1024 * 1024
+ENDPOINTS = (*rollouts.ENDPOINTS, *administration.ENDPOINTS, *events.ENDPOINTS)
+
+
+def create_app(operations: Operations, *, version: str) -> Flask:
+    """Make the application that answers everything but Traefik's polls."""
+    app = Flask("provider.api", static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
+    # Refuse /rollouts/ instead of redirecting: a redirected PUT loses its body in many clients.
+    app.url_map.strict_slashes = True
+    register(app, ENDPOINTS, operations)
+    app.register_blueprint(machines(operations, ENDPOINTS, version=version))
+    answer_problems(app)
+    app.after_request(_harden)
+    return app
+
+
+def _harden(response: Response) -> Response:
+    headers = response.headers
+    headers.setdefault("Cache-Control", "no-store")
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "no-referrer"
+    headers["Content-Security-Policy"] = (
+        "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
+    )
+    return response

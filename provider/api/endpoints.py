@@ -1,0 +1,182 @@
+"""An endpoint as data: the router, the guard, the parser and OpenAPI all read the same line."""
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import Flask, Response, request
+from pydantic import BaseModel
+
+from provider.access import Caller, Permission
+from provider.api.problems import (
+    BadRequestError,
+    ForbiddenError,
+    InvalidQueryError,
+    UnauthenticatedError,
+    WrongContentTypeError,
+)
+from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery
+from provider.operations import Call, Operations
+from provider.rollouts import InvalidDocumentError, decode_json, read, write
+from provider.store import Request
+
+_IDEMPOTENCY_SECONDS = 24 * 3_600
+_ETAG = re.compile(r'"?([0-9]{1,16})"?')
+_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """One request, understood: who calls, with what, and the use cases to answer it with."""
+
+    operations: Operations
+    caller: Caller
+    name: str
+    body: Any
+    query: Any
+    call: Call
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a handler answers: a status, a document, and the version that becomes the ETag."""
+
+    document: BaseModel | None = None
+    status: int = 200
+    version: int | None = None
+    location: str | None = None
+
+
+Handler = Callable[[Exchange], "Answer | Response"]
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """What stands at a method and a path, what it demands and what it may answer."""
+
+    method: str
+    path: str
+    handler: Handler
+    permission: Permission
+    summary: str
+    answers: Mapping[int, type[BaseModel] | None]
+    problems: Sequence[int] = ()
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] = NoQuery
+    media_type: str = "application/json"
+    tag: str = field(default="rollouts")
+
+    @property
+    def is_write(self) -> bool:
+        """Tell whether it changes something: it then takes If-Match and Idempotency-Key."""
+        return self.method != "GET"
+
+    @property
+    def is_body_required(self) -> bool:
+        """Tell whether a body must be there: some fields have no default."""
+        return self.body is not None and any(
+            field.is_required() for field in self.body.model_fields.values()
+        )
+
+
+def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations) -> None:
+    """Route every endpoint: authenticate, permit, parse, handle, serialise."""
+    for endpoint in endpoints:
+        app.add_url_rule(
+            endpoint.path,
+            endpoint=f"{endpoint.method} {endpoint.path}",
+            view_func=_view(endpoint, operations),
+            methods=[endpoint.method],
+        )
+
+
+def _view(endpoint: Endpoint, operations: Operations) -> Callable[..., Response]:
+    def view(name: str = "") -> Response:
+        caller = _permitted_caller(endpoint.permission, operations)
+        body, query = _body(endpoint), _query(endpoint)
+        exchange = Exchange(operations, caller, name, body, query, _call(caller, body, query))
+        return _respond(endpoint.handler(exchange))
+
+    return view
+
+
+def _permitted_caller(permission: Permission, operations: Operations) -> Caller:
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not secret:
+        raise UnauthenticatedError("send the header Authorization: Bearer TOKEN")
+    caller = operations.feed.caller(secret.strip())
+    if caller is None:
+        raise UnauthenticatedError("the token is not known; it may have been revoked")
+    if not caller.may(permission):
+        raise ForbiddenError(f"the role {caller.role} may not {permission}")
+    return caller
+
+
+def _body(endpoint: Endpoint) -> BaseModel | None:
+    if endpoint.body is None:
+        return None
+    data = request.get_data(cache=True)
+    if not data and not endpoint.is_body_required:
+        return endpoint.body.model_validate({})
+    if not request.is_json:
+        raise WrongContentTypeError("send the header Content-Type: application/json")
+    return read(endpoint.body, decode_json(data))
+
+
+def _query(endpoint: Endpoint) -> BaseModel:
+    values = {name: values[-1] for name, values in request.args.lists()}
+    try:
+        return read(endpoint.query, values)
+    except InvalidDocumentError as error:
+        raise InvalidQueryError(error.mistakes) from error
+
+
+def _call(caller: Caller, body: BaseModel | None, query: BaseModel) -> Call:
+    if request.method == "GET":
+        return Call(actor=caller.name)
+    source = body if isinstance(body, ReasonBody) else query
+    return Call(
+        actor=caller.name,
+        reason=source.reason if isinstance(source, ReasonBody | ReasonQuery) else "",
+        if_match=_if_match(request.headers.get("If-Match")),
+        must_exist=request.headers.get("If-Match", "").strip() == "*",
+        request=_request(caller, request.headers.get("Idempotency-Key")),
+        is_dry_run=isinstance(query, DryRunQuery) and query.dry_run == "true",
+    )
+
+
+def _if_match(header: str | None) -> int | None:
+    if header is None or header.strip() == "*":
+        return None
+    match = _ETAG.fullmatch(header.strip())
+    if not match:
+        raise BadRequestError(f'If-Match must be the ETag of an answer, such as "42", not {header}')
+    return int(match[1])
+
+
+def _request(caller: Caller, key: str | None) -> Request | None:
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise BadRequestError("Idempotency-Key must be 1 to 255 printable characters without spaces")
+    parts = (request.method.encode(), request.full_path.encode(), request.get_data(cache=True))
+    fingerprint = hashlib.sha256(b"\0".join(parts)).hexdigest()
+    # Two callers may choose the same key.
+    return Request(f"{caller.name}:{key}", fingerprint, keep_seconds=_IDEMPOTENCY_SECONDS)
+
+
+def _respond(answer: Answer | Response) -> Response:
+    if isinstance(answer, Response):
+        return answer
+    if answer.document is None:
+        return Response(status=answer.status)
+    text = json.dumps(write(answer.document), ensure_ascii=False)
+    response = Response(text, status=answer.status, content_type="application/json")
+    if answer.version is not None:
+        response.headers["ETag"] = f'"{answer.version}"'
+    if answer.location:
+        response.headers["Location"] = answer.location
+    return response

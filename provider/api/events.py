@@ -1,0 +1,84 @@
+"""Server-sent events of every change."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from flask import Response, request
+
+from provider.access import Permission
+from provider.api.endpoints import Endpoint, Exchange
+from provider.api.problems import BadRequestError
+from provider.feed import Feed
+from provider.store import Event, Kind, MissedChangesError, Store
+
+# Comments in between keep proxies from closing a stream in which nothing happens.
+_HEARTBEAT_SECONDS = 15.0
+_HEARTBEAT = b": still here\n\n"
+
+
+def stream_events(exchange: Exchange) -> Response:
+    """Tell every change as it happens, from `Last-Event-ID` on where it is given."""
+    feed, store = exchange.operations.feed, exchange.operations.store
+    last = request.headers.get("Last-Event-ID", "")
+    if last and not (last.isascii() and last.isdigit() and len(last) < 17):
+        raise BadRequestError("Last-Event-ID must be the id of an event: a whole number")
+    response = Response(_events(feed, store, int(last or feed.revision)), content_type="text/event-stream")
+    response.headers["Cache-Control"] = "no-store"
+    response.headers["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _events(feed: Feed, store: Store, after: int) -> Iterator[bytes]:
+    yield b": connected\n\n"
+    while not feed.is_closing:
+        events = feed.events(after=after, seconds=_HEARTBEAT_SECONDS)
+        if events is None:
+            events = _older(store, after)
+            if events is None:
+                # Too long away to be told every change: the listener reads everything again.
+                after = feed.revision
+                yield _message("reset", after, {"revision": after})
+                continue
+        for event in events:
+            after = event.revision
+            if event.key.kind is not Kind.TOKEN:
+                yield _message(event.key.kind, event.revision, _told(event))
+        if not events:
+            yield _HEARTBEAT
+
+
+def _older(store: Store, after: int) -> Sequence[Event] | None:
+    try:
+        return store.changes(after=after, wait_seconds=0)
+    except MissedChangesError:
+        return None
+
+
+def _told(event: Event) -> dict[str, object]:
+    return {
+        "revision": event.revision,
+        "name": event.key.name,
+        "action": event.action,
+        "actor": event.actor,
+        "reason": event.reason,
+        "at": event.at.isoformat().replace("+00:00", "Z"),
+        "document": json.loads(event.after) if event.after else None,
+    }
+
+
+def _message(kind: str, revision: int, data: dict[str, object]) -> bytes:
+    return f"event: {kind}\nid: {revision}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n".encode()
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        "/api/v1/events",
+        stream_events,
+        Permission.READ,
+        "Server-sent events of every change",
+        answers={200: None},
+        media_type="text/event-stream",
+        tag="events",
+    ),
+)

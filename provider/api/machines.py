@@ -1,0 +1,56 @@
+"""What machines and developers read without a token: liveness, readiness, metrics, the OpenAPI document."""
+
+import json
+from collections.abc import Sequence
+
+from flask import Blueprint, Response, render_template
+
+from provider.api.endpoints import Endpoint
+from provider.api.metrics import exposition
+from provider.api.openapi import describe
+from provider.api.schemas import Readiness
+from provider.feed import Feed
+from provider.operations import Operations
+from provider.rollouts import write
+
+
+def machines(operations: Operations, endpoints: Sequence[Endpoint], *, version: str) -> Blueprint:
+    """Make the blueprint of what is public: nothing here names an address or a token."""
+    blueprint = Blueprint("machines", __name__, template_folder="templates")
+    description = describe(endpoints, version=version)
+    document = json.dumps(description, ensure_ascii=False)
+
+    @blueprint.get("/livez")
+    def livez() -> Response:
+        return Response("ok\n", content_type="text/plain")
+
+    @blueprint.get("/readyz")
+    def readyz() -> Response:
+        readiness = _readiness(operations.feed)
+        status = 200 if readiness.ready else 503
+        return Response(json.dumps(write(readiness)), status=status, content_type="application/json")
+
+    @blueprint.get("/metrics")
+    def metrics() -> Response:
+        content, content_type = exposition(operations)
+        return Response(content, content_type=content_type)
+
+    @blueprint.get("/openapi.json")
+    def openapi() -> Response:
+        return Response(document, content_type="application/json")
+
+    @blueprint.get("/docs")
+    def docs() -> str:
+        return render_template("docs.html", api=description)
+
+    return blueprint
+
+
+def _readiness(feed: Feed) -> Readiness:
+    """Polls can be answered even while Redis is away; a provider that knows nothing cannot answer them."""
+    return Readiness(
+        ready=feed.is_ready,
+        store=feed.state,
+        revision=feed.revision,
+        unreadable=tuple(sorted(map(str, feed.read(lambda image: list(image.unreadable))))),
+    )

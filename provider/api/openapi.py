@@ -1,0 +1,148 @@
+"""OpenAPI 3.1 of the endpoints, read off the same table that serves them."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from provider.api.endpoints import Endpoint
+from provider.api.problems import CONTENT_TYPE
+from provider.api.schemas import Problem
+from provider.rollouts.fields import NAME_PATTERN
+
+Json = dict[str, Any]
+
+_REFERENCE = "#/components/schemas/{model}"
+# What any endpoint may answer: no or too small a token, a bad query, Redis away.
+_COMMON_PROBLEMS = (400, 401, 403, 503)
+_BODY_PROBLEMS = (413, 415, 422)
+
+
+def describe(endpoints: Sequence[Endpoint], *, version: str) -> Json:
+    """Give the OpenAPI document of the endpoints."""
+    schemas = _schemas(endpoints)
+    paths: dict[str, Json] = {}
+    for endpoint in endpoints:
+        path = endpoint.path.replace("<", "{").replace(">", "}")
+        paths.setdefault(path, {})[endpoint.method.lower()] = _operation(endpoint, schemas)
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "traefik-canary",
+            "version": version,
+            "description": "Canary rollouts for Traefik: shift weights, and know that Traefik has them.",
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {
+            "schemas": schemas["$defs"],
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        },
+        "security": [{"token": []}],
+    }
+
+
+def _schemas(endpoints: Sequence[Endpoint]) -> Json:
+    inputs = {endpoint.body for endpoint in endpoints if endpoint.body}
+    queries = {endpoint.query for endpoint in endpoints}
+    answers = {model for endpoint in endpoints for model in endpoint.answers.values() if model} | {Problem}
+    ordered = sorted(inputs | queries | answers, key=lambda model: model.__name__)
+    _, schemas = models_json_schema(
+        [(model, "serialization" if model in answers else "validation") for model in ordered],
+        ref_template=_REFERENCE,
+    )
+    return schemas
+
+
+def _operation(endpoint: Endpoint, schemas: Json) -> Json:
+    name = endpoint.handler.__name__ if endpoint.handler.__name__ != "handler" else endpoint.path.split("/")[-1]
+    operation: Json = {
+        "operationId": name.replace("_", "-"),
+        "summary": endpoint.summary,
+        "description": f"Needs a role that may {endpoint.permission}.",
+        "tags": [endpoint.tag],
+        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint, schemas), *_headers(endpoint)],
+        "responses": _responses(endpoint),
+    }
+    if endpoint.body:
+        operation["requestBody"] = {
+            "required": endpoint.is_body_required,
+            "content": {"application/json": {"schema": _reference(endpoint.body)}},
+        }
+    return operation
+
+
+def _path_parameters(endpoint: Endpoint) -> list[Json]:
+    if "<name>" not in endpoint.path:
+        return []
+    schema = {"type": "string", "pattern": NAME_PATTERN}
+    return [{"name": "name", "in": "path", "required": True, "schema": schema}]
+
+
+def _query_parameters(endpoint: Endpoint, schemas: Json) -> list[Json]:
+    schema = schemas["$defs"].get(endpoint.query.__name__, {})
+    required = schema.get("required", [])
+    return [
+        {"name": name, "in": "query", "required": name in required, "schema": property_}
+        for name, property_ in schema.get("properties", {}).items()
+    ]
+
+
+def _headers(endpoint: Endpoint) -> list[Json]:
+    if not endpoint.is_write:
+        return []
+    return [
+        _header("If-Match", "The ETag that the caller saw: 412 when it is stale.", r'^("[0-9]{1,15}"|\*)$'),
+        _header("Idempotency-Key", "The same key again answers what the first call did.", "^[!-~]{1,255}$"),
+    ]
+
+
+def _header(name: str, description: str, pattern: str) -> Json:
+    return {
+        "name": name,
+        "in": "header",
+        "required": False,
+        "description": description,
+        "schema": {"type": "string", "pattern": pattern},
+    }
+
+
+def _responses(endpoint: Endpoint) -> Json:
+    answers = {str(status): _answer(status, model, endpoint) for status, model in endpoint.answers.items()}
+    return answers | {str(status): _problem(status) for status in sorted(_problem_statuses(endpoint))}
+
+
+def _problem_statuses(endpoint: Endpoint) -> set[int]:
+    statuses = {*_COMMON_PROBLEMS, *endpoint.problems}
+    if endpoint.body:
+        statuses.update(_BODY_PROBLEMS)
+    if endpoint.is_write:
+        # A stale If-Match, a key used before, others who keep changing it.
+        statuses.update((409, 412, 422))
+    return statuses
+
+
+def _answer(status: int, model: type[BaseModel] | None, endpoint: Endpoint) -> Json:
+    answer: Json = {"description": HTTPStatus(status).phrase}
+    if model:
+        answer["content"] = {endpoint.media_type: {"schema": _reference(model)}}
+    elif status != 204:
+        answer["content"] = {endpoint.media_type: {"schema": {"type": "string"}}}
+    return answer
+
+
+def _problem(status: int) -> Json:
+    answer: Json = {
+        "description": HTTPStatus(status).phrase,
+        "content": {CONTENT_TYPE: {"schema": _reference(Problem)}},
+    }
+    headers: Mapping[int, str] = {401: "WWW-Authenticate", 503: "Retry-After"}
+    if status in headers:
+        answer["headers"] = {headers[status]: {"schema": {"type": "string"}}}
+    return answer
+
+
+def _reference(model: type[BaseModel]) -> Json:
+    return {"$ref": _REFERENCE.format(model=model.__name__)}

@@ -1,0 +1,136 @@
+"""The one table from errors to `application/problem+json`."""
+
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from provider.operations import (
+    ContentionError,
+    ExistsError,
+    NotFoundError,
+    NotInTimeError,
+    OutOfReachError,
+    StaleVersionError,
+    StoreWentBackError,
+    UnreadableDocumentError,
+)
+from provider.rollouts import IllegalMoveError, InvalidDocumentError, Mistake, NotJsonError
+from provider.store import RequestReusedError, StoreUnavailableError
+
+log = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+
+class UnauthenticatedError(Exception):
+    """No token, or none that is known."""
+
+
+class ForbiddenError(Exception):
+    """A token whose role does not permit it."""
+
+
+class BadRequestError(Exception):
+    """A header that cannot be understood."""
+
+
+class WrongContentTypeError(Exception):
+    """A body that is not said to be JSON."""
+
+
+class InvalidQueryError(Exception):
+    """A query that says something it must not."""
+
+    def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
+        self.mistakes = mistakes
+        super().__init__("; ".join(f"{mistake.pointer[1:]}: {mistake.detail}" for mistake in mistakes))
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How one kind of error is answered."""
+
+    status: int
+    type: str
+    title: str
+    headers: Mapping[str, str] | None = None
+
+
+KINDS: Mapping[type[Exception], Kind] = {
+    BadRequestError: Kind(400, "bad-request", "The request cannot be understood"),
+    InvalidQueryError: Kind(400, "invalid-query", "A query parameter is not valid"),
+    NotJsonError: Kind(400, "not-json", "The body is not JSON"),
+    UnauthenticatedError: Kind(401, "unauthenticated", "A token is needed", {"WWW-Authenticate": "Bearer"}),
+    ForbiddenError: Kind(403, "forbidden", "The token's role does not permit this"),
+    NotFoundError: Kind(404, "not-found", "There is no such thing"),
+    ExistsError: Kind(409, "exists", "It is there already"),
+    IllegalMoveError: Kind(409, "illegal-move", "The rollout's phase does not allow this"),
+    OutOfReachError: Kind(409, "out-of-reach", "This is not reached by waiting"),
+    UnreadableDocumentError: Kind(409, "unreadable-document", "The stored document is damaged"),
+    ContentionError: Kind(409, "contention", "Others kept changing it"),
+    StaleVersionError: Kind(412, "stale-version", "It has changed since you read it"),
+    WrongContentTypeError: Kind(415, "wrong-content-type", "The body must be JSON"),
+    InvalidDocumentError: Kind(422, "invalid-document", "The body is not valid"),
+    RequestReusedError: Kind(422, "idempotency-key-reused", "The Idempotency-Key was used for another request"),
+    StoreUnavailableError: Kind(503, "store-unavailable", "Redis cannot be reached", {"Retry-After": "1"}),
+    StoreWentBackError: Kind(503, "store-went-back", "Redis holds less than is served", {"Retry-After": "30"}),
+    NotInTimeError: Kind(504, "not-in-time", "It was not so in time"),
+}
+
+
+def answer_problems(app: Flask) -> None:
+    """Have an application answer every error by the table."""
+    for error in KINDS:
+        app.register_error_handler(error, _answer_known)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_unknown)
+
+
+def _answer_known(error: Exception) -> Response:
+    kind = KINDS[type(error)]
+    mistakes: tuple[Mistake, ...] = getattr(error, "mistakes", ())
+    return _respond(kind, str(error), mistakes)
+
+
+def _answer_http(error: HTTPException) -> Response:
+    status = HTTPStatus(error.code or 500)
+    kind = Kind(status, status.phrase.lower().replace(" ", "-"), status.phrase)
+    response = _respond(kind, _PLAIN_WORDS.get(status, error.description or status.description))
+    for name, value in error.get_headers():
+        if name in {"Allow", "Retry-After"}:
+            response.headers[name] = value
+    return response
+
+
+_PLAIN_WORDS = {
+    404: "there is nothing at this path; /docs lists what there is",
+    413: "the body is larger than 1 MiB",
+}
+
+
+def _answer_unknown(error: Exception) -> Response:
+    # The words of an unforeseen error may hold anything: they are for the log only.
+    log.error("request.failed", exc_info=error)
+    return _respond(
+        Kind(500, "internal", "Something unforeseen went wrong"), "the provider's log has the details"
+    )
+
+
+def _respond(kind: Kind, detail: str, mistakes: tuple[Mistake, ...] = ()) -> Response:
+    problem: dict[str, object] = {
+        "type": f"urn:traefik-canary:{kind.type}",
+        "title": kind.title,
+        "status": int(kind.status),
+        "detail": detail,
+    }
+    if mistakes:
+        problem["errors"] = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in mistakes]
+    text = json.dumps(problem, ensure_ascii=False)
+    response = Response(text, status=kind.status, content_type=CONTENT_TYPE)
+    response.headers.update(kind.headers or {})
+    return response

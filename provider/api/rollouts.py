@@ -1,0 +1,268 @@
+"""The endpoints of rollouts."""
+
+from provider.access import Permission
+from provider.api.endpoints import Answer, Endpoint, Exchange
+from provider.api.schemas import (
+    CanaryBody,
+    CreateBody,
+    DryRunQuery,
+    HistoryEntry,
+    HistoryList,
+    HistoryQuery,
+    ListQuery,
+    PromoteBody,
+    ReasonBody,
+    ReasonQuery,
+    ReportAnswer,
+    RolloutAnswer,
+    RolloutList,
+    SpecBody,
+    WaitAnswer,
+    WaitQuery,
+    WeightBody,
+)
+from provider.operations import Arrival
+from provider.rollouts import Action, NotJsonError, Rollout, decode_json
+from provider.store import Event
+
+_ROOT = "/api/v1/rollouts"
+_ONE = f"{_ROOT}/<name>"
+_MOVES = {
+    Action.ABORT: "Send all traffic to stable in one change",
+    Action.PAUSE: "Hold at this weight until a person goes on",
+    Action.RESUME: "Go on after a pause, or after a hold by hand",
+    Action.RETRY: "Begin again with the canary that was aborted",
+    Action.SKIP: "Go past the step that runs",
+}
+
+
+def list_rollouts(exchange: Exchange) -> Answer:
+    """List rollouts by name."""
+    query: ListQuery = exchange.query
+    page = exchange.operations.rollouts.page(
+        limit=query.limit, cursor=query.cursor, phase=query.phase, gateway=query.gateway
+    )
+    return Answer(RolloutList(rollouts=tuple(map(_shown, page.rollouts)), cursor=page.cursor))
+
+
+def create(exchange: Exchange) -> Answer:
+    """Create a rollout."""
+    body: CreateBody = exchange.body
+    rollout = exchange.operations.rollouts.create(body.name, body.spec, exchange.call)
+    status = 200 if exchange.call.is_dry_run else 201
+    return _answer(rollout, status=status, location=f"{_ROOT}/{rollout.name}")
+
+
+def get(exchange: Exchange) -> Answer:
+    """Read a rollout."""
+    return _answer(exchange.operations.rollouts.get(exchange.name))
+
+
+def replace(exchange: Exchange) -> Answer:
+    """Create a rollout or replace its spec."""
+    body: SpecBody = exchange.body
+    rollout, is_new = exchange.operations.rollouts.replace(exchange.name, body.spec, exchange.call)
+    return _answer(rollout, status=201 if is_new and not exchange.call.is_dry_run else 200)
+
+
+def delete(exchange: Exchange) -> Answer:
+    """Delete a rollout."""
+    exchange.operations.rollouts.delete(exchange.name, exchange.call)
+    return Answer(status=204)
+
+
+def start(exchange: Exchange) -> Answer:
+    """Begin with a new canary."""
+    body: CanaryBody = exchange.body
+    return _answer(exchange.operations.rollouts.start(exchange.name, body.side, exchange.call))
+
+
+def set_weight(exchange: Exchange) -> Answer:
+    """Shift by hand."""
+    body: WeightBody = exchange.body
+    return _answer(exchange.operations.rollouts.set_weight(exchange.name, body.weight, exchange.call))
+
+
+def promote(exchange: Exchange) -> Answer:
+    """Go to the next step, or take over in full."""
+    body: PromoteBody = exchange.body
+    action = Action.PROMOTE_FULL if body.full else Action.PROMOTE
+    return _answer(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
+
+
+def history(exchange: Exchange) -> Answer:
+    """Tell who changed what."""
+    query: HistoryQuery = exchange.query
+    events = exchange.operations.rollouts.history(exchange.name, limit=query.limit, before=query.before)
+    oldest = events[-1].revision if len(events) == query.limit else None
+    return Answer(HistoryList(history=tuple(map(_entry, events)), before=oldest))
+
+
+def wait(exchange: Exchange) -> Answer:
+    """Answer when it is so."""
+    query: WaitQuery = exchange.query
+    arrival = exchange.operations.waiting.wait(exchange.name, query.for_, seconds=query.timeout)
+    return Answer(_arrived(arrival), version=arrival.rollout.version)
+
+
+def _move(action: Action) -> Endpoint:
+    def handler(exchange: Exchange) -> Answer:
+        return _answer(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
+
+    return Endpoint(
+        "POST",
+        f"{_ONE}/{action}",
+        handler,
+        Permission.OPERATE,
+        _MOVES[action],
+        body=ReasonBody,
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        _ROOT,
+        list_rollouts,
+        Permission.READ,
+        "List rollouts by name",
+        query=ListQuery,
+        answers={200: RolloutList},
+    ),
+    Endpoint(
+        "POST",
+        _ROOT,
+        create,
+        Permission.ADMINISTER,
+        "Create a rollout; 409 if it is there",
+        body=CreateBody,
+        query=DryRunQuery,
+        answers={201: RolloutAnswer, 200: RolloutAnswer},
+        problems=(409,),
+    ),
+    Endpoint(
+        "GET",
+        _ONE,
+        get,
+        Permission.READ,
+        "Read a rollout",
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    ),
+    Endpoint(
+        "PUT",
+        _ONE,
+        replace,
+        Permission.ADMINISTER,
+        "Create a rollout or replace its spec",
+        body=SpecBody,
+        query=DryRunQuery,
+        answers={200: RolloutAnswer, 201: RolloutAnswer},
+        problems=(409,),
+    ),
+    Endpoint(
+        "DELETE",
+        _ONE,
+        delete,
+        Permission.ADMINISTER,
+        "Delete a rollout: Traefik then answers 404 for its rule",
+        query=ReasonQuery,
+        answers={204: None},
+        problems=(404,),
+    ),
+    Endpoint(
+        "PUT",
+        f"{_ONE}/canary",
+        start,
+        Permission.ADMINISTER,
+        "Begin with a new canary: the steps start from the first",
+        body=CanaryBody,
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    ),
+    Endpoint(
+        "PUT",
+        f"{_ONE}/weight",
+        set_weight,
+        Permission.OPERATE,
+        "Shift by hand: so many per cent to the canary",
+        body=WeightBody,
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    ),
+    Endpoint(
+        "POST",
+        f"{_ONE}/promote",
+        promote,
+        Permission.OPERATE,
+        "Go to the next step; in full, the canary becomes stable now",
+        body=PromoteBody,
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    ),
+    *map(_move, _MOVES),
+    Endpoint(
+        "GET",
+        f"{_ONE}/history",
+        history,
+        Permission.READ,
+        "Who changed what, when and why, newest first",
+        query=HistoryQuery,
+        answers={200: HistoryList},
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
+        f"{_ONE}/wait",
+        wait,
+        Permission.READ,
+        "Answer when it is so; 504 if it is not in time",
+        query=WaitQuery,
+        answers={200: WaitAnswer},
+        problems=(404, 409, 504),
+    ),
+)
+
+
+def _answer(rollout: Rollout, *, status: int = 200, location: str | None = None) -> Answer:
+    return Answer(_shown(rollout), status=status, version=rollout.version, location=location)
+
+
+def _shown(rollout: Rollout) -> RolloutAnswer:
+    return RolloutAnswer(
+        name=rollout.name,
+        version=rollout.version,
+        spec=rollout.spec,
+        status=rollout.status,
+        actions=tuple(rollout.actions),
+    )
+
+
+def _arrived(arrival: Arrival) -> WaitAnswer:
+    reports = tuple(
+        ReportAnswer(gateway=report.gateway, state=report.delivery, detail=report.detail or None)
+        for report in arrival.reports
+    )
+    return WaitAnswer(**dict(_shown(arrival.rollout)), gateways=reports or None)
+
+
+def _entry(event: Event) -> HistoryEntry:
+    return HistoryEntry(
+        revision=event.revision,
+        action=event.action,
+        actor=event.actor,
+        reason=event.reason,
+        at=event.at,
+        before=_document(event.before),
+        after=_document(event.after),
+    )
+
+
+def _document(text: str | None) -> dict[str, object] | None:
+    try:
+        document = decode_json(text) if text else None
+    except NotJsonError:
+        return None  # damaged by hand; the rest of the entry is still worth reading
+    return document if isinstance(document, dict) else None

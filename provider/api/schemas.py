@@ -1,0 +1,258 @@
+"""The shapes of the REST API's bodies, queries and answers: what OpenAPI shows is what is checked."""
+
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field, StrictBool
+
+from provider.access import Role
+from provider.gateways import GatewaySpec
+from provider.operations import Delivery, Goal, Truth
+from provider.rollouts import Action, Document, Moment, Phase, Side, Spec, Status
+from provider.rollouts.fields import Name, Weight, WholeNumber
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be one line of printable text")
+    return text
+
+
+Reason = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
+
+
+class ReasonBody(Document):
+    """Why it is done: kept in the history."""
+
+    reason: Reason = ""
+
+
+class CreateBody(ReasonBody):
+    """A new rollout."""
+
+    name: Name
+    spec: Spec
+
+
+class SpecBody(ReasonBody):
+    """The whole spec of a rollout."""
+
+    spec: Spec
+
+
+class CanaryBody(Side, ReasonBody):
+    """A new canary: its servers, or a service of another provider."""
+
+    @property
+    def side(self) -> Side:
+        """The canary without the reason."""
+        return Side.model_validate({name: getattr(self, name) for name in Side.model_fields})
+
+
+class WeightBody(ReasonBody):
+    """A weight set by hand, in per cent."""
+
+    weight: Weight
+
+
+class PromoteBody(ReasonBody):
+    """The next step, or with `full` the canary becomes stable now."""
+
+    full: StrictBool = False
+
+
+class GatewayBody(ReasonBody):
+    """Where a gateway can be asked."""
+
+    spec: GatewaySpec
+
+
+class TokenBody(ReasonBody):
+    """A new token."""
+
+    name: Name
+    role: Role
+
+
+class RestoreBody(ReasonBody):
+    """Which side is right: what is `served`, or what is `stored`."""
+
+    from_: Truth = Field(alias="from")
+
+
+class NoQuery(Document):
+    """No parameters."""
+
+
+class DryRunQuery(Document):
+    """`dryRun=true` answers what would be, and changes nothing."""
+
+    dry_run: Literal["true", "false"] = "false"
+
+
+class ReasonQuery(Document):
+    """Why it is done: kept in the history."""
+
+    reason: Reason = ""
+
+
+class ListQuery(Document):
+    """Which rollouts, and how many."""
+
+    limit: int = Field(default=100, ge=1, le=1_000)
+    cursor: str = Field(default="", max_length=63)
+    phase: Phase | None = None
+    gateway: Name | None = None
+
+
+class HistoryQuery(Document):
+    """How many events, and those older than which revision."""
+
+    limit: int = Field(default=50, ge=1, le=1_000)
+    before: int | None = Field(default=None, ge=1, le=2**53)
+
+
+class WaitQuery(Document):
+    """What to wait for, and for how many seconds."""
+
+    for_: Goal = Field(alias="for")
+    timeout: float = Field(default=60, ge=0, le=3_600, allow_inf_nan=False)
+
+
+class RolloutAnswer(Document):
+    """A rollout as it now is. `actions` are the moves that its phase allows."""
+
+    name: Name
+    version: WholeNumber
+    spec: Spec
+    status: Status
+    actions: tuple[Action, ...]
+
+
+class RolloutList(Document):
+    """Rollouts by name; `cursor` asks for the next ones and is missing at the end."""
+
+    rollouts: tuple[RolloutAnswer, ...]
+    cursor: str | None = None
+
+
+class ReportAnswer(Document):
+    """How far a rollout has come at one gateway."""
+
+    gateway: str
+    state: Delivery
+    detail: str | None = None
+
+
+class WaitAnswer(RolloutAnswer):
+    """The rollout when the goal was reached. `gateways` tells where it was seen, for `for=applied`."""
+
+    gateways: tuple[ReportAnswer, ...] | None = None
+
+
+class HistoryEntry(Document):
+    """One change: who, when, what, why, before and after."""
+
+    revision: int
+    action: str
+    actor: str
+    reason: str
+    at: Moment
+    before: dict[str, object] | None = None
+    after: dict[str, object] | None = None
+
+
+class HistoryList(Document):
+    """Changes, newest first; `before` asks for older ones."""
+
+    history: tuple[HistoryEntry, ...]
+    before: int | None = None
+
+
+class InstanceAnswer(Document):
+    """One Traefik that polls under a gateway's name."""
+
+    address: str
+    last_poll: Moment
+    revision_served: int
+
+
+class GatewayAnswer(Document):
+    """A gateway: what was asked of it, what it polled, and what it carries."""
+
+    name: str
+    version: int | None = None
+    spec: GatewaySpec | None = None
+    last_poll: Moment | None = None
+    revision_served: int | None = None
+    is_current: bool
+    revision_applied: int | None = None
+    instances: tuple[InstanceAnswer, ...]
+    errors: tuple[str, ...]
+
+
+class GatewayList(Document):
+    """All gateways by name."""
+
+    gateways: tuple[GatewayAnswer, ...]
+
+
+class StoredGateway(Document):
+    """A gateway as it was written down."""
+
+    name: Name
+    version: int
+    spec: GatewaySpec
+
+
+class TokenAnswer(Document):
+    """A token, without its secret."""
+
+    name: str
+    role: Role
+    version: int
+
+
+class TokenList(Document):
+    """All tokens by name."""
+
+    tokens: tuple[TokenAnswer, ...]
+
+
+class NewToken(Document):
+    """A token that was just made. The secret is shown this once."""
+
+    name: str
+    role: Role
+    token: str
+
+
+class Restored(Document):
+    """The revision at which store and provider agree again."""
+
+    revision: int
+
+
+class MistakeAnswer(Document):
+    """One thing wrong in a body or query."""
+
+    pointer: str
+    detail: str
+
+
+class Problem(Document):
+    """What went wrong, after RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: tuple[MistakeAnswer, ...] | None = None
+
+
+class Readiness(Document):
+    """Whether polls are answered, and how the provider stands to its store."""
+
+    ready: bool
+    store: str
+    revision: int
+    unreadable: tuple[str, ...]

@@ -1,0 +1,241 @@
+"""The thread that follows the store, and what the rest of a worker reads of it."""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import TypeVar
+
+from provider.access import Caller
+from provider.feed.bodies import Body
+from provider.feed.image import Image
+from provider.feed.snapshot import SnapshotError, SnapshotFile
+from provider.store import Contents, Event, MissedChangesError, Store, StoreUnavailableError
+
+Answer = TypeVar("Answer")
+
+log = logging.getLogger(__name__)
+
+# How long the store may hold a read: short enough that a flushed or replaced store is noticed soon.
+_CHANGES_WAIT_SECONDS = 2.0
+_RETRY_SECONDS = 0.25
+_WENT_BACK_RETRY_SECONDS = 0.5
+_RECENT_EVENTS = 10_000
+_SNAPSHOT_SECONDS = 1.0
+
+
+class State(StrEnum):
+    """How the image stands to the store."""
+
+    STARTING = "starting"
+    FOLLOWING = "following"
+    AWAY = "store-away"
+    WENT_BACK = "store-went-back"
+
+
+class Feed:
+    """A worker's image of the store, kept current by a thread of its own.
+
+    Reads never ask the store. While the store is away, or holds less than what was served, the last good state
+    stays in force.
+    """
+
+    def __init__(self, store: Store, *, snapshot: SnapshotFile | None = None) -> None:
+        self._store = store
+        self._snapshot = snapshot
+        self._image = Image()
+        self._state = State.STARTING
+        self._recent: deque[Event] = deque(maxlen=_RECENT_EVENTS)
+        self._changed = threading.Condition()
+        self._closing = threading.Event()
+        self._reported: set[str] = set()
+        self._snapshot_error: str | None = None
+
+    def start(self) -> None:
+        """Begin with the snapshot, then follow the store for good."""
+        self._begin_with_snapshot()
+        threading.Thread(target=self._follow, name="feed", daemon=True).start()
+        if self._snapshot:
+            threading.Thread(target=self._keep_snapshot, name="snapshot", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop following, and answer everybody who waits."""
+        self._closing.set()
+        with self._changed:
+            self._changed.notify_all()
+
+    @property
+    def is_closing(self) -> bool:
+        """Tell whether waiting makes no more sense."""
+        return self._closing.is_set()
+
+    def wait_for_close(self, seconds: float) -> bool:
+        """Wait so long at most; True when it is time to end."""
+        return self._closing.wait(seconds)
+
+    @property
+    def is_ready(self) -> bool:
+        """Tell whether polls can be answered: all is known, even if that is that nothing is routed yet."""
+        with self._changed:
+            return self._image.is_complete and (self._image.revision > 0 or self._state is State.FOLLOWING)
+
+    @property
+    def revision(self) -> int:
+        """The revision of the image."""
+        return self._image.revision
+
+    @property
+    def state(self) -> State:
+        """How the image stands to the store, as last seen."""
+        return self._state
+
+    def read(self, question: Callable[[Image], Answer]) -> Answer:
+        """Ask something of the image while it stands still."""
+        with self._changed:
+            return question(self._image)
+
+    def caller(self, secret: str) -> Caller | None:
+        """Find whose token a secret is."""
+        return self._image.tokens.caller(secret)
+
+    def body(self, gateway: str) -> Body | None:
+        """Give what a gateway is to carry; None while that is not known for certain."""
+        with self._changed:
+            return self._body(gateway)
+
+    def wait_for_body(self, gateway: str, *, other_than: str | None, seconds: float) -> Body | None:
+        """Wait until a gateway's body is known and has another digest; then, or in the end, give what there is."""
+
+        def is_other() -> bool:
+            body = self._body(gateway)
+            return self.is_closing or (body is not None and body.digest != other_than)
+
+        with self._changed:
+            self._changed.wait_for(is_other, timeout=seconds)
+            return self._body(gateway)
+
+    def wait_until(self, holds: Callable[[Image], bool], *, seconds: float) -> bool:
+        """Wait until something holds of the image; False when it does not in time, or at shutdown."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.is_closing or holds(self._image), timeout=seconds)
+            return holds(self._image)
+
+    def events(self, *, after: int, seconds: float) -> Sequence[Event] | None:
+        """Wait for events after a revision; None where they are no longer all here."""
+        if not self.wait_until(lambda image: image.revision > after, seconds=seconds):
+            return []
+        with self._changed:
+            events = [event for event in self._recent if event.revision > after]
+        return events if events and events[0].revision == after + 1 else None
+
+    def contents(self) -> Contents:
+        """Give all that is known good, as it was at one revision."""
+        with self._changed:
+            return self._image.contents()
+
+    def _body(self, gateway: str) -> Body | None:
+        is_known = self._image.revision > 0 and self._image.is_complete
+        return self._image.bodies.body(gateway) if is_known else None
+
+    def _begin_with_snapshot(self) -> None:
+        try:
+            contents = self._snapshot.read() if self._snapshot else None
+        except SnapshotError as error:
+            log.warning("snapshot.unreadable", extra={"error": str(error)})
+            return
+        if contents:
+            self._replace(contents)
+            log.info("snapshot.read", extra={"revision": contents.revision})
+
+    def _follow(self) -> None:
+        while not self._closing.is_set():
+            try:
+                self._follow_once()
+            except StoreUnavailableError as error:
+                self._enter(State.AWAY, error=str(error))
+                self._closing.wait(_RETRY_SECONDS)
+            except Exception:
+                # Whatever it is, a worker that no longer follows would serve yesterday's weights for ever.
+                log.exception("feed.failed")
+                self._closing.wait(_RETRY_SECONDS)
+
+    def _follow_once(self) -> None:
+        if self._state is not State.FOLLOWING:
+            self._load()
+            return
+        try:
+            events = self._store.changes(after=self._image.revision, wait_seconds=_CHANGES_WAIT_SECONDS)
+        except MissedChangesError:
+            self._load()
+            return
+        if events and not self._image.lineage:
+            # The first write of all made the lineage; only loading tells it.
+            self._load()
+        elif events:
+            self._apply(events)
+
+    def _load(self) -> None:
+        lineage, revision = self._store.revision()
+        known = self._image
+        if known.lineage and (lineage != known.lineage or revision < known.revision):
+            self._enter(
+                State.WENT_BACK,
+                served_revision=known.revision,
+                store_revision=revision,
+                is_same_lineage=lineage == known.lineage,
+            )
+            self._closing.wait(_WENT_BACK_RETRY_SECONDS)
+            return
+        self._replace(self._store.load())
+        self._enter(State.FOLLOWING, revision=self._image.revision)
+
+    def _replace(self, contents: Contents) -> None:
+        with self._changed:
+            self._image.replace(contents)
+            self._recent.clear()
+            self._changed.notify_all()
+        self._report_unreadable()
+
+    def _apply(self, events: Sequence[Event]) -> None:
+        with self._changed:
+            self._image.apply(events)
+            self._recent.extend(events)
+            self._changed.notify_all()
+        self._report_unreadable()
+
+    def _enter(self, state: State, **facts: object) -> None:
+        if state is self._state:
+            return
+        self._state = state
+        level = logging.INFO if state is State.FOLLOWING else logging.ERROR
+        log.log(level, "feed.%s", state, extra=facts)
+
+    def _report_unreadable(self) -> None:
+        for key, why in self._image.unreadable.items():
+            if str(key) not in self._reported:
+                log.error("document.unreadable", extra={"document": str(key), "error": why})
+        self._reported = {str(key) for key in self._image.unreadable}
+
+    def _keep_snapshot(self) -> None:
+        assert self._snapshot is not None  # noqa: S101 the thread is started with one only
+        written = self._image.revision
+        while not self.is_closing:
+            self._closing.wait(_SNAPSHOT_SECONDS)
+            if self._image.revision != written and self._write_snapshot(self._snapshot):
+                written = self._image.revision
+        self._snapshot.close()
+
+    def _write_snapshot(self, snapshot: SnapshotFile) -> bool:
+        try:
+            is_written = snapshot.write(self.contents())
+        except SnapshotError as error:
+            self._report_snapshot(str(error))
+            return False
+        self._report_snapshot(None)
+        return is_written
+
+    def _report_snapshot(self, error: str | None) -> None:
+        if error and not self._snapshot_error:
+            log.error("snapshot.failed", extra={"error": error})
+        self._snapshot_error = error

@@ -1,0 +1,113 @@
+"""A worker's image of the store: every document as a value, and the bodies that Traefik is served."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from provider.access import StoredToken, TokenTable
+from provider.feed.bodies import Bodies
+from provider.gateways import GatewaySpec
+from provider.rollouts import Document, InvalidDocumentError, NotJsonError, Rollout, decode_json, read
+from provider.store import Contents, Event, Key, Kind, Stored
+
+
+@dataclass
+class Image:
+    """All documents at one revision. Changed by one thread only; readers see whole values.
+
+    A document that cannot be read keeps its last good state here, and is named in `unreadable`: one damaged rollout
+    must neither stop the others nor lose its traffic.
+    """
+
+    lineage: str = ""
+    revision: int = 0
+    documents: dict[Key, Stored] = field(default_factory=dict)
+    unreadable: dict[Key, str] = field(default_factory=dict)
+    rollouts: dict[str, Rollout] = field(default_factory=dict)
+    gateways: dict[str, GatewaySpec] = field(default_factory=dict)
+    tokens: TokenTable = field(default_factory=TokenTable)
+    bodies: Bodies = field(default_factory=Bodies)
+
+    @property
+    def is_complete(self) -> bool:
+        """Tell whether every rollout that there is has a state to serve.
+
+        A body without the one whose document was never readable would take its traffic down.
+        """
+        return all(key in self.documents for key in self.unreadable if key.kind is Kind.ROLLOUT)
+
+    def replace(self, contents: Contents) -> None:
+        """Take over everything that a store holds."""
+        for key in self.documents.keys() - contents.documents.keys():
+            self._forget(key)
+        self.unreadable = {key: why for key, why in self.unreadable.items() if key in contents.documents}
+        for key, stored in contents.documents.items():
+            if self.documents.get(key) != stored:
+                self._take(key, stored)
+        self._index_tokens()
+        self.lineage, self.revision = contents.lineage, contents.revision
+
+    def apply(self, events: Iterable[Event]) -> None:
+        """Follow changes one by one."""
+        kinds = set()
+        for event in events:
+            kinds.add(event.key.kind)
+            if event.after is None:
+                self._forget(event.key)
+            else:
+                self._take(event.key, Stored(event.revision, event.after))
+            self.revision = event.revision
+        if Kind.TOKEN in kinds:
+            self._index_tokens()
+
+    def contents(self) -> Contents:
+        """Give back all that is known good."""
+        return Contents(self.lineage, self.revision, dict(self.documents))
+
+    def _take(self, key: Key, stored: Stored) -> None:
+        try:
+            value = read_document(key, stored)
+        except (InvalidDocumentError, NotJsonError) as error:
+            self.unreadable[key] = str(error)
+            return
+        self.unreadable.pop(key, None)
+        self.documents[key] = stored
+        if isinstance(value, Rollout):
+            self.rollouts[key.name] = value
+            self.bodies.put(value)
+        elif isinstance(value, GatewaySpec):
+            self.gateways[key.name] = value
+
+    def _forget(self, key: Key) -> None:
+        self.unreadable.pop(key, None)
+        self.documents.pop(key, None)
+        if key.kind is Kind.ROLLOUT:
+            self.rollouts.pop(key.name, None)
+            self.bodies.remove(key.name)
+        elif key.kind is Kind.GATEWAY:
+            self.gateways.pop(key.name, None)
+
+    def _index_tokens(self) -> None:
+        self.tokens = TokenTable(
+            (key.name, read(StoredToken, decode_json(stored.text)))
+            for key, stored in self.documents.items()
+            if key.kind is Kind.TOKEN
+        )
+
+
+_MODELS: Mapping[Kind, type[Document]] = {Kind.GATEWAY: GatewaySpec, Kind.TOKEN: StoredToken}
+
+
+def read_document(key: Key, stored: Stored) -> Document:
+    """Make a value of a stored document; InvalidDocumentError or NotJsonError where that cannot be done."""
+    document = decode_json(stored.text)
+    if key.kind is not Kind.ROLLOUT:
+        return read(_MODELS[key.kind], document)
+    parts = document if isinstance(document, dict) else {}
+    return read(Rollout, {"name": key.name, "version": stored.version, **parts})
+
+
+def read_rollout(name: str, stored: Stored) -> Rollout:
+    """Make a rollout of its stored document; errors as `read_document`."""
+    rollout = read_document(Key(Kind.ROLLOUT, name), stored)
+    assert isinstance(rollout, Rollout)  # noqa: S101 by its kind
+    return rollout

@@ -1,0 +1,59 @@
+"""Does a Traefik carry a rollout as it is? Answered by what its own API says, part by part."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from provider.rollouts import Rollout
+from provider.routing import qualified, render
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What a Traefik's API must show, by path below `/api/http/`, once it has a rollout as it is."""
+
+    present: Mapping[str, Json]
+    absent: frozenset[str]
+
+    def problem(self, path: str, shown: Json | None) -> str | None:
+        """Say what differs in what the API shows under a path (None: it answers 404)."""
+        if path in self.absent:
+            return f"{path} is still there" if shown is not None else None
+        if shown is None:
+            return f"{path} is not there yet"
+        # A router that Traefik has disabled carries its reasons.
+        if shown.get("status") == "disabled":
+            return f"{path} is disabled: {'; '.join(shown.get('error', ['no reason given']))}"
+        differs = [key for key, value in self.present[path].items() if not _shows(shown.get(key), value)]
+        return f"{path} has another {differs[0]}" if differs else None
+
+
+def expectation(rollout: Rollout) -> Expectation:
+    """Say what a Traefik that has this rollout, as it is now, shows of it."""
+    fragment = render(rollout)
+    routers = {_path("routers", name): router for name, router in fragment.routers.items()}
+    services = {_path("services", name): service for name, service in fragment.services.items()}
+    # Override routers are numbered without a gap: if the next one is gone, all behind it are.
+    overrides = sum(name.startswith(f"{rollout.name}_override_") for name in fragment.routers)
+    optional = (f"{rollout.name}_fallback", f"{rollout.name}_override_{overrides}")
+    absent = {_path("routers", name) for name in optional}
+    return Expectation(present=routers | services, absent=frozenset(absent - routers.keys()))
+
+
+def _path(section: str, name: str) -> str:
+    return f"{section}/{qualified(name)}"
+
+
+def _shows(shown: object, meant: object) -> bool:
+    """Tell whether Traefik shows what was meant; it adds its defaults to what it was told."""
+    if isinstance(meant, dict):
+        return isinstance(shown, dict) and all(_shows(shown.get(key), value) for key, value in meant.items())
+    if isinstance(meant, list):
+        return (
+            isinstance(shown, list)
+            and len(shown) == len(meant)
+            and all(_shows(left, right) for left, right in zip(shown, meant, strict=True))
+        )
+    return shown == meant

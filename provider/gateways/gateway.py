@@ -1,0 +1,40 @@
+"""The document of a gateway, and what its polls tell."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from provider.rollouts import Document, Moment
+from provider.rollouts.fields import url_problem
+
+# The name of a Traefik that polls without one.
+DEFAULT_GATEWAY = "default"
+
+
+def _endpoint(url: str) -> str:
+    problem = url_problem(url, schemes={"http", "https"}, has_path=True)
+    if problem:
+        raise ValueError(f"must be an address such as http://edge:8080: {problem}")
+    return url.removesuffix("/")
+
+
+Endpoint = Annotated[
+    str, AfterValidator(_endpoint), Field(max_length=512, json_schema_extra={"format": "uri"})
+]
+
+
+class GatewaySpec(Document):
+    """Where a Traefik can be asked what it really carries: its API, and its metrics."""
+
+    api: Endpoint | None = None
+    metrics: Endpoint | None = None
+
+
+class Sighting(Document):
+    """What one worker last saw of one instance of a gateway."""
+
+    gateway: str
+    address: str
+    last_poll: Moment
+    revision_served: int
+    digest: str

@@ -1,0 +1,44 @@
+"""The use cases: what people, jobs and the controller can do. Read, decide in the pure core, commit."""
+
+from provider.operations.calls import (
+    Call,
+    ContentionError,
+    ExistsError,
+    NotFoundError,
+    StaleVersionError,
+    StoreWentBackError,
+    UnreadableDocumentError,
+)
+from provider.operations.gateways import Delivery, Gateways, GatewayView, Report
+from provider.operations.operations import Operations
+from provider.operations.restoring import Restoring, Truth
+from provider.operations.rollouts import MOVES, Page, Rollouts
+from provider.operations.tokens import Tokens, TokenView
+from provider.operations.waiting import Arrival, Goal, NotInTimeError, OutOfReachError, Waiting
+
+__all__ = [
+    "MOVES",
+    "Arrival",
+    "Call",
+    "ContentionError",
+    "Delivery",
+    "ExistsError",
+    "GatewayView",
+    "Gateways",
+    "Goal",
+    "NotFoundError",
+    "NotInTimeError",
+    "Operations",
+    "OutOfReachError",
+    "Page",
+    "Report",
+    "Restoring",
+    "Rollouts",
+    "StaleVersionError",
+    "StoreWentBackError",
+    "TokenView",
+    "Tokens",
+    "Truth",
+    "UnreadableDocumentError",
+    "Waiting",
+]

@@ -1,0 +1,80 @@
+"""What a caller brings to a write, and the ways in which one is refused."""
+
+import secrets
+from dataclasses import dataclass
+
+from provider.store import Key, Request
+
+
+@dataclass(frozen=True)
+class Call:
+    """Who writes, why, and on what condition.
+
+    `if_match` is the version that the caller saw, `must_exist` that it saw any; the write is refused when that is no
+    longer so. `request` makes a repeated call happen once; without one the call is taken as new.
+    """
+
+    actor: str
+    reason: str = ""
+    if_match: int | None = None
+    must_exist: bool = False
+    request: Request | None = None
+    is_dry_run: bool = False
+
+    def accepts(self, version: int) -> bool:
+        """Tell whether the condition holds for a document at this version (0: absent)."""
+        if self.must_exist and not version:
+            return False
+        return self.if_match is None or self.if_match == version
+
+    def as_request(self) -> Request:
+        """Give the request to commit with; one of our own guards against the store client's retries."""
+        return self.request or Request(id=secrets.token_hex(16), fingerprint="")
+
+
+class NotFoundError(Exception):
+    """There is no such document."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        super().__init__(f"there is no {key.kind} {key.name}")
+
+
+class ExistsError(Exception):
+    """There is such a document already."""
+
+    def __init__(self, key: Key) -> None:
+        self.key = key
+        super().__init__(f"there is a {key.kind} {key.name} already")
+
+
+class StaleVersionError(Exception):
+    """The document is not the one that the caller saw; nothing was changed."""
+
+    def __init__(self, key: Key, expected: int | None, actual: int) -> None:
+        what = f"is at version {actual}" if actual else "is not there"
+        seen = f", not at {expected}" if expected is not None else ""
+        super().__init__(f"{key.kind} {key.name} {what}{seen}")
+
+
+class UnreadableDocumentError(Exception):
+    """A stored document is damaged; a new spec replaces it, a delete removes it."""
+
+    def __init__(self, key: Key, why: str) -> None:
+        super().__init__(
+            f"the stored {key.kind} {key.name} cannot be read ({why}); replace it with a PUT or delete it"
+        )
+
+
+class StoreWentBackError(Exception):
+    """The store holds less than what is served; writes wait until `restore` decides which is right."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Redis came back empty or older than what is served. What was served stays in force. "
+            "`traefik-canary restore --from served` writes it back; `--from stored` takes what Redis has"
+        )
+
+
+class ContentionError(Exception):
+    """Others kept changing the document; nothing was changed."""

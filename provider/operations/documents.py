@@ -1,0 +1,98 @@
+"""Read, decide, commit: the one way in which any document changes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from provider.feed import Feed, State
+from provider.operations.calls import (
+    Call,
+    ContentionError,
+    StaleVersionError,
+    StoreWentBackError,
+)
+from provider.store import Change, ConflictError, Event, Key, Store, Stored
+
+_ATTEMPTS = 8
+_CATCH_UP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to become of a document: its new text (None deletes it), under the name of an action."""
+
+    action: str
+    text: str | None
+
+
+Decide = Callable[[Stored | None, datetime], Decision | None]
+
+
+class Documents:
+    """Documents in the store, changed by compare-and-set."""
+
+    def __init__(self, store: Store, feed: Feed) -> None:
+        self.store = store
+        self.feed = feed
+
+    def change(self, key: Key, decide: Decide, call: Call) -> Event | None:
+        """Change a document as `decide` says; None where it says that there is nothing to change.
+
+        `decide` gets the stored document and the store's time, and is asked again when another write came in
+        between, unless the caller named a version. Raises StaleVersionError, StoreWentBackError, ContentionError,
+        and what `decide` and the store raise.
+        """
+        if self.feed.state is State.WENT_BACK:
+            raise StoreWentBackError
+        done = self.store.recall(call.request) if call.request else None
+        if done:
+            return done
+        for _ in range(_ATTEMPTS):
+            stored, now = self.store.read(key)
+            version = stored.version if stored else 0
+            if not call.accepts(version):
+                raise StaleVersionError(key, call.if_match, version)
+            decision = decide(stored, now)
+            if decision is None:
+                return None
+            if call.is_dry_run:
+                return _imagined(key, stored, decision, call, now)
+            try:
+                return self.store.commit(_change(key, version, decision, call))
+            except ConflictError:
+                continue
+        raise ContentionError(f"{key} kept changing; try again")
+
+    def catch_up(self) -> None:
+        """Wait until the feed has all that was written before: what is read then is not stale.
+
+        Where the feed cannot, because the store went back, it stays with what is served.
+        """
+        _, revision = self.store.revision()
+        self.feed.wait_until(lambda image: image.revision >= revision, seconds=_CATCH_UP_SECONDS)
+
+
+def _change(key: Key, version: int, decision: Decision, call: Call) -> Change:
+    return Change(
+        key=key,
+        expected=version,
+        text=decision.text,
+        action=decision.action,
+        actor=call.actor,
+        reason=call.reason,
+        request=call.as_request(),
+    )
+
+
+def _imagined(key: Key, stored: Stored | None, decision: Decision, call: Call, now: datetime) -> Event:
+    """Give the event that a dry run did not make; its revision is the one that the document has now."""
+    return Event(
+        revision=stored.version if stored else 0,
+        key=key,
+        action=decision.action,
+        actor=call.actor,
+        reason=call.reason,
+        at=now,
+        before=stored.text if stored else None,
+        after=decision.text,
+    )

@@ -1,0 +1,187 @@
+"""The use cases of rollouts."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from provider.feed import Feed, read_rollout
+from provider.operations.calls import Call, ExistsError, NotFoundError, UnreadableDocumentError
+from provider.operations.documents import Decision, Documents
+from provider.rollouts import Action, InvalidDocumentError, NotJsonError, Phase, Rollout, Side, Spec, write
+from provider.store import Event, Key, Kind, Store, Stored
+
+_HISTORY_LIMIT = 1_000
+
+
+class Move(Protocol):
+    """Something that a rollout can do, such as `Rollout.abort`."""
+
+    def __call__(self, rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
+        """Give the rollout as it is afterwards."""
+        ...
+
+
+MOVES: Mapping[Action, Move] = {
+    Action.PROMOTE: Rollout.promote,
+    Action.PROMOTE_FULL: Rollout.promote_full,
+    Action.ABORT: Rollout.abort,
+    Action.PAUSE: Rollout.pause,
+    Action.RESUME: Rollout.resume,
+    Action.RETRY: Rollout.retry,
+    Action.SKIP: Rollout.skip,
+}
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some rollouts in the order of their names; `cursor` asks for those behind them, None at the end."""
+
+    rollouts: Sequence[Rollout]
+    cursor: str | None
+
+
+class Rollouts:
+    """Read and change rollouts. Errors are those of `Documents.change`, NotFoundError, and each method's own."""
+
+    def __init__(self, store: Store, feed: Feed) -> None:
+        self._store = store
+        self._feed = feed
+        self._documents = Documents(store, feed)
+
+    def get(self, name: str) -> Rollout:
+        """Read a rollout as the store has it now."""
+        stored, _ = self._store.read(_key(name))
+        return _existing(name, stored)
+
+    def page(
+        self, *, limit: int, cursor: str = "", phase: Phase | None = None, gateway: str | None = None
+    ) -> Page:
+        """List rollouts by name, those behind `cursor`."""
+        self._documents.catch_up()
+        rollouts = self._feed.read(lambda image: list(image.rollouts.values()))
+        chosen = sorted(
+            (
+                rollout
+                for rollout in rollouts
+                if rollout.name > cursor
+                and (phase is None or rollout.status.phase is phase)
+                and (gateway is None or rollout.spec.is_carried_by(gateway))
+            ),
+            key=lambda rollout: rollout.name,
+        )
+        return Page(chosen[:limit], chosen[limit - 1].name if len(chosen) > limit else None)
+
+    def create(self, name: str, spec: Spec, call: Call) -> Rollout:
+        """Store a new rollout; ExistsError where there is one of that name."""
+
+        def decide(stored: Stored | None, now: datetime) -> Decision:
+            if stored:
+                raise ExistsError(_key(name))
+            return _decision("create", Rollout.create(name, spec, now=now, reason=call.reason))
+
+        return self._written(name, self._documents.change(_key(name), decide, call))
+
+    def replace(self, name: str, spec: Spec, call: Call) -> tuple[Rollout, bool]:
+        """Give a rollout another spec, or make it; the answer tells whether it is new.
+
+        A stored document that cannot be read is made anew.
+        """
+
+        def decide(stored: Stored | None, now: datetime) -> Decision | None:
+            current = _readable(name, stored)
+            if current is None:
+                return _decision("create", Rollout.create(name, spec, now=now, reason=call.reason))
+            return _decision("replace", current.replace(spec, now=now, reason=call.reason), current)
+
+        event = self._documents.change(_key(name), decide, call)
+        return self._written(name, event), event is not None and event.before is None
+
+    def start(self, name: str, canary: Side, call: Call) -> Rollout:
+        """Begin with a new canary."""
+        return self._move(
+            name,
+            "canary",
+            lambda rollout, /, *, now, reason: rollout.start(canary, now=now, reason=reason),
+            call,
+        )
+
+    def set_weight(self, name: str, weight: Decimal, call: Call) -> Rollout:
+        """Shift by hand; IllegalMoveError where the phase does not allow it."""
+        return self._move(
+            name,
+            Action.SET_WEIGHT,
+            lambda rollout, /, *, now, reason: rollout.set_weight(weight, now=now, reason=reason),
+            call,
+        )
+
+    def move(self, name: str, action: Action, call: Call) -> Rollout:
+        """Do one of MOVES; IllegalMoveError where the phase does not allow it."""
+        return self._move(name, action, MOVES[action], call)
+
+    def advance(self, name: str, call: Call) -> Rollout:
+        """End a timed pause that is over; IllegalMoveError where it is not."""
+        return self._move(
+            name, Action.ADVANCE, lambda rollout, /, *, now, reason: rollout.advance(now=now), call
+        )
+
+    def delete(self, name: str, call: Call) -> None:
+        """Remove a rollout: Traefik answers 404 for its rule from then on."""
+
+        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001 a delete knows no time
+            if stored is None:
+                raise NotFoundError(_key(name))
+            return Decision("delete", None)
+
+        self._documents.change(_key(name), decide, call)
+
+    def history(self, name: str, *, limit: int, before: int | None = None) -> Sequence[Event]:
+        """Read who changed what, newest first; a deleted rollout still has its history."""
+        events = self._store.history(_key(name), limit=min(limit, _HISTORY_LIMIT), before=before)
+        if not events and before is None and self._store.read(_key(name))[0] is None:
+            raise NotFoundError(_key(name))
+        return events
+
+    def _move(self, name: str, action: str, move: Move, call: Call) -> Rollout:
+        def decide(stored: Stored | None, now: datetime) -> Decision | None:
+            current = _existing(name, stored)
+            return _decision(action, move(current, now=now, reason=call.reason), current)
+
+        return self._written(name, self._documents.change(_key(name), decide, call))
+
+    def _written(self, name: str, event: Event | None) -> Rollout:
+        if event is None or event.after is None:
+            return self.get(name)
+        return read_rollout(name, Stored(event.revision, event.after))
+
+
+def _key(name: str) -> Key:
+    return Key(Kind.ROLLOUT, name)
+
+
+def _decision(action: str, rollout: Rollout, before: Rollout | None = None) -> Decision | None:
+    return None if rollout == before else Decision(action, _text(rollout))
+
+
+def _text(rollout: Rollout) -> str:
+    # The name is the key and the version the revision that the store gives it: neither is part of the text.
+    document = {"spec": write(rollout.spec), "status": write(rollout.status)}
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
+
+
+def _existing(name: str, stored: Stored | None) -> Rollout:
+    if stored is None:
+        raise NotFoundError(_key(name))
+    try:
+        return read_rollout(name, stored)
+    except (InvalidDocumentError, NotJsonError) as error:
+        raise UnreadableDocumentError(_key(name), str(error)) from error
+
+
+def _readable(name: str, stored: Stored | None) -> Rollout | None:
+    try:
+        return _existing(name, stored)
+    except (NotFoundError, UnreadableDocumentError):
+        return None

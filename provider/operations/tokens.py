@@ -1,0 +1,96 @@
+"""The use cases of tokens."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from provider.access import Role, StoredToken, fingerprint, new_secret
+from provider.feed import Feed
+from provider.operations.calls import Call, ExistsError, NotFoundError
+from provider.operations.documents import Decision, Documents
+from provider.rollouts import decode_json, encode, read
+from provider.store import Key, Kind, Store, Stored
+
+FIRST_ADMIN = "admin"
+
+
+@dataclass(frozen=True)
+class TokenView:
+    """A token as it may be shown: never its secret, nor the hash."""
+
+    name: str
+    role: Role
+    version: int
+
+
+class Tokens:
+    """Make, list and revoke tokens. Every worker knows of it within milliseconds, through the feed."""
+
+    def __init__(self, store: Store, feed: Feed) -> None:
+        self._store = store
+        self._feed = feed
+        self._documents = Documents(store, feed)
+
+    def create(self, name: str, role: Role, call: Call) -> str:
+        """Make a token and give its secret, this once; ExistsError where the name is taken."""
+        secret = new_secret()
+        text = _text(role, secret)
+
+        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001
+            if stored:
+                raise ExistsError(_key(name))
+            return Decision("create", text)
+
+        event = self._documents.change(_key(name), decide, call)
+        if event is None or event.after != text:
+            # A repeated request: the secret of the first time is known to nobody here.
+            raise ExistsError(_key(name))
+        return secret
+
+    def preset(self, secret: str) -> None:
+        """Make a secret that the operator chose the first admin's, whatever it was before."""
+        text = _text(Role.ADMIN, secret)
+
+        def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001
+            return None if stored and stored.text == text else Decision("preset", text)
+
+        self._documents.change(_key(FIRST_ADMIN), decide, Call(actor="provider"))
+
+    def ensure_admin(self) -> str | None:
+        """Make the first admin's token where nobody is admin; its secret, or None where somebody is."""
+        self._documents.catch_up()
+        if self._feed.read(lambda image: image.tokens.has_admin()):
+            return None
+        try:
+            return self.create(FIRST_ADMIN, Role.ADMIN, Call(actor="provider"))
+        except ExistsError:
+            return None  # another worker was first
+
+    def views(self) -> Sequence[TokenView]:
+        """List the tokens by name."""
+        self._documents.catch_up()
+        documents = self._feed.read(lambda image: dict(image.documents))
+        views = (
+            TokenView(key.name, read(StoredToken, decode_json(stored.text)).role, stored.version)
+            for key, stored in documents.items()
+            if key.kind is Kind.TOKEN
+        )
+        return sorted(views, key=lambda view: view.name)
+
+    def revoke(self, name: str, call: Call) -> None:
+        """Make a token worthless."""
+
+        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001
+            if stored is None:
+                raise NotFoundError(_key(name))
+            return Decision("revoke", None)
+
+        self._documents.change(_key(name), decide, call)
+
+
+def _key(name: str) -> Key:
+    return Key(Kind.TOKEN, name)
+
+
+def _text(role: Role, secret: str) -> str:
+    return encode(StoredToken(role=role, sha256=fingerprint(secret)))

@@ -1,0 +1,162 @@
+"""`GET /traefik/config`: a WSGI application of its own, as it is called most and must not fail with the rest.
+
+Only 200 carries a configuration; anything else makes Traefik keep what it has (pkg/provider/http/http.go). So an
+answer is either a body that is known to be right, or an error.
+"""
+
+import re
+import threading
+import weakref
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qs
+
+import yaml
+
+from provider.access import Permission
+from provider.feed import Body, Feed
+from provider.gateways import DEFAULT_GATEWAY
+from provider.polling.sightings import SightingBook
+from provider.rollouts import decode_json
+from provider.rollouts.fields import NAME_PATTERN
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+PATH = "/traefik/config"
+# Traefik cannot cancel a fetch: one held longer makes its shutdown panic.
+LONGEST_HOLD_SECONDS = 8
+_WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,4})\"?\s*(?:$|[,;])", re.IGNORECASE)
+_NAME = re.compile(NAME_PATTERN)
+_RETRY = ("Retry-After", "1")
+
+
+@dataclass(frozen=True)
+class _Refusal(Exception):
+    status: str
+    words: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class _Poll:
+    gateway: str
+    hold_seconds: int
+    wants_yaml: bool
+
+
+class Polling:
+    """Answers polls at once, or holds them until what the connection got last is no longer right."""
+
+    def __init__(self, feed: Feed, book: SightingBook, *, needs_token: bool) -> None:
+        self._feed = feed
+        self._book = book
+        self._needs_token = needs_token
+        # Traefik sends no If-None-Match, so what it has is remembered with its connection. WSGI never tells that a
+        # connection is gone; its socket object being collected does.
+        self._served: weakref.WeakKeyDictionary[object, tuple[str, str]] = weakref.WeakKeyDictionary()
+        self._yaml: dict[str, bytes] = {}
+        self._held = 0
+        self._count = threading.Lock()
+
+    @property
+    def held(self) -> int:
+        """How many polls are held right now."""
+        return self._held
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        """Answer one poll."""
+        try:
+            poll = self._accepted(environ)
+            body = self._body(poll, environ)
+        except _Refusal as refusal:
+            return _refuse(refusal, start_response)
+        content = self._as_yaml(body) if poll.wants_yaml else body.content
+        headers = [
+            ("Content-Type", "application/yaml" if poll.wants_yaml else "application/json"),
+            ("Content-Length", str(len(content))),
+            ("Cache-Control", "no-store"),
+        ]
+        if poll.hold_seconds:
+            headers.append(("Preference-Applied", f"wait={poll.hold_seconds}"))
+        start_response("200 OK", headers)
+        return [content]
+
+    def _accepted(self, environ: "WSGIEnvironment") -> _Poll:
+        if environ["REQUEST_METHOD"] != "GET":
+            raise _Refusal("405 Method Not Allowed", "only GET is answered here", (("Allow", "GET"),))
+        self._check_token(environ.get("HTTP_AUTHORIZATION", ""))
+        gateway = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [DEFAULT_GATEWAY])[-1]
+        if not _NAME.fullmatch(gateway):
+            raise _Refusal("400 Bad Request", "gateway must be 1 to 63 lower-case letters, digits and hyphens")
+        wanted = _WAIT.search(environ.get("HTTP_PREFER", ""))
+        return _Poll(
+            gateway=gateway,
+            hold_seconds=min(int(wanted[1]), LONGEST_HOLD_SECONDS) if wanted else 0,
+            wants_yaml="yaml" in environ.get("HTTP_ACCEPT", ""),
+        )
+
+    def _check_token(self, authorization: str) -> None:
+        if not authorization and not self._needs_token:
+            return
+        caller = self._feed.caller(authorization.removeprefix("Bearer ").strip())
+        if caller is None:
+            challenge = (("WWW-Authenticate", "Bearer"),)
+            raise _Refusal("401 Unauthorized", "a token of the role gateway is needed", challenge)
+        if not caller.may(Permission.POLL):
+            raise _Refusal("403 Forbidden", f"the role {caller.role} may not poll; gateway may")
+
+    def _body(self, poll: _Poll, environ: "WSGIEnvironment") -> Body:
+        connection = environ.get("gunicorn.socket")
+        body = self._held_body(poll, connection)
+        if body is None:
+            raise _Refusal(
+                "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
+            )
+        address = f"{environ.get('REMOTE_ADDR', '')}:{environ.get('REMOTE_PORT', '')}"
+        if connection is not None:
+            if connection not in self._served:
+                weakref.finalize(connection, self._book.forget, poll.gateway, address).atexit = False
+            self._served[connection] = (poll.gateway, body.digest)
+        self._book.note(poll.gateway, address, digest=body.digest, revision=self._feed.revision)
+        return body
+
+    def _held_body(self, poll: _Poll, connection: object) -> Body | None:
+        if not poll.hold_seconds:
+            return self._feed.body(poll.gateway)
+        known = self._served.get(connection) if connection is not None else None
+        digest = known[1] if known and known[0] == poll.gateway else None
+        with self._count:
+            self._held += 1
+        try:
+            return self._feed.wait_for_body(poll.gateway, other_than=digest, seconds=poll.hold_seconds)
+        finally:
+            with self._count:
+                self._held -= 1
+
+    def _as_yaml(self, body: Body) -> bytes:
+        if body.digest not in self._yaml:
+            document = decode_json(body.content)
+            self._yaml = {body.digest: yaml.safe_dump(document, sort_keys=True).encode()}
+        return self._yaml[body.digest]
+
+
+def mounted(polling: Polling, application: "WSGI") -> "WSGI":
+    """Put the polled path in front of another application, which never sees it."""
+
+    def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        handler = polling if environ.get("PATH_INFO") == PATH else application
+        return handler(environ, start_response)
+
+    return dispatch
+
+
+WSGI = Callable[["WSGIEnvironment", "StartResponse"], Iterable[bytes]]
+
+
+def _refuse(refusal: _Refusal, start_response: "StartResponse") -> Iterable[bytes]:
+    content = refusal.words.encode()
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(content))), *refusal.headers]
+    start_response(refusal.status, headers)
+    return [content]

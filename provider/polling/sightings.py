@@ -1,0 +1,75 @@
+"""What this worker saw of the gateways, noted for all workers without asking the store at every poll."""
+
+import logging
+import threading
+from datetime import UTC, datetime
+
+from provider.feed import Feed
+from provider.gateways import Sighting
+from provider.rollouts import encode
+from provider.store import Store, StoreUnavailableError
+
+log = logging.getLogger(__name__)
+
+_REPORT_SECONDS = 5.0
+
+
+class SightingBook:
+    """The newest poll of every connection. A new body that was served is reported at once, the rest in a while."""
+
+    def __init__(self, store: Store, feed: Feed) -> None:
+        self._store = store
+        self._feed = feed
+        self._seen: dict[str, Sighting] = {}
+        self._unreported: dict[str, str] = {}
+        self._lock = threading.Lock()
+        self._wake = threading.Event()
+
+    def start(self) -> None:
+        """Report in a thread of its own until the feed closes."""
+        threading.Thread(target=self._run, name="sightings", daemon=True).start()
+
+    def note(self, gateway: str, address: str, *, digest: str, revision: int) -> None:
+        """Note that a connection was served a body."""
+        sighting = Sighting(
+            gateway=gateway,
+            address=address,
+            last_poll=datetime.now(UTC),
+            revision_served=revision,
+            digest=digest,
+        )
+        field = f"{gateway}@{address}"
+        with self._lock:
+            before = self._seen.get(field)
+            self._seen[field] = sighting
+            self._unreported[field] = encode(sighting)
+        if before is None or before.digest != digest:
+            self._wake.set()
+
+    def forget(self, gateway: str, address: str) -> None:
+        """Note that a connection is closed: its Traefik is gone, or comes back with another."""
+        field = f"{gateway}@{address}"
+        with self._lock:
+            if self._seen.pop(field, None):
+                self._unreported[field] = ""
+
+    def report(self) -> None:
+        """Tell the store what has not been told yet; what cannot be told now is told later."""
+        with self._lock:
+            unreported, self._unreported = self._unreported, {}
+        if not unreported:
+            return
+        try:
+            self._store.report(unreported)
+        except StoreUnavailableError:
+            with self._lock:
+                self._unreported = unreported | self._unreported
+
+    def _run(self) -> None:
+        while not self._feed.is_closing:
+            self._wake.wait(_REPORT_SECONDS)
+            self._wake.clear()
+            try:
+                self.report()
+            except Exception:
+                log.exception("sightings.failed")

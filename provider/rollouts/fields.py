@@ -1,0 +1,193 @@
+"""The kinds of value a rollout is written with: weights, durations, names, addresses.
+
+Each is a pydantic type that refuses what Traefik would misread later, in words that say what would be right.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+
+from provider.rules import RuleError, parse_rule
+
+NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+_DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+_DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
+_UNIT_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
+_LONGEST_DURATION = timedelta(days=366)
+_HOST = re.compile(r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$")
+_IPV6 = re.compile(r"^[0-9A-Fa-f:.]+$")
+
+
+def parse_weight(value: object) -> Decimal:
+    """Read a per cent from 0 to 100 with at most two decimals; ValueError says what would be right."""
+    problem = f"must be a number from 0 to 100 with at most two decimals, not {value!r}"
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise ValueError(problem)
+    weight = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
+    if not weight.is_finite() or not 0 <= weight <= 100 or weight != round(weight, 2):
+        raise ValueError(problem)
+    return round(weight, 2)
+
+
+def weight_number(weight: Decimal) -> int | float:
+    """Give a weight as the plainest JSON number: 25, not 25.00."""
+    return int(weight) if weight == int(weight) else float(weight)
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read a duration as Go writes it (``500ms``, ``1.2s``, ``1h30m``), to the millisecond."""
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str) or len(value) > 40 or not re.match(_DURATION_PATTERN, value):
+        raise ValueError(f"must be a duration such as 500ms, 10s, 5m or 1h30m, not {value!r}")
+    milliseconds = sum(
+        Decimal(number) * _UNIT_MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(value)
+    )
+    if milliseconds > _LONGEST_DURATION / timedelta(milliseconds=1):
+        raise ValueError(f"must be at most 8784h (a year), not {value}")
+    if milliseconds != int(milliseconds) or milliseconds == 0:
+        raise ValueError(f"must be a whole number of milliseconds, 1 at least, not {value}")
+    return timedelta(milliseconds=int(milliseconds))
+
+
+def format_duration(duration: timedelta) -> str:
+    """Write a duration as Go and Traefik read it: ``1h30m``, ``1.2s``, ``500ms``."""
+    milliseconds = round(duration / timedelta(milliseconds=1))
+    if 0 < milliseconds < 1_000:
+        return f"{milliseconds}ms"
+    hours, rest = divmod(milliseconds, 3_600_000)
+    minutes, rest = divmod(rest, 60_000)
+    seconds = f"{Decimal(rest) / 1_000:f}s" if rest or not (hours or minutes) else ""
+    return (f"{hours}h" if hours else "") + (f"{minutes}m" if minutes else "") + seconds
+
+
+def _whole_number(value: object) -> object:
+    # JSON Schema calls 20.0 an integer; pydantic's lax mode, which agrees, takes "20" and true as well.
+    if isinstance(value, str | bool):
+        raise ValueError(f"must be a whole number, not {value!r}")  # noqa: TRY004 pydantic collects ValueErrors
+    return value
+
+
+def _server_url(url: str) -> str:
+    problem = url_problem(url, schemes={"http", "https", "h2c"}, has_path=False)
+    if problem:
+        raise ValueError(f"must be a server's address such as http://10.0.0.1:8080: {problem}")
+    return url.removesuffix("/")
+
+
+def url_problem(url: str, *, schemes: set[str], has_path: bool) -> str | None:
+    """Say what is wrong with an address, if anything is."""
+    if not url.isascii() or not url.isprintable() or " " in url:
+        return "only printable ASCII without spaces is allowed"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        return str(error)
+    checks = {
+        f"the scheme must be {' or '.join(sorted(schemes))}": parts.scheme in schemes,
+        "it has no host": bool(host),
+        "the host is not valid": bool(host and (_IPV6 if ":" in host else _HOST).fullmatch(host)),
+        "the port must be from 1 to 65535": port != 0 and not parts.netloc.endswith(":"),
+        "it must not carry a user or password": "@" not in parts.netloc,
+        "it must not have a path: Traefik would ignore it": has_path or parts.path in {"", "/"},
+        "it must not have a query or fragment": not {"?", "#"} & set(url),
+    }
+    return next((words for words, holds in checks.items() if not holds), None)
+
+
+def _rule(text: str) -> str:
+    try:
+        parse_rule(text)
+    except RuleError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def _matching(pattern: str, words: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern)
+
+    def check(text: str) -> str:
+        # fullmatch, as `$` alone would let a trailing newline pass.
+        if not compiled.fullmatch(text):
+            raise ValueError(f"must be {words}, not {text!r}")
+        return text
+
+    return check
+
+
+def _reference(value: str) -> str:
+    if value.endswith("@http"):
+        raise ValueError("must not end in @http: those names are this provider's own and come and go")
+    return value
+
+
+_REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*@[a-z][a-z0-9-]*$"
+_TOKEN_PATTERN = r"^[A-Za-z0-9!#$%&'*+.^_|~-]+$"  # noqa: S105 an HTTP token, RFC 9110
+
+Weight = Annotated[
+    Decimal,
+    PlainValidator(parse_weight),
+    PlainSerializer(weight_number, return_type=int | float),
+    WithJsonSchema({"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01}),
+]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(parse_duration),
+    PlainSerializer(format_duration, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _DURATION_PATTERN, "examples": ["10m", "1.5s"]}),
+]
+WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
+Name = Annotated[
+    str,
+    AfterValidator(
+        _matching(NAME_PATTERN, "1 to 63 lower-case letters, digits and inner hyphens, such as shop-api")
+    ),
+    Field(json_schema_extra={"pattern": NAME_PATTERN}),
+]
+EntryPoint = Annotated[
+    str,
+    AfterValidator(_matching(r"^[A-Za-z0-9_-]{1,63}$", "the name of an entry point, such as web")),
+    Field(json_schema_extra={"pattern": r"^[A-Za-z0-9_-]{1,63}$"}),
+]
+Reference = Annotated[
+    str,
+    AfterValidator(_matching(_REFERENCE_PATTERN, "NAME@PROVIDER, such as shop-v2@docker")),
+    AfterValidator(_reference),
+    Field(max_length=253, json_schema_extra={"pattern": _REFERENCE_PATTERN}),
+]
+Token = Annotated[
+    str,
+    AfterValidator(_matching(_TOKEN_PATTERN, "a name of letters, digits and hyphens, such as X-Canary")),
+    Field(max_length=128, json_schema_extra={"pattern": _TOKEN_PATTERN}),
+]
+HeaderValue = Annotated[
+    str,
+    AfterValidator(_matching(r"^[!-~]([ -~]*[!-~])?$", "printable ASCII with no space at either end")),
+    Field(max_length=512, json_schema_extra={"pattern": r"^[!-~]([ -~]*[!-~])?$"}),
+]
+CookieValue = Annotated[
+    str,
+    AfterValidator(_matching(r"^[!#-+\--:<-\[\]-~]+$", "a cookie's value: no space, quote, comma, ; or \\")),
+    Field(max_length=512, json_schema_extra={"pattern": r"^[!#-+\--:<-\[\]-~]+$"}),
+]
+UrlPath = Annotated[
+    str,
+    AfterValidator(_matching(r"^/[!-~]*$", "a path that begins with /, such as /healthz")),
+    Field(max_length=1024, json_schema_extra={"pattern": "^/[!-~]*$"}),
+]
+ServerUrl = Annotated[
+    str,
+    AfterValidator(_server_url),
+    Field(max_length=512, json_schema_extra={"format": "uri", "examples": ["http://10.0.0.1:8080"]}),
+]
+Rule = Annotated[
+    str,
+    AfterValidator(_rule),
+    Field(json_schema_extra={"examples": ["Host(`shop.localhost`) && PathPrefix(`/api`)"]}),
+]

@@ -1,0 +1,253 @@
+"""What a person asks for: the spec of a rollout, valid by construction."""
+
+from enum import StrEnum
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic.alias_generators import to_camel
+
+from provider.rollouts.fields import (
+    CookieValue,
+    Duration,
+    EntryPoint,
+    HeaderValue,
+    Name,
+    Reference,
+    Rule,
+    ServerUrl,
+    Token,
+    UrlPath,
+    Weight,
+    WholeNumber,
+)
+
+# Traefik keeps the thousand topmost priorities to itself; two below ours are for override and fallback.
+HIGHEST_PRIORITY = 2**31 - 1_002
+MIRROR_BODY_BYTES = 1_048_576
+
+
+class Document(BaseModel):
+    """A frozen piece of a document: camelCase outside, no unknown fields."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        alias_generator=to_camel,
+        validate_by_name=True,
+        validate_by_alias=True,
+        serialize_by_alias=True,
+        use_enum_values=False,
+    )
+
+
+def _exactly_one(document: Document, *names: str) -> str:
+    """Name the one field of several that is set; ValueError unless there is exactly one."""
+    present = [name for name in names if getattr(document, name) is not None]
+    if len(present) != 1:
+        choices = " or ".join(to_camel(name) for name in names)
+        raise ValueError(f"must have exactly one of {choices}")
+    return present[0]
+
+
+def _one_of(*names: str) -> ConfigDict:
+    """Say in the JSON Schema what `_exactly_one` checks."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
+
+
+class Server(Document):
+    """One address that answers for a side."""
+
+    url: ServerUrl
+    weight: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+
+
+class HealthCheck(Document):
+    """Traefik's active check of every server of a side."""
+
+    path: UrlPath
+    interval: Duration | None = None
+    unhealthy_interval: Duration | None = None
+    timeout: Duration | None = None
+    scheme: Literal["http", "https"] | None = None
+    hostname: HeaderValue | None = None
+    port: WholeNumber | None = Field(default=None, ge=1, le=65_535)
+    method: Token | None = None
+    status: WholeNumber | None = Field(default=None, ge=100, le=599)
+    headers: dict[Token, HeaderValue] | None = Field(default=None, min_length=1, max_length=32)
+    follow_redirects: StrictBool | None = None
+
+    @model_validator(mode="after")
+    def _timeout_below_interval(self) -> Self:
+        if self.interval and self.timeout and self.timeout >= self.interval:
+            raise ValueError("timeout must be shorter than interval")
+        return self
+
+
+class PassiveHealthCheck(Document):
+    """Traefik's judgement of a server by the answers it gave."""
+
+    failure_window: Duration | None = None
+    max_failed_attempts: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+
+
+class Side(Document):
+    """Who answers for stable or canary: servers of our own, or a service of another provider."""
+
+    model_config = _one_of("servers", "service")
+
+    servers: tuple[Server, ...] | None = Field(default=None, min_length=1, max_length=1_000)
+    service: Reference | None = None
+    health_check: HealthCheck | None = None
+    passive_health_check: PassiveHealthCheck | None = None
+    pass_host_header: StrictBool | None = None
+    keep_alive_timeout: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if _exactly_one(self, "servers", "service") == "service":
+            self._refuse_options_of_servers()
+        urls = [server.url for server in self.servers or ()]
+        if len(set(urls)) != len(urls):
+            raise ValueError("servers must not name the same url twice")
+        return self
+
+    def _refuse_options_of_servers(self) -> None:
+        options = ("health_check", "passive_health_check", "pass_host_header", "keep_alive_timeout")
+        for option in options:
+            if getattr(self, option) is not None:
+                raise ValueError(f"{to_camel(option)} goes with servers; a service's provider sets its own")
+
+    def is_same_version(self, other: "Side") -> bool:
+        """Tell a side that was scaled or tuned from one that is another version.
+
+        A side is the same version as long as it names the same service, or keeps one of its servers.
+        """
+        if self.service or other.service:
+            return self.service == other.service
+        mine = {server.url for server in self.servers or ()}
+        return any(server.url in mine for server in other.servers or ())
+
+
+class HeaderMatch(Document):
+    """A request header with just this value."""
+
+    name: Token
+    value: HeaderValue
+
+
+class CookieMatch(Document):
+    """A request cookie with just this value."""
+
+    name: Token
+    value: CookieValue
+
+
+class Override(Document):
+    """Requests that go to one side whatever the weight."""
+
+    model_config = _one_of("header", "cookie")
+
+    header: HeaderMatch | None = None
+    cookie: CookieMatch | None = None
+    to: Literal["stable", "canary"]
+
+    @model_validator(mode="after")
+    def _one_match(self) -> Self:
+        _exactly_one(self, "header", "cookie")
+        return self
+
+
+class Mirror(Document):
+    """Shadow traffic: a copy of stable's requests goes to the canary, whose answers are thrown away."""
+
+    percent: WholeNumber = Field(ge=0, le=100)
+    # Traefik's own default holds bodies of any size in memory, which can take stable down.
+    max_body_size: WholeNumber = Field(default=MIRROR_BODY_BYTES, ge=0, le=2**40)
+
+
+class StickyCookie(Document):
+    """The cookie by which a client stays on the side that it got first."""
+
+    name: Token
+    secure: StrictBool | None = None
+    http_only: StrictBool | None = None
+    same_site: Literal["none", "lax", "strict"] | None = None
+    max_age: WholeNumber | None = Field(default=None, ge=0, le=2**31 - 1)
+    path: UrlPath | None = None
+    domain: HeaderValue | None = None
+
+
+class Sticky(Document):
+    """How clients stay on one side."""
+
+    cookie: StickyCookie
+
+
+class Domain(Document):
+    """Names that a certificate is asked for."""
+
+    main: HeaderValue
+    sans: tuple[HeaderValue, ...] | None = Field(default=None, min_length=1, max_length=100)
+
+
+class Tls(Document):
+    """Traefik's TLS options of the router."""
+
+    cert_resolver: EntryPoint | None = None
+    options: HeaderValue | None = None
+    domains: tuple[Domain, ...] | None = Field(default=None, min_length=1, max_length=100)
+
+
+class Pause(Document):
+    """Wait: for a duration, or for a person where none is given."""
+
+    duration: Duration | None = None
+
+
+class Step(Document):
+    """One step of a rollout."""
+
+    model_config = _one_of("setWeight", "pause")
+
+    set_weight: Weight | None = None
+    pause: Pause | None = None
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        _exactly_one(self, "set_weight", "pause")
+        return self
+
+
+class Strategy(StrEnum):
+    """How Traefik picks a side: by turns, or by the client's address."""
+
+    WRR = "wrr"
+    HRW = "hrw"
+
+
+class Spec(Document):
+    """What is asked of a rollout."""
+
+    rule: Rule
+    entry_points: tuple[EntryPoint, ...] | None = Field(default=None, min_length=1, max_length=32)
+    middlewares: tuple[Reference, ...] | None = Field(default=None, min_length=1, max_length=32)
+    priority: WholeNumber | None = Field(default=None, ge=2, le=HIGHEST_PRIORITY)
+    tls: Tls | None = None
+    gateways: tuple[Name, ...] | None = Field(default=None, min_length=1, max_length=100)
+    strategy: Strategy = Strategy.WRR
+    sticky: Sticky | None = None
+    stable: Side
+    canary: Side | None = None
+    overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=32)
+    mirror: Mirror | None = None
+    steps: tuple[Step, ...] | None = Field(default=None, min_length=1, max_length=200)
+
+    @model_validator(mode="after")
+    def _sticky_needs_turns(self) -> Self:
+        if self.sticky and self.strategy is Strategy.HRW:
+            raise ValueError("sticky goes with strategy wrr; hrw keeps a client on its side by its address")
+        return self
+
+    def is_carried_by(self, gateway: str) -> bool:
+        """Tell whether a gateway carries the rollout: every one does unless the spec names some."""
+        return self.gateways is None or gateway in self.gateways

@@ -1,0 +1,98 @@
+"""The life of a rollout as data: what may be done in which phase, and where it may lead."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+
+class Phase(StrEnum):
+    """Where a rollout stands."""
+
+    HEALTHY = "Healthy"
+    """No canary, or it has taken over."""
+    PROGRESSING = "Progressing"
+    """Moving through steps, or held at a weight by hand."""
+    PAUSED = "Paused"
+    """Waits for a duration, or for a person."""
+    DEGRADED = "Degraded"
+    """Aborted: all traffic is on stable."""
+
+
+class Action(StrEnum):
+    """What can be done to a rollout."""
+
+    START = "start"
+    EDIT = "edit"
+    WITHDRAW = "withdraw"
+    SET_WEIGHT = "set-weight"
+    PROMOTE = "promote"
+    PROMOTE_FULL = "promote-full"
+    ABORT = "abort"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    SKIP = "skip"
+    ADVANCE = "advance"
+
+
+_HEALTHY = frozenset({Phase.HEALTHY})
+_PROGRESSING = frozenset({Phase.PROGRESSING})
+_PAUSED = frozenset({Phase.PAUSED})
+_DEGRADED = frozenset({Phase.DEGRADED})
+# Steps that are walked end at a pause, or behind the last one, where the canary takes over. Without steps
+# the canary is held at a weight by hand.
+_WALKED = _PAUSED | _HEALTHY
+_STARTED = _WALKED | _PROGRESSING
+
+TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
+    Phase.HEALTHY: {
+        Action.START: _STARTED,
+        Action.EDIT: _HEALTHY,
+    },
+    Phase.PROGRESSING: {
+        Action.START: _STARTED,
+        Action.EDIT: _PROGRESSING | _PAUSED,
+        Action.WITHDRAW: _HEALTHY,
+        Action.SET_WEIGHT: _PROGRESSING,
+        Action.PROMOTE: _WALKED,
+        Action.PROMOTE_FULL: _HEALTHY,
+        Action.ABORT: _DEGRADED,
+        Action.PAUSE: _PAUSED,
+        Action.RESUME: _WALKED,
+        Action.SKIP: _WALKED,
+    },
+    Phase.PAUSED: {
+        Action.START: _STARTED,
+        Action.EDIT: _PAUSED,
+        Action.WITHDRAW: _HEALTHY,
+        Action.SET_WEIGHT: _PROGRESSING,
+        Action.PROMOTE: _WALKED,
+        Action.PROMOTE_FULL: _HEALTHY,
+        Action.ABORT: _DEGRADED,
+        Action.PAUSE: _PAUSED,
+        Action.RESUME: _WALKED | _PROGRESSING,
+        Action.SKIP: _WALKED,
+        Action.ADVANCE: _WALKED,
+    },
+    Phase.DEGRADED: {
+        Action.START: _STARTED,
+        Action.EDIT: _DEGRADED,
+        Action.WITHDRAW: _HEALTHY,
+        Action.RETRY: _STARTED,
+    },
+}
+
+WHY_NOT: Mapping[Phase, str] = {
+    Phase.HEALTHY: "there is no canary: all traffic is on stable; start one first",
+    Phase.PROGRESSING: "the canary is on its way; abort it first",
+    Phase.PAUSED: "the canary is paused; resume, promote or abort it",
+    Phase.DEGRADED: "the canary was aborted: all traffic is on stable; retry it or start a new one",
+}
+
+
+class IllegalMoveError(Exception):
+    """A move that the rollout's phase does not allow; nothing was changed."""
+
+    def __init__(self, name: str, action: Action, phase: Phase, why: str | None = None) -> None:
+        self.action = action
+        self.phase = phase
+        super().__init__(f"{action} is not possible while {name} is {phase}: {why or WHY_NOT[phase]}")

@@ -1,0 +1,17 @@
+"""What Traefik is told: from a rollout to a fragment, from fragments to a body. Pure."""
+
+from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, encode_fragment
+from provider.routing.fragment import Fragment, render
+from provider.routing.names import qualified
+from provider.routing.weights import smallest_weights
+
+__all__ = [
+    "EMPTY_BODY",
+    "Encoded",
+    "Fragment",
+    "assemble",
+    "encode_fragment",
+    "qualified",
+    "render",
+    "smallest_weights",
+]

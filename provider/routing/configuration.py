@@ -1,0 +1,66 @@
+"""Fragments joined to the body that Traefik is served: a pure function of the state, to the byte.
+
+Traefik hashes the body and remembers the hash before it decodes: the same state must give the same bytes, and
+bytes that do not decode are never asked for again.
+"""
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from provider.routing.fragment import Fragment, Json
+
+# What is served when there is, on purpose, nothing to route. Traefik refuses empty maps inside.
+EMPTY_BODY = b"{}"
+
+_ESCAPE = re.compile(r"(\\\\)|\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A fragment as the bytes of its entries, ready to be joined with others."""
+
+    routers: bytes
+    services: bytes
+    transports: tuple[tuple[str, bytes], ...]
+
+
+def encode_fragment(fragment: Fragment) -> Encoded:
+    """Encode a fragment once, however many bodies it will be part of."""
+    return Encoded(
+        routers=b",".join(_entry(name, value) for name, value in fragment.routers.items()),
+        services=b",".join(_entry(name, value) for name, value in fragment.services.items()),
+        transports=tuple((name, _entry(name, value)) for name, value in fragment.transports.items()),
+    )
+
+
+def assemble(fragments: Iterable[Encoded]) -> bytes:
+    """Join fragments, in the order given, to a whole dynamic configuration."""
+    parts = list(fragments)
+    transports = {name: entry for part in parts for name, entry in part.transports}
+    sections = {
+        b"routers": b",".join(part.routers for part in parts),
+        # A rollout between services of other providers has none of its own while it is at rest.
+        b"services": b",".join(part.services for part in parts if part.services),
+        b"serversTransports": b",".join(transports[name] for name in sorted(transports)),
+    }
+    filled = b",".join(b'"%s":{%s}' % (name, entries) for name, entries in sections.items() if entries)
+    return b'{"http":{%s}}' % filled if filled else EMPTY_BODY
+
+
+def encode_json(value: Json) -> bytes:
+    """Encode as JSON that Traefik's YAML parser reads: it takes no escaped surrogate pair."""
+    text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+    return _ESCAPE.sub(_unescape_pair, text).encode()
+
+
+def _unescape_pair(match: re.Match[str]) -> str:
+    escaped_backslash, high, low = match.groups()
+    if escaped_backslash:
+        return str(escaped_backslash)
+    return chr(0x10000 + ((int(high, 16) - 0xD800) << 10) + (int(low, 16) - 0xDC00))
+
+
+def _entry(name: str, value: Json) -> bytes:
+    return b'"%s":%s' % (name.encode(), encode_json(value))

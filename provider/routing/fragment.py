@@ -1,0 +1,217 @@
+"""One rollout as its part of Traefik's dynamic configuration.
+
+The shapes are those of Traefik's `pkg/config/dynamic/http_config.go`. Each choice that looks odd avoids something
+that was seen to take traffic down; the end-to-end tests pin those facts with the real Traefik.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+from provider.rollouts import Override, Rollout, Side, Strategy, format_duration, write
+from provider.routing import names
+from provider.routing.weights import smallest_weights
+from provider.rules import quote
+
+Json = dict[str, Any]
+ZERO = Decimal(0)
+
+# Traefik must let go of an idle connection before the backend does, or a request meets one being closed: 502.
+IDLE_SHARE_OF_KEEP_ALIVE = 0.8
+# A named transport that leaves this out keeps 2 idle connections a host, where the default transport keeps 200.
+IDLE_CONNECTIONS_PER_HOST = 200
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """What one rollout asks of Traefik: routers, services and transports by name."""
+
+    routers: Mapping[str, Json] = field(default_factory=dict)
+    services: Mapping[str, Json] = field(default_factory=dict)
+    transports: Mapping[str, Json] = field(default_factory=dict)
+
+
+def render(rollout: Rollout) -> Fragment:
+    """Say what Traefik is told of a rollout: the same fragment for the same rollout, always."""
+    rendering = _Rendering(rollout)
+    return Fragment(
+        routers=dict(sorted(rendering.routers())),
+        services=dict(sorted(rendering.services())),
+        transports=dict(sorted(rendering.transports())),
+    )
+
+
+class _Rendering:
+    """The names and facts of one rollout that its routers and services share."""
+
+    def __init__(self, rollout: Rollout) -> None:
+        self.name = rollout.name
+        self.spec = rollout.spec
+        self.stable = rollout.spec.stable
+        self.canary = rollout.canary
+        self.weight = rollout.status.weight if self.canary else ZERO
+        self.mirror_percent = self.spec.mirror.percent if self.spec.mirror and self.canary else 0
+        self.overrides = self.spec.overrides or () if self.canary else ()
+        self.stable_own = names.side_service(rollout, rollout.status.stable_generation)
+        self.stable_servers = names.stable_target(rollout)
+        if self.mirror_percent and not self.stable.service:
+            # The mirroring service takes stable's own name: the sticky cookie is a hash of it, and must not change.
+            self.stable_servers = f"{self.stable_own}_servers"
+        self.canary_servers = names.canary_target(rollout, self.canary) if self.canary else ""
+
+    @property
+    def stable_target(self) -> str:
+        return self.stable_own if self.mirror_percent else self.stable_servers
+
+    @property
+    def mirror_target(self) -> str:
+        # A service of its own, so that copies do not count among the canary's requests.
+        is_own = self.canary is not None and self.canary.servers
+        return f"{self.canary_servers}_mirror" if is_own else self.canary_servers
+
+    @property
+    def is_split(self) -> bool:
+        return 0 < self.weight < 100
+
+    @property
+    def main_target(self) -> str:
+        if self.is_split:
+            return self.name
+        return self.canary_servers if self.weight else self.stable_target
+
+    @property
+    def needs_fallback(self) -> bool:
+        """Tell whether the main router depends on a service that another provider may take away.
+
+        Traefik disables a router whose service has a missing child, even one without traffic: stable would go
+        down with the canary. A second router, one priority lower, is there at once when that happens.
+        """
+        is_foreign = self.canary is not None and self.canary.service is not None
+        return is_foreign and (self.weight > 0 or self.mirror_percent > 0)
+
+    @property
+    def priority(self) -> int:
+        # Traefik's own default is the length of the rule in bytes (pkg/muxer/http/mux.go).
+        return self.spec.priority or len(self.spec.rule.encode())
+
+    def routers(self) -> Iterator[tuple[str, Json]]:
+        yield self.name, self._router(self.spec.rule, self.main_target, self.spec.priority)
+        if self.needs_fallback:
+            yield f"{self.name}_fallback", self._router(self.spec.rule, self.stable_servers, self.priority - 1)
+        for index, override in enumerate(self.overrides):
+            # The first override that matches wins: each has a priority of its own.
+            priority = self.priority + len(self.overrides) - index
+            target = self.canary_servers if override.to == "canary" else self.stable_servers
+            # A newline may end a rule, but not stand before a parenthesis.
+            rule = f"({self.spec.rule.strip()}) && {_override_rule(override)}"
+            yield f"{self.name}_override_{index}", self._router(rule, target, priority)
+
+    def _router(self, rule: str, service: str, priority: int | None) -> Json:
+        router: Json = {"rule": rule, "service": service}
+        if priority is not None:
+            router["priority"] = priority
+        if self.spec.entry_points:
+            router["entryPoints"] = list(self.spec.entry_points)
+        if self.spec.middlewares:
+            router["middlewares"] = list(self.spec.middlewares)
+        if self.spec.tls:
+            router["tls"] = write(self.spec.tls)
+        return router
+
+    def services(self) -> Iterator[tuple[str, Json]]:
+        used = set(self._targets())
+        if self.is_split:
+            yield self.name, self._split()
+        if self.mirror_percent and self.stable_target in used:
+            yield self.stable_own, self._mirroring()
+            if self.canary and self.canary.servers:
+                yield self.mirror_target, _load_balancer(self.canary)
+        if self.stable.servers and self.stable_servers in used:
+            yield self.stable_servers, _load_balancer(self.stable)
+        if self.canary and self.canary.servers and self.canary_servers in used:
+            yield self.canary_servers, _load_balancer(self.canary)
+
+    def _targets(self) -> Iterator[str]:
+        """Name every service that gets traffic; one that gets none is left out."""
+        for _, router in self.routers():
+            yield router["service"]
+        if self.is_split:
+            yield from (self.stable_target, self.canary_servers)
+        if self.mirror_percent and self.weight < 100:
+            yield self.stable_servers
+
+    def _split(self) -> Json:
+        stable, canary = smallest_weights(self.weight)
+        children = [
+            {"name": self.stable_target, "weight": stable},
+            {"name": self.canary_servers, "weight": canary},
+        ]
+        split: Json = {"services": children}
+        if self._is_checked:
+            split["healthCheck"] = {}
+        if self.spec.sticky:
+            split["sticky"] = write(self.spec.sticky)
+        return {"highestRandomWeight" if self.spec.strategy is Strategy.HRW else "weighted": split}
+
+    @property
+    def _is_checked(self) -> bool:
+        """Tell whether a side that is down is known to be: Traefik wants a check on every child, or on none."""
+        return bool(self.stable.health_check and self.canary and self.canary.health_check)
+
+    def _mirroring(self) -> Json:
+        assert self.spec.mirror is not None  # noqa: S101 its percent is above 0
+        mirroring: Json = {
+            "service": self.stable_servers,
+            "mirrors": [{"name": self.mirror_target, "percent": self.mirror_percent}],
+            "maxBodySize": self.spec.mirror.max_body_size,
+        }
+        if self._is_checked:
+            mirroring["healthCheck"] = {}
+        return {"mirroring": mirroring}
+
+    def transports(self) -> Iterator[tuple[str, Json]]:
+        for side in (self.stable, self.canary):
+            idle = _idle(side) if side else None
+            if idle:
+                yield names.transport(idle), _transport(idle)
+
+
+def _load_balancer(side: Side) -> Json:
+    options = write(side)
+    balancer: Json = {"servers": options["servers"]}
+    for name in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
+        if options.get(name):
+            balancer[name] = options[name]
+    if side.pass_host_header is False:
+        balancer["passHostHeader"] = False
+    idle = _idle(side)
+    if idle:
+        balancer["serversTransport"] = names.transport(idle)
+    return {"loadBalancer": balancer}
+
+
+def _idle(side: Side) -> timedelta | None:
+    return side.keep_alive_timeout * IDLE_SHARE_OF_KEEP_ALIVE if side.keep_alive_timeout else None
+
+
+def _transport(idle: timedelta) -> Json:
+    return {
+        "forwardingTimeouts": {"idleConnTimeout": format_duration(idle)},
+        "maxIdleConnsPerHost": IDLE_CONNECTIONS_PER_HOST,
+    }
+
+
+def _override_rule(override: Override) -> str:
+    if override.header:
+        return f"Header({quote(override.header.name)}, {quote(override.header.value)})"
+    assert override.cookie is not None  # noqa: S101 an override has a header or a cookie
+    # Traefik has no matcher for cookies, and a client may send several in one header.
+    pair = f"{_literal(override.cookie.name)}={_literal(override.cookie.value)}"
+    return f"HeaderRegexp({quote('Cookie')}, {quote(f'(^|; ?){pair}(;|$)')})"
+
+
+def _literal(text: str) -> str:
+    """Escape what means something in a regular expression of Go."""
+    return "".join(f"\\{character}" if character in r"\.+*?()|[]{}^$" else character for character in text)

@@ -1,0 +1,11 @@
+"""Traefik's v3 rule language for HTTP routers: what it takes, and plain words about what it does not.
+
+Traefik answers 404 for a rule it cannot read, so no such rule may reach it. Everything here is pure.
+"""
+
+from provider.rules.errors import RuleError
+from provider.rules.grammar import parse_rule
+from provider.rules.literals import quote
+from provider.rules.tree import And, Match, Not, Or, Rule
+
+__all__ = ["And", "Match", "Not", "Or", "Rule", "RuleError", "parse_rule", "quote"]

@@ -1,0 +1,1 @@
+"""Settings, logs and processes: how the provider is put together and run."""

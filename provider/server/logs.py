@@ -1,0 +1,64 @@
+"""One line an event: the dotted name, then its facts; readable, or JSON for machines."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+_STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+
+
+class TextFormatter(logging.Formatter):
+    """`12:00:00.000 ERROR feed.store-away error="…"`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give one line, and a traceback below it where there is one."""
+        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        facts = " ".join(f"{name}={_plain(value)}" for name, value in _facts(record).items())
+        line = f"{time} {record.levelname} {record.getMessage()} {facts}".rstrip()
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object an event."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Give one line of JSON; a traceback is a field of it."""
+        event: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "event": record.getMessage(),
+            **_facts(record),
+        }
+        if record.exc_info:
+            event["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(event, default=str, ensure_ascii=False)
+
+
+def logging_config(log_format: str) -> dict[str, Any]:
+    """Give what `logging.config.dictConfig`, and gunicorn, take."""
+    formatter = JsonFormatter if log_format == "json" else TextFormatter
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"line": {"()": f"{formatter.__module__}.{formatter.__qualname__}"}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}
+        },
+        "root": {"level": "INFO", "handlers": ["stderr"]},
+        "loggers": {
+            # What gunicorn says of its workers is noise unless something is wrong.
+            "gunicorn.error": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+            "gunicorn.access": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+        },
+    }
+
+
+def _facts(record: logging.LogRecord) -> dict[str, Any]:
+    return {name: value for name, value in record.__dict__.items() if name not in _STANDARD}
+
+
+def _plain(value: object) -> str:
+    text = str(value)
+    is_simple = text and text.isprintable() and not {" ", '"', "="} & set(text)
+    return text if is_simple else json.dumps(text, ensure_ascii=False)

@@ -1,0 +1,115 @@
+"""`traefik-canary serve`: the web process, and where no Redis is named an embedded Valkey beside it."""
+
+import logging
+import logging.config
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+from provider.server.logs import logging_config
+from provider.server.settings import SettingError, Settings
+from provider.store import EmbeddedServer
+
+log = logging.getLogger(__name__)
+
+_WATCH_SECONDS = 0.1
+_STOP_SECONDS = 15
+_FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
+
+
+def serve(settings: Settings) -> int:
+    """Run the provider until it is told to end; the exit code. Raises SettingError, EmbeddedServerError."""
+    logging.config.dictConfig(logging_config(settings.log_format))
+    check_port(settings)
+    _make_data_dir(settings)
+    if not settings.is_embedded:
+        _become_web(settings)
+    with EmbeddedServer(Path(settings.data_dir) / "valkey") as server:
+        return _Supervisor(settings, server).run()
+
+
+def check_port(settings: Settings) -> None:
+    """Find out early, and say plainly, that the port is taken or the address is not ours."""
+    host, port = settings.address
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise SettingError(
+                f"cannot listen on {settings.bind}: {error.strerror}; choose another address with --bind or CANARY_BIND"
+            ) from error
+
+
+def _make_data_dir(settings: Settings) -> None:
+    try:
+        Path(settings.data_dir).mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise SettingError(
+            f"cannot make the data directory {settings.data_dir}: {error.strerror}; choose another one with "
+            "--data-dir or CANARY_DATA_DIR"
+        ) from error
+
+
+def _web_command() -> list[str]:
+    return [sys.executable, "-m", "provider.server.web"]
+
+
+def _become_web(settings: Settings) -> None:
+    # A process of its own: gevent patches the standard library, which is only clean before anything else is loaded.
+    command = _web_command()
+    sys.stdout.flush()
+    os.execve(command[0], command, {**os.environ, **settings.as_environment()})  # noqa: S606 no shell is wanted
+
+
+class _Supervisor:
+    """Keeps the web process and the embedded server running, and ends both."""
+
+    def __init__(self, settings: Settings, server: EmbeddedServer) -> None:
+        self._server = server
+        environment = {**os.environ, **settings.as_environment(), "CANARY_REDIS_URL": server.url}
+        # In a session of its own, so that Ctrl-C reaches it through us, in order.
+        self._web = subprocess.Popen(_web_command(), env=environment, start_new_session=True)
+        self._is_ending = False
+
+    def run(self) -> int:
+        """Watch over both until the web process ends."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+            signal.signal(number, self._end)
+        for number in _FORWARDED:
+            signal.signal(number, self._forward)
+        try:
+            while self._web.poll() is None:
+                self._mend_server()
+                time.sleep(_WATCH_SECONDS)
+        finally:
+            self._end_web()
+        return 0 if self._is_ending else 1
+
+    def _mend_server(self) -> None:
+        if self._server.is_running or self._is_ending:
+            return
+        log.error("valkey.died")
+        self._server.start()
+        log.info("valkey.restarted")
+
+    def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 a signal handler's shape
+        self._is_ending = True
+        self._web.terminate()
+
+    def _forward(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        self._web.send_signal(number)
+
+    def _end_web(self) -> None:
+        self._web.terminate()
+        try:
+            self._web.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._web.kill()
+            self._web.wait()

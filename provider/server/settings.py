@@ -1,0 +1,102 @@
+"""Every setting, its default and its limits, in one place."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Self
+
+from provider.access import is_strong_enough
+
+ENV_PREFIX = "CANARY_"
+NAMESPACE_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
+_BIND = re.compile(r"(?P<host>[^:\s]+|\[[0-9A-Fa-f:.]+\]):(?P<port>[0-9]{1,5})")
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+class SettingError(Exception):
+    """A setting with a value that makes no sense; the words name it and say what would."""
+
+
+def default_data_dir() -> Path:
+    """Give where state is kept unless something else is said: the XDG state directory."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state) / "traefik-canary"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a provider runs. Each field is a flag of `serve` and a variable `CANARY_…`."""
+
+    bind: str = "127.0.0.1:8080"
+    data_dir: str = field(default_factory=lambda: str(default_data_dir()))
+    redis_url: str = ""
+    workers: int = 2
+    namespace: str = "default"
+    admin_token: str = ""
+    controller: bool = True
+    polls_need_token: bool = False
+    log_format: str = "text"
+
+    def __post_init__(self) -> None:
+        match = _BIND.fullmatch(self.bind)
+        if not match or not 0 < int(match["port"]) < 65_536:
+            raise SettingError(f"bind (CANARY_BIND) must be HOST:PORT such as 127.0.0.1:8080, not {self.bind}")
+        if not 1 <= self.workers <= 64:
+            raise SettingError(f"workers (CANARY_WORKERS) must be from 1 to 64, not {self.workers}")
+        if not re.fullmatch(NAMESPACE_PATTERN, self.namespace):
+            raise SettingError(
+                f"namespace (CANARY_NAMESPACE) must be lower-case letters, digits and hyphens, not {self.namespace}"
+            )
+        if self.admin_token and not is_strong_enough(self.admin_token):
+            raise SettingError("CANARY_ADMIN_TOKEN must be 20 or more printable characters without spaces")
+        if self.log_format not in {"text", "json"}:
+            raise SettingError(f"log-format (CANARY_LOG_FORMAT) must be text or json, not {self.log_format}")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port of `bind`."""
+        host, _, port = self.bind.rpartition(":")
+        return host.strip("[]"), int(port)
+
+    @property
+    def snapshot_path(self) -> Path:
+        """Where the last good state of this namespace is kept."""
+        return Path(self.data_dir) / f"snapshot-{self.namespace}.json"
+
+    @property
+    def is_embedded(self) -> bool:
+        """Tell whether the provider starts a Valkey of its own."""
+        return not self.redis_url
+
+    def as_environment(self) -> Mapping[str, str]:
+        """Give the settings as the variables that `from_environment` reads."""
+        return {f"{ENV_PREFIX}{name.upper()}": _as_text(value) for name, value in asdict(self).items()}
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Read the variables that are set; SettingError names one that makes no sense."""
+        values: dict[str, str | int | bool] = {}
+        for name, kind in cls.__annotations__.items():
+            text = environment.get(f"{ENV_PREFIX}{name.upper()}")
+            if text is not None and (text or kind is str):
+                values[name] = _parsed(name, text, kind)
+        return cls(**values)  # type: ignore[arg-type]  # parsed by the field's own type
+
+
+def _as_text(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _parsed(name: str, text: str, kind: object) -> str | int | bool:
+    if kind is int:
+        if not text.isascii() or not text.isdigit():
+            raise SettingError(f"{ENV_PREFIX}{name.upper()} must be a whole number, not {text}")
+        return int(text)
+    if kind is bool:
+        if text.lower() not in _TRUE | _FALSE:
+            raise SettingError(f"{ENV_PREFIX}{name.upper()} must be true or false, not {text}")
+        return text.lower() in _TRUE
+    return text

@@ -1,0 +1,85 @@
+"""gunicorn, set up for thousands of held polls."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gunicorn.app.base import BaseApplication
+
+from provider.server.logs import logging_config
+from provider.server.settings import SettingError, Settings
+
+if TYPE_CHECKING:
+    from provider.polling.application import WSGI
+
+# Longer than any poll interval, so that Traefik's connection is never closed under it: that race costs a poll.
+_KEEP_ALIVE_SECONDS = 75
+_HELD_CONNECTIONS = 20_000
+_GRACE_SECONDS = 10
+
+
+class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """The provider under gunicorn."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._workers: list[Any] = []
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Set what differs from gunicorn's defaults."""
+        options: dict[str, object] = {
+            "bind": self._settings.bind,
+            "workers": self._settings.workers,
+            # One greenlet a held poll: 5,000 of them cost megabytes, not threads.
+            "worker_class": "gevent",
+            "worker_connections": _HELD_CONNECTIONS,
+            "backlog": 4_096,
+            "keepalive": _KEEP_ALIVE_SECONDS,
+            "graceful_timeout": _GRACE_SECONDS,
+            "timeout": 60,
+            # It would write a socket into the home directory.
+            "control_socket_disable": True,
+            "logconfig_dict": logging_config(self._settings.log_format),
+            "proc_name": "traefik-canary",
+            "post_worker_init": _release_polls_at_shutdown,
+        }
+        if Path("/dev/shm").is_dir():  # noqa: S108 gunicorn's heartbeat file must not wait for a disk
+            options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
+        for name, value in options.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> "WSGI":
+        """Build the application: in the worker, once gevent has patched what it uses."""
+        from provider.server.worker import build_worker  # noqa: PLC0415 not before gevent's patches
+
+        worker = build_worker(self._settings)
+        self.feed = worker.feed
+        return worker.application
+
+
+def _release_polls_at_shutdown(worker: Any) -> None:
+    """Answer all held polls as soon as the worker is asked to end, instead of when its grace is over."""
+
+    def watch() -> None:
+        while worker.alive:
+            time.sleep(0.1)
+        worker.app.feed.close()
+
+    threading.Thread(target=watch, name="shutdown", daemon=True).start()
+
+
+def main() -> None:
+    """Run gunicorn with the settings of the environment: the process that `serve` starts."""
+    try:
+        settings = Settings.from_environment(os.environ)
+    except SettingError as error:
+        sys.exit(f"traefik-canary: {error}")
+    Web(settings).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""What one worker process is made of: the composition root of everything that answers HTTP."""
+
+import logging
+import sys
+import threading
+from dataclasses import dataclass
+
+from provider.api import create_app
+from provider.controller import Controller
+from provider.feed import Feed, SnapshotFile, State
+from provider.operations import Operations
+from provider.polling import Polling, SightingBook
+from provider.polling.application import WSGI, mounted
+from provider.server.settings import Settings
+from provider.server.version import installed_version
+from provider.store import RedisStore, StoreUnavailableError
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A worker's application, and the feed that ends everything in it when it closes."""
+
+    application: WSGI
+    feed: Feed
+
+
+def build_worker(settings: Settings) -> Worker:
+    """Build a worker and start its threads. Works with Redis away: polls are then answered from the snapshot."""
+    store = RedisStore(settings.redis_url, namespace=settings.namespace)
+    feed = Feed(store, snapshot=SnapshotFile(settings.snapshot_path))
+    operations = Operations(store, feed)
+    book = SightingBook(store, feed)
+    polling = Polling(feed, book, needs_token=settings.polls_need_token)
+    application = mounted(polling, create_app(operations, version=installed_version()))
+    feed.start()
+    book.start()
+    if settings.controller:
+        Controller(store, feed, operations.rollouts).start()
+    threading.Thread(target=_give_out_admin, args=(settings, operations), name="admin", daemon=True).start()
+    return Worker(application, feed)
+
+
+def _give_out_admin(settings: Settings, operations: Operations) -> None:
+    """See to it that somebody can administer: as soon as the store is there, by the first worker that comes."""
+    feed = operations.feed
+    while not feed.is_closing:
+        try:
+            if feed.state is State.FOLLOWING:
+                _ensure_admin(settings, operations)
+                return
+        except StoreUnavailableError:
+            pass  # said by the feed already
+        feed.wait_for_close(0.02 if feed.state is State.STARTING else _RETRY_SECONDS)
+
+
+def _ensure_admin(settings: Settings, operations: Operations) -> None:
+    if settings.admin_token:
+        operations.tokens.preset(settings.admin_token)
+        return
+    secret = operations.tokens.ensure_admin()
+    if secret:
+        sys.stdout.write(f"Admin token, shown this once: {secret}\n")
+        sys.stdout.flush()

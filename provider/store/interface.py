@@ -1,0 +1,160 @@
+"""What the rest of the project asks of a store, whatever keeps the documents."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+
+class Kind(StrEnum):
+    """The kinds of document."""
+
+    ROLLOUT = "rollout"
+    GATEWAY = "gateway"
+    TOKEN = "token"  # noqa: S105 a kind, not a secret
+
+
+@dataclass(frozen=True)
+class Key:
+    """The identity of a document."""
+
+    kind: Kind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.name}"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A document as it is kept: its JSON text and the revision that wrote it."""
+
+    version: int
+    text: str
+
+
+@dataclass(frozen=True)
+class Request:
+    """What makes a write that is sent twice happen once.
+
+    `id` is the caller's Idempotency-Key (scoped to the caller) or a random one; `fingerprint` tells a repetition
+    from another request under the same id.
+    """
+
+    id: str
+    fingerprint: str
+    keep_seconds: int = 60
+
+
+@dataclass(frozen=True)
+class Change:
+    """A write: the new text of a document (None deletes it) if its version is still the expected one (0: absent)."""
+
+    key: Key
+    expected: int
+    text: str | None
+    action: str
+    actor: str
+    reason: str
+    request: Request
+
+
+@dataclass(frozen=True)
+class Event:
+    """A change that happened. `revision` is the version of the document that it wrote."""
+
+    revision: int
+    key: Key
+    action: str
+    actor: str
+    reason: str
+    at: datetime
+    before: str | None
+    after: str | None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """All that a store holds at one revision. `lineage` is empty where nothing was ever written."""
+
+    lineage: str
+    revision: int
+    documents: Mapping[Key, Stored]
+
+
+class StoreUnavailableError(Exception):
+    """The store cannot be reached, or cannot write; nothing is known to have changed."""
+
+
+class ConflictError(Exception):
+    """The document is not at the expected version; nothing was changed."""
+
+    def __init__(self, key: Key, expected: int, actual: int) -> None:
+        self.key = key
+        self.expected = expected
+        self.actual = actual
+        super().__init__(f"{key} is at version {actual}, not {expected}")
+
+
+class RequestReusedError(Exception):
+    """The request's id was used for another request before; nothing was changed."""
+
+
+class MissedChangesError(Exception):
+    """The events after a revision are no longer, or not all, there: load everything again."""
+
+
+class Store(Protocol):
+    """Documents by key, one revision over all of them, and a stream of events.
+
+    Every method raises StoreUnavailableError when the store cannot answer.
+    """
+
+    def now(self) -> datetime:
+        """Tell the store's own time, aware, in UTC: one clock for all providers."""
+        ...
+
+    def read(self, key: Key) -> tuple[Stored | None, datetime]:
+        """Read one document and the store's time, in one round trip."""
+        ...
+
+    def revision(self) -> tuple[str, int]:
+        """Tell lineage and revision, in one round trip; ("", 0) where nothing was ever written."""
+        ...
+
+    def load(self) -> Contents:
+        """Read everything, as it was at one revision."""
+        ...
+
+    def commit(self, change: Change) -> Event:
+        """Write atomically: compare, set, raise the revision, append the event.
+
+        A change whose request id was seen before, with the same fingerprint, writes nothing and answers the
+        event of the first time. Raises ConflictError, RequestReusedError.
+        """
+        ...
+
+    def recall(self, request: Request) -> Event | None:
+        """Find the event of a request that was committed before; RequestReusedError where it was another one."""
+        ...
+
+    def changes(self, *, after: int, wait_seconds: float) -> Sequence[Event]:
+        """Wait for events after a revision; empty when none came in time. Raises MissedChangesError."""
+        ...
+
+    def history(self, key: Key, *, limit: int, before: int | None = None) -> Sequence[Event]:
+        """Read the events of one document, newest first, those older than revision `before` if given."""
+        ...
+
+    def restore(self, contents: Contents, *, actor: str, reason: str) -> int:
+        """Make the store hold just these contents, under their lineage, at a revision above both; answer it."""
+        ...
+
+    def report(self, sightings: Mapping[str, str]) -> None:
+        """Note what was seen of gateways: short texts by name, the newest kept, forgotten after a day."""
+        ...
+
+    def sightings(self) -> Mapping[str, str]:
+        """Read what all workers have noted of gateways."""
+        ...

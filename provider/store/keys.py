@@ -1,0 +1,77 @@
+"""The keys in Redis and their types. All of a namespace share one hash tag: one slot of a Redis Cluster.
+
+=============================  ==========  ============================================================
+key                            type        holds
+=============================  ==========  ============================================================
+canary:{NS}:lineage            string      a random id, made with the first write of all
+canary:{NS}:revision           string      the number of the newest change
+canary:{NS}:documents          hash        KIND/NAME -> JSON
+canary:{NS}:versions           hash        KIND/NAME -> the revision that wrote the document
+canary:{NS}:events             stream      REVISION-0 -> kind, name, action, actor, reason, at, before, after
+canary:{NS}:history:KIND/NAME  sorted set  the revisions of one document, kept after it is deleted
+canary:{NS}:request:SHA256     hash        fingerprint, revision of a request; expires
+canary:{NS}:sightings          hash        GATEWAY@ADDRESS -> JSON; expires a day after the last report
+=============================  ==========  ============================================================
+"""
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+
+from provider.store.interface import Key
+
+_NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The keys of one namespace."""
+
+    namespace: str
+
+    def __post_init__(self) -> None:
+        if not _NAMESPACE.fullmatch(self.namespace):
+            raise ValueError(
+                f"a namespace is 1 to 63 lower-case letters, digits and hyphens, not {self.namespace!r}"
+            )
+
+    @property
+    def lineage(self) -> str:
+        """The id of everything that ever followed from one first write."""
+        return self._key("lineage")
+
+    @property
+    def revision(self) -> str:
+        """The number of the newest change."""
+        return self._key("revision")
+
+    @property
+    def documents(self) -> str:
+        """The documents."""
+        return self._key("documents")
+
+    @property
+    def versions(self) -> str:
+        """The revisions that wrote the documents."""
+        return self._key("versions")
+
+    @property
+    def events(self) -> str:
+        """The change feed, which is the audit history too."""
+        return self._key("events")
+
+    @property
+    def sightings(self) -> str:
+        """What was seen of gateways."""
+        return self._key("sightings")
+
+    def history(self, key: Key) -> str:
+        """The revisions of one document."""
+        return self._key(f"history:{key}")
+
+    def request(self, request_id: str) -> str:
+        """What is known of a request; its id may be any text, so its hash names it."""
+        return self._key(f"request:{sha256(request_id.encode()).hexdigest()}")
+
+    def _key(self, name: str) -> str:
+        return f"canary:{{{self.namespace}}}:{name}"

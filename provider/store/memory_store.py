@@ -1,0 +1,139 @@
+"""The store in memory: as fast as tests want it, held to the same contract as Redis."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from provider.store.interface import (
+    Change,
+    ConflictError,
+    Contents,
+    Event,
+    Key,
+    MissedChangesError,
+    Request,
+    RequestReusedError,
+    Stored,
+)
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class MemoryStore:
+    """A store that ends with its process."""
+
+    clock: Callable[[], datetime] = _utc_now
+    _lineage: str = ""
+    _revision: int = 0
+    _documents: dict[Key, Stored] = field(default_factory=dict)
+    _events: list[Event] = field(default_factory=list)
+    _requests: dict[str, tuple[str, Event]] = field(default_factory=dict)
+    _sightings: dict[str, str] = field(default_factory=dict)
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def now(self) -> datetime:
+        """Tell the time."""
+        return self.clock()
+
+    def read(self, key: Key) -> tuple[Stored | None, datetime]:
+        """Read one document and the time."""
+        with self._changed:
+            return self._documents.get(key), self.clock()
+
+    def revision(self) -> tuple[str, int]:
+        """Tell lineage and revision."""
+        with self._changed:
+            return self._lineage, self._revision
+
+    def load(self) -> Contents:
+        """Read everything."""
+        with self._changed:
+            return Contents(self._lineage, self._revision, dict(self._documents))
+
+    def commit(self, change: Change) -> Event:
+        """Write atomically; see Store."""
+        with self._changed:
+            done = self._recalled(change.request)
+            if done:
+                return done
+            before = self._documents.get(change.key)
+            actual = before.version if before else 0
+            if actual != change.expected:
+                raise ConflictError(change.key, change.expected, actual)
+            return self._append(change, before)
+
+    def recall(self, request: Request) -> Event | None:
+        """Find the event of a request that was committed before."""
+        with self._changed:
+            return self._recalled(request)
+
+    def changes(self, *, after: int, wait_seconds: float) -> Sequence[Event]:
+        """Wait for events after a revision."""
+        deadline = time.monotonic() + wait_seconds
+        with self._changed:
+            while self._revision == after and time.monotonic() < deadline:
+                self._changed.wait(deadline - time.monotonic())
+            events = [event for event in self._events if event.revision > after]
+            if self._revision < after or len(events) != self._revision - after:
+                raise MissedChangesError
+            return events
+
+    def history(self, key: Key, *, limit: int, before: int | None = None) -> Sequence[Event]:
+        """Read the events of one document, newest first."""
+        with self._changed:
+            events = [event for event in reversed(self._events) if event.key == key]
+        return [event for event in events if before is None or event.revision < before][:limit]
+
+    def restore(self, contents: Contents, *, actor: str, reason: str) -> int:  # noqa: ARG002
+        """Hold just these contents."""
+        with self._changed:
+            self._revision = max(self._revision, contents.revision) + 1
+            self._lineage = contents.lineage
+            self._documents = dict(contents.documents)
+            self._events = []
+            self._changed.notify_all()
+            return self._revision
+
+    def report(self, sightings: Mapping[str, str]) -> None:
+        """Note what was seen of gateways."""
+        with self._changed:
+            self._sightings.update(sightings)
+
+    def sightings(self) -> Mapping[str, str]:
+        """Read what was seen of gateways."""
+        with self._changed:
+            return dict(self._sightings)
+
+    def _recalled(self, request: Request) -> Event | None:
+        fingerprint, event = self._requests.get(request.id, (None, None))
+        if event and fingerprint != request.fingerprint:
+            raise RequestReusedError
+        return event
+
+    def _append(self, change: Change, before: Stored | None) -> Event:
+        self._lineage = self._lineage or uuid4().hex
+        self._revision += 1
+        event = Event(
+            revision=self._revision,
+            key=change.key,
+            action=change.action,
+            actor=change.actor,
+            reason=change.reason,
+            at=self.clock(),
+            before=before.text if before else None,
+            after=change.text,
+        )
+        if change.text is None:
+            self._documents.pop(change.key, None)
+        else:
+            self._documents[change.key] = Stored(self._revision, change.text)
+        self._events.append(event)
+        self._requests[change.request.id] = (change.request.fingerprint, event)
+        self._changed.notify_all()
+        return event

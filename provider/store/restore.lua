@@ -1,0 +1,24 @@
+-- Hold just the given documents, under the given lineage, at a revision above everything that was.
+--
+-- KEYS  1 revision   string     ARGV  1 lineage
+--       2 lineage    string           2 the least revision to be above
+--       3 documents  hash             3 actor
+--       4 versions   hash             4 reason
+--       5 events     stream           5… KIND/NAME, version, text of every document
+--
+-- Answers the revision. Whoever follows the stream sees an event of no kind it knows, and loads everything again.
+
+local revision = math.max(tonumber(redis.call("GET", KEYS[1]) or "0") or 0, tonumber(ARGV[2]))
+local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
+if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
+revision = string.format("%.0f", revision + 1)
+
+redis.call("DEL", KEYS[3], KEYS[4])
+for index = 5, #ARGV, 3 do
+  redis.call("HSET", KEYS[4], ARGV[index], ARGV[index + 1])
+  redis.call("HSET", KEYS[3], ARGV[index], ARGV[index + 2])
+end
+redis.call("SET", KEYS[1], revision)
+redis.call("SET", KEYS[2], ARGV[1])
+redis.call("XADD", KEYS[5], revision .. "-0", "kind", "restore", "actor", ARGV[3], "reason", ARGV[4])
+return revision
