@@ -77,9 +77,7 @@ class Endpoint:
     @property
     def is_body_required(self) -> bool:
         """Tell whether a body must be there: some fields have no default."""
-        return self.body is not None and any(
-            field.is_required() for field in self.body.model_fields.values()
-        )
+        return self.body is not None and any(field.is_required() for field in self.body.model_fields.values())
 
 
 def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations) -> None:

@@ -63,7 +63,11 @@ def _operation(endpoint: Endpoint, schemas: Json) -> Json:
         "summary": endpoint.summary,
         "description": f"Needs a role that may {endpoint.permission}.",
         "tags": [endpoint.tag],
-        "parameters": [*_path_parameters(endpoint), *_query_parameters(endpoint, schemas), *_headers(endpoint)],
+        "parameters": [
+            *_path_parameters(endpoint),
+            *_query_parameters(endpoint, schemas),
+            *_headers(endpoint),
+        ],
         "responses": _responses(endpoint),
     }
     if endpoint.body:

@@ -116,9 +116,7 @@ _PLAIN_WORDS = {
 def _answer_unknown(error: Exception) -> Response:
     # The words of an unforeseen error may hold anything: they are for the log only.
     log.error("request.failed", exc_info=error)
-    return _respond(
-        Kind(500, "internal", "Something unforeseen went wrong"), "the provider's log has the details"
-    )
+    return _respond(Kind(500, "internal", "Something unforeseen went wrong"), "the provider's log has the details")
 
 
 def _respond(kind: Kind, detail: str, mistakes: tuple[Mistake, ...] = ()) -> Response:

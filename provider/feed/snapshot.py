@@ -74,9 +74,7 @@ class SnapshotFile:
 
 
 def _format(contents: Contents) -> object:
-    documents = [
-        [key.kind, key.name, stored.version, stored.text] for key, stored in contents.documents.items()
-    ]
+    documents = [[key.kind, key.name, stored.version, stored.text] for key, stored in contents.documents.items()]
     return {
         "format": _FORMAT,
         "lineage": contents.lineage,

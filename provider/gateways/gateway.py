@@ -18,9 +18,7 @@ def _endpoint(url: str) -> str:
     return url.removesuffix("/")
 
 
-Endpoint = Annotated[
-    str, AfterValidator(_endpoint), Field(max_length=512, json_schema_extra={"format": "uri"})
-]
+Endpoint = Annotated[str, AfterValidator(_endpoint), Field(max_length=512, json_schema_extra={"format": "uri"})]
 
 
 class GatewaySpec(Document):

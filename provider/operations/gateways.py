@@ -111,9 +111,7 @@ class Gateways:
             if rollout.spec.is_carried_by(name)
         ]
 
-    def _report(
-        self, name: str, rollout: Rollout, spec: GatewaySpec | None, seen: Sequence[Sighting]
-    ) -> Report:
+    def _report(self, name: str, rollout: Rollout, spec: GatewaySpec | None, seen: Sequence[Sighting]) -> Report:
         if spec and spec.api:
             problem = self._problem(spec.api, rollout)
             return Report(name, Delivery.PENDING if problem else Delivery.APPLIED, problem or "")
@@ -194,7 +192,8 @@ def _key(name: str) -> Key:
 
 def _of(name: str, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
     return sorted(
-        (sighting for sighting in sightings if sighting.gateway == name), key=lambda sighting: sighting.address
+        (sighting for sighting in sightings if sighting.gateway == name),
+        key=lambda sighting: sighting.address,
     )
 
 

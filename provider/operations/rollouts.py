@@ -1,7 +1,7 @@
 """The use cases of rollouts."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -56,9 +56,7 @@ class Rollouts:
         stored, _ = self._store.read(_key(name))
         return _existing(name, stored)
 
-    def page(
-        self, *, limit: int, cursor: str = "", phase: Phase | None = None, gateway: str | None = None
-    ) -> Page:
+    def page(self, *, limit: int, cursor: str = "", phase: Phase | None = None, gateway: str | None = None) -> Page:
         """List rollouts by name, those behind `cursor`."""
         self._documents.catch_up()
         rollouts = self._feed.read(lambda image: list(image.rollouts.values()))
@@ -80,7 +78,7 @@ class Rollouts:
         def decide(stored: Stored | None, now: datetime) -> Decision:
             if stored:
                 raise ExistsError(_key(name))
-            return _decision("create", Rollout.create(name, spec, now=now, reason=call.reason))
+            return Decision("create", _text(Rollout.create(name, spec, now=now, reason=call.reason)))
 
         return self._written(name, self._documents.change(_key(name), decide, call))
 
@@ -93,7 +91,7 @@ class Rollouts:
         def decide(stored: Stored | None, now: datetime) -> Decision | None:
             current = _readable(name, stored)
             if current is None:
-                return _decision("create", Rollout.create(name, spec, now=now, reason=call.reason))
+                return Decision("create", _text(Rollout.create(name, spec, now=now, reason=call.reason)))
             return _decision("replace", current.replace(spec, now=now, reason=call.reason), current)
 
         event = self._documents.change(_key(name), decide, call)
@@ -124,7 +122,10 @@ class Rollouts:
     def advance(self, name: str, call: Call) -> Rollout:
         """End a timed pause that is over; IllegalMoveError where it is not."""
         return self._move(
-            name, Action.ADVANCE, lambda rollout, /, *, now, reason: rollout.advance(now=now), call
+            name,
+            Action.ADVANCE,
+            lambda rollout, /, *, now, reason: rollout.advance(now=now),  # noqa: ARG005 the reason is the time
+            call,
         )
 
     def delete(self, name: str, call: Call) -> None:
@@ -161,7 +162,7 @@ def _key(name: str) -> Key:
     return Key(Kind.ROLLOUT, name)
 
 
-def _decision(action: str, rollout: Rollout, before: Rollout | None = None) -> Decision | None:
+def _decision(action: str, rollout: Rollout, before: Rollout) -> Decision | None:
     return None if rollout == before else Decision(action, _text(rollout))
 
 

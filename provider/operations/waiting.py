@@ -76,7 +76,9 @@ class Waiting:
             def has_ended(image: Image) -> bool:
                 current = image.rollouts.get(name)
                 is_deleted = current is None and image.revision > start
-                return is_deleted or (current is not None and current.status.phase in ends and current.version > start)
+                return is_deleted or (
+                    current is not None and current.status.phase in ends and current.version > start
+                )
 
             self._feed.wait_until(has_ended, seconds=seconds)
             rollout = self._feed.read(lambda image: image.rollouts.get(name))
@@ -110,7 +112,5 @@ class Waiting:
 def _missing(name: str, reports: Sequence[Report], seconds: float) -> str:
     if not reports:
         return f"no Traefik that carries {name} has polled within {seconds:g} s"
-    pending = [
-        f"{report.gateway}: {report.detail}" for report in reports if report.delivery is Delivery.PENDING
-    ]
+    pending = [f"{report.gateway}: {report.detail}" for report in reports if report.delivery is Delivery.PENDING]
     return f"not in Traefik after {seconds:g} s; " + "; ".join(pending)

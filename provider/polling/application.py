@@ -33,7 +33,7 @@ _RETRY = ("Retry-After", "1")
 
 
 @dataclass(frozen=True)
-class _Refusal(Exception):
+class _RefusalError(Exception):
     status: str
     words: str
     headers: tuple[tuple[str, str], ...] = ()
@@ -70,7 +70,7 @@ class Polling:
         try:
             poll = self._accepted(environ)
             body = self._body(poll, environ)
-        except _Refusal as refusal:
+        except _RefusalError as refusal:
             return _refuse(refusal, start_response)
         content = self._as_yaml(body) if poll.wants_yaml else body.content
         headers = [
@@ -85,11 +85,11 @@ class Polling:
 
     def _accepted(self, environ: "WSGIEnvironment") -> _Poll:
         if environ["REQUEST_METHOD"] != "GET":
-            raise _Refusal("405 Method Not Allowed", "only GET is answered here", (("Allow", "GET"),))
+            raise _RefusalError("405 Method Not Allowed", "only GET is answered here", (("Allow", "GET"),))
         self._check_token(environ.get("HTTP_AUTHORIZATION", ""))
         gateway = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [DEFAULT_GATEWAY])[-1]
         if not _NAME.fullmatch(gateway):
-            raise _Refusal("400 Bad Request", "gateway must be 1 to 63 lower-case letters, digits and hyphens")
+            raise _RefusalError("400 Bad Request", "gateway must be 1 to 63 lower-case letters, digits and hyphens")
         wanted = _WAIT.search(environ.get("HTTP_PREFER", ""))
         return _Poll(
             gateway=gateway,
@@ -103,15 +103,15 @@ class Polling:
         caller = self._feed.caller(authorization.removeprefix("Bearer ").strip())
         if caller is None:
             challenge = (("WWW-Authenticate", "Bearer"),)
-            raise _Refusal("401 Unauthorized", "a token of the role gateway is needed", challenge)
+            raise _RefusalError("401 Unauthorized", "a token of the role gateway is needed", challenge)
         if not caller.may(Permission.POLL):
-            raise _Refusal("403 Forbidden", f"the role {caller.role} may not poll; gateway may")
+            raise _RefusalError("403 Forbidden", f"the role {caller.role} may not poll; gateway may")
 
     def _body(self, poll: _Poll, environ: "WSGIEnvironment") -> Body:
         connection = environ.get("gunicorn.socket")
         body = self._held_body(poll, connection)
         if body is None:
-            raise _Refusal(
+            raise _RefusalError(
                 "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
             )
         address = f"{environ.get('REMOTE_ADDR', '')}:{environ.get('REMOTE_PORT', '')}"
@@ -155,7 +155,7 @@ def mounted(polling: Polling, application: "WSGI") -> "WSGI":
 WSGI = Callable[["WSGIEnvironment", "StartResponse"], Iterable[bytes]]
 
 
-def _refuse(refusal: _Refusal, start_response: "StartResponse") -> Iterable[bytes]:
+def _refuse(refusal: _RefusalError, start_response: "StartResponse") -> Iterable[bytes]:
     content = refusal.words.encode()
     headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(content))), *refusal.headers]
     start_response(refusal.status, headers)

@@ -45,9 +45,7 @@ def parse_duration(value: object) -> timedelta:
         return value
     if not isinstance(value, str) or len(value) > 40 or not re.match(_DURATION_PATTERN, value):
         raise ValueError(f"must be a duration such as 500ms, 10s, 5m or 1h30m, not {value!r}")
-    milliseconds = sum(
-        Decimal(number) * _UNIT_MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(value)
-    )
+    milliseconds = sum(Decimal(number) * _UNIT_MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(value))
     if milliseconds > _LONGEST_DURATION / timedelta(milliseconds=1):
         raise ValueError(f"must be at most 8784h (a year), not {value}")
     if milliseconds != int(milliseconds) or milliseconds == 0:
@@ -145,9 +143,7 @@ Duration = Annotated[
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 Name = Annotated[
     str,
-    AfterValidator(
-        _matching(NAME_PATTERN, "1 to 63 lower-case letters, digits and inner hyphens, such as shop-api")
-    ),
+    AfterValidator(_matching(NAME_PATTERN, "1 to 63 lower-case letters, digits and inner hyphens, such as shop-api")),
     Field(json_schema_extra={"pattern": NAME_PATTERN}),
 ]
 EntryPoint = Annotated[

@@ -79,9 +79,7 @@ class Rollout(Document):
             reason=_words("no canary", reason),
             since=now,
         )
-        at_rest = cls(
-            name=name, version=0, spec=spec.model_copy(update={"canary": None}), status=status
-        )
+        at_rest = cls(name=name, version=0, spec=spec.model_copy(update={"canary": None}), status=status)
         return at_rest.start(spec.canary, now=now, reason=reason) if spec.canary else at_rest
 
     @property

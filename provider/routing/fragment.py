@@ -99,7 +99,10 @@ class _Rendering:
     def routers(self) -> Iterator[tuple[str, Json]]:
         yield self.name, self._router(self.spec.rule, self.main_target, self.spec.priority)
         if self.needs_fallback:
-            yield f"{self.name}_fallback", self._router(self.spec.rule, self.stable_servers, self.priority - 1)
+            yield (
+                f"{self.name}_fallback",
+                self._router(self.spec.rule, self.stable_servers, self.priority - 1),
+            )
         for index, override in enumerate(self.overrides):
             # The first override that matches wins: each has a priority of its own.
             priority = self.priority + len(self.overrides) - index

@@ -68,9 +68,7 @@ class _Parser:
     def _all_of(self, depth: int) -> Rule:
         return self._chain("&&", self._operand, And, depth)
 
-    def _chain(
-        self, operator: str, operand: Callable[[int], Rule], join: type[And] | type[Or], depth: int
-    ) -> Rule:
+    def _chain(self, operator: str, operand: Callable[[int], Rule], join: type[And] | type[Or], depth: int) -> Rule:
         rules = [operand(depth)]
         while self._next.kind == operator:
             self._take()

@@ -82,9 +82,7 @@ _MATCHERS = {
     "QueryRegexp": _matcher("QueryRegexp(`canary`, `^(always|yes)$`)", _anything, _regexp, required=1),
 }
 # pkg/rules/parser.go registers exactly these four cases of each name.
-_NAMES = {
-    variant: name for name in _MATCHERS for variant in (name, name.lower(), name.upper(), name.capitalize())
-}
+_NAMES = {variant: name for name in _MATCHERS for variant in (name, name.lower(), name.upper(), name.capitalize())}
 _V2 = {"Headers": "Header", "HeadersRegexp": "HeaderRegexp", "HostHeader": "Host"}
 _TCP = {"HostSNI", "HostSNIRegexp", "ALPN"}
 _OPERATORS = {"and": "&&", "or": "||", "not": "!"}

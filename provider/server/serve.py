@@ -43,7 +43,8 @@ def check_port(settings: Settings) -> None:
             probe.bind((host, port))
         except OSError as error:
             raise SettingError(
-                f"cannot listen on {settings.bind}: {error.strerror}; choose another address with --bind or CANARY_BIND"
+                f"cannot listen on {settings.bind}: {error.strerror}; "
+                "choose another address with --bind or CANARY_BIND"
             ) from error
 
 

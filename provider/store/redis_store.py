@@ -50,9 +50,10 @@ class RedisStore:
             "socket_connect_timeout": _CONNECT_SECONDS,
             "health_check_interval": 30,
         }
-        self._redis = redis.Redis.from_url(url, socket_timeout=_ANSWER_SECONDS, **common)
+        # redis-py's types do not know that answers are decoded.
+        self._redis: Any = redis.Redis.from_url(url, socket_timeout=_ANSWER_SECONDS, **common)
         # Held reads have no time-out of their own: the server ends each one, and keep-alive finds a dead peer.
-        self._held = redis.Redis.from_url(url, socket_timeout=30, **common)
+        self._held: Any = redis.Redis.from_url(url, socket_timeout=30, **common)
         self._commit = self._redis.register_script(_script("commit.lua"))
         self._restore = self._redis.register_script(_script("restore.lua"))
 
@@ -86,9 +87,7 @@ class RedisStore:
         with _own_errors():
             (lineage, revision), texts, versions = pipeline.execute()
         documents = {
-            key: Stored(_whole(versions.get(field)), text)
-            for field, text in texts.items()
-            if (key := _key(field))
+            key: Stored(_whole(versions.get(field)), text) for field, text in texts.items() if (key := _key(field))
         }
         return Contents(lineage or "", _whole(revision), documents)
 
@@ -117,9 +116,7 @@ class RedisStore:
     def recall(self, request: Request) -> Event | None:
         """Find the event of a request that was committed before."""
         with _own_errors():
-            fingerprint, revision = self._redis.hmget(
-                self._keys.request(request.id), ["fingerprint", "revision"]
-            )
+            fingerprint, revision = self._redis.hmget(self._keys.request(request.id), ["fingerprint", "revision"])
         if revision is None:
             return None
         if fingerprint != request.fingerprint:
@@ -148,9 +145,7 @@ class RedisStore:
         """Read the events of one document, newest first."""
         newest = "+inf" if before is None else f"({before}"
         with _own_errors():
-            revisions = self._redis.zrevrangebyscore(
-                self._keys.history(key), newest, "-inf", start=0, num=limit
-            )
+            revisions = self._redis.zrevrangebyscore(self._keys.history(key), newest, "-inf", start=0, num=limit)
             pipeline = self._redis.pipeline(transaction=False)
             for revision in revisions:
                 pipeline.xrange(self._keys.events, f"{revision}-0", f"{revision}-0")

@@ -15,10 +15,7 @@ def refusal(text: str) -> tuple[int, str]:
     ("text", "matcher"),
     [
         *((f"{name}(`a`)", "Host") for name in ("Host", "host", "HOST")),
-        *(
-            (f"{name}(`a`)", "HostRegexp")
-            for name in ("HostRegexp", "hostregexp", "HOSTREGEXP", "Hostregexp")
-        ),
+        *((f"{name}(`a`)", "HostRegexp") for name in ("HostRegexp", "hostregexp", "HOSTREGEXP", "Hostregexp")),
         *((f"{name}(`::1`)", "ClientIP") for name in ("ClientIP", "clientip", "CLIENTIP", "Clientip")),
     ],
 )
@@ -105,9 +102,7 @@ def test_a_wrong_number_of_values_is_refused_at_the_name(text: str, message: str
         ("HeaderRegexp(`a`, `(`)", 18, "no regular expression that Traefik takes: missing ): ("),
     ],
 )
-def test_a_value_that_traefik_refuses_is_refused_where_it_stands(
-    text: str, position: int, message: str
-) -> None:
+def test_a_value_that_traefik_refuses_is_refused_where_it_stands(text: str, position: int, message: str) -> None:
     assert refusal(text) == (position, message)
 
 

@@ -1,0 +1,94 @@
+"""If-Match and Idempotency-Key."""
+
+import pytest
+
+from tests.unit.api.conftest import Client
+from tests.world import World
+
+
+def test_a_write_on_what_was_seen_is_taken(admin: Client, shop: str) -> None:
+    etag = admin("GET", f"/rollouts/{shop}").headers["ETag"]
+
+    assert 200 == admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=etag).status_code
+
+
+def test_a_write_on_what_has_changed_is_refused(admin: Client, shop: str) -> None:
+    etag = admin("GET", f"/rollouts/{shop}").headers["ETag"]
+    admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5})
+    stale = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 10}, If_Match=etag)
+
+    assert 412 == stale.status_code
+    assert 5 == admin("GET", f"/rollouts/{shop}").json["status"]["weight"]
+
+
+def test_a_star_asks_that_it_is_there(admin: Client, shop: str) -> None:
+    spec = admin("GET", f"/rollouts/{shop}").json["spec"]
+
+    assert 200 == admin("PUT", f"/rollouts/{shop}", {"spec": spec}, If_Match="*").status_code
+    assert 412 == admin("PUT", "/rollouts/other", {"spec": spec}, If_Match="*").status_code
+
+
+def test_an_etag_never_comes_back(admin: Client, shop: str) -> None:
+    """A rollout that was deleted and made again is not the one that was seen."""
+    answer = admin("GET", f"/rollouts/{shop}")
+    admin("DELETE", f"/rollouts/{shop}")
+    admin("PUT", f"/rollouts/{shop}", {"spec": answer.json["spec"]})
+    stale = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=answer.headers["ETag"])
+
+    assert 412 == stale.status_code
+
+
+@pytest.mark.parametrize("etag", ["abc", '"x"', "-1", '"1", "2"', "9" * 40])
+def test_an_etag_that_is_none_is_refused(admin: Client, shop: str, etag: str) -> None:
+    answer = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=etag)
+
+    assert 400 == answer.status_code
+    assert "If-Match" in answer.json["detail"]
+
+
+def test_a_repeated_call_happens_once_and_is_answered_the_same(admin: Client, shop: str) -> None:
+    first = admin("POST", f"/rollouts/{shop}/abort", {"reason": "bad"}, Idempotency_Key="one")
+    second = admin("POST", f"/rollouts/{shop}/abort", {"reason": "bad"}, Idempotency_Key="one")
+
+    assert 200 == second.status_code
+    assert first.json == second.json
+    assert first.headers["ETag"] == second.headers["ETag"]
+
+
+def test_a_repeated_creation_is_answered_the_same(admin: Client, shop: str) -> None:
+    spec = admin("GET", f"/rollouts/{shop}").json["spec"]
+    answers = [admin("POST", "/rollouts", {"name": "blog", "spec": spec}, Idempotency_Key="two") for _ in range(2)]
+
+    assert [201, 201] == [answer.status_code for answer in answers]
+    assert answers[0].json == answers[1].json
+
+
+def test_a_repeated_delete_is_done_once(admin: Client, shop: str) -> None:
+    answers = [admin("DELETE", f"/rollouts/{shop}", Idempotency_Key="three") for _ in range(2)]
+
+    assert [204, 204] == [answer.status_code for answer in answers]
+
+
+def test_one_key_for_two_requests_is_refused(admin: Client, shop: str) -> None:
+    admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, Idempotency_Key="four")
+    other = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 6}, Idempotency_Key="four")
+
+    assert 422 == other.status_code
+    assert "urn:traefik-canary:idempotency-key-reused" == other.json["type"]
+    assert 5 == admin("GET", f"/rollouts/{shop}").json["status"]["weight"]
+
+
+def test_a_key_that_is_none_is_refused(admin: Client, shop: str) -> None:
+    answer = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, Idempotency_Key="a b")
+
+    assert 400 == answer.status_code
+
+
+def test_a_repeated_token_does_not_show_a_secret_that_is_none(admin: Client, world: World) -> None:
+    first = admin("POST", "/tokens", {"name": "ci", "role": "operator"}, Idempotency_Key="five")
+    second = admin("POST", "/tokens", {"name": "ci", "role": "operator"}, Idempotency_Key="five")
+    world.caught_up()
+
+    assert 201 == first.status_code
+    assert 409 == second.status_code
+    assert world.feed.caller(first.json["token"])

@@ -1,0 +1,71 @@
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from provider.access import Role
+from provider.api.events import _events
+from tests.unit.api.conftest import Client
+from tests.world import ME, World, spec
+
+
+def told(stream: Iterator[bytes], kinds: int) -> list[tuple[str, int, dict[str, Any]]]:
+    """Read so many events off a stream, leaving out what only keeps it alive."""
+    events = []
+    for message in stream:
+        lines = dict(line.split(": ", 1) for line in message.decode().strip().splitlines())
+        if "event" in lines:
+            events.append((lines["event"], int(lines["id"]), json.loads(lines["data"])))
+        if len(events) == kinds:
+            return events
+    return events
+
+
+def test_changes_are_told_as_they_happen(world: World) -> None:
+    stream = _events(world.feed, world.store, 0)
+    assert b": connected\n\n" == next(stream)
+    world.operations.tokens.create("secret", Role.VIEWER, ME)
+    world.operations.rollouts.create("shop", spec(), ME)
+    world.operations.rollouts.delete("shop", ME)
+    events = told(stream, 2)
+
+    assert [("rollout", 2), ("rollout", 3)] == [event[:2] for event in events]
+    assert ["create", "delete"] == [event[2]["action"] for event in events]
+    assert events[0][2]["document"]["spec"]["rule"] == "Host(`shop.localhost`)"
+    assert events[1][2]["document"] is None
+
+
+def test_a_listener_that_comes_back_is_told_what_it_missed(world: World) -> None:
+    for name in ("a", "b", "c"):
+        world.operations.rollouts.create(name, spec(), ME)
+    world.caught_up()
+    with world.feed._changed:
+        world.feed._recent.clear()
+
+    assert ["b", "c"] == [event[2]["name"] for event in told(_events(world.feed, world.store, 1), 2)]
+
+
+def test_a_listener_that_was_away_too_long_is_told_to_read_everything(world: World) -> None:
+    world.operations.rollouts.create("shop", spec(), ME)
+    world.caught_up()
+    with world.feed._changed:
+        world.feed._recent.clear()
+    world.store._events.clear()
+
+    assert [("reset", 1)] == [event[:2] for event in told(_events(world.feed, world.store, 0), 1)]
+
+
+def test_a_stream_ends_when_the_worker_does(world: World) -> None:
+    stream = _events(world.feed, world.store, 0)
+    next(stream)
+    world.feed.close()
+
+    assert [] == told(stream, 1)
+
+
+def test_the_endpoint_streams(admin: Client, world: World) -> None:
+    answer = admin("GET", "/events", Last_Event_ID="0")
+
+    assert 200 == answer.status_code
+    assert "text/event-stream" == answer.content_type.split(";")[0]
+    answer.close()
+    assert 400 == admin("GET", "/events", Last_Event_ID="x").status_code

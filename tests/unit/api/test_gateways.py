@@ -1,0 +1,80 @@
+from provider.gateways import Sighting
+from provider.rollouts import encode
+from tests.unit.api.conftest import Client
+from tests.world import World
+
+
+def seen(world: World, *, digest: str, revision: int, address: str = "10.0.0.1:1") -> None:
+    sighting = Sighting(
+        gateway="edge", address=address, last_poll=world.clock.time, revision_served=revision, digest=digest
+    )
+    world.store.report({f"edge@{address}": encode(sighting)})
+
+
+def test_a_gateway_is_written_down_and_forgotten(admin: Client) -> None:
+    document = {"spec": {"api": "http://127.0.0.1:1/", "metrics": "http://127.0.0.1:1/metrics"}}
+    created = admin("PUT", "/gateways/edge", document)
+    same = admin("PUT", "/gateways/edge", document)
+    listed = admin("GET", "/gateways").json["gateways"]
+
+    assert [201, 200] == [created.status_code, same.status_code]
+    assert created.json == same.json
+    assert "http://127.0.0.1:1" == listed[0]["spec"]["api"]
+    assert ["http://127.0.0.1:1 does not answer: ConnectionError"] == listed[0]["errors"]
+    assert "revisionApplied" not in listed[0]
+    assert 204 == admin("DELETE", "/gateways/edge").status_code
+    assert 404 == admin("DELETE", "/gateways/edge").status_code
+    assert [] == admin("GET", "/gateways").json["gateways"]
+
+
+def test_an_address_that_is_none_is_refused(admin: Client) -> None:
+    answer = admin("PUT", "/gateways/edge", {"spec": {"api": "edge:8080"}})
+
+    assert ["/spec/api"] == [error["pointer"] for error in answer.json["errors"]]
+
+
+def test_a_gateway_that_polls_is_listed_without_being_written_down(admin: Client, world: World, shop: str) -> None:
+    body = world.feed.body("edge")
+    assert body is not None
+    seen(world, digest=body.digest, revision=world.feed.revision)
+    gateway = admin("GET", "/gateways").json["gateways"][0]
+
+    assert ("edge", True, world.feed.revision) == (
+        gateway["name"],
+        gateway["isCurrent"],
+        gateway["revisionServed"],
+    )
+    assert "10.0.0.1:1" == gateway["instances"][0]["address"]
+    served = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=1")
+    assert [("edge", "served")] == [(one["gateway"], one["state"]) for one in served.json["gateways"]]
+
+
+def test_an_instance_that_lags_behind_is_named(admin: Client, world: World, shop: str) -> None:
+    seen(world, digest="old", revision=0)
+    answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0.05")
+
+    assert 504 == answer.status_code
+    assert "10.0.0.1:1 has not polled since" in answer.json["detail"]
+    assert not admin("GET", "/gateways").json["gateways"][0]["isCurrent"]
+
+
+def test_an_instance_that_has_stopped_polling_is_no_longer_counted(admin: Client, world: World, shop: str) -> None:
+    seen(world, digest="old", revision=0)
+    world.clock.pass_time(3_600)
+
+    assert [] == admin("GET", "/gateways").json["gateways"]
+    assert "has polled within" in admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0").json["detail"]
+
+
+def test_a_gateway_that_a_rollout_names_must_have_polled(admin: Client, world: World, shop: str) -> None:
+    spec = admin("GET", f"/rollouts/{shop}").json["spec"]
+    admin("PUT", f"/rollouts/{shop}", {"spec": {**spec, "gateways": ["inner"]}})
+    answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0")
+
+    assert "inner: it has not polled lately" in answer.json["detail"]
+
+
+def test_what_another_version_noted_is_passed_over(admin: Client, world: World) -> None:
+    world.store.report({"edge@a": "{}", "edge@b": "nonsense", "edge@c": ""})
+
+    assert [] == admin("GET", "/gateways").json["gateways"]

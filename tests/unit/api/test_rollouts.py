@@ -1,0 +1,201 @@
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from provider.rollouts import write
+from tests.unit.api.conftest import Client
+from tests.world import World, spec
+
+STEPS = [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "10m"}}]
+
+
+def body(**changes: Any) -> dict[str, Any]:
+    return write(spec(**changes))
+
+
+def test_a_new_rollout_is_created_once(admin: Client) -> None:
+    created = admin("POST", "/rollouts", {"name": "shop", "spec": body()})
+    again = admin("POST", "/rollouts", {"name": "shop", "spec": body()})
+
+    assert 201 == created.status_code
+    assert "/api/v1/rollouts/shop" == created.headers["Location"]
+    assert f'"{created.json["version"]}"' == created.headers["ETag"]
+    assert body() == created.json["spec"]
+    assert "Progressing" == created.json["status"]["phase"]
+    assert 409 == again.status_code
+
+
+def test_a_rollout_is_read_as_it_was_written(admin: Client, shop: str) -> None:
+    answer = admin("GET", f"/rollouts/{shop}")
+
+    assert 200 == answer.status_code
+    assert body() == answer.json["spec"]
+    assert f'"{answer.json["version"]}"' == answer.headers["ETag"]
+
+
+def test_a_put_creates_replaces_and_leaves_alone(admin: Client) -> None:
+    created = admin("PUT", "/rollouts/shop", {"spec": body()})
+    same = admin("PUT", "/rollouts/shop", {"spec": body()})
+    other = admin("PUT", "/rollouts/shop", {"spec": body(priority=100)})
+
+    assert [201, 200, 200] == [answer.status_code for answer in (created, same, other)]
+    assert created.json["version"] == same.json["version"]
+    assert other.json["version"] > same.json["version"]
+
+
+def test_a_dry_run_answers_what_would_be_and_changes_nothing(admin: Client, shop: str) -> None:
+    before = admin("GET", f"/rollouts/{shop}").json
+    would = admin("PUT", f"/rollouts/{shop}?dryRun=true", {"spec": body(priority=100)})
+    made = admin("POST", "/rollouts?dryRun=true", {"name": "blog", "spec": body()})
+
+    assert [200, 200] == [would.status_code, made.status_code]
+    assert 100 == would.json["spec"]["priority"]
+    assert before == admin("GET", f"/rollouts/{shop}").json
+    assert 404 == admin("GET", "/rollouts/blog").status_code
+
+
+def test_a_deleted_rollout_is_gone_but_its_history_stays(admin: Client, shop: str) -> None:
+    assert 204 == admin("DELETE", f"/rollouts/{shop}?reason=over").status_code
+    assert 404 == admin("GET", f"/rollouts/{shop}").status_code
+    assert 404 == admin("DELETE", f"/rollouts/{shop}").status_code
+    history = admin("GET", f"/rollouts/{shop}/history").json["history"]
+
+    assert [("delete", "over"), ("create", "")] == [(entry["action"], entry["reason"]) for entry in history]
+    assert "after" not in history[0]
+
+
+def test_a_weight_is_set_by_hand(admin: Client, shop: str) -> None:
+    answer = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 12.5, "reason": "look"})
+
+    assert 12.5 == answer.json["status"]["weight"]
+    assert "held at 12.5 % by hand: look" == answer.json["status"]["reason"]
+
+
+def test_a_new_canary_starts_the_steps(admin: Client, shop: str) -> None:
+    admin("PUT", f"/rollouts/{shop}", {"spec": body(steps=STEPS, canary=None)})
+    started = admin("PUT", f"/rollouts/{shop}/canary", {"service": "shop-v3@docker", "reason": "v3"})
+
+    assert {"service": "shop-v3@docker"} == started.json["spec"]["canary"]
+    assert ("Paused", 5) == (started.json["status"]["phase"], started.json["status"]["weight"])
+
+
+def test_steps_are_walked_and_the_canary_takes_over(admin: Client) -> None:
+    admin("POST", "/rollouts", {"name": "shop", "spec": body(steps=STEPS)})
+    statuses = [admin("POST", f"/rollouts/shop/{move}").json["status"] for move in ("promote", "skip")]
+
+    assert [("Paused", 50), ("Healthy", 0)] == [(status["phase"], status["weight"]) for status in statuses]
+
+
+@pytest.mark.parametrize(
+    ("moves", "phase"),
+    [
+        (["pause"], "Paused"),
+        (["pause", "resume"], "Progressing"),
+        (["abort"], "Degraded"),
+        (["abort", "retry"], "Progressing"),
+    ],
+)
+def test_moves_lead_where_they_say(admin: Client, shop: str, moves: list[str], phase: str) -> None:
+    answers = [admin("POST", f"/rollouts/{shop}/{move}", {"reason": "try"}) for move in moves]
+
+    assert {200} == {answer.status_code for answer in answers}
+    assert phase == answers[-1].json["status"]["phase"]
+
+
+def test_a_full_promotion_makes_the_canary_stable(admin: Client, shop: str) -> None:
+    answer = admin("POST", f"/rollouts/{shop}/promote", {"full": True})
+
+    assert "Healthy" == answer.json["status"]["phase"]
+    assert body()["canary"] == answer.json["spec"]["stable"]
+    assert "canary" not in answer.json["spec"]
+
+
+def test_an_illegal_move_is_refused_in_words_and_changes_nothing(admin: Client, shop: str) -> None:
+    before = admin("GET", f"/rollouts/{shop}").json
+    refused = admin("POST", f"/rollouts/{shop}/retry")
+
+    assert 409 == refused.status_code
+    assert "urn:traefik-canary:illegal-move" == refused.json["type"]
+    assert "retry is not possible while shop is Progressing" in refused.json["detail"]
+    assert before == admin("GET", f"/rollouts/{shop}").json
+
+
+def test_rollouts_are_listed_in_pages_by_name(admin: Client) -> None:
+    for name in ("c", "a", "b"):
+        admin("POST", "/rollouts", {"name": name, "spec": body()})
+    first = admin("GET", "/rollouts?limit=2").json
+    second = admin("GET", f"/rollouts?limit=2&cursor={first['cursor']}").json
+
+    assert ["a", "b"] == [rollout["name"] for rollout in first["rollouts"]]
+    assert ["c"] == [rollout["name"] for rollout in second["rollouts"]]
+    assert "cursor" not in second
+
+
+def test_lists_are_filtered_by_phase_and_gateway(admin: Client) -> None:
+    admin("POST", "/rollouts", {"name": "edge", "spec": body(gateways=["edge"])})
+    admin("POST", "/rollouts", {"name": "rest", "spec": body(canary=None, gateways=["inner"])})
+
+    def names(query: str) -> list[str]:
+        return [rollout["name"] for rollout in admin("GET", f"/rollouts?{query}").json["rollouts"]]
+
+    assert ["rest"] == names("phase=Healthy")
+    assert ["edge"] == names("gateway=edge")
+    assert [] == names("gateway=edge&phase=Degraded")
+
+
+def test_history_is_paged_from_the_newest(admin: Client, shop: str) -> None:
+    for weight in (1, 2, 3):
+        admin("PUT", f"/rollouts/{shop}/weight", {"weight": weight})
+    first = admin("GET", f"/rollouts/{shop}/history?limit=2").json
+    second = admin("GET", f"/rollouts/{shop}/history?limit=9&before={first['before']}").json
+
+    weights = [entry["after"]["status"]["weight"] for entry in first["history"] + second["history"]]
+    assert [3, 2, 1, 0] == weights
+    assert 2 == first["history"][0]["before"]["status"]["weight"]
+    assert "before" not in second
+
+
+def test_history_of_nothing_is_not_found(admin: Client) -> None:
+    assert 404 == admin("GET", "/rollouts/nope/history").status_code
+
+
+@pytest.mark.parametrize(
+    ("goal", "moves", "status"),
+    [
+        ("healthy", [("POST", "/promote", {"full": True})], 200),
+        ("paused", [("POST", "/pause", {})], 200),
+        ("degraded", [("POST", "/abort", {})], 200),
+        ("healthy", [("POST", "/abort", {})], 409),
+        ("degraded", [("POST", "/promote", {"full": True})], 409),
+        ("healthy", [], 504),
+    ],
+)
+def test_waiting_ends_when_it_is_so_or_cannot_be(
+    admin: Client, shop: str, goal: str, moves: list[tuple[str, str, Any]], status: int
+) -> None:
+    for method, path, content in moves:
+        admin(method, f"/rollouts/{shop}{path}", content)
+
+    assert status == admin("GET", f"/rollouts/{shop}/wait?for={goal}&timeout=0.05").status_code
+
+
+def test_waiting_for_a_rollout_that_is_not_there_is_not_found(admin: Client) -> None:
+    assert 404 == admin("GET", "/rollouts/nope/wait?for=healthy&timeout=1").status_code
+
+
+def test_applied_without_a_gateway_is_not_claimed(admin: Client, shop: str) -> None:
+    answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0.05")
+
+    assert 504 == answer.status_code
+    assert "no Traefik that carries shop has polled" in answer.json["detail"]
+
+
+def test_a_timed_pause_shows_its_end(admin: Client, world: World) -> None:
+    admin("POST", "/rollouts", {"name": "shop", "spec": body(steps=[{"pause": {"duration": "10m"}}])})
+    status = admin("GET", "/rollouts/shop").json["status"]
+
+    assert "waiting 10m" == status["reason"]
+    assert (world.clock.time + timedelta(minutes=10)).isoformat(timespec="milliseconds") == status[
+        "pausedUntil"
+    ].replace("Z", "+00:00")

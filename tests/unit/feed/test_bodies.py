@@ -1,0 +1,79 @@
+import json
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from provider.feed.bodies import Bodies
+from provider.rollouts import Rollout
+from tests.world import spec
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def rollout(name: str, *gateways: str) -> Rollout:
+    return Rollout.create(name, spec(gateways=list(gateways) or None), now=NOW)
+
+
+def routers(bodies: Bodies, gateway: str) -> set[str]:
+    document = json.loads(bodies.body(gateway).content)
+    return set(document.get("http", {}).get("routers", {}))
+
+
+def test_no_rollout_gives_the_empty_configuration() -> None:
+    assert Bodies().body("edge").content == b"{}"
+
+
+def test_the_order_of_arrival_does_not_show() -> None:
+    forth, back = Bodies(), Bodies()
+    names = ["shop", "api", "blog"]
+    for name in names:
+        forth.put(rollout(name))
+    for name in reversed(names):
+        back.put(rollout(name))
+
+    assert forth.body("edge") == back.body("edge")
+
+
+def test_a_gateway_carries_its_own_rollouts_and_those_for_all() -> None:
+    bodies = Bodies()
+    bodies.put(rollout("all"))
+    bodies.put(rollout("edge-only", "edge"))
+
+    assert {"all", "edge-only"} == routers(bodies, "edge")
+    assert {"all"} == routers(bodies, "inner")
+
+
+def test_a_change_for_one_gateway_leaves_the_bodies_of_others_alone() -> None:
+    bodies = Bodies()
+    bodies.put(rollout("all"))
+    bodies.put(rollout("edge-only", "edge"))
+    before = bodies.body("inner")
+    bodies.put(rollout("edge-only", "edge").set_weight(Decimal(50), now=NOW))
+
+    assert before is bodies.body("inner")
+
+
+def test_a_gateway_no_longer_named_goes_back_to_the_common_body() -> None:
+    bodies = Bodies()
+    bodies.put(rollout("shop", "edge"))
+    assert {"shop"} == routers(bodies, "edge")
+    bodies.put(rollout("shop", "inner"))
+
+    assert set() == routers(bodies, "edge")
+    assert {"shop"} == routers(bodies, "inner")
+
+
+def test_a_removed_rollout_is_gone_and_removing_it_again_is_no_error() -> None:
+    bodies = Bodies()
+    bodies.put(rollout("shop"))
+    bodies.body("edge")
+    bodies.remove("shop")
+    bodies.remove("shop")
+
+    assert b"{}" == bodies.body("edge").content
+
+
+def test_unknown_gateways_share_one_body() -> None:
+    bodies = Bodies()
+    bodies.put(rollout("shop"))
+
+    assert bodies.body("one") is bodies.body("two")

@@ -1,0 +1,239 @@
+import gc
+import json
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+import yaml
+
+from provider.access import Role
+from provider.polling import Polling, SightingBook
+from provider.polling.application import PATH, mounted
+from tests.world import ME, World, spec, wait_until
+
+
+class Connection:
+    """Stands for the socket that gunicorn hands over: all that is asked of it is its identity."""
+
+
+@dataclass
+class Answer:
+    status: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    content: bytes = b""
+
+
+@dataclass
+class Poller:
+    """Polls as Traefik does, without a network."""
+
+    world: World
+    needs_token: bool = False
+
+    def __post_init__(self) -> None:
+        self.book = SightingBook(self.world.store, self.world.feed)
+        self.polling = Polling(self.world.feed, self.book, needs_token=self.needs_token)
+
+    def poll(self, connection: object = None, *, query: str = "gateway=edge", **environ: Any) -> Answer:
+        answer = Answer()
+
+        def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> Any:
+            answer.status, answer.headers = status, dict(headers)
+
+        request = {
+            "REQUEST_METHOD": "GET",
+            "PATH_INFO": PATH,
+            "QUERY_STRING": query,
+            "REMOTE_ADDR": "127.0.0.1",
+            "REMOTE_PORT": "5000",
+            **({"gunicorn.socket": connection} if connection else {}),
+            **environ,
+        }
+        answer.content = b"".join(self.polling(request, start_response))
+        return answer
+
+
+@pytest.fixture
+def poller(world: World) -> Poller:
+    world.operations.rollouts.create("shop", spec(), ME)
+    world.caught_up()
+    return Poller(world)
+
+
+def test_a_poll_without_preference_is_answered_at_once(poller: Poller) -> None:
+    answer = poller.poll()
+
+    assert "200 OK" == answer.status
+    assert "application/json" == answer.headers["Content-Type"]
+    assert str(len(answer.content)) == answer.headers["Content-Length"]
+    assert {"shop"} == set(json.loads(answer.content)["http"]["routers"])
+
+
+def test_yaml_says_the_same(poller: Poller) -> None:
+    answer = poller.poll(HTTP_ACCEPT="application/yaml")
+    again = poller.poll(HTTP_ACCEPT="application/yaml")
+
+    assert "application/yaml" == answer.headers["Content-Type"]
+    assert json.loads(poller.poll().content) == yaml.safe_load(answer.content)
+    assert answer == again
+
+
+def test_the_same_state_gives_the_same_bytes(poller: Poller) -> None:
+    assert poller.poll().content == poller.poll(Connection()).content
+
+
+def test_a_new_connection_is_answered_at_once(poller: Poller) -> None:
+    poller.poll(Connection(), HTTP_PREFER="wait=8")
+    start = time.monotonic()
+    answer = poller.poll(Connection(), HTTP_PREFER="wait=8")
+
+    assert "200 OK" == answer.status
+    assert "wait=8" == answer.headers["Preference-Applied"]
+    assert time.monotonic() - start < 4
+
+
+def test_a_known_connection_is_held_until_something_changes(poller: Poller) -> None:
+    connection = Connection()
+    first = poller.poll(connection, HTTP_PREFER="wait=8")
+    found: list[Answer] = []
+    held = threading.Thread(target=lambda: found.append(poller.poll(connection, HTTP_PREFER="wait=8")))
+    held.start()
+    assert wait_until(lambda: poller.polling.held == 1)
+    poller.world.operations.rollouts.create("blog", spec(), ME)
+    held.join(5)
+
+    assert found
+    assert first.content != found[0].content
+    assert 0 == poller.polling.held
+
+
+def test_a_held_poll_ends_with_the_same_body_when_nothing_changes(poller: Poller) -> None:
+    connection = Connection()
+    first = poller.poll(connection, HTTP_PREFER="wait=1")
+
+    assert first.content == poller.poll(connection, HTTP_PREFER="wait=1").content
+
+
+def test_another_gateway_on_the_same_connection_is_answered_at_once(poller: Poller) -> None:
+    connection = Connection()
+    poller.poll(connection, HTTP_PREFER="wait=8")
+    start = time.monotonic()
+    poller.poll(connection, query="gateway=inner", HTTP_PREFER="wait=8")
+
+    assert time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize(
+    ("prefer", "held"),
+    [
+        ("wait=3", 3),
+        ("respond-async, wait=3", 3),
+        ('wait="3"; x=y', 3),
+        ("WAIT = 3", 3),
+        ("wait=9999", 8),
+        ("wait=0", None),
+        ("await=3", None),
+        ("wait=-3", None),
+        ("", None),
+    ],
+)
+def test_the_preference_is_read_as_rfc_7240_has_it(poller: Poller, prefer: str, held: int | None) -> None:
+    answer = poller.poll(HTTP_PREFER=prefer)
+
+    assert (f"wait={held}" if held else None) == answer.headers.get("Preference-Applied")
+
+
+def test_without_a_state_there_is_an_error_and_never_an_empty_configuration(world: World) -> None:
+    answer = Poller(world).poll()
+
+    assert "503 Service Unavailable" == answer.status
+    assert "1" == answer.headers["Retry-After"]
+
+
+def test_a_poll_held_before_the_first_write_gets_the_first_body(world: World) -> None:
+    poller = Poller(world)
+    found: list[Answer] = []
+    held = threading.Thread(target=lambda: found.append(poller.poll(Connection(), HTTP_PREFER="wait=8")))
+    held.start()
+    assert wait_until(lambda: poller.polling.held == 1)
+    world.operations.rollouts.create("shop", spec(), ME)
+    held.join(5)
+
+    assert ["200 OK"] == [answer.status for answer in found]
+
+
+@pytest.mark.parametrize("method", ["POST", "HEAD", "DELETE"])
+def test_only_get_is_answered(poller: Poller, method: str) -> None:
+    answer = poller.poll(REQUEST_METHOD=method)
+
+    assert "405 Method Not Allowed" == answer.status
+    assert "GET" == answer.headers["Allow"]
+
+
+@pytest.mark.parametrize("name", ["Edge", "a_b", "%2F", "x" * 64])
+def test_a_gateway_with_an_impossible_name_is_refused(poller: Poller, name: str) -> None:
+    assert "400 Bad Request" == poller.poll(query=f"gateway={name}").status
+
+
+def test_a_gateway_without_a_name_is_the_default_one(poller: Poller) -> None:
+    poller.poll(query="")
+    poller.book.report()
+
+    assert {"default@127.0.0.1:5000"} == set(poller.world.store.sightings())
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [
+        (Role.GATEWAY, "200 OK"),
+        (Role.ADMIN, "200 OK"),
+        (Role.VIEWER, "403 Forbidden"),
+        (Role.OPERATOR, "403 Forbidden"),
+    ],
+)
+def test_a_token_must_be_of_a_role_that_may_poll(world: World, role: Role, status: str) -> None:
+    world.operations.rollouts.create("shop", spec(), ME)
+    secret = world.operations.tokens.create("edge", role, ME)
+    world.caught_up()
+    poller = Poller(world, needs_token=True)
+
+    assert status == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
+    assert "401 Unauthorized" == poller.poll().status
+    assert "401 Unauthorized" == poller.poll(HTTP_AUTHORIZATION="Bearer wrong").status
+
+
+def test_a_wrong_token_is_refused_even_where_none_is_needed(poller: Poller) -> None:
+    answer = poller.poll(HTTP_AUTHORIZATION="Bearer wrong")
+
+    assert "401 Unauthorized" == answer.status
+    assert "Bearer" == answer.headers["WWW-Authenticate"]
+
+
+def test_a_closed_connection_is_forgotten(poller: Poller) -> None:
+    connection = Connection()
+    poller.poll(connection)
+    poller.book.report()
+    assert poller.world.store.sightings()["edge@127.0.0.1:5000"]
+    del connection
+    gc.collect()
+    poller.book.report()
+
+    assert "" == poller.world.store.sightings().get("edge@127.0.0.1:5000", "")
+
+
+def test_the_polled_path_never_reaches_the_other_application(poller: Poller) -> None:
+    seen: list[str] = []
+
+    def other(environ: Any, start_response: Any) -> Iterable[bytes]:
+        seen.append(environ["PATH_INFO"])
+        start_response("200 OK", [])
+        return []
+
+    both = mounted(poller.polling, other)
+    both({"REQUEST_METHOD": "GET", "PATH_INFO": PATH}, lambda *_: None)  # type: ignore[arg-type]
+    both({"REQUEST_METHOD": "GET", "PATH_INFO": "/livez"}, lambda *_: None)  # type: ignore[arg-type]
+
+    assert ["/livez"] == seen

@@ -1,0 +1,63 @@
+import json
+from collections.abc import Mapping
+
+from provider.polling import SightingBook
+from provider.store import MemoryStore, StoreUnavailableError
+from tests.world import World, wait_until
+
+
+class CountingStore(MemoryStore):
+    """Counts the reports, and can be unreachable."""
+
+    reports = 0
+    is_away = False
+
+    def report(self, sightings: Mapping[str, str]) -> None:
+        if self.is_away:
+            raise StoreUnavailableError("away")
+        self.reports += 1
+        super().report(sightings)
+
+
+def test_polls_that_show_nothing_new_are_reported_together(world: World) -> None:
+    store = CountingStore()
+    book = SightingBook(store, world.feed)
+    for _ in range(100):
+        book.note("edge", "10.0.0.1:1", digest="a", revision=1)
+    book.report()
+    book.report()
+
+    assert 1 == store.reports
+    sighting = json.loads(store.sightings()["edge@10.0.0.1:1"])
+    assert ("a", 1) == (sighting["digest"], sighting["revisionServed"])
+
+
+def test_a_new_body_is_reported_at_once(world: World) -> None:
+    store = CountingStore()
+    book = SightingBook(store, world.feed)
+    book.start()
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1)
+
+    assert wait_until(lambda: store.reports == 1, seconds=3)
+
+
+def test_what_could_not_be_reported_is_reported_later(world: World) -> None:
+    store = CountingStore()
+    store.is_away = True
+    book = SightingBook(store, world.feed)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1)
+    book.report()
+    book.note("edge", "10.0.0.2:1", digest="a", revision=1)
+    store.is_away = False
+    book.report()
+
+    assert {"edge@10.0.0.1:1", "edge@10.0.0.2:1"} == set(store.sightings())
+
+
+def test_forgetting_what_was_never_seen_is_no_news(world: World) -> None:
+    store = CountingStore()
+    book = SightingBook(store, world.feed)
+    book.forget("edge", "10.0.0.1:1")
+    book.report()
+
+    assert 0 == store.reports

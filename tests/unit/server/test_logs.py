@@ -1,0 +1,49 @@
+import json
+import logging
+import logging.config
+
+import pytest
+
+from provider.server.logs import JsonFormatter, TextFormatter, logging_config
+
+
+def record(**facts: object) -> logging.LogRecord:
+    return logging.makeLogRecord(
+        {"msg": "feed.store-away", "levelname": "ERROR", "levelno": logging.ERROR, "created": 0.5, **facts}
+    )
+
+
+def test_a_line_names_the_event_then_its_facts() -> None:
+    line = TextFormatter().format(record(revision=7, error="Redis cannot be reached", name_="a=b"))
+
+    assert '00:00:00.500 ERROR feed.store-away revision=7 error="Redis cannot be reached" name_="a=b"' == line
+
+
+def test_a_fact_cannot_break_the_line() -> None:
+    assert "\n" not in TextFormatter().format(record(error="two\nlines"))
+
+
+def test_json_has_the_same_facts() -> None:
+    event = json.loads(JsonFormatter().format(record(revision=7)))
+
+    assert {
+        "time": "1970-01-01T00:00:00.500+00:00",
+        "level": "error",
+        "event": "feed.store-away",
+        "revision": 7,
+    } == event
+
+
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_a_traceback_is_kept(formatter: logging.Formatter) -> None:
+    error = RuntimeError("deep inside")
+    made = record(exc_info=(type(error), error, None))
+
+    assert "deep inside" in formatter.format(made)
+
+
+@pytest.mark.parametrize("log_format", ["text", "json"])
+def test_the_configuration_is_one_that_logging_takes(log_format: str) -> None:
+    logging.config.DictConfigurator(logging_config(log_format)).configure_formatter(
+        logging_config(log_format)["formatters"]["line"]
+    )

@@ -1,0 +1,72 @@
+from pathlib import Path
+
+import pytest
+
+from provider.server.settings import SettingError, Settings, default_data_dir
+
+
+def test_the_defaults_are_those_of_the_interface() -> None:
+    settings = Settings()
+
+    assert ("127.0.0.1:8080", "default", True) == (settings.bind, settings.namespace, settings.is_embedded)
+    assert ("127.0.0.1", 8080) == settings.address
+
+
+def test_settings_go_through_the_environment_unchanged() -> None:
+    settings = Settings(
+        bind="[::1]:9000",
+        data_dir="/data",
+        redis_url="redis://localhost",
+        workers=3,
+        namespace="blue",
+        admin_token="a-secret-long-enough-to-take",
+        controller=False,
+        polls_need_token=True,
+        log_format="json",
+    )
+
+    assert settings == Settings.from_environment(settings.as_environment())
+    assert ("::1", 9000) == settings.address
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("CANARY_BIND", "8080", "HOST:PORT"),
+        ("CANARY_BIND", "localhost:0", "HOST:PORT"),
+        ("CANARY_BIND", "localhost:70000", "HOST:PORT"),
+        ("CANARY_WORKERS", "0", "from 1 to 64"),
+        ("CANARY_WORKERS", "two", "a whole number"),
+        ("CANARY_NAMESPACE", "{a}", "lower-case"),
+        ("CANARY_ADMIN_TOKEN", "short", "20 or more"),
+        ("CANARY_ADMIN_TOKEN", "with a space in the middle", "without spaces"),
+        ("CANARY_CONTROLLER", "maybe", "true or false"),
+        ("CANARY_LOG_FORMAT", "xml", "text or json"),
+    ],
+)
+def test_a_value_that_makes_no_sense_is_refused_by_its_name(variable: str, value: str, words: str) -> None:
+    with pytest.raises(SettingError, match=words) as refused:
+        Settings.from_environment({variable: value})
+    assert variable in str(refused.value)
+
+
+def test_a_secret_is_not_told_when_it_is_refused() -> None:
+    with pytest.raises(SettingError) as refused:
+        Settings(admin_token="hunter2")
+    assert "hunter2" not in str(refused.value)
+
+
+def test_an_empty_variable_is_as_none() -> None:
+    assert Settings() == Settings.from_environment({"CANARY_WORKERS": "", "CANARY_CONTROLLER": ""})
+
+
+def test_state_is_kept_where_xdg_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/state")
+
+    assert Path("/state/traefik-canary") == default_data_dir()
+
+
+def test_namespaces_do_not_share_a_snapshot() -> None:
+    paths = {Settings(namespace=name, data_dir="/data").snapshot_path for name in ("blue", "green")}
+
+    assert {Path("/data/snapshot-blue.json"), Path("/data/snapshot-green.json")} == paths
