@@ -1,0 +1,151 @@
+"""Child processes that end with us: each in a session of its own, its output in a log, all stopped in reverse."""
+
+import ctypes
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+_READY_SECONDS = 20.0
+_STOP_SECONDS = 15.0
+_LOOK_SECONDS = 0.02
+_PR_SET_PDEATHSIG = 1
+
+
+class ProcessFailedError(Exception):
+    """A process has ended, or does not get ready; the words hold the last lines of its log."""
+
+
+class PortTakenError(Exception):
+    """A port is in use; the words name it, what wanted it and how to choose another."""
+
+
+@dataclass
+class Child:
+    """A process that was started, and where it writes."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def is_running(self) -> bool:
+        """Tell whether the process lives."""
+        return self.process.poll() is None
+
+    def last_words(self) -> str:
+        """Give the end of its log."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return "\n".join(f"    {line}" for line in lines[-8:]) or "    (it has said nothing)"
+
+    def stop(self, *, number: int = signal.SIGTERM) -> None:
+        """End the process and everything in its session: kindly, then for certain."""
+        if self.is_running:
+            _signal(self.process.pid, number)
+            try:
+                self.process.wait(_STOP_SECONDS)
+            except subprocess.TimeoutExpired:
+                _signal(self.process.pid, signal.SIGKILL)
+                self.process.wait()
+
+
+class Processes:
+    """The processes of one demonstration. Leaving the context ends all of them, whatever happened."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._children: list[Child] = []
+
+    def __enter__(self) -> Self:
+        """Begin with none."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop all, the newest first."""
+        while self._children:
+            self._children.pop().stop()
+
+    def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Child:
+        """Start a process under a name; its output goes to NAME.log."""
+        log = self._directory / f"{name}.log"
+        with log.open("ab") as output:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env={**os.environ, **(environment or {})},
+                # Ctrl-C reaches us alone: we end the others in order.
+                start_new_session=True,
+                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+            )
+        child = Child(name, process, log)
+        self._children.append(child)
+        return child
+
+    def wait_until(self, is_ready: Callable[[], bool], *, what: str, seconds: float = _READY_SECONDS) -> None:
+        """Wait until something is ready; ProcessFailedError when a process dies before, or in time it is not."""
+        deadline = time.monotonic() + seconds
+        while not is_ready():
+            self.check()
+            if time.monotonic() > deadline:
+                raise ProcessFailedError(f"{what} is not ready after {seconds:g} s")
+            time.sleep(_LOOK_SECONDS)
+
+    def forget(self, child: Child) -> None:
+        """Watch no more over a process that was ended on purpose."""
+        self._children.remove(child)
+
+    def check(self) -> None:
+        """Raise ProcessFailedError when one of the processes has ended."""
+        for child in self._children:
+            if not child.is_running:
+                code = child.process.returncode
+                raise ProcessFailedError(f"{child.name} has ended with code {code}:\n{child.last_words()}")
+
+
+def check_ports(host: str, ports: Mapping[str, tuple[int, str]]) -> None:
+    """Raise PortTakenError where a port is in use; `ports` holds for each purpose its port and option."""
+    for purpose, (port, option) in ports.items():
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                raise PortTakenError(
+                    f"port {port} on {host}, wanted for {purpose}, cannot be used ({error.strerror}); "
+                    f"choose another one with {option}"
+                ) from error
+
+
+def is_listening(host: str, port: int) -> bool:
+    """Tell whether somebody accepts connections there."""
+    try:
+        with socket.create_connection((host, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def _signal(leader: int, number: int) -> None:
+    try:
+        os.killpg(leader, number)
+    except ProcessLookupError:
+        pass  # it ended by itself in between
+
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+
+
+def _end_with_parent() -> None:
+    # Should we be killed, nobody else would end our children.
+    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -1,0 +1,93 @@
+"""What people see: a weight that is set is the share that the canary gets, to the request."""
+
+import signal
+
+import pytest
+
+from tests.e2e.harness import Stack, eventually
+
+pytestmark = pytest.mark.traefik
+
+
+def test_weight_10_is_a_tenth_of_a_thousand_requests(shared_stack: Stack) -> None:
+    shared_stack.shift(10)
+    counts = shared_stack.count(1_000)
+
+    assert {"v1", "v2"} == set(counts)
+    assert 95 <= counts["v2"] <= 105
+
+
+def test_weight_0_gives_the_canary_nothing(shared_stack: Stack) -> None:
+    shared_stack.shift(0)
+
+    assert {"v1": 1_000} == shared_stack.count(1_000)
+
+
+def test_weight_100_gives_the_canary_everything(shared_stack: Stack) -> None:
+    shared_stack.shift(100)
+
+    assert {"v2": 1_000} == shared_stack.count(1_000)
+
+
+def test_half_a_per_cent_is_five_in_a_thousand(shared_stack: Stack) -> None:
+    shared_stack.shift(0.5)
+
+    assert 4 <= shared_stack.count(1_000)["v2"] <= 6
+
+
+def test_an_abort_takes_everything_back_at_once(shared_stack: Stack) -> None:
+    shared_stack.shift(50)
+    shared_stack.done("POST", "/rollouts/shop/abort", {"reason": "a try"})
+    shared_stack.wait_applied()
+
+    assert {"v1": 200} == shared_stack.count(200)
+    shared_stack.done("POST", "/rollouts/shop/retry")
+
+
+def test_a_promoted_canary_is_the_new_stable(stack: Stack) -> None:
+    stack.shift(50)
+    stack.done("POST", "/rollouts/shop/promote", {"full": True})
+    stack.wait_applied()
+
+    assert {"v2": 200} == stack.count(200)
+    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec()})
+    stack.wait_applied()
+    assert {"v2": 200} == stack.count(200), "the same file again must not go back"
+
+
+def test_steps_and_timed_pauses_move_real_traffic(stack: Stack) -> None:
+    steps = [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 60}, {"pause": {}}]
+    canary = stack.spec()["canary"]
+    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary=None, steps=steps)})
+    stack.done("PUT", "/rollouts/shop/canary", canary)
+    stack.wait_applied()
+    assert 18 <= stack.count(100)["v2"] <= 22
+    eventually(lambda: stack.done("GET", "/rollouts/shop")["status"]["weight"] == 60, what="the pause ends")
+    stack.wait_applied()
+
+    assert 58 <= stack.count(100)["v2"] <= 62
+
+
+@pytest.mark.parametrize("name", ["traefik", "provider", "valkey"])
+def test_the_share_is_the_same_after_a_restart(stack: Stack, name: str) -> None:
+    stack.shift(10)
+    restart(stack, name)
+    stack.wait_for_provider()
+    stack.wait_applied()
+    counts = stack.count(1_000)
+
+    assert {"v1", "v2"} == set(counts)
+    assert 95 <= counts["v2"] <= 105
+
+
+def restart(stack: Stack, name: str) -> None:
+    if name == "traefik":
+        stack.stop("traefik")
+        stack.start_traefik()
+    elif name == "provider":
+        stack.stop("provider")
+        stack.start_provider()
+    else:
+        before = stack.valkey_pid()
+        stack.kill_valkey(signal.SIGKILL)
+        eventually(lambda: stack.valkey_pid() not in {None, before}, what="Valkey runs again")
