@@ -1,4 +1,5 @@
-import os, sys
-from provider.server.settings import Settings
-from provider.server.serve import serve
-sys.exit(serve(Settings.from_environment(os.environ)))
+"""`python -m provider`: the same as `traefik-canary`."""
+
+from provider.cli import main
+
+main()

@@ -5,6 +5,8 @@ from typing import Any
 
 import requests
 
+from provider.rollouts import NotJsonError, decode_json
+
 Json = dict[str, Any]
 
 _PAGE = 1_000
@@ -33,13 +35,14 @@ class TraefikApi:
     def show_all(self, section: str) -> Mapping[str, Json]:
         """Read all `routers` or `services`, by path as `show` takes it. Raises GatewayUnreachableError."""
         found: dict[str, Json] = {}
-        page = "1"
-        while page:
-            response = self._get(section, {"per_page": str(_PAGE), "page": page})
+        page, following = 0, 1
+        # Traefik names page 1 as the next one behind the last.
+        while following > page:
+            page = following
+            response = self._get(section, {"per_page": str(_PAGE), "page": str(page)})
             found.update({f"{section}/{part['name']}": part for part in _list(response)})
-            following = response.headers.get("X-Next-Page", "1")
-            # Traefik names page 1 as the next one behind the last.
-            page = following if following != "1" else ""
+            named = response.headers.get("X-Next-Page", "")
+            following = int(named) if named.isdecimal() else 0
         return found
 
     def close(self) -> None:
@@ -51,7 +54,7 @@ class TraefikApi:
             return self._session.get(
                 f"{self._url}/api/http/{path}", params=query, timeout=self._timeout, allow_redirects=False
             )
-        except requests.RequestException as error:
+        except (requests.RequestException, ValueError) as error:  # the latter for a host that no resolver takes
             raise GatewayUnreachableError(f"{self._url} does not answer: {type(error).__name__}") from error
 
 
@@ -59,8 +62,8 @@ def _json(response: requests.Response) -> object:
     if response.status_code != 200:
         raise GatewayUnreachableError(f"{response.url} answers {response.status_code}")
     try:
-        return response.json()
-    except requests.JSONDecodeError as error:
+        return decode_json(response.content)
+    except NotJsonError as error:
         raise GatewayUnreachableError(f"{response.url} does not answer JSON") from error
 
 
@@ -73,6 +76,6 @@ def _object(response: requests.Response) -> Json:
 
 def _list(response: requests.Response) -> list[Json]:
     document = _json(response)
-    if not isinstance(document, list):
+    if not isinstance(document, list) or not all(isinstance(part, dict) and "name" in part for part in document):
         raise GatewayUnreachableError(f"{response.url} does not answer as Traefik does")
     return document

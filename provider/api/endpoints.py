@@ -21,11 +21,14 @@ from provider.api.problems import (
 from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery
 from provider.operations import Call, Operations
 from provider.rollouts import InvalidDocumentError, decode_json, read, write
+from provider.rollouts.fields import NAME_PATTERN
 from provider.store import Request
 
 _IDEMPOTENCY_SECONDS = 24 * 3_600
-_ETAG = re.compile(r'"?([0-9]{1,16})"?')
-_IDEMPOTENCY_KEY = re.compile(r"[!-~]{1,255}")
+# Clients that drop the quotes of an ETag are understood.
+IF_MATCH_PATTERN = r'^(?:\*|"?([0-9]{1,16})"?)$'
+IDEMPOTENCY_KEY_PATTERN = r"^[!-~]{1,255}$"
+LAST_EVENT_ID_PATTERN = r"^[0-9]{0,16}$"
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,14 @@ class Endpoint:
 
     @property
     def is_body_required(self) -> bool:
-        """Tell whether a body must be there: some fields have no default."""
-        return self.body is not None and any(field.is_required() for field in self.body.model_fields.values())
+        """Tell whether a body must be there: an empty one would not be valid."""
+        if self.body is None:
+            return False
+        try:
+            read(self.body, {})
+        except InvalidDocumentError:
+            return True
+        return False
 
 
 def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations) -> None:
@@ -94,6 +103,8 @@ def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations) 
 def _view(endpoint: Endpoint, operations: Operations) -> Callable[..., Response]:
     def view(name: str = "") -> Response:
         caller = _permitted_caller(endpoint.permission, operations)
+        if name and not re.fullmatch(NAME_PATTERN, name):
+            raise BadRequestError(f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}")
         body, query = _body(endpoint), _query(endpoint)
         exchange = Exchange(operations, caller, name, body, query, _call(caller, body, query))
         return _respond(endpoint.handler(exchange))
@@ -147,18 +158,18 @@ def _call(caller: Caller, body: BaseModel | None, query: BaseModel) -> Call:
 
 
 def _if_match(header: str | None) -> int | None:
-    if header is None or header.strip() == "*":
+    if header is None:
         return None
-    match = _ETAG.fullmatch(header.strip())
+    match = re.fullmatch(IF_MATCH_PATTERN, header.strip())
     if not match:
         raise BadRequestError(f'If-Match must be the ETag of an answer, such as "42", not {header}')
-    return int(match[1])
+    return int(match[1]) if match[1] else None
 
 
 def _request(caller: Caller, key: str | None) -> Request | None:
     if key is None:
         return None
-    if not _IDEMPOTENCY_KEY.fullmatch(key):
+    if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, key):
         raise BadRequestError("Idempotency-Key must be 1 to 255 printable characters without spaces")
     parts = (request.method.encode(), request.full_path.encode(), request.get_data(cache=True))
     fingerprint = hashlib.sha256(b"\0".join(parts)).hexdigest()

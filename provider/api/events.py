@@ -1,12 +1,13 @@
 """Server-sent events of every change."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 
 from flask import Response, request
 
 from provider.access import Permission
-from provider.api.endpoints import Endpoint, Exchange
+from provider.api.endpoints import LAST_EVENT_ID_PATTERN, Endpoint, Exchange
 from provider.api.problems import BadRequestError
 from provider.feed import Feed
 from provider.store import Event, Kind, MissedChangesError, Store
@@ -20,7 +21,7 @@ def stream_events(exchange: Exchange) -> Response:
     """Tell every change as it happens, from `Last-Event-ID` on where it is given."""
     feed, store = exchange.operations.feed, exchange.operations.store
     last = request.headers.get("Last-Event-ID", "")
-    if last and not (last.isascii() and last.isdigit() and len(last) < 17):
+    if not re.fullmatch(LAST_EVENT_ID_PATTERN, last):
         raise BadRequestError("Last-Event-ID must be the id of an event: a whole number")
     response = Response(_events(feed, store, int(last or feed.revision)), content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-store"

@@ -5,9 +5,15 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import CoreSchema
 
-from provider.api.endpoints import Endpoint
+from provider.api.endpoints import (
+    IDEMPOTENCY_KEY_PATTERN,
+    IF_MATCH_PATTERN,
+    LAST_EVENT_ID_PATTERN,
+    Endpoint,
+)
 from provider.api.problems import CONTENT_TYPE
 from provider.api.schemas import Problem
 from provider.rollouts.fields import NAME_PATTERN
@@ -52,8 +58,16 @@ def _schemas(endpoints: Sequence[Endpoint]) -> Json:
     _, schemas = models_json_schema(
         [(model, "serialization" if model in answers else "validation") for model in ordered],
         ref_template=_REFERENCE,
+        schema_generator=_Schemas,
     )
     return schemas
+
+
+class _Schemas(GenerateJsonSchema):
+    # Of a number that a validator of ours looks at first, pydantic writes the bounds in its own words.
+    def generate_inner(self, schema: CoreSchema) -> JsonSchemaValue:
+        words = {"ge": "minimum", "le": "maximum"}
+        return {words.get(name, name): value for name, value in super().generate_inner(schema).items()}
 
 
 def _operation(endpoint: Endpoint, schemas: Json) -> Json:
@@ -89,17 +103,25 @@ def _query_parameters(endpoint: Endpoint, schemas: Json) -> list[Json]:
     schema = schemas["$defs"].get(endpoint.query.__name__, {})
     required = schema.get("required", [])
     return [
-        {"name": name, "in": "query", "required": name in required, "schema": property_}
+        {"name": name, "in": "query", "required": name in required, "schema": _without_null(property_)}
         for name, property_ in schema.get("properties", {}).items()
     ]
 
 
+def _without_null(schema: Json) -> Json:
+    # A query cannot say null: what is not set is left out.
+    options: list[Json] = schema.get("anyOf", [schema])
+    return next(option for option in options if option != {"type": "null"})
+
+
 def _headers(endpoint: Endpoint) -> list[Json]:
+    if endpoint.media_type == "text/event-stream":
+        return [_header("Last-Event-ID", "The event that the caller got last.", LAST_EVENT_ID_PATTERN)]
     if not endpoint.is_write:
         return []
     return [
-        _header("If-Match", "The ETag that the caller saw: 412 when it is stale.", r'^("[0-9]{1,15}"|\*)$'),
-        _header("Idempotency-Key", "The same key again answers what the first call did.", "^[!-~]{1,255}$"),
+        _header("If-Match", "The ETag that the caller saw: 412 when it is stale.", IF_MATCH_PATTERN),
+        _header("Idempotency-Key", "The same key again answers what the first call did.", IDEMPOTENCY_KEY_PATTERN),
     ]
 
 

@@ -1,5 +1,6 @@
 """The shapes of the REST API's bodies, queries and answers: what OpenAPI shows is what is checked."""
 
+import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
@@ -10,14 +11,21 @@ from provider.operations import Delivery, Goal, Truth
 from provider.rollouts import Action, Document, Moment, Phase, Side, Spec, Status
 from provider.rollouts.fields import Name, Weight, WholeNumber
 
+# No control characters, no ends of lines, nothing that turns the direction of what follows.
+_LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
+
 
 def _one_line(text: str) -> str:
-    if not text.isprintable():
+    if not re.fullmatch(_LINE_PATTERN, text):
         raise ValueError("must be one line of printable text")
     return text
 
 
-Reason = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
+Reason = Annotated[
+    str,
+    Field(max_length=500, json_schema_extra={"pattern": _LINE_PATTERN}),
+    AfterValidator(_one_line),
+]
 
 
 class ReasonBody(Document):

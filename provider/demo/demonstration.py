@@ -6,7 +6,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from provider.demo.processes import Processes, check_ports, is_listening
 
 _ROLLOUT = "shop"
 _HOST = "shop.localhost"
-_STEPS = (
+_STEPS: Sequence[Mapping[str, Any]] = (
     {"setWeight": 5},
     {"pause": {}},
     {"setWeight": 25},
@@ -172,9 +172,7 @@ def _spec(options: DemoOptions) -> dict[str, Any]:
 
 def _answers(options: DemoOptions) -> bool:
     try:
-        answer = requests.get(
-            f"http://{options.host}:{options.web_port}/", headers={"Host": _HOST}, timeout=2
-        )
+        answer = requests.get(f"http://{options.host}:{options.web_port}/", headers={"Host": _HOST}, timeout=2)
     except requests.RequestException:
         return False
     return answer.ok

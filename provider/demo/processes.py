@@ -1,5 +1,6 @@
-"""Child processes that end with us: each in a session of its own, its output in a log, all stopped in reverse."""
+"""Child processes that end with us: each in a session of its own, its output in a log."""
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -45,15 +46,23 @@ class Child:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return "\n".join(f"    {line}" for line in lines[-8:]) or "    (it has said nothing)"
 
+    def send_signal(self, number: int = signal.SIGTERM) -> None:
+        """Send a signal to the process and everything in its session."""
+        with contextlib.suppress(ProcessLookupError):  # it ended by itself in between
+            os.killpg(self.process.pid, number)
+
     def stop(self, *, number: int = signal.SIGTERM) -> None:
-        """End the process and everything in its session: kindly, then for certain."""
-        if self.is_running:
-            _signal(self.process.pid, number)
-            try:
-                self.process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                _signal(self.process.pid, signal.SIGKILL)
-                self.process.wait()
+        """End the process: kindly, then for certain."""
+        self.send_signal(number)
+        self.wait()
+
+    def wait(self) -> None:
+        """Wait until a process that was told to end has ended; kill it where it does not."""
+        try:
+            self.process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.send_signal(signal.SIGKILL)
+            self.process.wait()
 
 
 class Processes:
@@ -70,9 +79,11 @@ class Processes:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop all, the newest first."""
+        """Tell all to end, then wait for them: Traefik only ends once the provider lets its poll go."""
+        for child in reversed(self._children):
+            child.send_signal()
         while self._children:
-            self._children.pop().stop()
+            self._children.pop().wait()
 
     def start(self, name: str, command: Sequence[str], *, environment: Mapping[str, str] | None = None) -> Child:
         """Start a process under a name; its output goes to NAME.log."""
@@ -134,13 +145,6 @@ def is_listening(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def _signal(leader: int, number: int) -> None:
-    try:
-        os.killpg(leader, number)
-    except ProcessLookupError:
-        pass  # it ended by itself in between
 
 
 _LIBC = ctypes.CDLL(None, use_errno=True)

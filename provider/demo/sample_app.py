@@ -18,10 +18,12 @@ _PAGE = """<!doctype html>
 <head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{version}</title>
 <style>
-body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 44rem; padding: 0 1rem; color-scheme: light dark }}
+body {{ font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 44rem; padding: 0 1rem;
+  color-scheme: light dark }}
 h1 {{ color: {colour} }}
 #grid {{ display: grid; grid-template-columns: repeat(20, 1fr); gap: 3px }}
-#grid i {{ aspect-ratio: 1; border-radius: 3px; background: #8888; font: 600 .6rem/2 system-ui; text-align: center; color: #fff }}
+#grid i {{ aspect-ratio: 1; border-radius: 3px; background: #8888; color: #fff;
+  font: 600 .6rem/2 system-ui; text-align: center }}
 </style></head>
 <body><h1>This is {version}</h1>
 <p>Each square below is one more request to this address, in the colour of the version that answered.
@@ -64,9 +66,7 @@ class SampleApp(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(
-        self, address: tuple[str, int], *, version: str, behaviour: Behaviour, idle_seconds: float
-    ) -> None:
+    def __init__(self, address: tuple[str, int], *, version: str, behaviour: Behaviour, idle_seconds: float) -> None:
         self.version = version
         self.behaviour = behaviour
         self.idle_seconds = idle_seconds
@@ -81,8 +81,8 @@ class _Handler(BaseHTTPRequestHandler):
     server: SampleApp
 
     def setup(self) -> None:
-        self.timeout = self.server.idle_seconds or None
         super().setup()
+        self.connection.settimeout(self.server.idle_seconds or None)
 
     def do_GET(self) -> None:
         if self.path == "/healthz":
@@ -122,9 +122,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _page(self) -> str:
         version = html.escape(self.server.version)
-        return _PAGE.format(
-            version=version, colour=_COLOURS.get(version, "#7c3aed"), colours=json.dumps(_COLOURS)
-        )
+        return _PAGE.format(version=version, colour=_COLOURS.get(version, "#7c3aed"), colours=json.dumps(_COLOURS))
 
     def _answer(self, status: HTTPStatus, content_type: str, text: str) -> None:
         content = text.encode()

@@ -141,7 +141,7 @@ class Rollouts:
     def history(self, name: str, *, limit: int, before: int | None = None) -> Sequence[Event]:
         """Read who changed what, newest first; a deleted rollout still has its history."""
         events = self._store.history(_key(name), limit=min(limit, _HISTORY_LIMIT), before=before)
-        if not events and before is None and self._store.read(_key(name))[0] is None:
+        if not events and not self._store.history(_key(name), limit=1) and not self._store.read(_key(name))[0]:
             raise NotFoundError(_key(name))
         return events
 

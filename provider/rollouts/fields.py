@@ -27,7 +27,7 @@ def parse_weight(value: object) -> Decimal:
     """Read a per cent from 0 to 100 with at most two decimals; ValueError says what would be right."""
     problem = f"must be a number from 0 to 100 with at most two decimals, not {value!r}"
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
-        raise ValueError(problem)
+        raise ValueError(problem)  # noqa: TRY004 what pydantic turns into a mistake
     weight = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
     if not weight.is_finite() or not 0 <= weight <= 100 or weight != round(weight, 2):
         raise ValueError(problem)

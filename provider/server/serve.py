@@ -17,6 +17,9 @@ from provider.store import EmbeddedServer
 
 log = logging.getLogger(__name__)
 
+# Where in the data directory the embedded server keeps what it has.
+EMBEDDED_FOLDER = "valkey"
+
 _WATCH_SECONDS = 0.1
 _STOP_SECONDS = 15
 _FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
@@ -29,7 +32,7 @@ def serve(settings: Settings) -> int:
     _make_data_dir(settings)
     if not settings.is_embedded:
         _become_web(settings)
-    with EmbeddedServer(Path(settings.data_dir) / "valkey") as server:
+    with EmbeddedServer(Path(settings.data_dir) / EMBEDDED_FOLDER) as server:
         return _Supervisor(settings, server).run()
 
 

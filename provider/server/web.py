@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 # Longer than any poll interval, so that Traefik's connection is never closed under it: that race costs a poll.
 _KEEP_ALIVE_SECONDS = 75
 _HELD_CONNECTIONS = 20_000
-_GRACE_SECONDS = 10
+# Held polls and waits are let go at once; this is for connections that idle, which gunicorn would wait for.
+_GRACE_SECONDS = 2
 
 
 class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types

@@ -33,7 +33,8 @@ local event = {"kind", ARGV[5], "name", ARGV[6], "action", ARGV[7], "actor", ARG
 if before then table.insert(event, "before") table.insert(event, before) end
 if ARGV[3] == "set" then table.insert(event, "after") table.insert(event, ARGV[4]) end
 
--- First what can fail for want of memory: a script is not rolled back.
+-- First what can fail, for want of memory or over a key of another type: a script is not rolled back.
+redis.call("ZCARD", KEYS[6])
 redis.call("XADD", KEYS[5], "MAXLEN", "~", ARGV[12], revision .. "-0", unpack(event))
 redis.call("SET", KEYS[1], revision)
 redis.call("SET", KEYS[2], ARGV[11], "NX")

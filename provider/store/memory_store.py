@@ -96,14 +96,14 @@ class MemoryStore:
             self._revision = max(self._revision, contents.revision) + 1
             self._lineage = contents.lineage
             self._documents = dict(contents.documents)
-            self._events = []
             self._changed.notify_all()
             return self._revision
 
     def report(self, sightings: Mapping[str, str]) -> None:
-        """Note what was seen of gateways."""
+        """Note what was seen of gateways; an empty text forgets one."""
         with self._changed:
-            self._sightings.update(sightings)
+            merged = {**self._sightings, **sightings}
+            self._sightings = {name: text for name, text in merged.items() if text}
 
     def sightings(self) -> Mapping[str, str]:
         """Read what was seen of gateways."""

@@ -46,6 +46,8 @@ class RedisStore:
         retry = Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.25), 2)
         common: dict[str, Any] = {
             "decode_responses": True,
+            # A document that somebody broke must not hide all others.
+            "encoding_errors": "replace",
             "retry": retry,
             "socket_connect_timeout": _CONNECT_SECONDS,
             "health_check_interval": 30,
@@ -70,7 +72,7 @@ class RedisStore:
         pipeline.time()
         with _own_errors():
             text, version, now = pipeline.execute()
-        return (Stored(int(version or 0), text) if text is not None else None), _moment(now)
+        return (Stored(_whole(version), text) if text is not None else None), _moment(now)
 
     def revision(self) -> tuple[str, int]:
         """Tell lineage and revision."""
@@ -96,11 +98,11 @@ class RedisStore:
         with _own_errors():
             outcome, *facts = self._commit(keys=self._commit_keys(change), args=_commit_arguments(change))
         if outcome == "conflict":
-            raise ConflictError(change.key, change.expected, int(facts[0]))
+            raise ConflictError(change.key, change.expected, _whole(facts[0]))
         if outcome == "reused":
             raise RequestReusedError("this id was used for another request before")
         if outcome == "again":
-            return self._event(int(facts[0]))
+            return self._event(_whole(facts[0]))
         revision, at, *before = facts
         return Event(
             revision=int(revision),
@@ -121,7 +123,7 @@ class RedisStore:
             return None
         if fingerprint != request.fingerprint:
             raise RequestReusedError("this id was used for another request before")
-        return self._event(int(revision))
+        return self._event(_whole(revision))
 
     def changes(self, *, after: int, wait_seconds: float) -> Sequence[Event]:
         """Wait for events after a revision."""

@@ -1,4 +1,4 @@
-"""The real parts as processes of the test's own: provider, Valkey, Traefik, two versions of an app. On loopback only."""
+"""The real parts as processes of the test's own: provider, Valkey, Traefik, two versions of an app."""
 
 import os
 import secrets

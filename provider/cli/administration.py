@@ -1,0 +1,125 @@
+"""Commands of those who run the provider: tokens, gateways, restoring."""
+
+from urllib.parse import quote
+
+import click
+
+from provider.cli.client import Json, Write
+from provider.cli.options import Shell, connected, writing
+from provider.cli.output import ago, say, show_json, show_table
+
+ROLES = ("viewer", "operator", "admin", "gateway")
+
+
+@click.group()
+def token() -> None:
+    """Make, list and revoke API tokens."""
+
+
+@token.command("create")
+@click.argument("name")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="gateway may only poll")
+@writing
+@connected
+def create_token(shell: Shell, name: str, role: str, write: Write) -> None:
+    """Make a token; it is shown this once."""
+    made = shell.client.write("POST", "tokens", {"name": name, "role": role}, write)
+    if shell.is_json:
+        show_json(made)
+    else:
+        say(made["token"])
+
+
+@token.command("list")
+@connected
+def list_tokens(shell: Shell) -> None:
+    """List tokens, without their secrets."""
+    tokens = shell.client.get("tokens")["tokens"]
+    if shell.is_json:
+        show_json(tokens)
+    else:
+        show_table(("NAME", "ROLE"), [(one["name"], one["role"]) for one in tokens], empty="There is no token.")
+
+
+@token.command("revoke")
+@click.argument("name")
+@writing
+@connected
+def revoke_token(shell: Shell, name: str, write: Write) -> None:
+    """Make a token worthless, at once."""
+    shell.client.delete(f"tokens/{quote(name, safe='')}", write)
+    if not shell.is_json:
+        say(f"{name} is revoked")
+
+
+@click.group()
+def gateway() -> None:
+    """The Traefik instances that poll: list them, and say where they can be asked."""
+
+
+@gateway.command("list")
+@connected
+def list_gateways(shell: Shell) -> None:
+    """List gateways: last poll, what they were served and what they applied."""
+    gateways = shell.client.get("gateways")["gateways"]
+    if shell.is_json:
+        show_json(gateways)
+        return
+    show_table(
+        ("NAME", "INSTANCES", "LAST POLL", "SERVED", "APPLIED", "STATE"),
+        [_row(one) for one in gateways],
+        empty="No Traefik has polled yet; see traefik/traefik.yml for how it does.",
+    )
+
+
+def _row(gateway: Json) -> tuple[str, ...]:
+    polled = f"{ago(gateway['lastPoll'])} ago" if "lastPoll" in gateway else "never"
+    served, applied = (str(gateway.get(name, "-")) for name in ("revisionServed", "revisionApplied"))
+    state = "; ".join(gateway["errors"]) or ("current" if gateway["isCurrent"] else "behind")
+    return gateway["name"], str(len(gateway["instances"])), polled, served, applied, state
+
+
+@gateway.command("set")
+@click.argument("name")
+@click.option("--api", help="Traefik's API, such as http://edge:8080")
+@click.option("--metrics", help="Its metrics, such as http://edge:8080/metrics")
+@writing
+@connected
+def set_gateway(shell: Shell, name: str, api: str | None, metrics: str | None, write: Write) -> None:
+    """Say where a gateway can be asked: what it applied is then seen, not believed."""
+    spec = {field: value for field, value in (("api", api), ("metrics", metrics)) if value}
+    stored = shell.client.write("PUT", f"gateways/{quote(name, safe='')}", {"spec": spec}, write)
+    if shell.is_json:
+        show_json(stored)
+    else:
+        say(f"{name} is asked at {api or 'nowhere'}")
+
+
+@gateway.command("delete")
+@click.argument("name")
+@writing
+@connected
+def delete_gateway(shell: Shell, name: str, write: Write) -> None:
+    """Forget where a gateway can be asked."""
+    shell.client.delete(f"gateways/{quote(name, safe='')}", write)
+    if not shell.is_json:
+        say(f"{name} is forgotten")
+
+
+@click.command()
+@click.option(
+    "--from",
+    "truth",
+    type=click.Choice(["served", "stored"]),
+    required=True,
+    help="What is served, or what Redis has",
+)
+@writing
+@connected
+def restore(shell: Shell, truth: str, write: Write) -> None:
+    """Decide which is right when Redis came back with less than is served."""
+    restored = shell.client.write("POST", "restore", {"from": truth}, write)
+    if shell.is_json:
+        show_json(restored)
+    else:
+        say(f"what was {truth} is right; Redis and the provider agree at revision {restored['revision']}")

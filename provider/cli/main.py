@@ -1,0 +1,48 @@
+"""The command `traefik-canary`, and its help in the order of what people do."""
+
+from collections.abc import Sequence
+
+import click
+
+from provider.cli import administration, files, rollouts, servers
+from provider.cli.errors import CommandError
+
+_SECTIONS: dict[str, Sequence[click.Command]] = {
+    "Shift traffic": (rollouts.set_weight, rollouts.promote, *rollouts.MOVES, rollouts.set_canary),
+    "Look": (rollouts.status, rollouts.list_, rollouts.get, rollouts.history, rollouts.wait),
+    "Define": (files.apply, files.diff, files.export, rollouts.create, rollouts.delete),
+    "Administer": (administration.token, administration.gateway, administration.restore),
+    "Run": (servers.serve, servers.demo, servers.controller, servers.certificate),
+}
+
+
+class _Sections(click.Group):
+    """A group whose help shows its commands by what they are for."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write one list of commands a section."""
+        width = max(len(name) for name in self.list_commands(ctx))
+        for title, commands in _SECTIONS.items():
+            with formatter.section(title):
+                formatter.write_dl(
+                    [((one.name or "").ljust(width), one.get_short_help_str(limit=90)) for one in commands]
+                )
+
+
+@click.group(cls=_Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="traefik-canary", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Canary rollouts for Traefik: shift weights, and know that Traefik has them."""
+
+
+for _commands in _SECTIONS.values():
+    for _command in _commands:
+        cli.add_command(_command)
+
+
+def main() -> None:
+    """Run the command line; the process ends with 0 done, 1 refused or failed, 2 wrong usage, 3 timed out."""
+    try:
+        cli(prog_name="traefik-canary")
+    except BrokenPipeError as error:
+        raise SystemExit(CommandError.exit_code) from error

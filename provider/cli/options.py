@@ -1,0 +1,105 @@
+"""The options that commands share, and what they become."""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from provider.cli.client import Client, Json, Write
+from provider.cli.output import phase, say, show_json
+
+Command = Callable[..., Any]
+
+DEFAULT_URL = "http://127.0.0.1:8080"
+_WAIT_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Shell:
+    """Where a command calls, and how it prints."""
+
+    client: Client
+    is_json: bool
+
+
+@dataclass(frozen=True)
+class Change:
+    """How a command writes, and whether it waits until Traefik has it."""
+
+    write: Write
+    waits: bool
+    seconds: float
+
+
+def connected(command: Command) -> Command:
+    """Give a command `--url`, `--token` and `--output`; it gets a Shell."""
+
+    @click.option(
+        "--url", envvar="CANARY_URL", default=DEFAULT_URL, show_default=True, help="The provider. CANARY_URL"
+    )
+    @click.option("--token", envvar="CANARY_TOKEN", default="", help="Your API token; better as CANARY_TOKEN")
+    @click.option(
+        "--output", "-o", type=click.Choice(["table", "json"]), default="table", help="For people, or machines"
+    )
+    @functools.wraps(command)
+    def with_shell(*, url: str, token: str, output: str, **rest: Any) -> Any:
+        if not token:
+            raise click.UsageError("a token is needed: set CANARY_TOKEN, or --token")
+        return command(shell=Shell(Client(url, token), output == "json"), **rest)
+
+    return with_shell
+
+
+def writing(command: Command) -> Command:
+    """Give a command `--reason`, `--if-match` and `--idempotency-key`; it gets a Write."""
+
+    @click.option("--reason", default="", help="Why; kept in the history")
+    @click.option("--if-match", default="", metavar="VERSION", help="Only if it is still at this version")
+    @click.option("--idempotency-key", default="", metavar="KEY", help="The same key again does it only once")
+    @functools.wraps(command)
+    def with_write(*, reason: str, if_match: str, idempotency_key: str, **rest: Any) -> Any:
+        return command(write=Write(reason, if_match, idempotency_key), **rest)
+
+    return with_write
+
+
+def changing(command: Command) -> Command:
+    """Give a command what writes take, and `--wait`; it gets a Change."""
+
+    @click.option("--wait", "waits", is_flag=True, help="Return once it was seen in Traefik")
+    @click.option(
+        "--timeout",
+        "seconds",
+        type=click.FloatRange(min=0),
+        default=_WAIT_SECONDS,
+        show_default=True,
+        metavar="SECONDS",
+        help="How long --wait waits",
+    )
+    @writing
+    @functools.wraps(command)
+    def with_change(*, write: Write, waits: bool, seconds: float, **rest: Any) -> Any:
+        return command(change=Change(write, waits, seconds), **rest)
+
+    return with_change
+
+
+def finish(shell: Shell, rollout: Json, change: Change) -> None:
+    """Say what was done, and where that was asked for, wait until Traefik has it."""
+    if change.waits:
+        rollout = shell.client.wait(rollout["name"], "applied", seconds=change.seconds)
+    if shell.is_json:
+        show_json(rollout)
+        return
+    say(phase(rollout))
+    for gateway in rollout.get("gateways", ()):
+        say(delivery(gateway))
+
+
+def delivery(gateway: Json) -> str:
+    """Say how far a rollout has come at a gateway."""
+    words = {"applied": "seen in Traefik", "served": "sent to Traefik", "pending": "not in Traefik"}
+    detail = f" ({gateway['detail']})" if "detail" in gateway else ""
+    return f"{gateway['gateway']}: {words.get(gateway['state'], gateway['state'])}{detail}"

@@ -1,0 +1,95 @@
+"""What commands print: tables and few words for people, JSON for machines."""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+
+def say(text: str) -> None:
+    """Print a line."""
+    click.echo(text)
+
+
+def show_json(document: object) -> None:
+    """Print a document for machines."""
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def as_yaml(document: object) -> str:
+    """Give a document as YAML, in the order of its fields."""
+    import yaml  # noqa: PLC0415 most commands need none of it
+
+    return yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=100)
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
+    """Print a table: with lines and colours on a terminal, bare columns into a pipe, `empty` where it has no row."""
+    if not rows:
+        click.echo(empty, err=True)
+    elif sys.stdout.isatty():
+        _show_rich(columns, rows)
+    else:
+        _show_bare(columns, rows)
+
+
+def _show_rich(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    from rich import box  # noqa: PLC0415 only terminals need it
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
+    for row in rows:
+        table.add_row(*(Text(cell, style=_STYLES.get(cell, "")) for cell in row))
+    Console().print(table)
+
+
+_STYLES = {"Healthy": "green", "Progressing": "cyan", "Paused": "yellow", "Degraded": "red"}
+
+
+def _show_bare(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    widths = [max(map(len, cells)) for cells in zip(columns, *rows, strict=True)]
+    for row in (columns, *rows):
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def show_facts(facts: Mapping[str, str]) -> None:
+    """Print names and what they are, one a line; those of no value are left out."""
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        if value:
+            click.echo(f"{name.ljust(width)}  {value}")
+
+
+def ago(moment: str) -> str:
+    """Say how long ago something was: `3m`, `2h`, `5d`."""
+    seconds = max(0, int((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()))
+    for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        if seconds >= length:
+            return f"{seconds // length}{unit}"
+    return f"{seconds}s"
+
+
+def side(document: Mapping[str, Any] | None) -> str:
+    """Say who answers for a side: its addresses, or the service it refers to."""
+    if not document:
+        return ""
+    return document.get("service") or ", ".join(server["url"] for server in document["servers"])
+
+
+def step(document: Mapping[str, Any]) -> str:
+    """Say what a step does: `25 %`, `pause`, `pause 10m`."""
+    if "setWeight" in document:
+        return f"{document['setWeight']} %"
+    return f"pause {document['pause'].get('duration', '')}".rstrip()
+
+
+def phase(rollout: Mapping[str, Any]) -> str:
+    """Say in one line where a rollout stands."""
+    status = rollout["status"]
+    share = f", {status['weight']} % to the canary" if "canary" in rollout["spec"] else ""
+    return f"{rollout['name']} is {status['phase']}{share}: {status['reason']}"

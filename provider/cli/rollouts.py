@@ -1,0 +1,240 @@
+"""Commands of one rollout: what the API offers, for CI and a shell."""
+
+import sys
+from typing import IO, Any
+
+import click
+
+from provider.cli.client import Json, Write, rollout_path
+from provider.cli.errors import CommandError, TimedOutError
+from provider.cli.files import read_documents
+from provider.cli.options import Change, Shell, changing, connected, delivery, finish, writing
+from provider.cli.output import ago, as_yaml, phase, say, show_facts, show_json, show_table, side, step
+
+GOALS = ("applied", "healthy", "paused", "degraded")
+
+
+@click.command("list")
+@click.option("--phase", "wanted", help="Only those in this phase: Healthy, Progressing, Paused or Degraded")
+@click.option("--gateway", help="Only those that this gateway carries")
+@connected
+def list_(shell: Shell, wanted: str | None, gateway: str | None) -> None:
+    """List rollouts."""
+    query = {name: value for name, value in (("phase", wanted), ("gateway", gateway)) if value}
+    rollouts = list(shell.client.pages("rollouts", "rollouts", "cursor", **query))
+    if shell.is_json:
+        show_json(rollouts)
+        return
+    show_table(
+        ("NAME", "PHASE", "WEIGHT", "STEP", "SINCE", "REASON"),
+        [_row(rollout) for rollout in rollouts],
+        empty="There is no such rollout." if query else "There is no rollout yet; make one with create or apply.",
+    )
+
+
+def _row(rollout: Json) -> tuple[str, ...]:
+    spec, status = rollout["spec"], rollout["status"]
+    steps, index = spec.get("steps", ()), status["stepIndex"]
+    at = f"{min(index + 1, len(steps))}/{len(steps)}" if steps and "canary" in spec else "-"
+    weight = f"{status['weight']} %" if "canary" in spec else "-"
+    return rollout["name"], status["phase"], weight, at, ago(status["since"]), status["reason"]
+
+
+@click.command()
+@click.argument("name")
+@connected
+def get(shell: Shell, name: str) -> None:
+    """Print a rollout, as YAML or JSON."""
+    rollout = shell.client.get(rollout_path(name))
+    if shell.is_json:
+        show_json(rollout)
+    else:
+        say(as_yaml(rollout).rstrip())
+
+
+@click.command()
+@click.argument("name")
+@click.option("--rule", required=True, help="Traefik's router rule, such as 'Host(`shop.example.com`)'")
+@click.option(
+    "--stable", required=True, multiple=True, metavar="SIDE", help="A URL (may be repeated), or service@provider"
+)
+@click.option("--canary", multiple=True, metavar="SIDE", help="As --stable; may be left out until there is one")
+@click.option("--entry-point", multiple=True, help="May be repeated; Traefik's defaults if left out")
+@click.option("--gateway", multiple=True, help="Which Traefik carries it; may be repeated; all if left out")
+@changing
+@connected
+def create(shell: Shell, name: str, rule: str, change: Change, **choices: tuple[str, ...]) -> None:
+    """Create a rollout; for all that a spec may hold, use apply."""
+    spec: Json = {"rule": rule, "stable": _side(choices["stable"])}
+    if choices["canary"]:
+        spec["canary"] = _side(choices["canary"])
+    for field, option in (("entryPoints", "entry_point"), ("gateways", "gateway")):
+        if choices[option]:
+            spec[field] = list(choices[option])
+    finish(shell, shell.client.write("POST", "rollouts", {"name": name, "spec": spec}, change.write), change)
+
+
+def _side(sides: tuple[str, ...]) -> Json:
+    references = [side for side in sides if "://" not in side]
+    if not references:
+        return {"servers": [{"url": url} for url in sides]}
+    if len(sides) > 1:
+        raise click.UsageError(f"a side is one service or several URLs, not {', '.join(sides)}")
+    return {"service": references[0]}
+
+
+@click.command()
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Do not ask")
+@writing
+@connected
+def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
+    """Delete a rollout: Traefik then answers 404 for its rule."""
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError(f"this takes {name} out of Traefik; say --yes if it shall")
+    if not yes:
+        click.confirm(f"Traefik will answer 404 for the rule of {name}. Delete it?", abort=True)
+    shell.client.delete(rollout_path(name), write)
+    if not shell.is_json:
+        say(f"{name} is deleted")
+
+
+@click.command("set-canary")
+@click.argument("name")
+@click.argument("sides", nargs=-1, metavar="[URL... | SERVICE@PROVIDER]")
+@click.option("--file", "-f", type=click.File("rb"), help="A side with all its options, as YAML or JSON; - is stdin")
+@changing
+@connected
+def set_canary(shell: Shell, name: str, sides: tuple[str, ...], file: IO[bytes] | None, change: Change) -> None:
+    """Begin with a new canary: the steps start from the first."""
+    if bool(sides) == bool(file):
+        raise click.UsageError("name the canary's URLs, its service@provider, or a file with --file")
+    document = _one_document(file) if file else _side(sides)
+    finish(shell, shell.client.write("PUT", rollout_path(name, "canary"), document, change.write), change)
+
+
+def _one_document(file: IO[bytes]) -> Json:
+    documents = read_documents(file)
+    if len(documents) != 1:
+        raise CommandError(f"{file.name} must hold one document, not {len(documents)}")
+    return documents[0]
+
+
+@click.command("set-weight")
+@click.argument("name")
+@click.argument("weight", type=float)
+@changing
+@connected
+def set_weight(shell: Shell, name: str, weight: float, change: Change) -> None:
+    """Send WEIGHT per cent of the traffic to the canary, and hold there."""
+    document = {"weight": int(weight) if weight.is_integer() else weight}
+    finish(shell, shell.client.write("PUT", rollout_path(name, "weight"), document, change.write), change)
+
+
+@click.command()
+@click.argument("name")
+@click.option("--full", is_flag=True, help="The canary becomes stable now, whatever steps are left")
+@changing
+@connected
+def promote(shell: Shell, name: str, full: bool, change: Change) -> None:
+    """Go to the next step; behind the last one the canary becomes stable."""
+    finish(shell, shell.client.write("POST", rollout_path(name, "promote"), {"full": full}, change.write), change)
+
+
+def _move(action: str, words: str) -> click.Command:
+    @click.command(action, help=words)
+    @click.argument("name")
+    @changing
+    @connected
+    def move(shell: Shell, name: str, change: Change) -> None:
+        finish(shell, shell.client.write("POST", rollout_path(name, action), {}, change.write), change)
+
+    return move
+
+
+MOVES = (
+    _move("abort", "Send all traffic to stable, at once."),
+    _move("pause", "Hold at this weight until somebody goes on."),
+    _move("resume", "Go on after a pause, or after a hold by hand."),
+    _move("retry", "Begin again with the canary that was aborted."),
+    _move("skip", "Go past the step that runs."),
+)
+
+
+@click.command()
+@click.argument("name")
+@connected
+def status(shell: Shell, name: str) -> None:
+    """Show where a rollout stands, and whether Traefik has it."""
+    rollout = shell.client.get(rollout_path(name))
+    seen = _seen(shell, name)
+    if shell.is_json:
+        show_json({**rollout, "delivery": seen})
+        return
+    spec, now = rollout["spec"], rollout["status"]
+    show_facts(
+        {
+            "rollout": phase(rollout),
+            "since": f"{now['since']} ({ago(now['since'])} ago)",
+            "rule": spec["rule"],
+            "stable": side(spec["stable"]),
+            "canary": side(spec.get("canary")),
+            "steps": _steps(rollout),
+            "traefik": "; ".join(seen),
+            "may": ", ".join(rollout["actions"]),
+        }
+    )
+
+
+def _seen(shell: Shell, name: str) -> list[str]:
+    try:
+        answer = shell.client.wait(name, "applied", seconds=0)
+    except TimedOutError as error:
+        return [error.message]
+    return [delivery(gateway) for gateway in answer.get("gateways", ())]
+
+
+def _steps(rollout: Json) -> str:
+    steps = rollout["spec"].get("steps", ())
+    at = rollout["status"]["stepIndex"] if "canary" in rollout["spec"] else -1
+    return " > ".join(f"[{step(one)}]" if index == at else step(one) for index, one in enumerate(steps))
+
+
+@click.command()
+@click.argument("name")
+@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many changes")
+@connected
+def history(shell: Shell, name: str, limit: int) -> None:
+    """Show who changed what, when and why, newest first."""
+    entries = shell.client.get(rollout_path(name, "history"), limit=limit)["history"]
+    if shell.is_json:
+        show_json(entries)
+        return
+    rows = [(entry["at"], entry["actor"], entry["action"], _weight(entry), entry["reason"]) for entry in entries]
+    show_table(("WHEN", "WHO", "WHAT", "WEIGHT", "WHY"), rows, empty="Nothing was changed yet.")
+
+
+def _weight(entry: dict[str, Any]) -> str:
+    before, after = (_weight_of(entry.get(side)) for side in ("before", "after"))
+    return after if before in {"", after} else f"{before} > {after or '-'}"
+
+
+def _weight_of(document: Json | None) -> str:
+    try:
+        return f"{document['status']['weight']} %" if document else ""
+    except (KeyError, TypeError):
+        return ""  # it was damaged by hand
+
+
+@click.command()
+@click.argument("name")
+@click.option("--for", "goal", type=click.Choice(GOALS), default="applied", show_default=True)
+@click.option(
+    "--timeout", "seconds", type=click.FloatRange(min=0), default=60.0, show_default=True, metavar="SECONDS"
+)
+@connected
+def wait(shell: Shell, name: str, goal: str, seconds: float) -> None:
+    """Wait until a rollout is in a phase, or seen in Traefik; the exit code is 3 when it is not in time."""
+    rollout = shell.client.wait(name, goal, seconds=seconds)
+    change = Change(Write(), waits=False, seconds=0)
+    finish(shell, rollout, change)

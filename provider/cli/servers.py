@@ -1,0 +1,110 @@
+"""Commands that start something: the provider, its controller, the demonstration."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from provider.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from provider.server.settings import Settings
+
+_PORT = click.IntRange(1, 65_535)
+_COMMON = (
+    click.option("--data-dir", metavar="DIR", help="Where state is kept. CANARY_DATA_DIR"),
+    click.option("--redis-url", metavar="URL", help="Redis or Valkey; an embedded one if left out. CANARY_REDIS_URL"),
+    click.option("--namespace", metavar="NAME", help="Several providers, one Redis. CANARY_NAMESPACE"),
+    click.option("--log-format", type=click.Choice(["text", "json"]), help="CANARY_LOG_FORMAT"),
+)
+
+
+def _common(command: Any) -> Any:
+    for option in reversed(_COMMON):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.option("--bind", metavar="HOST:PORT", help="Where to listen, 127.0.0.1:8080 if left out. CANARY_BIND")
+@click.option("--workers", type=int, help="Processes, 2 if left out. CANARY_WORKERS")
+@click.option("--controller/--no-controller", default=None, help="Run the control loop here too. CANARY_CONTROLLER")
+@click.option(
+    "--polls-need-token", is_flag=True, default=None, help="Traefik must poll with a token of the role gateway"
+)
+@_common
+def serve(**options: object) -> None:
+    """Run the provider.
+
+    Settings come from the environment (CANARY_...) and from these options, which go first. The first admin's token is
+    printed once at the first start, unless CANARY_ADMIN_TOKEN chooses it.
+    """
+    from provider.server.serve import serve as run  # noqa: PLC0415 no client needs a server
+    from provider.server.settings import SettingError  # noqa: PLC0415
+    from provider.store import EmbeddedServerError  # noqa: PLC0415
+
+    try:
+        sys.exit(run(_settings(options)))
+    except (SettingError, EmbeddedServerError) as error:
+        raise CommandError(str(error)) from error
+
+
+@click.command()
+@_common
+def controller(**options: object) -> None:
+    """Run the control loop alone, beside `serve --no-controller`.
+
+    Without --redis-url it works on the embedded server of a provider with the same --data-dir.
+    """
+    from provider.server.control import control  # noqa: PLC0415
+
+    control(_settings(options))
+
+
+def _settings(options: Mapping[str, object]) -> "Settings":
+    from provider.server.settings import ENV_PREFIX, SettingError, Settings  # noqa: PLC0415
+
+    chosen = {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in options.items() if value is not None}
+    try:
+        return Settings.from_environment({**os.environ, **chosen})
+    except SettingError as error:
+        raise CommandError(str(error)) from error
+
+
+@click.command()
+@click.option("--port", "provider_port", type=_PORT, default=8080, show_default=True, help="The provider")
+@click.option("--web-port", type=_PORT, default=8000, show_default=True, help="Traefik, HTTP")
+@click.option("--websecure-port", type=_PORT, default=8443, show_default=True, help="Traefik, HTTPS")
+@click.option("--api-port", type=_PORT, default=8081, show_default=True, help="Traefik's API and dashboard")
+@click.option("--stable-port", type=_PORT, default=9001, show_default=True, help="Version v1 of the app")
+@click.option("--canary-port", type=_PORT, default=9002, show_default=True, help="Version v2 of the app")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep state and logs here")
+def demo(data_dir: Path | None, **ports: Any) -> None:
+    """Run everything: the provider, the real Traefik, and an app in two versions."""
+    from provider.demo.demonstration import DemoOptions, run_demo  # noqa: PLC0415
+    from provider.demo.gateway import TraefikMissingError  # noqa: PLC0415
+    from provider.demo.processes import PortTakenError, ProcessFailedError  # noqa: PLC0415
+
+    try:
+        sys.exit(run_demo(DemoOptions(data_dir=data_dir, **ports)))
+    except (PortTakenError, ProcessFailedError, TraefikMissingError) as error:
+        raise CommandError(str(error)) from error
+
+
+@click.command()
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--host", "hosts", multiple=True, default=("localhost",), show_default=True, help="May be repeated")
+def certificate(directory: Path, hosts: tuple[str, ...]) -> None:
+    """Write an ECDSA default certificate for Traefik, which then makes no RSA key at every change."""
+    try:
+        from provider.demo.certificate import write_certificate  # noqa: PLC0415
+
+        is_new = write_certificate(directory, hosts=hosts)
+    except ImportError as error:
+        raise CommandError("the package cryptography is missing: pip install 'traefik-canary[demo]'") from error
+    except OSError as error:
+        raise CommandError(f"cannot write to {directory}: {error.strerror}") from error
+    click.echo(f"{directory} has default.crt and default.key{'' if is_new else ' already; they are kept'}")

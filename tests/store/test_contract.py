@@ -1,0 +1,311 @@
+"""What every store promises, asked of the one in memory and the one in a real Valkey."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from provider.store import (
+    ConflictError,
+    Contents,
+    Event,
+    Key,
+    Kind,
+    MissedChangesError,
+    Request,
+    RequestReusedError,
+    Store,
+    Stored,
+)
+from tests.store.writing import BLOG, SHOP, change, write
+
+AGAIN = Request("again", "one")
+OTHER = Request("again", "two")
+
+
+def unchanged(store: Store) -> Callable[[], bool]:
+    """Remember what a store holds, to ask later whether it still does."""
+    contents = store.load()
+    return lambda: contents == store.load() and not store.changes(after=contents.revision, wait_seconds=0)
+
+
+# Reading
+
+
+def test_nothing_is_there_before_the_first_write(store: Store) -> None:
+    assert ("", 0) == store.revision()
+    assert Contents("", 0, {}) == store.load()
+    assert store.read(SHOP)[0] is None
+    assert [] == store.history(SHOP, limit=10)
+    assert [] == store.changes(after=0, wait_seconds=0)
+    assert store.recall(AGAIN) is None
+    assert {} == store.sightings()
+
+
+def test_the_time_is_told_in_utc_and_does_not_go_back(store: Store) -> None:
+    times = [store.now(), store.read(SHOP)[1], store.now()]
+
+    assert sorted(times) == times
+    assert {UTC} == {moment.tzinfo for moment in times}
+    assert abs(datetime.now(UTC) - times[0]) < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "no JSON", "grüße ☕ 🦭", "zero \0 and \r\n", "x" * 1_000_000])
+def test_a_text_comes_back_as_it_was_written(store: Store, text: str) -> None:
+    event = write(store, text)
+
+    assert text == event.after
+    assert Stored(1, text) == store.read(SHOP)[0]
+    assert {SHOP: Stored(1, text)} == store.load().documents
+    assert [event] == store.changes(after=0, wait_seconds=0)
+    assert [event] == store.history(SHOP, limit=1)
+
+
+def test_documents_of_one_name_and_several_kinds_are_several(store: Store) -> None:
+    keys = [Key(kind, "shop") for kind in Kind]
+    for key in keys:
+        write(store, str(key), key=key)
+
+    assert {key: Stored(1 + index, str(key)) for index, key in enumerate(keys)} == store.load().documents
+
+
+@pytest.mark.parametrize("name", ["a/b", "{x}:y", "ü", "with space", "*"])
+def test_a_name_may_be_any_text(store: Store, name: str) -> None:
+    event = write(store, key=Key(Kind.TOKEN, name))
+
+    assert {Key(Kind.TOKEN, name)} == set(store.load().documents)
+    assert [event] == store.history(Key(Kind.TOKEN, name), limit=1)
+
+
+# Writing
+
+
+def test_the_first_write_makes_a_lineage_that_stays(store: Store) -> None:
+    write(store)
+    lineage, _ = store.revision()
+    write(store, None)
+
+    assert lineage
+    assert (lineage, 2) == store.revision()
+    assert Contents(lineage, 2, {}) == store.load()
+
+
+def test_an_event_tells_who_did_what_when_and_why(store: Store) -> None:
+    write(store, "old")
+    earliest = store.now() - timedelta(milliseconds=1)
+    event = store.commit(change("new", expected=1))
+
+    assert Event(2, SHOP, "test", "me", "why", event.at, before="old", after="new") == event
+    assert earliest <= event.at <= store.now()
+
+
+@pytest.mark.parametrize(("versions", "expected"), [(0, 1), (1, 0), (2, 1), (2, 3)])
+@pytest.mark.parametrize("text", ["new", None])
+def test_a_document_at_another_version_is_left_alone(
+    store: Store, versions: int, expected: int, text: str | None
+) -> None:
+    for number in range(versions):
+        write(store, str(number))
+    is_unchanged = unchanged(store)
+
+    with pytest.raises(ConflictError) as caught:
+        store.commit(change(text, expected=expected))
+    assert (SHOP, expected, versions) == (caught.value.key, caught.value.expected, caught.value.actual)
+    assert f"rollout/shop is at version {versions}, not {expected}" == str(caught.value)
+    assert is_unchanged()
+
+
+def test_a_deleted_document_is_gone(store: Store) -> None:
+    write(store, "old")
+    write(store, "other", key=BLOG)
+    event = write(store, None)
+
+    assert ("old", None) == (event.before, event.after)
+    assert store.read(SHOP)[0] is None
+    assert {BLOG: Stored(2, "other")} == store.load().documents
+
+
+def test_a_version_never_comes_back(store: Store) -> None:
+    for text in ("first", None, "second"):
+        write(store, text)
+
+    assert Stored(3, "second") == store.read(SHOP)[0]
+    with pytest.raises(ConflictError):
+        store.commit(change("late", expected=1))
+
+
+# History
+
+
+def test_history_is_told_newest_first_and_outlives_the_document(store: Store) -> None:
+    events = [write(store, "1"), write(store, "2"), write(store, None)]
+    write(store, key=BLOG)
+
+    assert events[::-1] == store.history(SHOP, limit=10)
+
+
+@pytest.mark.parametrize(
+    ("limit", "before", "revisions"),
+    [
+        (0, None, []),
+        (2, None, [5, 4]),
+        (9, None, [5, 4, 3, 2, 1]),
+        (2, 4, [3, 2]),
+        (9, 3, [2, 1]),
+        (9, 1, []),
+        (1, 99, [5]),
+    ],
+)
+def test_history_is_read_in_pages(store: Store, limit: int, before: int | None, revisions: list[int]) -> None:
+    for number in range(5):
+        write(store, str(number))
+
+    assert revisions == [event.revision for event in store.history(SHOP, limit=limit, before=before)]
+
+
+# Following
+
+
+def test_changes_are_those_after_a_revision_in_order(store: Store) -> None:
+    events = [write(store, "1"), write(store, "2", key=BLOG), write(store, None)]
+
+    assert events == store.changes(after=0, wait_seconds=1)
+    assert events[2:] == store.changes(after=2, wait_seconds=0)
+    assert [] == store.changes(after=3, wait_seconds=0)
+
+
+def test_who_waits_in_vain_waits_as_long_as_was_said(store: Store) -> None:
+    write(store)
+    started = time.monotonic()
+
+    assert [] == store.changes(after=1, wait_seconds=0.1)
+    assert 0.09 <= time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("writes", [0, 1])
+def test_a_change_wakes_everybody_who_waits(store: Store, writes: int) -> None:
+    for _ in range(writes):
+        write(store)
+    found: list[Event] = []
+    waiting = [
+        threading.Thread(target=lambda: found.extend(store.changes(after=writes, wait_seconds=20))) for _ in range(3)
+    ]
+    for thread in waiting:
+        thread.start()
+    event = write(store, "new")
+    for thread in waiting:
+        thread.join(10)
+
+    assert [event] * 3 == found
+
+
+@pytest.mark.parametrize("wait_seconds", [0, 0.02])
+def test_a_revision_from_the_future_is_a_missed_change(store: Store, wait_seconds: float) -> None:
+    write(store)
+
+    with pytest.raises(MissedChangesError):
+        store.changes(after=2, wait_seconds=wait_seconds)
+
+
+# Requests sent twice
+
+
+@pytest.mark.parametrize("moves_on", [False, True])
+def test_a_request_sent_twice_happens_once(store: Store, moves_on: bool) -> None:
+    first = store.commit(change("new", request=AGAIN))
+    if moves_on:
+        write(store, None)
+    is_unchanged = unchanged(store)
+
+    assert first == store.commit(change("new", request=AGAIN))
+    assert first == store.commit(change("new", expected=7, request=AGAIN))
+    assert first == store.recall(AGAIN)
+    assert is_unchanged()
+
+
+def test_an_id_belongs_to_one_request(store: Store) -> None:
+    store.commit(change("new", request=AGAIN))
+    is_unchanged = unchanged(store)
+
+    with pytest.raises(RequestReusedError):
+        store.commit(change("other", key=BLOG, request=OTHER))
+    with pytest.raises(RequestReusedError):
+        store.recall(OTHER)
+    assert is_unchanged()
+
+
+def test_a_request_that_met_a_conflict_may_be_sent_again(store: Store) -> None:
+    write(store)
+    with pytest.raises(ConflictError):
+        store.commit(change("new", request=AGAIN))
+
+    assert store.recall(AGAIN) is None
+    assert 2 == store.commit(change("new", expected=1, request=AGAIN)).revision
+
+
+# Restoring
+
+
+@pytest.mark.parametrize(("theirs", "revision"), [(1, 4), (3, 4), (41, 42)])
+def test_a_restored_store_is_above_both_revisions(store: Store, theirs: int, revision: int) -> None:
+    for number in range(3):
+        write(store, str(number))
+    documents = {BLOG: Stored(1, "kept"), Key(Kind.TOKEN, "ci"): Stored(1, "ü")}
+
+    assert revision == store.restore(Contents("theirs", theirs, documents), actor="me", reason="lost")
+    assert Contents("theirs", revision, documents) == store.load()
+    assert ("theirs", revision) == store.revision()
+
+
+def test_a_restored_store_goes_on(store: Store) -> None:
+    store.restore(Contents("theirs", 7, {SHOP: Stored(5, "old")}), actor="me", reason="lost")
+    event = store.commit(change("new", expected=5))
+
+    assert (9, "old", "new") == (event.revision, event.before, event.after)
+    assert [event] == store.changes(after=8, wait_seconds=0)
+    assert ("theirs", 9) == store.revision()
+
+
+def test_who_followed_a_store_that_is_restored_loads_everything_again(store: Store) -> None:
+    write(store)
+    revision = store.restore(store.load(), actor="me", reason="lost")
+
+    for after in range(revision):
+        with pytest.raises(MissedChangesError):
+            store.changes(after=after, wait_seconds=0)
+    assert [] == store.changes(after=revision, wait_seconds=0)
+
+
+def test_history_and_requests_outlive_a_restore(store: Store) -> None:
+    event = write(store, request=AGAIN)
+    store.restore(Contents("theirs", 1, {}), actor="me", reason="lost")
+
+    assert [event] == store.history(SHOP, limit=10)
+    assert event == store.recall(AGAIN)
+
+
+# Sightings
+
+
+def test_of_each_gateway_the_newest_sighting_is_kept(store: Store) -> None:
+    store.report({"edge@10.0.0.1": "old", "edge@10.0.0.2": "other"})
+    store.report({"edge@10.0.0.1": "new"})
+
+    assert {"edge@10.0.0.1": "new", "edge@10.0.0.2": "other"} == store.sightings()
+
+
+def test_an_empty_sighting_forgets_the_gateway(store: Store) -> None:
+    store.report({"edge": "here", "other": "here"})
+    store.report({"edge": "", "unknown": ""})
+
+    assert {"other": "here"} == store.sightings()
+
+
+def test_a_sighting_is_no_change(store: Store) -> None:
+    store.report({})
+    store.report({"edge": "here"})
+
+    assert ("", 0) == store.revision()
+    assert [] == store.changes(after=0, wait_seconds=0)

@@ -1,0 +1,276 @@
+"""How a Redis that cannot answer, or will not, is told: in an operator's words, soon, and without the password."""
+
+import os
+import signal
+import socketserver
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import pytest
+import redis
+
+from provider.store import Contents, EmbeddedServer, RedisStore, Request, StoreUnavailableError
+from tests.store.writing import SHOP, change, write
+from tests.world import wait_until
+
+By = Callable[[redis.Redis], object]
+
+SECRET = "s3cret"
+NOT_PERMITTED = "Redis refuses user or password, or does not permit the command"
+QUESTIONS: Mapping[str, Callable[[RedisStore], object]] = {
+    "now": lambda store: store.now(),
+    "read": lambda store: store.read(SHOP),
+    "revision": lambda store: store.revision(),
+    "load": lambda store: store.load(),
+    "commit": lambda store: store.commit(change()),
+    "recall": lambda store: store.recall(Request("again", "")),
+    "changes": lambda store: store.changes(after=0, wait_seconds=0.01),
+    "history": lambda store: store.history(SHOP, limit=1),
+    "restore": lambda store: store.restore(Contents("theirs", 1, {}), actor="me", reason=""),
+    "report": lambda store: store.report({"edge": "here"}),
+    "sightings": lambda store: store.sightings(),
+}
+WRITES = ["commit", "restore", "report"]
+READS = sorted(QUESTIONS.keys() - set(WRITES))
+
+
+@pytest.fixture
+def store(server: EmbeddedServer) -> RedisStore:
+    """Give an empty store on a server of its own."""
+    return RedisStore(server.url)
+
+
+@pytest.fixture
+def operator(server: EmbeddedServer) -> Iterator[redis.Redis]:
+    """Give what an operator would type into that server."""
+    with redis.Redis.from_url(server.url) as client:
+        yield client
+
+
+def refusal(ask: Callable[[RedisStore], object], store: RedisStore) -> str:
+    """Ask what must fail and give the words; nothing of what a traceback shows may hold the password."""
+    with pytest.raises(StoreUnavailableError) as caught:
+        ask(store)
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+    return str(caught.value)
+
+
+@contextmanager
+def speaking(words: bytes) -> Iterator[str]:
+    """Run what is no Redis: it answers anything with these words, then hangs up."""
+
+    class Handler(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1_000)
+            self.wfile.write(words)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as listener:
+        thread = threading.Thread(target=listener.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{listener.server_address[1]}"
+        finally:
+            listener.shutdown()
+            thread.join()
+
+
+@contextmanager
+def hanging(server: EmbeddedServer) -> Iterator[None]:
+    """Hold a server's process."""
+    pid = server.pid or 0
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+# Nobody there, or somebody else
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_a_server_that_is_away_cannot_be_reached(question: str) -> None:
+    for url in (f"redis://:{SECRET}@127.0.0.1:1", f"unix://:{SECRET}@/nowhere/valkey.sock"):
+        assert "Redis cannot be reached" == refusal(QUESTIONS[question], RedisStore(url))
+
+
+def test_a_name_that_nobody_has_cannot_be_reached() -> None:
+    assert "Redis cannot be reached" == refusal(RedisStore.now, RedisStore(f"redis://:{SECRET}@redis.invalid"))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "answer", "words"),
+    [
+        ("redis", b"", "Redis cannot be reached"),
+        ("redis", b"HTTP/1.1 400 Bad Request\r\n\r\n", "Redis refuses: Protocol error"),
+        ("rediss", b"-ERR no TLS here\r\n", "Redis cannot be reached"),
+        ("redis", b"-LOADING Redis is loading the dataset in memory\r\n", "Redis is still loading its data"),
+        ("redis", b"-MISCONF Errors writing to the AOF file\r\n", "Redis refuses: "),
+        ("redis", b"-ERR unknown command 'AUTH', with args beginning with: 's3cret'\r\n", "Redis refuses: ERR"),
+    ],
+)
+def test_an_answer_that_is_none_is_told(scheme: str, answer: bytes, words: str) -> None:
+    with speaking(answer) as address:
+        assert words in refusal(RedisStore.now, RedisStore(f"{scheme}://:{SECRET}@{address}"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", f"http://:{SECRET}@host", f"redis://:{SECRET}@host:port", f"redis://:{SECRET}/@host", ""],
+)
+def test_a_url_that_is_none_is_refused_at_once(url: str) -> None:
+    with pytest.raises(ValueError, match=r".") as caught:
+        RedisStore(url)
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+# Refused
+
+
+@pytest.mark.parametrize("user", ["", ":wrong@", f":{SECRET}-@", f"nobody:{SECRET}@"])
+def test_a_wrong_password_is_told_and_not_shown(server: EmbeddedServer, operator: redis.Redis, user: str) -> None:
+    operator.config_set("requirepass", SECRET)
+    store = RedisStore(server.url.replace("://", f"://{user}"))
+
+    for ask in QUESTIONS.values():
+        assert NOT_PERMITTED == refusal(ask, store)
+
+
+def test_the_right_password_opens(server: EmbeddedServer, operator: redis.Redis) -> None:
+    operator.config_set("requirepass", SECRET)
+
+    assert 1 == write(RedisStore(server.url.replace("://", f"://:{SECRET}@"))).revision
+
+
+def test_a_user_who_may_only_read_cannot_write(server: EmbeddedServer, operator: redis.Redis) -> None:
+    operator.acl_setuser(
+        "reader", enabled=True, passwords=[f"+{SECRET}"], keys=["*"], commands=["+@read", "+@connection", "+time"]
+    )
+    store = RedisStore(server.url.replace("://", f"://reader:{SECRET}@"))
+
+    assert ("", 0) == store.revision()
+    for question in WRITES:
+        assert NOT_PERMITTED == refusal(QUESTIONS[question], store)
+
+
+# Cannot write
+
+
+@pytest.mark.parametrize(
+    ("breaks", "mends", "words"),
+    [
+        (
+            lambda operator: operator.replicaof("127.0.0.1", 1),
+            lambda operator: operator.replicaof("NO", "ONE"),
+            "Redis is a read-only replica",
+        ),
+        (
+            lambda operator: operator.config_set("maxmemory", 1),
+            lambda operator: operator.config_set("maxmemory", 0),
+            "Redis is out of memory (maxmemory)",
+        ),
+    ],
+    ids=["replica", "memory"],
+)
+def test_a_redis_that_cannot_write_is_read_and_changes_nothing(
+    store: RedisStore, operator: redis.Redis, breaks: By, mends: By, words: str
+) -> None:
+    write(store)
+    store.report({"edge": "here"})
+    contents = store.load()
+    breaks(operator)
+
+    for question in WRITES:
+        assert words == refusal(QUESTIONS[question], store)
+    for question in READS:
+        QUESTIONS[question](store)
+    assert contents == store.load()
+    mends(operator)
+    assert 2 == write(store).revision
+
+
+# Slow
+
+
+def test_a_write_that_waits_for_a_pause_happens_after_it(store: RedisStore, operator: redis.Redis) -> None:
+    operator.client_pause(200, all=False)
+    started = time.monotonic()
+    event = write(store)
+
+    assert 1 == event.revision
+    assert time.monotonic() - started >= 0.1
+
+
+def test_a_server_that_hangs_is_given_up_and_a_write_sent_again_happens_once(
+    server: EmbeddedServer, store: RedisStore
+) -> None:
+    late = change("new", expected=1)
+    asks: list[Callable[[RedisStore], object]] = [RedisStore.now, RedisStore.load, lambda store: store.commit(late)]
+    words: list[str] = []
+    asking = [threading.Thread(target=lambda ask=ask: words.append(refusal(ask, store))) for ask in asks]
+    write(store, "old")
+    started = time.monotonic()
+    with hanging(server):
+        for thread in asking:
+            thread.start()
+        for thread in asking:
+            thread.join()
+
+    assert ["Redis does not answer in time"] * len(asks) == words
+    assert time.monotonic() - started < 10
+    assert 2 == store.commit(late).revision
+    assert ["new", "old"] == [event.after for event in store.history(SHOP, limit=10)]
+
+
+# Back again
+
+
+def test_a_flushed_redis_has_no_lineage(store: RedisStore, operator: redis.Redis) -> None:
+    write(store)
+    lineage, _ = store.revision()
+    operator.flushall()
+
+    assert ("", 0) == store.revision()
+    assert Contents("", 0, {}) == store.load()
+    assert 1 == write(store).revision
+    assert lineage != store.revision()[0]
+
+
+def test_a_flushed_script_is_sent_again(store: RedisStore, operator: redis.Redis) -> None:
+    write(store)
+    operator.script_flush()
+
+    assert 2 == write(store).revision
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_store_finds_a_server_that_was_started_again(
+    server: EmbeddedServer, store: RedisStore, number: signal.Signals
+) -> None:
+    event = write(store)
+    os.kill(server.pid or 0, number)
+    for ask in QUESTIONS.values():
+        refusal(ask, store)
+    server.start()
+
+    assert [event] == store.changes(after=0, wait_seconds=0)
+    assert 2 == write(store).revision
+
+
+def test_who_waits_for_changes_is_told_at_once_that_the_server_died(
+    server: EmbeddedServer, store: RedisStore, operator: redis.Redis
+) -> None:
+    words: list[str] = []
+    waiting = threading.Thread(
+        target=lambda: words.append(refusal(lambda store: store.changes(after=0, wait_seconds=20), store))
+    )
+    waiting.start()
+    assert wait_until(lambda: operator.info("clients")["blocked_clients"] == 1)
+    os.kill(server.pid or 0, signal.SIGKILL)
+    waiting.join(5)
+
+    assert ["Redis cannot be reached"] == words

@@ -1,0 +1,57 @@
+import pytest
+
+from provider.access import Role
+from provider.feed import State
+from provider.gateways import GatewaySpec
+from provider.operations import Call, StoreWentBackError
+from provider.store import Contents
+from tests.world import ME, World, spec, wait_until
+
+
+def gone_back(world: World) -> None:
+    """Have the store come back empty, as a Redis without persistence does."""
+    world.operations.rollouts.create("shop", spec(), ME)
+    world.caught_up()
+    world.store._revision, world.store._lineage = 0, ""
+    world.store._documents.clear()
+    world.store._events.clear()
+    # The feed looks again when it missed something; it must not wait its usual time here.
+    with world.store._changed:
+        world.store._changed.notify_all()
+    assert wait_until(lambda: world.feed.state is State.WENT_BACK)
+
+
+def test_nothing_is_written_to_a_store_that_went_back(world: World) -> None:
+    gone_back(world)
+    writes = (
+        lambda: world.operations.rollouts.create("blog", spec(), ME),
+        lambda: world.operations.gateways.put("edge", GatewaySpec(), ME),
+        lambda: world.operations.tokens.create("ci", Role.VIEWER, ME),
+        lambda: world.operations.rollouts.create("blog", spec(), Call("ann", is_dry_run=True)),
+    )
+
+    for write in writes:
+        with pytest.raises(StoreWentBackError, match="traefik-canary restore --from served"):
+            write()
+    assert ("", 0) == world.store.revision()
+
+
+def test_what_was_served_is_still_listed_when_the_store_went_back(world: World) -> None:
+    gone_back(world)
+
+    assert ["shop"] == [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
+
+
+def test_a_list_waits_for_what_was_written_elsewhere(world: World) -> None:
+    for number in range(50):
+        world.operations.rollouts.create(f"shop-{number}", spec(), ME)
+
+    assert 50 == len(world.operations.rollouts.page(limit=99).rollouts)
+
+
+def test_a_feed_that_closes_is_not_waited_for(world: World) -> None:
+    world.caught_up()
+    world.feed.close()
+    world.store.restore(Contents("another", 7, {}), actor="test", reason="")
+
+    assert [] == world.operations.rollouts.page(limit=9).rollouts

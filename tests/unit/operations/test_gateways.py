@@ -1,0 +1,283 @@
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from provider.gateways import GatewaySpec, Sighting
+from provider.operations import Call, Delivery, GatewayView, NotFoundError, Report, StaleVersionError
+from provider.rollouts import Rollout, encode
+from provider.store import Key, Kind
+from tests.unit.operations.conftest import overwrite
+from tests.unit.operations.traefik import Raw, Traefik
+from tests.world import ME, World, spec
+
+
+def created(world: World, name: str = "shop", **changes: Any) -> Rollout:
+    rollout = world.operations.rollouts.create(name, spec(steps=[{"setWeight": 5}, {"pause": {}}], **changes), ME)
+    world.caught_up()
+    return rollout
+
+
+def polled(world: World, *, gateway: str = "edge", address: str = "10.0.0.1:1", **changes: Any) -> None:
+    """Note a poll that got what is served now, but for the changes."""
+    body = world.feed.body(gateway)
+    facts = {"revision_served": world.feed.revision, "digest": body.digest if body else "", **changes}
+    sighting = Sighting(gateway=gateway, address=address, last_poll=world.clock.time, **facts)
+    world.store.report({f"{gateway}@{address}": encode(sighting)})
+
+
+def written_down(world: World, api: str | None = None, name: str = "edge") -> None:
+    world.operations.gateways.put(name, GatewaySpec(api=api), ME)
+    world.caught_up()
+
+
+def carries(world: World, traefik: Traefik, gateway: str = "edge") -> None:
+    body = world.feed.body(gateway)
+    assert body
+    traefik.carry(body.content)
+
+
+def view(world: World) -> GatewayView:
+    (only,) = world.operations.gateways.views()
+    return only
+
+
+def report(world: World, rollout: Rollout) -> Report:
+    (only,) = world.operations.gateways.reports(rollout)
+    return only
+
+
+def test_a_gateway_is_written_down_anew_only_where_it_differs(world: World) -> None:
+    put = world.operations.gateways.put
+    answers = [put("edge", GatewaySpec(api=api), ME) for api in ("http://a", "http://a/", "http://b")]
+
+    assert [(1, True), (1, False), (2, False)] == answers
+
+
+def test_a_gateway_is_changed_only_as_it_was_seen(world: World) -> None:
+    gateways = world.operations.gateways
+    gateways.put("edge", GatewaySpec(), ME)
+    stale = Call("ann", if_match=9)
+
+    with pytest.raises(StaleVersionError):
+        gateways.put("edge", GatewaySpec(api="http://a"), stale)
+    with pytest.raises(StaleVersionError):
+        gateways.delete("edge", stale)
+    assert 1 == view(world).version
+
+
+def test_a_gateway_that_is_forgotten_is_no_longer_listed(world: World) -> None:
+    written_down(world)
+    world.operations.gateways.delete("edge", ME)
+
+    assert [] == world.operations.gateways.views()
+    with pytest.raises(NotFoundError, match="there is no gateway edge"):
+        world.operations.gateways.delete("edge", ME)
+
+
+def test_a_damaged_gateway_is_written_down_again(world: World) -> None:
+    overwrite(world.store, Kind.GATEWAY, "edge")
+
+    assert [] == world.operations.gateways.views()
+    assert (2, False) == world.operations.gateways.put("edge", GatewaySpec(), ME)
+    assert world.store.read(Key(Kind.GATEWAY, "edge"))[0]
+
+
+def test_of_a_gateway_that_never_polled_only_what_was_written_down_is_known(world: World) -> None:
+    written_down(world)
+    only = view(world)
+
+    assert ("edge", 1, GatewaySpec()) == (only.name, only.version, only.spec)
+    assert [None, None, None] == [only.last_poll, only.served, only.applied]
+    assert ([], [], False) == (only.instances, only.errors, only.is_current)
+
+
+def test_a_gateway_is_as_far_as_the_instance_that_lags_most(world: World) -> None:
+    created(world)
+    polled(world, address="b", revision_served=0, digest="old")
+    world.clock.pass_time(1)
+    polled(world, address="a")
+    only = view(world)
+
+    assert ["a", "b"] == [instance.address for instance in only.instances]
+    assert (0, world.clock.time, False) == (only.served, only.last_poll, only.is_current)
+    assert only.version is None
+
+
+@pytest.mark.parametrize(("seconds", "names"), [(0, ["edge"]), (59, ["edge"]), (60, []), (3_600, [])])
+def test_a_gateway_that_polls_no_more_is_gone(world: World, seconds: float, names: list[str]) -> None:
+    polled(world)
+    world.clock.pass_time(seconds)
+
+    assert names == [view.name for view in world.operations.gateways.views()]
+
+
+def test_a_gateway_that_has_everything_has_applied_the_revision(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    created(world)
+    created(world, "blog")
+    created(world, "inside", gateways=["core"])
+    polled(world)
+    carries(world, traefik)
+    only = view(world)
+
+    assert (4, 4, True, []) == (only.applied, only.served, only.is_current, only.errors)
+
+
+def test_what_others_carry_on_the_same_gateway_is_none_of_ours(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    traefik.parts = {"routers/other@docker": {"name": "other@docker", "status": "disabled"}}
+
+    assert (1, []) == (view(world).applied, view(world).errors)
+
+
+def test_a_part_that_traefik_lacks_or_has_otherwise_is_named(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    created(world)
+    carries(world, traefik)
+    traefik.parts["routers/shop_override_0@http"] = {"name": "shop_override_0@http"}
+    traefik.parts["routers/shop@http"] |= {"status": "disabled", "error": ["no such entry point", "nor this"]}
+    traefik.parts["services/shop@http"]["weighted"] = {}
+    del traefik.parts["services/shop_1@http"]
+    only = view(world)
+
+    assert only.applied is None
+    assert {
+        "routers/shop_override_0@http is still there",
+        "routers/shop@http is disabled: no such entry point; nor this",
+        "services/shop@http has another weighted",
+        "services/shop_1@http is not there yet",
+    } == set(only.errors)
+
+
+def test_of_many_problems_the_first_ones_are_shown(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    for number in range(9):
+        created(world, f"shop-{number}")
+
+    assert 10 == len(view(world).errors)
+
+
+def test_a_gateway_that_cannot_be_asked_says_so_and_holds_up_no_other(world: World, traefik: Traefik) -> None:
+    written_down(world, "http://127.0.0.1:1", "broken")
+    written_down(world, traefik.url)
+    broken, edge = world.operations.gateways.views()
+
+    assert (None, ["http://127.0.0.1:1 does not answer: ConnectionError"]) == (broken.applied, broken.errors)
+    assert (2, []) == (edge.applied, edge.errors)
+
+
+def test_a_gateway_is_asked_where_it_is_now(world: World, traefik: Traefik) -> None:
+    written_down(world, "http://127.0.0.1:1")
+    assert view(world).errors
+    written_down(world, traefik.url)
+
+    assert [] == view(world).errors
+
+
+def test_nothing_is_reported_where_no_gateway_is_known(world: World) -> None:
+    assert [] == world.operations.gateways.reports(created(world))
+
+
+@pytest.mark.parametrize(
+    ("changes", "delivery", "detail"),
+    [
+        ({}, Delivery.SERVED, "its API is not known, so what it applied is not"),
+        ({"revision_served": 0}, Delivery.SERVED, "its API is not known, so what it applied is not"),
+        ({"digest": "other"}, Delivery.SERVED, "its API is not known, so what it applied is not"),
+        ({"revision_served": 0, "digest": "old"}, Delivery.PENDING, "10.0.0.1:1 has not polled since"),
+    ],
+    ids=["current", "same body", "newer body", "old body"],
+)
+def test_without_an_api_what_was_served_is_reported(
+    world: World, changes: dict[str, Any], delivery: Delivery, detail: str
+) -> None:
+    rollout = created(world)
+    polled(world, **changes)
+
+    assert Report("edge", delivery, detail) == report(world, rollout)
+
+
+def test_every_instance_that_lags_is_named(world: World) -> None:
+    rollout = created(world)
+    for address in ("c", "a"):
+        polled(world, address=address, revision_served=0, digest="old")
+    polled(world, address="b")
+
+    assert Report("edge", Delivery.PENDING, "a, c has not polled since") == report(world, rollout)
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_a_gateway_that_has_not_polled_is_waited_for(world: World, is_named: bool) -> None:
+    if not is_named:
+        written_down(world)
+    rollout = created(world, gateways=["edge"])
+
+    assert Report("edge", Delivery.PENDING, "it has not polled lately") == report(world, rollout)
+
+
+def test_gateways_that_do_not_carry_a_rollout_are_not_asked_for_it(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url, "core")
+    rollout = created(world, gateways=["edge"])
+    polled(world, gateway="edge")
+
+    assert [("edge", Delivery.SERVED)] == [
+        (report.gateway, report.delivery) for report in world.operations.gateways.reports(rollout)
+    ]
+    assert [] == traefik.asked
+
+
+def test_a_rollout_is_applied_once_traefik_shows_it(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    rollout = created(world)
+    pending = report(world, rollout)
+    carries(world, traefik)
+
+    assert Report("edge", Delivery.PENDING, "routers/shop@http is not there yet") == pending
+    assert Report("edge", Delivery.APPLIED) == report(world, rollout)
+
+
+def test_a_weight_that_traefik_has_not_taken_yet_is_pending(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    created(world)
+    carries(world, traefik)
+    shifted = world.operations.rollouts.set_weight("shop", Decimal(50), ME)
+
+    assert Report("edge", Delivery.PENDING, "services/shop@http has another weighted") == report(world, shifted)
+
+
+def test_an_override_that_was_taken_away_must_be_gone(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    created(world, overrides=[{"header": {"name": "X-Canary", "value": "always"}, "to": "canary"}])
+    carries(world, traefik)
+    without, _ = world.operations.rollouts.replace("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    pending = report(world, without)
+    world.caught_up()
+    carries(world, traefik)
+
+    assert Report("edge", Delivery.PENDING, "routers/shop_override_0@http is still there") == pending
+    assert Delivery.APPLIED is report(world, without).delivery
+
+
+@pytest.mark.parametrize(
+    ("raw", "detail"),
+    [(Raw(b"", 500), "answers 500"), (Raw(b"<html>"), "JSON"), (Raw(b"[]"), "does not answer as Traefik does")],
+)
+def test_a_gateway_that_answers_otherwise_than_traefik_is_pending(
+    world: World, traefik: Traefik, raw: Raw, detail: str
+) -> None:
+    written_down(world, traefik.url)
+    rollout = created(world)
+    traefik.raw = {"routers/shop@http": raw}
+    pending = report(world, rollout)
+
+    assert Delivery.PENDING is pending.delivery
+    assert detail in pending.detail
+
+
+@pytest.mark.parametrize("text", ["", "{}", "nonsense", '{"gateway": "edge"}'])
+def test_a_sighting_that_cannot_be_read_hides_no_other(world: World, text: str) -> None:
+    polled(world)
+    world.store.report({"edge@z": text})
+
+    assert ["10.0.0.1:1"] == [instance.address for instance in view(world).instances]

@@ -1,0 +1,45 @@
+import pytest
+
+from provider.feed import State
+from provider.operations import Call, Truth
+from tests.unit.operations.test_documents import gone_back
+from tests.world import ME, World, spec, wait_until
+
+
+@pytest.mark.parametrize(("truth", "names"), [(Truth.SERVED, ["blog", "shop"]), (Truth.STORED, [])])
+def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Truth, names: list[str]) -> None:
+    world.operations.rollouts.create("blog", spec(), ME)
+    gone_back(world)
+    lineage = world.feed.contents().lineage
+    served = world.feed.revision
+    revision = world.operations.restoring.restore(truth, Call("ann", reason="Redis lost its disk"))
+
+    assert (lineage, revision) == world.store.revision()
+    assert revision > served
+    assert wait_until(lambda: world.feed.state is State.FOLLOWING)
+    world.caught_up()
+    assert names == [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
+    assert revision < world.operations.rollouts.create("new", spec(), ME).version
+
+
+def test_versions_that_were_seen_hold_after_what_was_served_is_written_back(world: World) -> None:
+    gone_back(world)
+    world.operations.restoring.restore(Truth.SERVED, ME)
+    world.caught_up()
+    version = world.operations.rollouts.get("shop").version
+    deleted = Call("ann", if_match=version)
+    world.operations.rollouts.delete("shop", deleted)
+
+    assert 1 == version
+
+
+@pytest.mark.parametrize("truth", Truth)
+def test_where_nothing_is_wrong_nothing_is_lost(world: World, truth: Truth) -> None:
+    world.operations.rollouts.create("shop", spec(), ME)
+    world.caught_up()
+    rollout = world.operations.rollouts.get("shop")
+    world.operations.restoring.restore(truth, ME)
+    world.caught_up()
+
+    assert rollout == world.operations.rollouts.get("shop")
+    assert [rollout] == world.operations.rollouts.page(limit=9).rollouts

@@ -1,0 +1,385 @@
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from provider.operations import (
+    MOVES,
+    Call,
+    ContentionError,
+    ExistsError,
+    NotFoundError,
+    Operations,
+    StaleVersionError,
+    UnreadableDocumentError,
+)
+from provider.rollouts import Action, IllegalMoveError, Phase, Rollout, Side
+from provider.store import Key, Kind, Request, RequestReusedError
+from tests.unit.operations.conftest import Race, overwrite
+from tests.world import ME, World, spec
+
+STEPS = [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}, {"pause": {"duration": "10m"}}]
+OTHER = Side.model_validate({"servers": [{"url": "http://127.0.0.1:9003"}]})
+Write = Callable[[Operations, Call], Any]
+
+# Every write of a rollout that is there, at weight 5 in the first pause.
+WRITES: dict[str, Write] = {
+    "replace": lambda operations, call: operations.rollouts.replace("shop", spec(steps=STEPS, priority=9), call),
+    "canary": lambda operations, call: operations.rollouts.start("shop", OTHER, call),
+    "set-weight": lambda operations, call: operations.rollouts.set_weight("shop", Decimal(25), call),
+    "promote": lambda operations, call: operations.rollouts.move("shop", Action.PROMOTE, call),
+    "abort": lambda operations, call: operations.rollouts.move("shop", Action.ABORT, call),
+    "delete": lambda operations, call: operations.rollouts.delete("shop", call),
+}
+READ: Write = lambda operations, _: operations.rollouts.get("shop")  # noqa: E731 stands beside the writes
+each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
+
+
+def created(operations: Operations, name: str = "shop", **changes: Any) -> Rollout:
+    return operations.rollouts.create(name, spec(**{"steps": STEPS, **changes}), ME)
+
+
+def standing(rollout: Rollout) -> tuple[Phase, float]:
+    return rollout.status.phase, float(rollout.status.weight)
+
+
+def last_action(world: World) -> tuple[str, str, str]:
+    event = world.operations.rollouts.history("shop", limit=1)[0]
+    return event.action, event.actor, event.reason
+
+
+def test_what_is_created_can_be_read(world: World) -> None:
+    rollout = created(world.operations)
+
+    assert (Phase.PAUSED, 5) == standing(rollout)
+    assert 1 == rollout.version
+    assert rollout == world.operations.rollouts.get("shop")
+
+
+def test_a_name_is_taken_once(world: World) -> None:
+    created(world.operations)
+
+    with pytest.raises(ExistsError, match="there is a rollout shop already"):
+        created(world.operations)
+
+
+@pytest.mark.parametrize("name", ["", "Shop", "a_b", "x" * 64])
+def test_a_name_that_is_none_is_never_stored(world: World, name: str) -> None:
+    with pytest.raises(ValueError, match="must be 1 to 63 lower-case letters"):
+        created(world.operations, name)
+    assert 0 == world.store.revision()[1]
+
+
+@pytest.mark.parametrize(
+    ("action", "before", "after"),
+    [
+        (Action.PROMOTE, (), (Phase.PAUSED, 50)),
+        (Action.PROMOTE_FULL, (), (Phase.HEALTHY, 0)),
+        (Action.ABORT, (), (Phase.DEGRADED, 0)),
+        (Action.PAUSE, (Action.PROMOTE,), (Phase.PAUSED, 50)),
+        (Action.RESUME, (), (Phase.PAUSED, 50)),
+        (Action.RETRY, (Action.ABORT,), (Phase.PAUSED, 5)),
+        (Action.SKIP, (), (Phase.PAUSED, 50)),
+    ],
+)
+def test_a_move_is_stored_with_who_and_why(
+    world: World, action: Action, before: tuple[Action, ...], after: tuple[Phase, float]
+) -> None:
+    created(world.operations)
+    for earlier in before:
+        world.operations.rollouts.move("shop", earlier, ME)
+    moved = world.operations.rollouts.move("shop", action, Call(actor="ann", reason="because"))
+
+    assert after == standing(moved)
+    assert moved == world.operations.rollouts.get("shop")
+    assert (action, "ann", "because") == last_action(world)
+
+
+def test_every_move_that_can_be_asked_for_by_name_is_tried_above() -> None:
+    assert MOVES.keys() == {
+        Action.PROMOTE,
+        Action.PROMOTE_FULL,
+        Action.ABORT,
+        Action.PAUSE,
+        Action.RESUME,
+        Action.RETRY,
+        Action.SKIP,
+    }
+
+
+def test_a_move_that_the_phase_does_not_allow_changes_nothing(world: World) -> None:
+    rollout = created(world.operations)
+
+    with pytest.raises(IllegalMoveError):
+        world.operations.rollouts.move("shop", Action.RETRY, ME)
+    assert rollout == world.operations.rollouts.get("shop")
+
+
+def test_a_weight_is_set_by_hand(world: World) -> None:
+    created(world.operations)
+    rollout = world.operations.rollouts.set_weight("shop", Decimal("12.5"), Call("ann", reason="slowly"))
+
+    assert (Phase.PROGRESSING, 12.5) == standing(rollout)
+    assert ("set-weight", "ann", "slowly") == last_action(world)
+
+
+def test_a_new_canary_starts_from_the_first_step(world: World) -> None:
+    created(world.operations)
+    world.operations.rollouts.move("shop", Action.PROMOTE, ME)
+    rollout = world.operations.rollouts.start("shop", OTHER, ME)
+
+    assert OTHER == rollout.canary
+    assert (Phase.PAUSED, 5) == standing(rollout)
+    assert "canary" == last_action(world)[0]
+
+
+def test_a_timed_pause_ends_no_sooner_than_it_is_over(world: World) -> None:
+    created(world.operations, steps=[{"pause": {"duration": "10m"}}])
+    world.clock.pass_time(599)
+    with pytest.raises(IllegalMoveError):
+        world.operations.rollouts.advance("shop", ME)
+    world.clock.pass_time(1)
+
+    assert Phase.HEALTHY is world.operations.rollouts.advance("shop", ME).status.phase
+
+
+def test_a_spec_is_replaced_or_made(world: World) -> None:
+    made, is_new = world.operations.rollouts.replace("shop", spec(), ME)
+    same, is_same_new = world.operations.rollouts.replace("shop", spec(), ME)
+    other, is_other_new = world.operations.rollouts.replace("shop", spec(priority=9), ME)
+
+    assert [True, False, False] == [is_new, is_same_new, is_other_new]
+    assert made == same
+    assert (2, 9) == (other.version, other.spec.priority)
+    assert ["replace", "create"] == [event.action for event in world.operations.rollouts.history("shop", limit=9)]
+
+
+def test_what_is_deleted_is_gone_but_for_its_history(world: World) -> None:
+    created(world.operations)
+    world.operations.rollouts.delete("shop", Call("ann", reason="done"))
+
+    with pytest.raises(NotFoundError):
+        world.operations.rollouts.get("shop")
+    assert ("delete", "ann", "done") == last_action(world)
+    assert 3 == created(world.operations).version
+
+
+@pytest.mark.parametrize("write", [READ, *(write for name, write in WRITES.items() if name != "replace")])
+def test_what_is_not_there_is_not_found(world: World, write: Write) -> None:
+    with pytest.raises(NotFoundError, match="there is no rollout shop"):
+        write(world.operations, ME)
+
+
+@each_write
+def test_a_write_on_the_version_that_was_seen_is_taken(world: World, write: Write) -> None:
+    version = created(world.operations).version
+    write(world.operations, Call("ann", if_match=version, must_exist=True))
+
+    assert 2 == world.store.revision()[1]
+
+
+@each_write
+@pytest.mark.parametrize("seen", [0, 1, 3])
+def test_a_write_on_another_version_changes_nothing(world: World, write: Write, seen: int) -> None:
+    created(world.operations)
+    rollout = world.operations.rollouts.set_weight("shop", Decimal(10), ME)
+
+    with pytest.raises(StaleVersionError, match=f"^rollout shop is at version 2, not at {seen}$"):
+        write(world.operations, Call("ann", if_match=seen))
+    assert rollout == world.operations.rollouts.get("shop")
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (Call("ann", must_exist=True), "rollout shop is not there"),
+        (Call("ann", if_match=4), "rollout shop is not there, not at 4"),
+    ],
+)
+def test_a_condition_on_what_is_not_there_does_not_hold(world: World, call: Call, words: str) -> None:
+    with pytest.raises(StaleVersionError, match=f"^{words}$"):
+        world.operations.rollouts.replace("shop", spec(), call)
+
+
+def test_version_0_asks_that_it_is_not_there_yet(world: World) -> None:
+    absent = Call("ann", if_match=0)
+
+    assert world.operations.rollouts.replace("shop", spec(), absent)[1]
+    with pytest.raises(StaleVersionError):
+        world.operations.rollouts.replace("shop", spec(priority=9), absent)
+
+
+@each_write
+def test_a_write_that_another_one_overtook_is_decided_anew(race: Race, write: Write) -> None:
+    created(race.operations)
+    race.store.interrupt = lambda: race.operations.rollouts.replace("shop", spec(steps=STEPS, priority=7), ME)
+    write(race.operations, Call("ann"))
+    events = race.operations.rollouts.history("shop", limit=9)
+
+    assert ["ann", "test", "test"] == [event.actor for event in events]
+    assert events[1].after == events[0].before
+
+
+@each_write
+def test_a_write_on_a_version_that_was_overtaken_is_refused(race: Race, write: Write) -> None:
+    version = created(race.operations).version
+    race.store.interrupt = lambda: race.operations.rollouts.replace("shop", spec(steps=STEPS, priority=7), ME)
+
+    with pytest.raises(StaleVersionError, match="is at version 2, not at 1"):
+        write(race.operations, Call("ann", if_match=version))
+
+
+def test_a_move_that_another_one_made_impossible_is_refused(race: Race) -> None:
+    created(race.operations)
+    race.store.interrupt = lambda: race.operations.rollouts.move("shop", Action.ABORT, ME)
+
+    with pytest.raises(IllegalMoveError):
+        race.operations.rollouts.move("shop", Action.PROMOTE, ME)
+
+
+def test_a_document_that_never_stands_still_is_given_up(race: Race) -> None:
+    created(race.operations)
+    race.store.always = True
+
+    with pytest.raises(ContentionError, match="rollout/shop kept changing"):
+        race.operations.rollouts.move("shop", Action.ABORT, ME)
+
+
+@each_write
+def test_a_repeated_request_is_done_once(world: World, write: Write) -> None:
+    created(world.operations)
+    call = Call("ann", request=Request("one", "fingerprint"))
+    answers = [write(world.operations, call) for _ in range(3)]
+
+    assert answers[0] == answers[1] == answers[2]
+    assert 2 == world.store.revision()[1]
+
+
+def test_a_repeated_request_is_answered_as_at_first_whatever_came_since(world: World) -> None:
+    call = Call("ann", if_match=1, request=Request("one", "fingerprint"))
+    created(world.operations)
+    first = world.operations.rollouts.move("shop", Action.PROMOTE, call)
+    world.operations.rollouts.delete("shop", ME)
+
+    assert first == world.operations.rollouts.move("shop", Action.PROMOTE, call)
+
+
+@each_write
+def test_a_request_id_serves_one_request(world: World, write: Write) -> None:
+    rollout = world.operations.rollouts.create(
+        "shop", spec(steps=STEPS), Call("ann", request=Request("one", "creation"))
+    )
+
+    with pytest.raises(RequestReusedError):
+        write(world.operations, Call("ann", request=Request("one", "another")))
+    assert rollout == world.operations.rollouts.get("shop")
+
+
+@each_write
+def test_a_dry_run_changes_nothing(world: World, write: Write) -> None:
+    rollout = created(world.operations)
+    write(world.operations, Call("ann", is_dry_run=True))
+
+    assert rollout == world.operations.rollouts.get("shop")
+    assert 1 == world.store.revision()[1]
+
+
+def test_a_dry_run_answers_what_would_be(world: World) -> None:
+    dry = Call("ann", is_dry_run=True)
+    made, is_new = world.operations.rollouts.replace("shop", spec(steps=STEPS), dry)
+    created(world.operations)
+    moved = world.operations.rollouts.move("shop", Action.PROMOTE, dry)
+
+    assert (True, 0, (Phase.PAUSED, 5)) == (is_new, made.version, standing(made))
+    assert (1, (Phase.PAUSED, 50)) == (moved.version, standing(moved))
+    with pytest.raises(StaleVersionError):
+        world.operations.rollouts.move("shop", Action.PROMOTE, Call("ann", if_match=9, is_dry_run=True))
+
+
+@pytest.mark.parametrize("text", ["nonsense", "{}", "[]", '{"spec": {}, "status": {}}'])
+def test_a_document_that_cannot_be_read_is_told(world: World, text: str) -> None:
+    overwrite(world.store, Kind.ROLLOUT, "shop", text)
+
+    for write in (READ, WRITES["abort"], WRITES["canary"]):
+        with pytest.raises(UnreadableDocumentError, match="the stored rollout shop cannot be read"):
+            write(world.operations, ME)
+    with pytest.raises(ExistsError):
+        created(world.operations)
+
+
+def test_a_document_that_cannot_be_read_is_replaced_or_deleted(world: World) -> None:
+    overwrite(world.store, Kind.ROLLOUT, "shop")
+    mended, is_new = world.operations.rollouts.replace("shop", spec(), ME)
+    overwrite(world.store, Kind.ROLLOUT, "shop")
+    world.operations.rollouts.delete("shop", ME)
+
+    assert (2, False) == (mended.version, is_new)
+    assert world.store.read(Key(Kind.ROLLOUT, "shop"))[0] is None
+
+
+NAMES = ["a", "b", "c", "d", "e"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 9])
+def test_pages_together_are_all_rollouts_by_name(world: World, limit: int) -> None:
+    for name in reversed(NAMES):
+        created(world.operations, name)
+    pages = [world.operations.rollouts.page(limit=limit)]
+    while pages[-1].cursor:
+        pages.append(world.operations.rollouts.page(limit=limit, cursor=pages[-1].cursor))
+
+    assert NAMES == [rollout.name for page in pages for rollout in page.rollouts]
+    assert all(limit == len(page.rollouts) for page in pages[:-1])
+
+
+@pytest.mark.parametrize(
+    ("phase", "gateway", "names"),
+    [
+        (None, None, ["everywhere", "inner", "outer"]),
+        (Phase.DEGRADED, None, ["outer"]),
+        (None, "edge", ["everywhere", "outer"]),
+        (Phase.PAUSED, "edge", ["everywhere"]),
+        (Phase.HEALTHY, None, []),
+    ],
+)
+def test_rollouts_are_listed_by_phase_and_gateway(
+    world: World, phase: Phase | None, gateway: str | None, names: list[str]
+) -> None:
+    created(world.operations, "everywhere")
+    created(world.operations, "outer", gateways=["edge"])
+    created(world.operations, "inner", gateways=["core"])
+    world.operations.rollouts.move("outer", Action.ABORT, ME)
+    page = world.operations.rollouts.page(limit=9, phase=phase, gateway=gateway)
+
+    assert names == [rollout.name for rollout in page.rollouts]
+    assert page.cursor is None
+
+
+def test_history_is_read_newest_first_and_on_from_where_it_ended(world: World) -> None:
+    created(world.operations)
+    created(world.operations, "blog")
+    for action in (Action.PROMOTE, Action.ABORT, Action.RETRY):
+        world.operations.rollouts.move("shop", action, ME)
+    history = world.operations.rollouts.history
+    newest = history("shop", limit=2)
+
+    assert ["retry", "abort"] == [event.action for event in newest]
+    assert ["promote", "create"] == [event.action for event in history("shop", limit=2, before=newest[-1].revision)]
+    assert [] == history("shop", limit=2, before=1)
+
+
+@pytest.mark.parametrize("before", [None, 1])
+def test_what_never_was_has_no_history(world: World, before: int | None) -> None:
+    created(world.operations)
+
+    with pytest.raises(NotFoundError):
+        world.operations.rollouts.history("nope", limit=9, before=before)
+
+
+def test_a_change_is_dated_by_the_stores_clock(world: World) -> None:
+    world.clock.time = datetime.fromisoformat("2026-02-03T04:05:06Z")
+    since = created(world.operations).status.since
+
+    assert world.clock.time == since == world.operations.rollouts.history("shop", limit=1)[0].at

@@ -1,0 +1,153 @@
+import gzip
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from provider.traefik_api import GatewayUnreachableError, TraefikApi
+from tests.unit.operations.traefik import Raw, Traefik, running_traefik
+
+SHOP = {"name": "shop@http", "status": "enabled", "rule": "Host(`shop.localhost`)"}
+
+
+@pytest.fixture
+def traefik() -> Iterator[Traefik]:
+    with running_traefik() as traefik:
+        yield traefik
+
+
+@pytest.fixture
+def api(traefik: Traefik) -> Iterator[TraefikApi]:
+    api = TraefikApi(traefik.url, timeout_seconds=5)
+    yield api
+    api.close()
+
+
+def test_a_part_is_shown_as_traefik_has_it(traefik: Traefik, api: TraefikApi) -> None:
+    traefik.parts = {"routers/shop@http": SHOP}
+
+    assert SHOP == api.show("routers/shop@http")
+    assert ["/api/http/routers/shop@http"] == traefik.asked
+
+
+def test_a_part_that_traefik_lacks_is_none(api: TraefikApi) -> None:
+    assert api.show("routers/shop@http") is None
+
+
+@pytest.mark.parametrize("path", ["", "/", "/edge", "/edge/"])
+def test_an_address_may_have_a_path_and_end_in_a_slash(traefik: Traefik, path: str) -> None:
+    TraefikApi(traefik.url + path).show("routers/shop@http")
+
+    assert [f"{path.rstrip('/')}/api/http/routers/shop@http"] == traefik.asked
+
+
+@pytest.mark.parametrize(("count", "pages"), [(0, 1), (1, 1), (3, 1), (4, 2), (9, 3), (10, 4)])
+def test_all_parts_are_read_page_by_page(traefik: Traefik, api: TraefikApi, count: int, pages: int) -> None:
+    traefik.page_size = 3
+    traefik.parts = {f"services/s{index}@docker": {"name": f"s{index}@docker"} for index in range(count)}
+
+    assert traefik.parts == api.show_all("services")
+    assert pages == len(traefik.asked)
+
+
+def test_parts_of_another_section_are_left_out(traefik: Traefik, api: TraefikApi) -> None:
+    traefik.parts = {"routers/shop@http": SHOP, "services/shop@http": {"name": "shop@http"}}
+
+    assert {"routers/shop@http": SHOP} == api.show_all("routers")
+
+
+@pytest.mark.parametrize("following", ["1", "0", "-1", "", "last", "²"])
+def test_pages_that_do_not_go_on_end_the_reading(traefik: Traefik, api: TraefikApi, following: str) -> None:
+    traefik.raw = {"routers": Raw(json.dumps([SHOP]).encode(), headers={"X-Next-Page": following})}
+
+    assert {"routers/shop@http": SHOP} == api.show_all("routers")
+    assert 1 == len(traefik.asked)
+
+
+def test_a_page_that_names_itself_is_not_read_for_ever(traefik: Traefik, api: TraefikApi) -> None:
+    traefik.raw = {"routers": Raw(json.dumps([SHOP]).encode(), headers={"X-Next-Page": "2"})}
+
+    assert {"routers/shop@http": SHOP} == api.show_all("routers")
+    assert 2 == len(traefik.asked)
+
+
+def test_answers_of_many_megabytes_and_compressed_ones_are_read(traefik: Traefik, api: TraefikApi) -> None:
+    big = {**SHOP, "rule": "x" * 8_000_000}
+    body = gzip.compress(json.dumps(big).encode())
+    traefik.raw = {"routers/shop@http": Raw(body, headers={"Content-Encoding": "gzip"})}
+
+    assert big == api.show("routers/shop@http")
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (Raw(b"", 500), "answers 500"),
+        (Raw(b"", 401), "answers 401"),
+        (Raw(b"", 204), "answers 204"),
+        (Raw(b"", 302, {"Location": "/dashboard/"}), "answers 302"),
+        (Raw(b""), "does not answer JSON"),
+        (Raw(b"<html>"), "does not answer JSON"),
+        (Raw(b"\xff\xfe\xfd"), "does not answer JSON"),
+        (Raw(b"NaN"), "does not answer JSON"),
+        (Raw(b"[" * 100_000), "does not answer JSON"),
+        (Raw(b"null"), "does not answer as Traefik does"),
+        (Raw(b'"shop"'), "does not answer as Traefik does"),
+        (Raw(b"not gzip", headers={"Content-Encoding": "gzip"}), "does not answer: ContentDecodingError"),
+        (Raw(b"[{", headers={"Content-Length": "100"}), "does not answer: "),
+    ],
+    ids=lambda value: value if isinstance(value, str) else repr(value)[:40],
+)
+def test_an_answer_that_is_none_of_traefiks_says_so(traefik: Traefik, api: TraefikApi, raw: Raw, words: str) -> None:
+    traefik.raw = {"routers": raw, "routers/shop@http": raw}
+
+    for ask in (lambda: api.show("routers/shop@http"), lambda: api.show_all("routers")):
+        with pytest.raises(GatewayUnreachableError, match=f"^{traefik.url}.* {words}"):
+            ask()
+
+
+@pytest.mark.parametrize(
+    "body", [b"{}", b"[1]", b"[null]", b'["shop"]', b"[[]]", b"[{}]", b'[{"status": "enabled"}]']
+)
+def test_a_list_of_anything_but_named_parts_is_none(traefik: Traefik, api: TraefikApi, body: bytes) -> None:
+    traefik.raw = {"routers": Raw(body)}
+
+    with pytest.raises(GatewayUnreachableError, match="does not answer as Traefik does"):
+        api.show_all("routers")
+
+
+def test_a_list_is_no_part(traefik: Traefik, api: TraefikApi) -> None:
+    traefik.raw = {"routers/shop@http": Raw(b"[]")}
+
+    with pytest.raises(GatewayUnreachableError, match="does not answer as Traefik does"):
+        api.show("routers/shop@http")
+
+
+def test_a_redirect_is_not_followed(traefik: Traefik, api: TraefikApi) -> None:
+    traefik.raw = {"routers/shop@http": Raw(b"", 307, {"Location": f"{traefik.url}/elsewhere"})}
+
+    with pytest.raises(GatewayUnreachableError, match="answers 307"):
+        api.show("routers/shop@http")
+    assert ["/api/http/routers/shop@http"] == traefik.asked
+
+
+def test_an_answer_that_is_held_too_long_is_not_waited_for(traefik: Traefik) -> None:
+    traefik.is_answering.clear()
+
+    with pytest.raises(GatewayUnreachableError, match="does not answer: ReadTimeout"):
+        TraefikApi(traefik.url, timeout_seconds=0.05).show("routers/shop@http")
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://a..b", f"http://{'a' * 64}.localhost"])
+def test_an_address_where_nothing_answers_is_named(url: str) -> None:
+    with pytest.raises(GatewayUnreachableError, match=f"^{url} does not answer: "):
+        TraefikApi(url).show("routers/shop@http")
+
+
+def test_the_next_request_is_answered_after_a_failure(traefik: Traefik, api: TraefikApi) -> None:
+    traefik.raw = {"routers/shop@http": Raw(b"", 500)}
+    with pytest.raises(GatewayUnreachableError):
+        api.show("routers/shop@http")
+    traefik.raw, traefik.parts = {}, {"routers/shop@http": SHOP}
+
+    assert SHOP == api.show("routers/shop@http")
