@@ -6,10 +6,10 @@ STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format unit bench clean
+.PHONY: help install demo test check format unit bench constraints clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 # Debian keeps venv in a package of its own; install it where we may.
 $(BIN)/python:
@@ -52,6 +52,14 @@ format: $(TEST_STAMP) ## let ruff write
 
 bench: $(STAMP) ## how long a weight takes to reach traffic, as a distribution
 	$(BIN)/python -m benchmarks
+
+# The newest of everything, in an environment of its own. What was there stays until all of it is installed.
+constraints: ## pin anew what the project is tested with
+	@fresh=$$(mktemp -d) && trap 'rm -rf "$$fresh"' EXIT \
+		&& $(PYTHON) -m venv "$$fresh" && pip="$$fresh/bin/python -m pip --disable-pip-version-check" \
+		&& $$pip install --quiet --upgrade 'pip>=25.1' && $$pip install --quiet -e '.[demo]' --group test \
+		&& { head -n 1 constraints.txt && $$pip freeze --exclude-editable; } >"$$fresh/pins" \
+		&& cat "$$fresh/pins" >constraints.txt
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

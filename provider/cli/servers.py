@@ -1,5 +1,6 @@
 """Commands that start something: the provider, its controller, the demonstration."""
 
+import itertools
 import os
 import sys
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from provider.server.settings import Settings
 
 _PORT = click.IntRange(1, 65_535)
+_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _COMMON = (
     click.option("--data-dir", metavar="DIR", help="Where state is kept. CANARY_DATA_DIR"),
     click.option("--redis-url", metavar="URL", help="Redis or Valkey; an embedded one if left out. CANARY_REDIS_URL"),
@@ -69,9 +71,15 @@ def _settings(options: Mapping[str, object]) -> "Settings":
 
     chosen = {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in options.items() if value is not None}
     try:
-        return Settings.from_environment({**os.environ, **chosen})
+        settings = Settings.from_environment({**os.environ, **chosen})
     except SettingError as error:
         raise CommandError(str(error)) from error
+    if settings.redis_url and not settings.redis_url.startswith(_REDIS_SCHEMES):
+        # Not said what it is: there may be a password in it.
+        raise CommandError(
+            "redis-url (CANARY_REDIS_URL) must be redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH"
+        )
+    return settings
 
 
 @click.command()
@@ -88,23 +96,40 @@ def demo(data_dir: Path | None, **ports: Any) -> None:
     from provider.demo.gateway import TraefikMissingError  # noqa: PLC0415
     from provider.demo.processes import PortTakenError, ProcessFailedError  # noqa: PLC0415
 
+    _check_ports_differ(ports)
     try:
         sys.exit(run_demo(DemoOptions(data_dir=data_dir, **ports)))
     except (PortTakenError, ProcessFailedError, TraefikMissingError) as error:
         raise CommandError(str(error)) from error
+    except OSError as error:
+        raise CommandError(f"the demonstration has failed: {error}") from error
+
+
+def _check_ports_differ(ports: Mapping[str, int]) -> None:
+    for (one, port), (other, same) in itertools.combinations(ports.items(), 2):
+        if port == same:
+            options = " and ".join(f"--{name.removeprefix('provider_').replace('_', '-')}" for name in (one, other))
+            raise click.UsageError(f"{options} are both {port}")
 
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option("--host", "hosts", multiple=True, default=("localhost",), show_default=True, help="May be repeated")
 def certificate(directory: Path, hosts: tuple[str, ...]) -> None:
-    """Write an ECDSA default certificate for Traefik, which then makes no RSA key at every change."""
+    """Write a default certificate for Traefik.
+
+    It is ECDSA. Where there is none, Traefik makes an RSA key of its own at every change, about 100 ms of a CPU.
+    """
     try:
         from provider.demo.certificate import write_certificate  # noqa: PLC0415
 
         is_new = write_certificate(directory, hosts=hosts)
     except ImportError as error:
-        raise CommandError("the package cryptography is missing: pip install 'traefik-canary[demo]'") from error
+        raise CommandError(
+            "the package cryptography is missing: pip install 'traefik-canary[certificate]'"
+        ) from error
     except OSError as error:
         raise CommandError(f"cannot write to {directory}: {error.strerror}") from error
+    except ValueError as error:
+        raise CommandError(f"no certificate can be made for {', '.join(map(repr, hosts))}: {error}") from error
     click.echo(f"{directory} has default.crt and default.key{'' if is_new else ' already; they are kept'}")

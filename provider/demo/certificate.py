@@ -12,7 +12,7 @@ CERTIFICATE, KEY = "default.crt", "default.key"
 def write_certificate(directory: Path, *, hosts: Sequence[str] = ("localhost",)) -> bool:
     """Write `default.crt` and `default.key`; False where both are there already, which are kept.
 
-    Needs the package cryptography, which comes with the extra `demo`.
+    Needs the package cryptography, which comes with the extra `certificate`.
     """
     from cryptography import x509  # noqa: PLC0415 only this needs it
     from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415

@@ -1,6 +1,5 @@
 """`traefik-canary demo`: everything there is, running, in a few seconds."""
 
-import secrets
 import shlex
 import signal
 import sys
@@ -16,7 +15,8 @@ from typing import Any, NoReturn
 import requests
 
 from provider.demo.gateway import GatewayOptions, gateway_command
-from provider.demo.processes import Processes, check_ports, is_listening
+from provider.demo.parts import ProviderProcess, start_app
+from provider.demo.processes import Processes, check_ports
 
 _ROLLOUT = "shop"
 _HOST = "shop.localhost"
@@ -44,11 +44,6 @@ class DemoOptions:
     host: str = "127.0.0.1"
 
     @property
-    def provider(self) -> str:
-        """Where the provider answers."""
-        return f"http://{self.host}:{self.provider_port}"
-
-    @property
     def web(self) -> str:
         """Where the sample app answers through Traefik, in a browser."""
         return f"http://{_HOST}:{self.web_port}/"
@@ -73,11 +68,11 @@ def run_demo(options: DemoOptions) -> int:
     """
     started = time.monotonic()
     check_ports(options.host, options.ports)
-    token = secrets.token_urlsafe(24)
+    provider = ProviderProcess(port=options.provider_port, host=options.host)
     with _ended_by_signals(), _directory(options) as directory, Processes(directory) as processes:
         try:
-            _start(options, processes, directory, token)
-            _say(_greeting(options, token, directory, seconds=time.monotonic() - started))
+            _start(options, processes, directory, provider)
+            _say(_greeting(options, provider, directory, seconds=time.monotonic() - started))
             while True:
                 processes.check()
                 time.sleep(0.2)
@@ -109,54 +104,22 @@ def _directory(options: DemoOptions) -> Iterator[Path]:
         yield Path(directory)
 
 
-def _start(options: DemoOptions, processes: Processes, directory: Path, token: str) -> None:
+def _start(options: DemoOptions, processes: Processes, directory: Path, provider: ProviderProcess) -> None:
     for version, port in (("v1", options.stable_port), ("v2", options.canary_port)):
-        arguments = ["--host", options.host, "--port", str(port), "--version", version]
-        processes.start(f"app-{version}", [sys.executable, "-m", "provider.demo.sample_app", *arguments])
-    processes.start(
-        "provider",
-        [sys.executable, "-m", "provider", "serve"],
-        environment={
-            "CANARY_BIND": f"{options.host}:{options.provider_port}",
-            "CANARY_DATA_DIR": str(directory / "provider"),
-            "CANARY_ADMIN_TOKEN": token,
-            "CANARY_REDIS_URL": "",
-        },
-    )
+        start_app(processes, version=version, port=port, host=options.host)
+    provider.start(processes, data_dir=directory / "provider")
+    provider.call("PUT", "/gateways/edge", {"spec": {"api": f"http://{options.host}:{options.api_port}"}})
+    provider.call("PUT", f"/rollouts/{_ROLLOUT}", {"spec": _spec(options)})
     gateway = GatewayOptions(
         directory=directory,
-        provider=options.provider,
+        provider=provider.url,
         host=options.host,
         web_port=options.web_port,
         websecure_port=options.websecure_port,
         api_port=options.api_port,
     )
-    api = _Api(options.provider, token)
-    processes.wait_until(api.is_ready, what="the provider")
-    api.write("PUT", "gateways/edge", {"spec": {"api": f"http://{options.host}:{options.api_port}"}})
-    api.write("PUT", f"rollouts/{_ROLLOUT}", {"spec": _spec(options)})
     processes.start("traefik", gateway_command(gateway))
-    for version, port in (("v1", options.stable_port), ("v2", options.canary_port)):
-        processes.wait_until(lambda port=port: is_listening(options.host, port), what=f"app-{version}")  # type: ignore[misc]
     processes.wait_until(lambda: _answers(options), what="the app behind Traefik")
-
-
-class _Api:
-    """As much of the REST API as the demonstration needs."""
-
-    def __init__(self, url: str, token: str) -> None:
-        self._url = f"{url}/api/v1/"
-        self._session = requests.Session()
-        self._session.headers["Authorization"] = f"Bearer {token}"
-
-    def is_ready(self) -> bool:
-        try:
-            return self._session.get(f"{self._url}rollouts", timeout=2).ok
-        except requests.RequestException:
-            return False
-
-    def write(self, method: str, path: str, document: Mapping[str, Any]) -> None:
-        self._session.request(method, self._url + path, json=document, timeout=10).raise_for_status()
 
 
 def _spec(options: DemoOptions) -> dict[str, Any]:
@@ -183,7 +146,7 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _greeting(options: DemoOptions, token: str, directory: Path, *, seconds: float) -> str:
+def _greeting(options: DemoOptions, provider: ProviderProcess, directory: Path, *, seconds: float) -> str:
     command = shlex.quote(str(Path(sys.argv[0]))) if Path(sys.argv[0]).name == "traefik-canary" else "traefik-canary"
     return f"""
 traefik-canary is running ({seconds:.1f} s): the provider, Traefik, and version v1 and v2 of an app.
@@ -191,11 +154,11 @@ The rollout {_ROLLOUT} sends 5 % to v2 and waits for you.
 
 Open    {options.web}    the app: every square is a request
         http://{options.host}:{options.api_port}/dashboard/    what Traefik has
-        {options.provider}/docs    the REST API
+        {provider.url}/docs    the REST API
 
 Try     in another shell:
 
-export CANARY_URL={options.provider} CANARY_TOKEN={token}
+export CANARY_URL={provider.url} CANARY_TOKEN={provider.token}
 {command} status {_ROLLOUT}
 {command} set-weight {_ROLLOUT} 25 --wait
 for i in $(seq 100); do curl -s -H 'Host: {_HOST}' http://{options.host}:{options.web_port}/; done | sort | uniq -c

@@ -11,7 +11,7 @@ from provider.access import Caller
 from provider.feed.bodies import Body
 from provider.feed.image import Image
 from provider.feed.snapshot import SnapshotError, SnapshotFile
-from provider.store import Contents, Event, MissedChangesError, Store, StoreUnavailableError
+from provider.store import Contents, Event, Key, MissedChangesError, Store, StoreUnavailableError
 
 Answer = TypeVar("Answer")
 
@@ -49,7 +49,7 @@ class Feed:
         self._recent: deque[Event] = deque(maxlen=_RECENT_EVENTS)
         self._changed = threading.Condition()
         self._closing = threading.Event()
-        self._reported: set[str] = set()
+        self._reported: set[Key] = set()
         self._snapshot_error: str | None = None
 
     def start(self) -> None:
@@ -76,9 +76,9 @@ class Feed:
 
     @property
     def is_ready(self) -> bool:
-        """Tell whether polls can be answered: all is known, even if that is that nothing is routed yet."""
+        """Tell whether polls can be answered."""
         with self._changed:
-            return self._image.is_complete and (self._image.revision > 0 or self._state is State.FOLLOWING)
+            return self._is_known
 
     @property
     def revision(self) -> int:
@@ -134,19 +134,22 @@ class Feed:
         with self._changed:
             return self._image.contents()
 
+    @property
+    def _is_known(self) -> bool:
+        return self._image.revision > 0 and self._image.is_complete
+
     def _body(self, gateway: str) -> Body | None:
-        is_known = self._image.revision > 0 and self._image.is_complete
-        return self._image.bodies.body(gateway) if is_known else None
+        return self._image.bodies.body(gateway) if self._is_known else None
 
     def _begin_with_snapshot(self) -> None:
         try:
             contents = self._snapshot.read() if self._snapshot else None
         except SnapshotError as error:
-            log.warning("snapshot.unreadable", extra={"error": str(error)})
+            self._tell(logging.WARNING, "snapshot.unreadable", error=str(error))
             return
         if contents:
             self._replace(contents)
-            log.info("snapshot.read", extra={"revision": contents.revision})
+            self._tell(logging.INFO, "snapshot.read", revision=contents.revision)
 
     def _follow(self) -> None:
         while not self._closing.is_set():
@@ -208,14 +211,18 @@ class Feed:
         if state is self._state:
             return
         self._state = state
-        level = logging.INFO if state is State.FOLLOWING else logging.ERROR
-        log.log(level, "feed.%s", state, extra=facts)
+        self._tell(logging.INFO if state is State.FOLLOWING else logging.ERROR, f"feed.{state}", **facts)
 
     def _report_unreadable(self) -> None:
         for key, why in self._image.unreadable.items():
-            if str(key) not in self._reported:
-                log.error("document.unreadable", extra={"document": str(key), "error": why})
-        self._reported = {str(key) for key in self._image.unreadable}
+            if key not in self._reported:
+                self._tell(logging.ERROR, "document.unreadable", document=str(key), error=why)
+        self._reported = set(self._image.unreadable)
+
+    def _tell(self, level: int, event: str, **facts: object) -> None:
+        """Log what all workers see: the one that keeps the snapshot says it, or it would be said by each."""
+        is_spokesman = self._snapshot is None or self._snapshot.is_kept_by_us()
+        log.log(level if is_spokesman else logging.DEBUG, event, extra=facts)
 
     def _keep_snapshot(self) -> None:
         assert self._snapshot is not None  # noqa: S101 the thread is started with one only

@@ -22,6 +22,8 @@ class Image:
     revision: int = 0
     documents: dict[Key, Stored] = field(default_factory=dict)
     unreadable: dict[Key, str] = field(default_factory=dict)
+    unknown: frozenset[Key] = frozenset()
+    """The rollouts that could not be read when the image was first filled: Traefik may have them all the same."""
     rollouts: dict[str, Rollout] = field(default_factory=dict)
     gateways: dict[str, GatewaySpec] = field(default_factory=dict)
     tokens: TokenTable = field(default_factory=TokenTable)
@@ -29,11 +31,12 @@ class Image:
 
     @property
     def is_complete(self) -> bool:
-        """Tell whether every rollout that there is has a state to serve.
+        """Tell whether everything that Traefik may have is known.
 
-        A body without the one whose document was never readable would take its traffic down.
+        A body without a rollout that was served before this worker started would take its traffic down. Nonsense
+        that turns up later under a new name was never served, and holds up nobody.
         """
-        return all(key in self.documents for key in self.unreadable if key.kind is Kind.ROLLOUT)
+        return all(key in self.documents for key in self.unknown & self.unreadable.keys())
 
     def replace(self, contents: Contents) -> None:
         """Take over everything that a store holds."""
@@ -43,6 +46,8 @@ class Image:
         for key, stored in contents.documents.items():
             if self.documents.get(key) != stored:
                 self._take(key, stored)
+        if not self.lineage:
+            self.unknown = frozenset(key for key in self.unreadable if key.kind is Kind.ROLLOUT)
         self._index_tokens()
         self.lineage, self.revision = contents.lineage, contents.revision
 

@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import threading
 from pathlib import Path
 
 from provider.store import Contents, Key, Kind, Stored
@@ -20,6 +21,7 @@ class SnapshotFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock: int | None = None
+        self._taking = threading.Lock()
 
     def read(self) -> Contents | None:
         """Read the snapshot; None where none was written yet. Raises SnapshotError."""
@@ -44,6 +46,13 @@ class SnapshotFile:
             raise SnapshotError(f"cannot write {self._path}: {error}") from error
         return True
 
+    def is_kept_by_us(self) -> bool:
+        """Tell whether this worker is the one that writes; where that cannot be told, every one is."""
+        try:
+            return self._is_ours()
+        except OSError:
+            return True
+
     def close(self) -> None:
         """Let another worker write."""
         if self._lock is not None:
@@ -51,8 +60,10 @@ class SnapshotFile:
             self._lock = None
 
     def _is_ours(self) -> bool:
-        if self._lock is not None:
-            return True
+        with self._taking:
+            return self._lock is not None or self._is_taken()
+
+    def _is_taken(self) -> bool:
         lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

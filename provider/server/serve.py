@@ -13,12 +13,10 @@ from types import FrameType
 
 from provider.server.logs import logging_config
 from provider.server.settings import SettingError, Settings
+from provider.server.stores import EMBEDDED_FOLDER, open_store
 from provider.store import EmbeddedServer
 
 log = logging.getLogger(__name__)
-
-# Where in the data directory the embedded server keeps what it has.
-EMBEDDED_FOLDER = "valkey"
 
 _WATCH_SECONDS = 0.1
 _STOP_SECONDS = 15
@@ -29,6 +27,7 @@ def serve(settings: Settings) -> int:
     """Run the provider until it is told to end; the exit code. Raises SettingError, EmbeddedServerError."""
     logging.config.dictConfig(logging_config(settings.log_format))
     check_port(settings)
+    open_store(settings)  # for its SettingError, before anything is started
     _make_data_dir(settings)
     if not settings.is_embedded:
         _become_web(settings)

@@ -12,8 +12,9 @@ from provider.operations import Operations
 from provider.polling import Polling, SightingBook
 from provider.polling.application import WSGI, mounted
 from provider.server.settings import Settings
+from provider.server.stores import open_store
 from provider.server.version import installed_version
-from provider.store import RedisStore, StoreUnavailableError
+from provider.store import StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +31,7 @@ class Worker:
 
 def build_worker(settings: Settings) -> Worker:
     """Build a worker and start its threads. Works with Redis away: polls are then answered from the snapshot."""
-    store = RedisStore(settings.redis_url, namespace=settings.namespace)
+    store = open_store(settings)
     feed = Feed(store, snapshot=SnapshotFile(settings.snapshot_path))
     operations = Operations(store, feed)
     book = SightingBook(store, feed)

@@ -1,5 +1,6 @@
 """The Valkey server that is started where no Redis is named: a plain process, its data in one directory."""
 
+import contextlib
 import ctypes
 import fcntl
 import importlib.util
@@ -18,11 +19,11 @@ from typing import Self
 
 _START_SECONDS = 15.0
 _STOP_SECONDS = 10.0
-_LOCK_SECONDS = 5.0
 _LOOK_SECONDS = 0.01
 # The kernel's limit on the path of a Unix socket, less its closing zero.
 _LONGEST_SOCKET_PATH = 107
 _PR_SET_PDEATHSIG = 1
+_CHOOSE_ANOTHER = "choose another directory with --data-dir or CANARY_DATA_DIR"
 
 
 class EmbeddedServerError(Exception):
@@ -33,12 +34,14 @@ class EmbeddedServer:
     """A Valkey that listens on a socket in its data directory only, and writes every change to disk.
 
     `appendfsync` is Valkey's: `always` (an acknowledged write survives a power cut) or `everysec` (it survives the
-    death of the server, not of the machine).
+    death of the server, not of the machine). A directory that another server is just leaving is waited for
+    `patience_seconds`.
     """
 
-    def __init__(self, data_dir: Path, *, appendfsync: str = "always") -> None:
+    def __init__(self, data_dir: Path, *, appendfsync: str = "always", patience_seconds: float = 5.0) -> None:
         self._data_dir = data_dir
         self._appendfsync = appendfsync
+        self._patience = patience_seconds
         self._socket = _socket_path(data_dir)
         self._process: subprocess.Popen[bytes] | None = None
         self._lock: int | None = None
@@ -61,10 +64,17 @@ class EmbeddedServer:
     def start(self) -> None:
         """Start the server, or start it again after it died, and wait until it answers."""
         binary = _binary()
-        self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if self._lock is None:
-            self._lock = _locked(self._data_dir / "lock")
+        try:
+            self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if self._socket.parent.stat().st_uid != os.getuid():
+                raise EmbeddedServerError(f"{self._socket.parent} belongs to somebody else; {_CHOOSE_ANOTHER}")
+            if self._lock is None:
+                self._lock = _locked(self._data_dir / "lock", seconds=self._patience)
+        except OSError as error:
+            raise EmbeddedServerError(
+                f"cannot keep data in {self._data_dir}: {error.strerror}; {_CHOOSE_ANOTHER}"
+            ) from error
         self._process = self._spawn(binary)
         try:
             self._wait_until_ready()
@@ -82,6 +92,9 @@ class EmbeddedServer:
                 self._process.kill()
                 self._process.wait()
         self._process = None
+        if self._socket.parent != self._data_dir.absolute():
+            with contextlib.suppress(OSError):  # it is gone already, or in use again
+                self._socket.parent.rmdir()
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -161,17 +174,18 @@ def _binary() -> Path:
 
 
 def _socket_path(data_dir: Path) -> Path:
-    path = data_dir.absolute() / "valkey.sock"
-    if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH:
-        return path
+    """Find a path that is short enough: in the data directory, else in one for temporary files."""
     name = sha256(os.fsencode(data_dir.absolute())).hexdigest()[:16]
-    return Path(tempfile.gettempdir()) / f"traefik-canary-{os.getuid()}-{name}" / "valkey.sock"
+    aside = f"traefik-canary-{os.getuid()}-{name}"
+    folders = [data_dir.absolute(), Path(tempfile.gettempdir()) / aside, Path("/tmp") / aside]  # noqa: S108 ours alone
+    paths = [folder / "valkey.sock" for folder in folders]
+    return next((path for path in paths if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH), paths[-1])
 
 
-def _locked(path: Path) -> int:
+def _locked(path: Path, *, seconds: float) -> int:
     """Take the directory for ourselves; wait a little for a server that is just ending."""
     lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    deadline = time.monotonic() + _LOCK_SECONDS
+    deadline = time.monotonic() + seconds
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -180,8 +194,7 @@ def _locked(path: Path) -> int:
                 holder = os.pread(lock, 20, 0).decode(errors="replace").strip() or "unknown"
                 os.close(lock)
                 raise EmbeddedServerError(
-                    f"{path.parent} is in use by another provider (process {holder}); end it, or choose another "
-                    "directory with --data-dir or CANARY_DATA_DIR"
+                    f"{path.parent} is in use by another provider (process {holder}); end it, or {_CHOOSE_ANOTHER}"
                 ) from error
             time.sleep(_LOOK_SECONDS)
         else:

@@ -33,17 +33,23 @@ _CHANGES_AT_ONCE = 1_000
 _SIGHTINGS_SECONDS = 24 * 3_600
 _CONNECT_SECONDS = 1.0
 _ANSWER_SECONDS = 2.0
+_HELD_ANSWER_SECONDS = 30.0
 _FOREIGN_ENTRY_SECONDS = 0.5
+_ECHO = ", with args beginning with"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RedisStore:
-    """Documents in one namespace of a Redis. Thread-safe; connects when it is first asked."""
+    """Documents in one namespace of a Redis. Thread-safe; connects when it is first asked.
+
+    ValueError where the URL is none, or the namespace.
+    """
 
     def __init__(self, url: str, *, namespace: str = "default") -> None:
         self._keys = Keys(namespace)
-        # A request waits for this: rather few quick tries and a clear answer than many slow ones.
-        retry = Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.25), 2)
+        # A request waits for this: rather few quick tries and a clear answer than many slow ones. One that was not
+        # answered in time is not tried again, as every try, and every connection before it, would wait as long.
+        retry = Retry(ExponentialWithJitterBackoff(base=0.01, cap=0.25), 2, supported_errors=(redis.ConnectionError,))
         common: dict[str, Any] = {
             "decode_responses": True,
             # A document that somebody broke must not hide all others.
@@ -52,10 +58,9 @@ class RedisStore:
             "socket_connect_timeout": _CONNECT_SECONDS,
             "health_check_interval": 30,
         }
-        # redis-py's types do not know that answers are decoded.
-        self._redis: Any = redis.Redis.from_url(url, socket_timeout=_ANSWER_SECONDS, **common)
-        # Held reads have no time-out of their own: the server ends each one, and keep-alive finds a dead peer.
-        self._held: Any = redis.Redis.from_url(url, socket_timeout=30, **common)
+        self._redis = _client(url, socket_timeout=_ANSWER_SECONDS, **common)
+        # The server ends a held read, which may take longer than any other answer.
+        self._held = _client(url, socket_timeout=_HELD_ANSWER_SECONDS, **common)
         self._commit = self._redis.register_script(_script("commit.lua"))
         self._restore = self._redis.register_script(_script("restore.lua"))
 
@@ -206,6 +211,14 @@ class RedisStore:
         return event
 
 
+def _client(url: str, **options: Any) -> Any:  # redis-py's types do not know that answers are decoded
+    try:
+        return redis.Redis.from_url(url, **options)
+    except ValueError:
+        # What it says may hold the password.
+        raise ValueError("a Redis is named as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH") from None
+
+
 def _script(name: str) -> str:
     return files("provider.store").joinpath(name).read_text(encoding="utf-8")
 
@@ -273,7 +286,8 @@ def _own_errors() -> Iterator[None]:
     try:
         yield
     except redis.RedisError as error:
-        raise StoreUnavailableError(_words(error)) from error
+        # A server repeats a command that it does not know, AUTH with its password too: no traceback may show that.
+        raise StoreUnavailableError(_words(error)) from (None if _ECHO in str(error) else error)
     except (OSError, EOFError) as error:
         raise StoreUnavailableError(f"Redis cannot be reached: {type(error).__name__}") from error
 
@@ -294,4 +308,4 @@ def _words(error: redis.RedisError) -> str:
         case redis.ConnectionError():
             return "Redis cannot be reached"
         case _:
-            return f"Redis refuses: {str(error)[:200]}"
+            return f"Redis refuses: {str(error).partition(_ECHO)[0][:200]}"

@@ -13,6 +13,8 @@ local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
 if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
 revision = string.format("%.0f", revision + 1)
 
+-- First what can fail, for want of memory: a script is not rolled back.
+redis.call("XADD", KEYS[5], revision .. "-0", "kind", "restore", "actor", ARGV[3], "reason", ARGV[4])
 redis.call("DEL", KEYS[3], KEYS[4])
 for index = 5, #ARGV, 3 do
   redis.call("HSET", KEYS[4], ARGV[index], ARGV[index + 1])
@@ -20,5 +22,4 @@ for index = 5, #ARGV, 3 do
 end
 redis.call("SET", KEYS[1], revision)
 redis.call("SET", KEYS[2], ARGV[1])
-redis.call("XADD", KEYS[5], revision .. "-0", "kind", "restore", "actor", ARGV[3], "reason", ARGV[4])
 return revision

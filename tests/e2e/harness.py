@@ -3,31 +3,26 @@
 import os
 import secrets
 import signal
-import socket
 import sys
+import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import requests
+import yaml
 
 from provider.demo.gateway import GatewayOptions, gateway_command
+from provider.demo.parts import free_port, start_app
 from provider.demo.processes import Child, Processes, is_listening
 
 HOST = "127.0.0.1"
 SITE = "shop.localhost"
 _SECONDS = 20.0
-
-
-def free_port() -> int:
-    """Find a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def eventually(holds: Callable[[], Any], *, what: str, seconds: float = _SECONDS) -> Any:
@@ -67,11 +62,8 @@ class Stack:
         for version, port in (("v1", self.stable_port), ("v2", self.canary_port)):
             self.start_app(version, port)
 
-    def start_app(self, version: str, port: int, *options: str) -> Child:
-        command = [sys.executable, "-m", "provider.demo.sample_app", "--port", str(port), "--version", version]
-        child = self.children[version] = self.processes.start(version, [*command, *options])
-        self.processes.wait_until(lambda: is_listening(HOST, port), what=version)
-        return child
+    def start_app(self, version: str, port: int) -> None:
+        self.children[version] = start_app(self.processes, version=version, port=port)
 
     def start_provider(self, **environment: str) -> Child:
         child = self.children["provider"] = self.processes.start(
@@ -85,23 +77,49 @@ class Stack:
                 **environment,
             },
         )
-        eventually(lambda: is_listening(HOST, self.provider_port), what="the provider listens")
+        self.processes.wait_until(lambda: is_listening(HOST, self.provider_port), what="the provider")
         return child
 
-    def start_traefik(self, **changes: Any) -> Child:
-        directory = self.directory / "traefik"
-        directory.mkdir(exist_ok=True)
+    def start_traefik(self, *, services: Mapping[str, Any] | None = None, **changes: Any) -> Child:
+        """Start a Traefik as it is shipped; with `services` it has these from files too, and follows changes."""
+        self.traefik_directory.mkdir(exist_ok=True)
         options = GatewayOptions(
-            directory=directory,
+            directory=self.traefik_directory,
             provider=f"http://{HOST}:{self.provider_port}",
             web_port=self.web_port,
             websecure_port=self.websecure_port,
             api_port=self.api_port,
             **changes,
         )
-        child = self.children["traefik"] = self.processes.start("traefik", gateway_command(options))
+        command = gateway_command(options)
+        if services is not None:
+            self._edit("traefik.yml", lambda static: static["providers"]["file"].update(watch=True))
+            self.define_in_files(services)
+        child = self.children["traefik"] = self.processes.start("traefik", command)
         self.processes.wait_until(lambda: is_listening(HOST, self.api_port), what="Traefik")
         return child
+
+    @property
+    def traefik_directory(self) -> Path:
+        return self.directory / "traefik"
+
+    def define_in_files(self, services: Mapping[str, Any]) -> None:
+        """Have Traefik's file provider know just these services."""
+        http = {"http": {"services": dict(services)}} if services else {}
+
+        def define(dynamic: dict[str, Any]) -> None:
+            dynamic.pop("http", None)
+            dynamic.update(http)
+
+        self._edit("dynamic.yml", define)
+
+    def _edit(self, name: str, edit: Callable[[dict[str, Any]], None]) -> None:
+        path = self.traefik_directory / name
+        document = yaml.safe_load(path.read_text())
+        edit(document)
+        aside = path.with_suffix(".new")
+        aside.write_text(yaml.safe_dump(document))
+        aside.replace(path)
 
     def stop(self, name: str, *, number: int = signal.SIGTERM) -> None:
         self.children[name].stop(number=number)
@@ -119,6 +137,11 @@ class Stack:
         pid = self.valkey_pid()
         assert pid, "there is no Valkey to end"
         os.kill(pid, number)
+
+    def worker_pids(self) -> Sequence[int]:
+        """Find the processes that answer HTTP: children of gunicorn's master, itself a child of the provider."""
+        supervisor = self.children["provider"].process.pid
+        return [worker for master in _children(supervisor) for worker in _children(master)]
 
     # The provider
 
@@ -180,12 +203,63 @@ class Stack:
             answer.text.strip() if answer.status_code == 200 else str(answer.status_code) for answer in answers
         )
 
+    @contextmanager
+    def under_load(self, *, clients: int = 2, method: str = "GET", **headers: str) -> Iterator["Load"]:
+        """Send requests all the while, as many at a time as there are clients."""
+        load = Load(f"http://{HOST}:{self.web_port}/", {"Host": SITE, **headers}, method)
+        threads = [threading.Thread(target=load.run) for _ in range(clients)]
+        for thread in threads:
+            thread.start()
+        try:
+            yield load
+        finally:
+            load.ends.set()
+            for thread in threads:
+                thread.join()
+
     def traefik_shows(self, path: str) -> Any:
         answer = requests.get(f"http://{HOST}:{self.api_port}/api/http/{path}", timeout=5)
         return answer.json() if answer.ok else None
 
     def log(self, name: str = "provider") -> str:
         return (self.directory / f"{name}.log").read_text()
+
+
+@dataclass
+class Load:
+    """Requests that go on until they are told to end, and what was answered."""
+
+    url: str
+    headers: Mapping[str, str]
+    method: str
+    answers: list[str] = field(default_factory=list)
+    ends: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        with requests.Session() as session:
+            while not self.ends.is_set():
+                self.answers.append(self._answer(session))
+
+    def _answer(self, session: requests.Session) -> str:
+        try:
+            answer = session.request(self.method, self.url, headers=self.headers, timeout=10)
+        except requests.RequestException as error:
+            return type(error).__name__
+        return answer.text.strip() if answer.ok else str(answer.status_code)
+
+    @property
+    def failures(self) -> Sequence[str]:
+        return [answer for answer in self.answers if answer not in {"v1", "v2", "v3"}]
+
+    def see(self, requests_: int = 300) -> None:
+        """Wait until so many more requests were answered."""
+        enough = len(self.answers) + requests_
+        eventually(lambda: len(self.answers) >= enough, what="requests are answered")
+
+
+def _children(pid: int) -> Sequence[int]:
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [int(child) for child in text.split()]
 
 
 def _works_in(entry: Path, directory: Path) -> bool:

@@ -91,7 +91,7 @@ def test_a_change_of_no_concern_does_not_wake(world: World) -> None:
 
 def test_nothing_is_known_before_the_first_write(world: World) -> None:
     assert world.feed.body("edge") is None
-    assert world.feed.is_ready
+    assert not world.feed.is_ready
 
 
 def test_the_last_rollout_deleted_is_an_empty_body_by_right(world: World) -> None:
@@ -203,7 +203,7 @@ def test_a_damaged_document_keeps_its_last_good_state(caplog: pytest.LogCaptureF
 
     assert body is feed.body("edge")
     assert feed.is_ready
-    assert 2 == caplog.messages.count("document.unreadable")
+    assert wait_until(lambda: caplog.messages.count("document.unreadable") == 2)
     write(store, "shop", stored_text())
     assert wait_until(lambda: len(feed.read(lambda image: image.unreadable)) == 1)
     feed.close()
@@ -220,6 +220,21 @@ def test_a_damaged_document_that_was_never_good_stops_all_bodies() -> None:
     assert not feed.is_ready
     write(store, "shop", None)
     assert wait_until(lambda: feed.body("edge") is not None)
+    feed.close()
+
+
+def test_nonsense_under_a_new_name_holds_up_nobody() -> None:
+    store = MemoryStore()
+    write(store, "shop", stored_text())
+    feed = started(Feed(store))
+    body = feed.body("edge")
+    write(store, "ghost", "nonsense")
+    assert wait_until(lambda: feed.revision == 2)
+
+    assert body is not None
+    assert body is feed.body("edge")
+    write(store, "blog", stored_text())
+    assert wait_until(lambda: feed.body("edge") not in {None, body})
     feed.close()
 
 

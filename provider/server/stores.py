@@ -1,0 +1,21 @@
+"""The store that the settings name."""
+
+from pathlib import Path
+
+from provider.server.settings import SettingError, Settings
+from provider.store import RedisStore, embedded_url
+
+# Where in the data directory the embedded server keeps what it has.
+EMBEDDED_FOLDER = "valkey"
+
+
+def open_store(settings: Settings) -> RedisStore:
+    """Give the store that is named, or the embedded one of the data directory; it connects when it is first asked.
+
+    Raises SettingError where the URL is none.
+    """
+    url = settings.redis_url or embedded_url(Path(settings.data_dir) / EMBEDDED_FOLDER)
+    try:
+        return RedisStore(url, namespace=settings.namespace)
+    except ValueError as error:
+        raise SettingError(f"redis-url (CANARY_REDIS_URL) is not understood: {error}") from error

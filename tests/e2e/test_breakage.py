@@ -1,0 +1,201 @@
+"""What breaks around Traefik does not reach its users: under load, with the real parts stopped, killed, emptied."""
+
+import json
+import os
+import re
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import redis
+import requests
+
+from provider.demo.processes import Processes
+from provider.store import EmbeddedServer
+from tests.e2e.harness import HOST, Stack, eventually, started
+
+pytestmark = pytest.mark.traefik
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[EmbeddedServer]:
+    """Give a Redis that is not the provider's own: nobody starts it again but the test."""
+    with EmbeddedServer(tmp_path / "redis") as server:
+        yield server
+
+
+@pytest.fixture
+def apart(tmp_path: Path, server: EmbeddedServer) -> Iterator[Stack]:
+    """Give the whole system over that Redis."""
+    with Processes(tmp_path) as processes:
+        yield started(tmp_path, processes, CANARY_REDIS_URL=server.url)
+
+
+def poll(stack: Stack) -> requests.Response:
+    return requests.get(f"http://{HOST}:{stack.provider_port}/traefik/config?gateway=edge", timeout=10)
+
+
+def times_said(stack: Stack, event: str) -> int:
+    return len(re.findall(rf" {re.escape(event)}\b", stack.log()))
+
+
+def is_answered(stack: Stack) -> bool:
+    try:
+        return poll(stack).ok
+    except requests.ConnectionError:
+        return False
+
+
+def snapshot_revision(stack: Stack) -> int:
+    path = stack.directory / "data" / "snapshot-default.json"
+    return int(json.loads(path.read_text())["revision"]) if path.exists() else 0
+
+
+def weigh(stack: Stack) -> requests.Response:
+    return stack.call("PUT", "/rollouts/shop/weight", {"weight": 20})
+
+
+def test_while_redis_is_stopped_everything_stays_as_it_is(apart: Stack, server: EmbeddedServer) -> None:
+    apart.shift(10)
+    body = poll(apart).content
+    with apart.under_load() as load:
+        server.stop()
+        eventually(lambda: weigh(apart).status_code == 503, what="a write is refused")
+        refused = weigh(apart)
+        load.see()
+        served = poll(apart)
+        server.start()
+        eventually(lambda: weigh(apart).ok, what="writes work again")
+        apart.wait_applied()
+        load.see()
+
+    assert "1" == refused.headers["Retry-After"]
+    assert "urn:traefik-canary:store-unavailable" == refused.json()["type"]
+    assert (200, body) == (served.status_code, served.content)
+    assert [] == load.failures
+    assert 1 == times_said(apart, "feed.store-away")
+    assert 18 <= apart.count(100)["v2"] <= 22
+
+
+def test_a_redis_that_comes_back_empty_is_noticed_and_restored(apart: Stack, server: EmbeddedServer) -> None:
+    apart.shift(10)
+    body = poll(apart).content
+    with apart.under_load() as load:
+        server.stop()
+        shutil.rmtree(Path(server.url.removeprefix("unix://")).parent / "appendonlydir")
+        server.start()
+        eventually(lambda: times_said(apart, "feed.store-went-back"), what="the loss is noticed")
+        refused = weigh(apart)
+        apart.stop("traefik")
+        load.ends.set()
+    apart.start_traefik()
+    eventually(lambda: apart.get().ok, what="a fresh Traefik is served what was")
+    with apart.under_load() as later:
+        served = poll(apart).content
+        apart.done("POST", "/restore", {"from": "served", "reason": "the disk was lost"})
+        eventually(lambda: weigh(apart).ok, what="writes work again")
+        apart.wait_applied()
+        later.see()
+
+    assert (503, "urn:traefik-canary:store-went-back") == (refused.status_code, refused.json()["type"])
+    assert body == served
+    assert [] == later.failures
+    assert 1 == times_said(apart, "feed.store-went-back")
+    assert 18 <= apart.count(100)["v2"] <= 22
+
+
+def test_a_provider_that_starts_without_redis_serves_its_snapshot(apart: Stack, server: EmbeddedServer) -> None:
+    apart.shift(100)
+    version = apart.done("GET", "/rollouts/shop")["version"]
+    eventually(lambda: snapshot_revision(apart) >= version, what="the snapshot is written")
+    server.stop()
+    for name in ("provider", "traefik"):
+        apart.stop(name)
+    apart.start_provider(CANARY_REDIS_URL=server.url)
+    apart.start_traefik()
+    eventually(lambda: apart.get().ok, what="traffic flows")
+
+    assert {"v2": 100} == apart.count(100)
+    assert 503 == apart.call("GET", "/rollouts/shop").status_code
+
+
+def test_a_provider_that_knows_nothing_changes_nothing(apart: Stack, server: EmbeddedServer) -> None:
+    apart.shift(10)
+    with apart.under_load() as load:
+        server.stop()
+        apart.stop("provider")
+        shutil.rmtree(apart.directory / "data")
+        apart.start_provider(CANARY_REDIS_URL=server.url)
+        unknown = poll(apart)
+        eventually(lambda: "503" in apart.log("traefik"), what="Traefik has asked")
+        load.see()
+
+    assert 503 == unknown.status_code
+    assert [] == load.failures
+
+
+def test_a_provider_that_is_restarted_costs_no_request(stack: Stack) -> None:
+    stack.shift(10)
+    with stack.under_load() as load:
+        stack.stop("provider")
+        eventually(lambda: "connection refused" in stack.log("traefik"), what="Traefik misses the provider")
+        load.see()
+        stack.start_provider()
+        stack.wait_for_provider()
+        stack.shift(30)
+        load.see()
+
+    assert [] == load.failures
+    assert 28 <= stack.count(100)["v2"] <= 32
+
+
+def test_workers_that_are_killed_are_replaced_and_miss_nothing(stack: Stack) -> None:
+    with stack.under_load() as load:
+        for weight in (10, 20, 30):
+            for pid in stack.worker_pids():
+                os.kill(pid, signal.SIGKILL)
+            eventually(lambda: is_answered(stack), what="polls are answered")
+            stack.shift(weight)
+        load.see()
+
+    assert [] == load.failures
+    assert 28 <= stack.count(100)["v2"] <= 32
+
+
+def test_documents_that_are_broken_by_hand_keep_their_traffic(apart: Stack, server: EmbeddedServer) -> None:
+    apart.shift(10)
+    with apart.under_load() as load, redis.Redis.from_url(server.url) as hand:
+        hand.hset("canary:{default}:documents", mapping={"rollout/shop": '{"spec": 1}', "rollout/ghost": "nonsense"})
+        apart.stop("provider")
+        apart.start_provider(CANARY_REDIS_URL=server.url)
+        apart.wait_for_provider()
+        refused = weigh(apart)
+        load.see()
+        apart.done("PUT", "/rollouts/other", {"spec": apart.spec(rule="Host(`other.localhost`)")})
+        apart.wait_applied(name="other")
+        before = apart.count(100)
+        apart.done("DELETE", "/rollouts/ghost")
+        apart.done("PUT", "/rollouts/shop", {"spec": apart.spec()})
+        apart.shift(30)
+        load.see()
+
+    assert (409, "urn:traefik-canary:unreadable-document") == (refused.status_code, refused.json()["type"])
+    assert {"v1", "v2"} == set(before)
+    assert [] == load.failures
+    assert 1 == len(re.findall("document.unreadable document=rollout/shop", apart.log()))
+    assert 1 == len(re.findall("document.unreadable document=rollout/ghost", apart.log()))
+
+
+def test_what_was_acknowledged_survives_the_servers_sudden_death(stack: Stack) -> None:
+    for weight in range(1, 60):
+        version = stack.done("PUT", "/rollouts/shop/weight", {"weight": weight})["version"]
+    before = stack.valkey_pid()
+    stack.kill_valkey(signal.SIGKILL)
+    eventually(lambda: stack.valkey_pid() not in {None, before}, what="Valkey runs again")
+    stack.wait_for_provider()
+    rollout = stack.done("GET", "/rollouts/shop")
+
+    assert (version, 59) == (rollout["version"], rollout["status"]["weight"])
+    assert 59 <= len(stack.done("GET", "/rollouts/shop/history?limit=100")["history"])

@@ -1,0 +1,161 @@
+"""What a spec may say, as users of the real Traefik see it."""
+
+import re
+from typing import Any
+
+import pytest
+import requests
+
+from tests.e2e.harness import HOST, SITE, Stack, eventually
+
+pytestmark = pytest.mark.traefik
+
+CHECKED = {"healthCheck": {"path": "/healthz", "interval": "100ms", "timeout": "50ms"}}
+
+
+def put(stack: Stack, **changes: Any) -> None:
+    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(**changes)})
+    stack.wait_applied()
+
+
+def served(stack: Stack, service: str) -> int:
+    """Ask Traefik's metrics how many requests a service has had."""
+    text = requests.get(f"http://{HOST}:{stack.api_port}/metrics", timeout=5).text
+    counts = re.findall(rf'traefik_service_requests_total{{[^}}]*service="{service}@http"}} (\S+)', text)
+    return int(sum(map(float, counts)))
+
+
+@pytest.mark.parametrize(
+    ("headers", "weight", "version"),
+    [
+        ({"X-Canary": "always"}, 0, "v2"),
+        ({"X-Canary": "Always"}, 0, "v1"),
+        ({"X-Canary": "never"}, 100, "v1"),
+        ({"X_Canary": "always"}, 0, "v1"),
+        ({"Cookie": "a=b; beta=1.0"}, 0, "v2"),
+        ({"Cookie": "beta=1.0;a=b"}, 0, "v2"),
+        ({"Cookie": "beta=1x0"}, 0, "v1"),
+        ({"Cookie": "xbeta=1.0"}, 0, "v1"),
+        ({}, 0, "v1"),
+    ],
+    ids=str,
+)
+def test_an_override_wins_over_the_weight(
+    shared_stack: Stack, headers: dict[str, str], weight: int, version: str
+) -> None:
+    put(
+        shared_stack,
+        overrides=[
+            {"header": {"name": "X-Canary", "value": "always"}, "to": "canary"},
+            {"header": {"name": "X-Canary", "value": "never"}, "to": "stable"},
+            {"cookie": {"name": "beta", "value": "1.0"}, "to": "canary"},
+        ],
+    )
+    shared_stack.shift(weight)
+
+    assert {version} == {shared_stack.get(**headers).text.strip() for _ in range(5)}
+
+
+def test_by_address_a_client_stays_on_its_side_and_only_ever_moves_to_the_canary(shared_stack: Stack) -> None:
+    put(shared_stack, strategy="hrw")
+    sides = []
+    for weight in (0, 20, 40, 60, 80, 100):
+        shared_stack.shift(weight)
+        (side,) = shared_stack.count(20)
+        sides.append(side)
+
+    assert sorted(sides) == sides
+    assert {"v1", "v2"} == set(sides)
+
+
+def test_a_sticky_client_stays_with_its_version_even_when_that_becomes_stable(stack: Stack) -> None:
+    put(stack, sticky={"cookie": {"name": "shop", "httpOnly": True}})
+    stack.shift(50)
+    url = f"http://{HOST}:{stack.web_port}/"
+    clients = [requests.Session() for _ in range(10)]
+
+    def answers() -> list[str]:
+        # The cookie's domain is the address that was asked, whatever the header Host says.
+        return [client.get(url, headers={"Host": SITE}, timeout=5).text.strip() for client in clients]
+
+    first = answers()
+    stack.shift(10)
+    second = answers()
+    stack.shift(0)
+    none = answers()
+
+    assert {"v1", "v2"} == set(first)
+    assert first == second
+    assert {"v1"} == set(none)
+
+
+def test_a_mirrored_canary_gets_copies_that_count_for_nobody(shared_stack: Stack) -> None:
+    put(shared_stack, mirror={"percent": 50})
+    shared_stack.shift(0)
+    answers = shared_stack.count(100)
+
+    assert {"v1": 100} == answers
+    eventually(lambda: served(shared_stack, "shop_2_mirror") == 50, what="half of the requests were copied")
+    assert 100 == served(shared_stack, "shop_1_servers")
+    assert 0 == served(shared_stack, "shop_2")
+
+
+def test_with_checks_on_both_sides_stable_takes_the_share_of_a_canary_that_is_down(stack: Stack) -> None:
+    spec = stack.spec()
+    put(stack, stable={**spec["stable"], **CHECKED}, canary={**spec["canary"], **CHECKED})
+    stack.shift(50)
+    stack.stop("v2")
+    eventually(lambda: set(stack.count(20)) == {"v1"}, what="Traefik notices")
+    with stack.under_load() as load:
+        load.see()
+    stack.start_app("v2", stack.canary_port)
+    eventually(lambda: set(stack.count(20)) == {"v1", "v2"}, what="the canary is back")
+
+    assert [] == load.failures
+
+
+def test_a_keep_alive_timeout_makes_a_transport_that_lets_go_earlier(shared_stack: Stack) -> None:
+    spec = shared_stack.spec()
+    put(shared_stack, stable={**spec["stable"], "keepAliveTimeout": "5s"})
+    shared_stack.shift(0)
+    service = shared_stack.traefik_shows("services/shop_1@http")
+
+    assert "idle_4s" == service["loadBalancer"]["serversTransport"].removesuffix("@http")
+    assert {"v1": 20} == shared_stack.count(20)
+
+
+def test_a_gateway_carries_only_what_names_it(stack: Stack) -> None:
+    put(stack)
+    stack.done("PUT", "/rollouts/elsewhere", {"spec": stack.spec(rule="Host(`other.localhost`)", gateways=["other"])})
+    stack.shift(10)
+
+    assert stack.traefik_shows("routers/shop@http")
+    assert stack.traefik_shows("routers/elsewhere@http") is None
+    assert (
+        "elsewhere"
+        in requests.get(f"http://{HOST}:{stack.provider_port}/traefik/config?gateway=other", timeout=5).text
+    )
+
+
+def test_a_deleted_rollout_is_taken_out_of_traefik(stack: Stack) -> None:
+    stack.done("PUT", "/rollouts/other", {"spec": stack.spec(rule="Host(`other.localhost`)")})
+    stack.wait_applied(name="other")
+    stack.done("DELETE", "/rollouts/shop")
+
+    eventually(lambda: stack.get().status_code == 404, what="the route is gone")
+    assert stack.traefik_shows("routers/other@http")
+
+
+def test_where_polls_need_a_token_only_who_has_one_is_answered(stack: Stack) -> None:
+    for name in ("traefik", "provider"):
+        stack.stop(name)
+    stack.start_provider(CANARY_POLLS_NEED_TOKEN="true")
+    stack.wait_for_provider()
+    secret = stack.done("POST", "/tokens", {"name": "edge", "role": "gateway"})["token"]
+    refused = requests.get(f"http://{HOST}:{stack.provider_port}/traefik/config", timeout=5)
+    stack.start_traefik(token=secret)
+    stack.wait_applied()
+    stack.shift(100)
+
+    assert 401 == refused.status_code
+    assert {"v2": 20} == stack.count(20)

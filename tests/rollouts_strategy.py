@@ -1,0 +1,155 @@
+"""Whole specs, and rollouts in any state that moves can bring them to, for what must hold of every one of them."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from hypothesis import strategies as st
+
+from provider.rollouts import IllegalMoveError, Rollout, Side, Spec, Step, read
+from provider.rules import quote
+
+Json = dict[str, Any]
+# Something that may be tried with any rollout: `move(rollout, now=now)`.
+Move = Callable[..., Rollout]
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+BY_NAME: Sequence[Move] = (
+    Rollout.promote,
+    Rollout.promote_full,
+    Rollout.abort,
+    Rollout.pause,
+    Rollout.resume,
+    Rollout.retry,
+    Rollout.skip,
+    Rollout.advance,
+)
+
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+NAMES = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,5}[a-z0-9])?", fullmatch=True)
+WEIGHTS = st.one_of(st.sampled_from([0, 1, 3333, 10_000]), st.integers(0, 10_000)).map(
+    lambda hundredths: Decimal(hundredths).scaleb(-2)
+)
+DURATIONS = st.sampled_from(["1ms", "800ms", "1.5s", "5s", "1m30s", "10m", "1h"])
+# Few addresses and services, so that two sides are often the same version, or share one of their servers.
+URLS = st.sampled_from([f"http://10.0.0.{number}:8080" for number in range(1, 6)])
+REFERENCES = st.sampled_from(["shop-v1@docker", "shop-v2@docker", "shop-v3@file"])
+RULES = st.one_of(
+    st.sampled_from(["Host(`shop.localhost`)", "Host(`a`) &&\nPathPrefix(`/b`)\n", r"PathPrefix(`/\ud83d\ude00`)"]),
+    TEXTS.map(lambda text: f"Header(`X`, {quote(text)})"),
+    TEXTS.map(lambda text: f"PathPrefix(`/😀`) || Query(`a`, {quote(text)})"),
+)
+
+
+def _lists(items: st.SearchStrategy[Any], *, most: int = 3, unique: bool = True) -> st.SearchStrategy[list[Any]]:
+    return st.lists(items, min_size=1, max_size=most, unique=unique)
+
+
+def _some(fields: Json) -> st.SearchStrategy[Json]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+_MOSTLY = st.integers(0, 3).map(bool)
+_CHECKS = st.fixed_dictionaries({"path": st.just("/healthz")}, optional={"interval": DURATIONS})
+
+
+@st.composite
+def _own_sides(draw: st.DrawFn) -> Json:
+    servers = [{"url": url, **draw(_some({"weight": st.integers(1, 9)}))} for url in draw(_lists(URLS))]
+    options = {
+        "healthCheck": _CHECKS,
+        "passiveHealthCheck": _some({"failureWindow": DURATIONS, "maxFailedAttempts": st.integers(1, 9)}),
+        "passHostHeader": st.booleans(),
+        "keepAliveTimeout": DURATIONS,
+    }
+    return {"servers": servers, **draw(_some(options))}
+
+
+SIDE_DOCUMENTS = st.one_of(_own_sides(), st.fixed_dictionaries({"service": REFERENCES}))
+STEP_DOCUMENTS: st.SearchStrategy[Json] = st.one_of(
+    st.fixed_dictionaries({"setWeight": WEIGHTS.map(float)}),
+    st.just({"pause": {}}),
+    st.fixed_dictionaries({"pause": _some({"duration": DURATIONS})}),
+)
+# Steps that never wait end a rollout at once: half of them are sure to.
+_STEP_LISTS = st.one_of(
+    _lists(STEP_DOCUMENTS, most=5, unique=False),
+    _lists(STEP_DOCUMENTS, most=3, unique=False).map(lambda steps: [{"setWeight": 5.0}, {"pause": {}}, *steps]),
+)
+_TOKENS = st.text("aZ0-^|.$", min_size=1, max_size=6)
+_VALUES = st.text("aZ0-^|.$`", min_size=1, max_size=6)
+_PAIRS = st.fixed_dictionaries({"name": _TOKENS, "value": _VALUES})
+_TO = {"to": st.sampled_from(["stable", "canary"])}
+_OVERRIDES = st.one_of(
+    st.fixed_dictionaries({"header": _PAIRS, **_TO}), st.fixed_dictionaries({"cookie": _PAIRS, **_TO})
+)
+_PICKING: st.SearchStrategy[Json] = st.one_of(
+    st.just({}),
+    st.just({"strategy": "hrw"}),
+    st.just({"sticky": {"cookie": {"name": "shop"}}}),
+    st.just({"sticky": {"cookie": {"name": "shop", "secure": True, "sameSite": "lax", "maxAge": 60}}}),
+)
+_OPTIONS = {
+    "entryPoints": _lists(st.sampled_from(["web", "websecure"])),
+    "middlewares": _lists(st.sampled_from(["auth@file", "compress@docker"])),
+    "priority": st.integers(2, 1_000),
+    "tls": st.sampled_from([{}, {"certResolver": "le", "domains": [{"main": "shop.localhost"}]}]),
+    "gateways": _lists(st.sampled_from(["edge", "core"])),
+    "overrides": _lists(_OVERRIDES, unique=False),
+    "mirror": st.fixed_dictionaries({"percent": st.sampled_from([0, 1, 100])}),
+    "steps": _STEP_LISTS,
+}
+
+
+@st.composite
+def _spec_documents(draw: st.DrawFn) -> Json:
+    sides = {"stable": draw(SIDE_DOCUMENTS)}
+    if draw(_MOSTLY):
+        sides["canary"] = draw(SIDE_DOCUMENTS)
+    return {"rule": draw(RULES), **sides, **draw(_PICKING), **draw(_some(_OPTIONS))}
+
+
+SPEC_DOCUMENTS = _spec_documents()
+SPECS: st.SearchStrategy[Spec] = SPEC_DOCUMENTS.map(lambda document: read(Spec, document))
+SIDES: st.SearchStrategy[Side] = SIDE_DOCUMENTS.map(lambda document: read(Side, document))
+STEPS: st.SearchStrategy[tuple[Step, ...] | None] = st.none() | _STEP_LISTS.map(
+    lambda documents: tuple(read(Step, document) for document in documents)
+)
+
+
+def edited(rollout: Rollout, *, now: datetime, **changes: object) -> Rollout:
+    """Apply the rollout's own spec again with some of it changed, as from a file that somebody edited."""
+    return rollout.replace(rollout.spec.model_copy(update=changes), now=now)
+
+
+_HOLD: st.SearchStrategy[Move] = WEIGHTS.map(lambda weight: partial(Rollout.set_weight, weight=weight))
+_HOLDS: st.SearchStrategy[list[Move]] = st.one_of(st.just([]), st.tuples(_HOLD).map(list), st.tuples(_HOLD).map(list))
+MOVES: st.SearchStrategy[Move] = st.one_of(
+    st.sampled_from(BY_NAME),
+    _HOLD,
+    SIDES.map(lambda canary: partial(Rollout.start, canary=canary)),
+    STEPS.map(lambda steps: partial(edited, steps=steps)),
+    st.none().map(lambda canary: partial(edited, canary=canary)),
+    SIDES.map(lambda stable: partial(edited, stable=stable)),
+)
+
+
+def tried(rollout: Rollout, move: Move, *, now: datetime) -> Rollout:
+    """Make a move; the rollout as it was where that is refused."""
+    try:
+        return move(rollout, now=now)
+    except IllegalMoveError:
+        return rollout
+
+
+@st.composite
+def rollouts(draw: st.DrawFn, names: st.SearchStrategy[str] = NAMES) -> Rollout:
+    """Make a rollout and try some moves with it, each some time after the one before; many end at a weight held."""
+    now = START
+    rollout = Rollout.create(draw(names), draw(SPECS), now=now)
+    for move in [*draw(st.lists(MOVES, max_size=3)), *draw(_HOLDS)]:
+        now += timedelta(minutes=draw(st.sampled_from([0, 1, 30])))
+        rollout = tried(rollout, move, now=now)
+    return rollout
