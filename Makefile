@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
+PROMETHEUS := $(BIN)/prometheus
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format unit bench constraints clean
+.PHONY: help install demo test check format unit bench simulate constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -29,6 +30,14 @@ $(TEST_STAMP): $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt --group test
 	@touch $@
 
+# Not on PyPI. Debian's package is unpacked, not installed: that needs no root, and starts no service.
+$(PROMETHEUS): | $(BIN)/python
+	@{ command -v promtool && ln -sf "$$(command -v prometheus)" $@; } >/dev/null \
+		|| { bin="$$PWD/$(BIN)" && dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && cd "$$dir" \
+			&& get="apt-get -q -o APT::Sandbox::User= download prometheus" && { $$get || { apt-get update -q && $$get; }; } \
+			&& dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool usr/bin/prometheus "$$bin"; } \
+		|| { echo "prometheus and promtool must be on the path; on Debian: apt-get install prometheus" >&2; exit 1; }
+
 install: $(STAMP) ## a .venv with the project in it, editable
 
 demo: $(STAMP) ## the provider, the real Traefik and two versions of an app: open it, try it
@@ -43,7 +52,7 @@ check: $(TEST_STAMP) ## linters, types, the direction of the imports
 unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
-test: check ## everything that CI runs
+test: check $(PROMETHEUS) ## everything that CI runs
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 format: $(TEST_STAMP) ## let ruff write
@@ -52,6 +61,9 @@ format: $(TEST_STAMP) ## let ruff write
 
 bench: $(STAMP) ## how long a weight takes to reach traffic, as a distribution
 	$(BIN)/python -m benchmarks
+
+simulate: $(STAMP) ## how often a canary is judged wrongly, as a table; takes minutes
+	$(BIN)/python -m simulation
 
 # The newest of everything, in an environment of its own. What was there stays until all of it is installed.
 constraints: ## pin anew what the project is tested with

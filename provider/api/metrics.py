@@ -1,7 +1,7 @@
 """`/metrics`: what follows from the image, which is the same in every worker."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -10,7 +10,8 @@ from prometheus_client.registry import Collector
 
 from provider.feed import State
 from provider.operations import Operations
-from provider.rollouts import Phase
+from provider.rollouts import Phase, Rollout
+from provider.routing import names
 
 
 class _Image(Collector):
@@ -19,23 +20,61 @@ class _Image(Collector):
 
     def collect(self) -> Iterator[Metric]:
         rollouts = self._feed.read(lambda image: list(image.rollouts.values()))
-        phases = Counter(rollout.status.phase for rollout in rollouts)
-        by_phase = GaugeMetricFamily("canary_rollouts", "Rollouts by phase.", labels=["phase"])
-        for phase in Phase:
-            by_phase.add_metric([phase], phases[phase])
-        yield by_phase
-        weight = GaugeMetricFamily(
-            "canary_rollout_weight_percent", "The canary's share as asked for.", labels=["rollout"]
-        )
-        for rollout in rollouts:
-            weight.add_metric([rollout.name], float(rollout.status.weight))
-        yield weight
+        yield from (_by_phase(rollouts), _weights(rollouts), _phases(rollouts), _sides(rollouts))
         yield GaugeMetricFamily("canary_revision", "The revision that is served.", self._feed.revision)
         yield GaugeMetricFamily(
             "canary_store_following", "1 while the store is followed.", self._feed.state is State.FOLLOWING
         )
         unreadable = self._feed.read(lambda image: len(image.unreadable))
         yield GaugeMetricFamily("canary_unreadable_documents", "Stored documents that are damaged.", unreadable)
+
+
+def _by_phase(rollouts: Sequence[Rollout]) -> Metric:
+    phases = Counter(rollout.status.phase for rollout in rollouts)
+    family = GaugeMetricFamily("canary_rollouts", "Rollouts by phase.", labels=["phase"])
+    for phase in Phase:
+        family.add_metric([phase], phases[phase])
+    return family
+
+
+def _weights(rollouts: Sequence[Rollout]) -> Metric:
+    family = GaugeMetricFamily(
+        "canary_rollout_weight_percent", "The canary's share as asked for.", labels=["rollout"]
+    )
+    for rollout in rollouts:
+        family.add_metric([rollout.name], float(rollout.status.weight))
+    return family
+
+
+def _phases(rollouts: Sequence[Rollout]) -> Metric:
+    # The others are left out, not 0: one series a rollout instead of four.
+    family = GaugeMetricFamily(
+        "canary_rollout_phase", "1 for the phase that a rollout is in.", labels=["rollout", "phase"]
+    )
+    for rollout in rollouts:
+        family.add_metric([rollout.name, rollout.status.phase], 1)
+    return family
+
+
+def _sides(rollouts: Sequence[Rollout]) -> Metric:
+    family = GaugeMetricFamily(
+        "canary_rollout_side_info",
+        "1 for the service that counts a side's requests in Traefik's own metrics.",
+        labels=["rollout", "side", "service"],
+    )
+    for rollout in rollouts:
+        for side, service in _services(rollout):
+            family.add_metric([rollout.name, side, names.qualified(service)], 1)
+    return family
+
+
+def _services(rollout: Rollout) -> Iterator[tuple[str, str]]:
+    stable = names.stable_target(rollout)
+    is_mirrored = bool(rollout.canary and rollout.spec.mirror and rollout.spec.mirror.percent)
+    # A mirroring service takes stable's own name, and has no metrics: its servers' service counts.
+    yield "stable", f"{stable}_servers" if is_mirrored and not rollout.spec.stable.service else stable
+    if rollout.canary:
+        yield "canary", names.canary_target(rollout, rollout.canary)
 
 
 def exposition(operations: Operations) -> tuple[bytes, str]:

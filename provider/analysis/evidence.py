@@ -1,0 +1,75 @@
+"""All that the windows so far say about a canary: a small value that goes from look to look, and to JSON and back."""
+
+from dataclasses import dataclass, field
+from typing import Self
+
+from provider.analysis.comparison import Comparison, log_mean
+from provider.analysis.counts import Window
+from provider.analysis.settings import Analysis
+from provider.analysis.values import Value
+
+
+@dataclass(frozen=True)
+class Edge(Value):
+    """The comparison of the answers that took longer than `seconds`, an edge of the histograms' buckets."""
+
+    seconds: float
+    comparison: Comparison = field(default_factory=Comparison)
+
+    def updated(self, window: Window, settings: Analysis) -> Self:
+        """Add a window; one whose histograms do not have this edge changes nothing."""
+        canary = window.canary.latency.above(self.seconds)
+        stable = window.stable.latency.above(self.seconds)
+        if canary is None or stable is None:
+            return self
+        comparison = self.comparison.updated(
+            canary=canary, stable=stable, margin=settings.margin, dispersion=settings.dispersion
+        )
+        return type(self)(self.seconds, comparison)
+
+
+@dataclass(frozen=True)
+class Evidence(Value):
+    """The evidence of a canary; `Evidence()` is that of no data.
+
+    `slow` has one comparison for each bucket edge at or above `latency.above`. They are those of the first window in
+    which the canary answered, and stay: a mean whose parts come and go would be no e-process.
+    Evidence that was gathered under one document of settings is not to be continued under another.
+    """
+
+    errors: Comparison = field(default_factory=Comparison)
+    slow: tuple[Edge, ...] = ()
+
+    def updated(self, window: Window, settings: Analysis) -> Self:
+        """Add a window to it, for the metrics that the settings have judged."""
+        return type(self)(
+            errors=self._errors(window, settings) if "errors" in settings.metrics else self.errors,
+            slow=self._slow(window, settings) if "latency" in settings.metrics else self.slow,
+        )
+
+    @property
+    def slower(self) -> float:
+        """Give log E_F of the latency: the mean over the edges, an e-process however they depend on each other."""
+        return log_mean([edge.comparison.worse for edge in self.slow]) if self.slow else 0.0
+
+    @property
+    def not_slower(self) -> float:
+        """Give log E_P of the latency: that of the first edge, from which on answers are called slow."""
+        return self.slow[0].comparison.not_worse if self.slow else 0.0
+
+    def _errors(self, window: Window, settings: Analysis) -> Comparison:
+        return self.errors.updated(
+            canary=window.canary.failing,
+            stable=window.stable.failing,
+            margin=settings.margin,
+            dispersion=settings.dispersion,
+        )
+
+    def _slow(self, window: Window, settings: Analysis) -> tuple[Edge, ...]:
+        edges = self.slow or _edges_above(settings.latency.above.total_seconds(), window)
+        return tuple(edge.updated(window, settings) for edge in edges)
+
+
+def _edges_above(seconds: float, window: Window) -> tuple[Edge, ...]:
+    canary, stable = window.canary.latency.edges, window.stable.latency.edges
+    return tuple(Edge(edge) for edge in canary if edge >= seconds and (edge in stable or not stable))

@@ -1,0 +1,167 @@
+"""How a canary is to be judged: the `analysis` document of a rollout's spec. Every field has a default."""
+
+import re
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_serializer, model_validator
+
+from provider.rollouts.fields import Duration, WholeNumber, url_problem
+from provider.rollouts.spec import Document
+
+# Three places, each a digit, any digit, or one of some: what Python, Go and Prometheus read alike.
+_PLACES = r"([0-9.]|\[\^?[0-9](-?[0-9])*\]){3}"
+_STATUS_PATTERN = rf"^{_PLACES}(\|{_PLACES}){{0,9}}$"
+_STATUSES = tuple(str(status) for status in range(100, 600))
+
+
+def _number(value: object) -> object:
+    # Pydantic's lax mode, which takes 2 for 2.0, takes "2" and true as well.
+    if isinstance(value, str | bool):
+        raise ValueError(f"must be a number, not {value!r}")  # noqa: TRY004 pydantic collects ValueErrors
+    return value
+
+
+def _statuses(pattern: str) -> str:
+    problem = f"must be a pattern of three-digit statuses such as 5.., 50[234] or 5..|429, not {pattern!r}"
+    # fullmatch, as `$` alone would let a trailing newline pass.
+    if not re.fullmatch(_STATUS_PATTERN, pattern):
+        raise ValueError(problem)
+    try:
+        is_error = re.compile(pattern).fullmatch
+    except re.error as error:
+        raise ValueError(f"{problem}: {error}") from error
+    if not any(map(is_error, _STATUSES)):
+        raise ValueError(f"{problem}: there is no status from 100 to 599 in it")
+    return pattern
+
+
+def _prometheus_url(url: str) -> str:
+    problem = url_problem(url, schemes={"http", "https"}, has_path=True)
+    if problem:
+        raise ValueError(f"must be a Prometheus's address such as http://prometheus:9090: {problem}")
+    return url.removesuffix("/")
+
+
+Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+Statuses = Annotated[str, AfterValidator(_statuses), Field(json_schema_extra={"pattern": _STATUS_PATTERN})]
+PrometheusUrl = Annotated[
+    str, AfterValidator(_prometheus_url), Field(max_length=512, json_schema_extra={"format": "uri"})
+]
+
+
+class Prometheus(Document):
+    """Where a Prometheus that scrapes the Traefiks can be asked."""
+
+    url: PrometheusUrl
+
+
+class Source(Document):
+    """Where the counts come from: the Traefiks' own /metrics, written `traefik`, or a Prometheus."""
+
+    prometheus: Prometheus | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, value: object) -> object:
+        if value == "traefik":
+            return {"prometheus": None}
+        if not value or isinstance(value, str):
+            raise ValueError("must be traefik, or an object with prometheus")
+        return value
+
+    @model_serializer
+    def _write(self) -> str | dict[str, Any]:
+        return {"prometheus": self.prometheus.model_dump(mode="json")} if self.prometheus else "traefik"
+
+
+_SOURCE_SCHEMA = {
+    "oneOf": [
+        {"const": "traefik"},
+        {
+            "type": "object",
+            "properties": {
+                "prometheus": {
+                    "type": "object",
+                    "properties": {"url": {"type": "string", "format": "uri", "maxLength": 512}},
+                    "required": ["url"],
+                    "additionalProperties": False,
+                }
+            },
+            "required": ["prometheus"],
+            "additionalProperties": False,
+        },
+    ]
+}
+
+
+class Latency(Document):
+    """Which answers count as slow: those above the first bucket edge that is no lower than `above`."""
+
+    above: Duration = timedelta(seconds=1.2)
+
+
+class Limits(Document):
+    """Plain limits that the canary must keep whatever stable does. Judged from `minRequests` on."""
+
+    success_rate: Number | None = Field(default=None, gt=0, le=100)
+    """Per cent of the answers that are no errors, at least."""
+    latency_p50: Duration | None = None
+    latency_p90: Duration | None = None
+    latency_p95: Duration | None = None
+    latency_p99: Duration | None = None
+
+    def latencies(self) -> dict[int, timedelta]:
+        """Give the longest duration allowed by percentile, where there is one."""
+        by_percentile = {50: self.latency_p50, 90: self.latency_p90, 95: self.latency_p95, 99: self.latency_p99}
+        return {percentile: limit for percentile, limit in by_percentile.items() if limit is not None}
+
+
+class Undecided(StrEnum):
+    """What to do when the time is over and nothing is known."""
+
+    HOLD = "hold"
+    PROMOTE = "promote"
+    ABORT = "abort"
+
+
+Metric = Literal["errors", "latency"]
+
+
+class Analysis(Document):
+    """How a canary is judged.
+
+    `alpha` is how often a canary that is no worse may be called worse, at most; `beta` how often one that is worse
+    than `margin` times stable may be called good. A canary that is shown to have less than `tolerated` per cent of
+    errors, and of slow answers, passes without a comparison, unless that shows it to be worse. `dispersion` is how
+    many bad answers come as one. The three limits count verdicts as Argo Rollouts counts measurements; by default any
+    number may be inconclusive, because a quiet night is no reason to stop.
+    """
+
+    source: Annotated[Source, WithJsonSchema(_SOURCE_SCHEMA)] = Source(prometheus=None)
+    metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
+    errors: Statuses = "5.."
+    latency: Latency = Latency()
+    margin: Number = Field(default=2, ge=1.05, le=100)
+    alpha: Number = Field(default=0.05, ge=1e-6, le=0.5)
+    beta: Number = Field(default=0.05, ge=1e-6, le=0.5)
+    dispersion: Number = Field(default=1, ge=1, le=1_000)
+    tolerated: Number = Field(default=1, ge=0.001, le=50)
+    limits: Limits = Limits()
+    min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
+    on_undecided: Undecided = Undecided.HOLD
+    failure_limit: WholeNumber = Field(default=0, ge=0, le=1_000)
+    inconclusive_limit: WholeNumber | None = Field(default=None, ge=0, le=1_000_000)
+    consecutive_error_limit: WholeNumber = Field(default=4, ge=0, le=1_000)
+
+    @model_validator(mode="after")
+    def _each_metric_once(self) -> Self:
+        if len(set(self.metrics)) != len(self.metrics):
+            raise ValueError("metrics must not name the same one twice")
+        return self
+
+    @property
+    def tolerated_rate(self) -> float:
+        """Give `tolerated` as a share, from 0 to 1."""
+        return self.tolerated / 100

@@ -1,0 +1,120 @@
+"""From what Traefiks count since they started to what happened between two looks.
+
+Traefik's counters (pkg/observability/metrics/prometheus.go) exist from the first request that they count, begin again
+from 0 with the process, and are dropped as a whole when their service leaves the configuration.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from provider.analysis.counts import Counts, Histogram, Window
+
+_REQUESTS = "traefik_service_requests_total"
+_BUCKETS = "traefik_service_request_duration_seconds_bucket"
+_STARTED = "process_start_time_seconds"
+
+
+class Sample(Protocol):
+    """One line of a /metrics page, as prometheus_client's parser gives it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def value(self) -> float: ...
+
+
+class Series(NamedTuple):
+    """One counter of a service; `edge` is the bucket's in seconds, or None for the counter of requests."""
+
+    status: str
+    method: str
+    protocol: str
+    edge: float | None = None
+
+
+Counters = Mapping[Series, float]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What one Traefik has counted by service, and when its process started (Unix time in seconds)."""
+
+    services: Mapping[str, Counters] = field(default_factory=dict)
+    started: float | None = None
+
+
+def snapshot(samples: Iterable[Sample]) -> Snapshot:
+    """Pick from a Traefik's /metrics what an analysis needs; other samples are passed over."""
+    services: dict[str, dict[Series, float]] = {}
+    started = None
+    for sample in samples:
+        if sample.name == _STARTED:
+            started = sample.value
+        elif sample.name in {_REQUESTS, _BUCKETS}:
+            services.setdefault(sample.labels["service"], {})[_series(sample)] = sample.value
+    return Snapshot(services=services, started=started)
+
+
+def window_between(
+    before: Mapping[str, Snapshot], after: Mapping[str, Snapshot], *, stable: str, canary: str, errors: str
+) -> Window:
+    """Give what all gateways together answered between two looks.
+
+    `before` and `after` hold the snapshots by gateway, `stable` and `canary` name services as Traefik does
+    (`shop_1@http`), `errors` is the pattern of the statuses that count as errors. A gateway that is in only one of
+    the looks adds nothing: it is not known what it counted when.
+    """
+    window = Window()
+    for gateway in before.keys() & after.keys():
+        earlier, later = before[gateway], after[gateway]
+        window += Window(
+            stable=_counts(_growth(earlier, later, stable), errors),
+            canary=_counts(_growth(earlier, later, canary), errors),
+        )
+    return window
+
+
+def _series(sample: Sample) -> Series:
+    labels = sample.labels
+    edge = float(labels["le"]) if sample.name == _BUCKETS else None
+    return Series(labels["code"], labels["method"], labels["protocol"], edge)
+
+
+def _growth(earlier: Snapshot, later: Snapshot, service: str) -> Counters:
+    before, after = earlier.services.get(service, {}), later.services.get(service, {})
+    if earlier.started != later.started or _began_again(before, after):
+        return after
+    return {series: value - before.get(series, 0) for series, value in after.items()}
+
+
+def _began_again(before: Counters, after: Counters) -> bool:
+    # One counter that fell, or is gone, tells for all of its service: they go together, and the others may have
+    # outgrown already what they were. Taken one by one, the buckets of a histogram would contradict each other.
+    return any(after.get(series, -1) < value for series, value in before.items())
+
+
+def _counts(growth: Counters, errors: str) -> Counts:
+    is_error = re.compile(errors).fullmatch
+    requests = {series: round(value) for series, value in growth.items() if series.edge is None}
+    return Counts(
+        requests=sum(requests.values()),
+        errors=sum(count for series, count in requests.items() if is_error(series.status)),
+        latency=_histogram(growth),
+    )
+
+
+def _histogram(growth: Counters) -> Histogram:
+    by_edge: dict[float, int] = {}
+    for series, value in growth.items():
+        if series.edge is not None:
+            by_edge[series.edge] = by_edge.get(series.edge, 0) + round(value)
+    total = by_edge.pop(math.inf, 0)
+    edges = tuple(sorted(by_edge))
+    if not edges:
+        return Histogram()
+    return Histogram(edges=edges, counts=tuple(by_edge[edge] for edge in edges), total=total)

@@ -1,0 +1,151 @@
+"""The verdict on a canary: what its evidence and its counts come to, in numbers and in words."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import exp, log
+from typing import Self
+
+from provider.analysis.bound import upper_bound
+from provider.analysis.counts import Counts, Trials, Window
+from provider.analysis.evidence import Evidence
+from provider.analysis.limits import LimitVerdict, check_limits
+from provider.analysis.outcome import Outcome, worst
+from provider.analysis.settings import Analysis, Metric
+from provider.analysis.values import Value
+from provider.analysis.words import e_value, per_cent
+
+# E-values are given as numbers that JSON can hold: beyond this log they say nothing more.
+_LARGEST_LOG = 700.0
+_NAMES: dict[Metric, str] = {"errors": "errors", "latency": "slow answers"}
+
+
+@dataclass(frozen=True)
+class MetricVerdict(Value):
+    """What is known of one metric. Rates are shares from 0 to 1, None without requests.
+
+    `worse` is the e-value that says that the canary is worse than stable, `failed_at` what it must reach for that;
+    `not_worse` and `passed_at` are the same of "not as bad as the margin". `at_most` is the upper confidence bound
+    of the canary's own rate.
+    """
+
+    metric: Metric
+    outcome: Outcome
+    reason: str
+    canary_rate: float | None
+    stable_rate: float | None
+    worse: float
+    failed_at: float
+    not_worse: float
+    passed_at: float
+    at_most: float
+
+
+@dataclass(frozen=True)
+class Verdict(Value):
+    """What is known of a canary, with a reason in words; `metrics` and `limits` say it one by one."""
+
+    outcome: Outcome
+    reason: str
+    canary_requests: int
+    metrics: tuple[MetricVerdict, ...] = ()
+    limits: tuple[LimitVerdict, ...] = ()
+
+    def at_end(self, settings: Analysis) -> Self:
+        """Give what this verdict comes to when its time is over.
+
+        A canary that did not fail goes on then, if it had enough requests for a failure to show.
+        """
+        wanted = settings.min_requests
+        if self.outcome is not Outcome.INCONCLUSIVE:
+            return self
+        if self.canary_requests < wanted:
+            return replace(self, reason=f"too few requests to judge: {self.canary_requests} of {wanted}")
+        return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"did not fail in its time: {self.reason}")
+
+
+def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
+    """Judge a canary by its evidence and by the sum of the same windows.
+
+    One comparison or limit that failed fails the canary; success takes all of them. Without data it is inconclusive.
+    """
+    metrics = tuple(_judged(case, settings) for case in _cases(evidence, totals, settings))
+    limits = check_limits(totals.canary, settings)
+    requests = totals.canary.requests
+    if requests == 0:
+        return Verdict(Outcome.INCONCLUSIVE, "no requests to the canary yet", requests, metrics, limits)
+    parts: tuple[MetricVerdict | LimitVerdict, ...] = (*metrics, *limits)
+    outcome = worst(part.outcome for part in parts)
+    reason = "; ".join(part.reason for part in parts if part.outcome is outcome)
+    return Verdict(outcome, reason, requests, metrics, limits)
+
+
+@dataclass(frozen=True)
+class _Case:
+    """What one metric is judged by; `worse` and `not_worse` are natural logs of e-values."""
+
+    metric: Metric
+    worse: float
+    not_worse: float
+    canary: Trials
+    stable: Trials
+
+    @property
+    def rates(self) -> str:
+        """Say the canary's rate and stable's, as far as they are known."""
+        canary, stable = self.canary.rate or 0.0, self.stable.rate
+        words = f"canary {_NAMES[self.metric]} {per_cent(canary)}"
+        return words if stable is None else f"{words} against {per_cent(stable)}"
+
+
+def _cases(evidence: Evidence, totals: Window, settings: Analysis) -> Iterator[_Case]:
+    canary, stable = totals.canary, totals.stable
+    for metric in settings.metrics:
+        if metric == "errors":
+            errors = evidence.errors
+            yield _Case(metric, errors.worse, errors.not_worse, canary.failing, stable.failing)
+        else:
+            slower, not_slower = evidence.slower, evidence.not_slower
+            yield _Case(metric, slower, not_slower, _slow(canary, evidence), _slow(stable, evidence))
+
+
+def _slow(side: Counts, evidence: Evidence) -> Trials:
+    slow = side.latency.above(evidence.slow[0].seconds) if evidence.slow else None
+    return slow or Trials(0, 0)
+
+
+def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
+    # α is shared out among the metrics, as any one of them fails the canary; β is not, as all of them must be good.
+    failed_at, passed_at = len(settings.metrics) / settings.alpha, 1 / settings.beta
+    at_most = upper_bound(
+        case.canary, beta=settings.beta, dispersion=settings.dispersion, tolerated=settings.tolerated_rate
+    )
+    outcome, reason = _finding(case, settings, failed_at=failed_at, passed_at=passed_at, at_most=at_most)
+    return MetricVerdict(
+        metric=case.metric,
+        outcome=outcome,
+        reason=reason,
+        canary_rate=case.canary.rate,
+        stable_rate=case.stable.rate,
+        worse=exp(min(case.worse, _LARGEST_LOG)),
+        failed_at=failed_at,
+        not_worse=exp(min(case.not_worse, _LARGEST_LOG)),
+        passed_at=passed_at,
+        at_most=at_most,
+    )
+
+
+def _finding(
+    case: _Case, settings: Analysis, *, failed_at: float, passed_at: float, at_most: float
+) -> tuple[Outcome, str]:
+    worse = f"e-value {e_value(case.worse)} of {failed_at:g}"
+    not_worse = f"e-value {e_value(case.not_worse)} of {passed_at:g}"
+    if case.canary.total == 0:
+        return Outcome.INCONCLUSIVE, f"nothing is known of the canary's {_NAMES[case.metric]}"
+    # Before "worse", since both can be shown of a canary that is a little worse: the margin is there to let it pass.
+    if case.not_worse >= log(passed_at):
+        return Outcome.SUCCESSFUL, f"{case.rates}, less than {settings.margin:g} times as bad, {not_worse}"
+    if case.worse >= log(failed_at):
+        return Outcome.FAILED, f"{case.rates}, {worse}"
+    if at_most < settings.tolerated_rate:
+        return Outcome.SUCCESSFUL, f"{case.rates}, surely below the {per_cent(settings.tolerated_rate)} tolerated"
+    return Outcome.INCONCLUSIVE, f"{case.rates}, not known yet: {worse} for worse, {not_worse} for not worse"

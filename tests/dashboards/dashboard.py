@@ -1,0 +1,64 @@
+"""The dashboard as the tests read it, and Prometheus' own tools."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+FOLDER = ROOT / "dashboards"
+DASHBOARD: Mapping[str, Any] = json.loads((FOLDER / "rollouts.json").read_text())
+# A row only heads what follows it.
+PANELS: Sequence[Mapping[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query of a panel, with the variables that Grafana would fill in."""
+
+    panel: str
+    reference: str
+    expression: str
+
+    def __str__(self) -> str:
+        return f"{self.panel}: {self.reference}"
+
+    def of(self, rollout: str = "shop", *, window: str = "20s") -> str:
+        """Give the query for a rollout, with what `rate` looks back on."""
+        return self.expression.replace("$__rate_interval", window).replace("$rollout", rollout)
+
+
+QUERIES: Sequence[Query] = [
+    Query(panel["title"], target["refId"], target["expr"]) for panel in PANELS for target in panel["targets"]
+]
+
+
+def query(name: str) -> Query:
+    """Find a query as it is written: `PANEL: REFERENCE`."""
+    (found,) = (query for query in QUERIES if str(query) == name)
+    return found
+
+
+def configuration(path: str) -> dict[str, Any]:
+    """Read a YAML file of the repository."""
+    found = yaml.safe_load((ROOT / path).read_text())
+    assert isinstance(found, dict), path
+    return found
+
+
+def tool(name: str) -> str:
+    """Find a program of Prometheus, where `make test` puts it or on the path."""
+    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
+    assert found, f"{name} is missing: `make test` fetches it; on Debian it is in the package prometheus"
+    return found
+
+
+def promtool(*arguments: str | Path, text: str | None = None) -> subprocess.CompletedProcess[str]:
+    command = [tool("promtool"), *arguments]
+    return subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=False)

@@ -1,0 +1,131 @@
+"""The `analysis` document: defaults, what it takes, and what it says of mistakes."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from provider.analysis import Analysis, Prometheus, Undecided
+from provider.rollouts import InvalidDocumentError, read, write
+
+
+def test_everything_has_a_default() -> None:
+    settings = read(Analysis, {})
+
+    assert settings == Analysis()
+    assert settings == read(Analysis, write(settings))
+    assert {
+        "source": "traefik",
+        "metrics": ["errors", "latency"],
+        "errors": "5..",
+        "latency": {"above": "1.2s"},
+        "margin": 2,
+        "alpha": 0.05,
+        "beta": 0.05,
+        "dispersion": 1,
+        "tolerated": 1,
+        "limits": {},
+        "minRequests": 100,
+        "onUndecided": "hold",
+        "failureLimit": 0,
+        "consecutiveErrorLimit": 4,
+    } == write(settings)
+
+
+def test_everything_can_be_set_and_is_written_as_it_was() -> None:
+    document = {
+        "source": {"prometheus": {"url": "http://prometheus:9090/some/path"}},
+        "metrics": ["errors"],
+        "errors": "5..|429",
+        "latency": {"above": "300ms"},
+        "margin": 1.5,
+        "alpha": 0.01,
+        "beta": 0.1,
+        "dispersion": 5,
+        "tolerated": 0.1,
+        "limits": {
+            "successRate": 99.5,
+            "latencyP50": "100ms",
+            "latencyP90": "200ms",
+            "latencyP95": "500ms",
+            "latencyP99": "1.5s",
+        },
+        "minRequests": 500,
+        "onUndecided": "promote",
+        "failureLimit": 2,
+        "inconclusiveLimit": 20,
+        "consecutiveErrorLimit": 10,
+    }
+    settings = read(Analysis, document)
+
+    assert document == write(settings)
+    assert settings == read(Analysis, write(settings))
+    assert Prometheus(url="http://prometheus:9090/some/path") == settings.source.prometheus
+    assert Undecided.PROMOTE is settings.on_undecided
+    assert {50: 0.1, 90: 0.2, 95: 0.5, 99: 1.5} == {
+        percentile: limit / timedelta(seconds=1) for percentile, limit in settings.limits.latencies().items()
+    }
+
+
+@pytest.mark.parametrize("pattern", ["5..", "500", "50[234]", "50[0-3]", "[45]..", "5..|429", "[^1234].."])
+def test_patterns_of_statuses(pattern: str) -> None:
+    assert pattern == read(Analysis, {"errors": pattern}).errors
+
+
+@pytest.mark.parametrize(
+    "pattern", ["", "5xx", "5.*", "5", "5...", "9..", "5..|", "5[9-0].", "(5..)", "5..\n", "[[]..", "5" * 200]
+)
+def test_patterns_that_no_status_matches_or_that_are_read_differently_elsewhere_are_refused(pattern: str) -> None:
+    with pytest.raises(
+        InvalidDocumentError, match=r"^/errors: must be a pattern of three-digit statuses such as 5\.\."
+    ):
+        read(Analysis, {"errors": pattern})
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"source": "prometheus"}, "/source: must be traefik, or an object with prometheus"),
+        ({"source": {}}, "/source: must be traefik, or an object with prometheus"),
+        ({"source": 3}, "/source: must be an object"),
+        ({"source": {"prometheus": {}}}, "/source/prometheus/url: is required"),
+        (
+            {"source": {"prometheus": {"url": "prometheus:9090"}}},
+            "/source/prometheus/url: must be a Prometheus's address such as http://prometheus:9090: ",
+        ),
+        ({"metrics": []}, "/metrics: must have at least 1; leave it out to have none"),
+        ({"metrics": ["cpu"]}, "/metrics/0: must be 'errors' or 'latency'"),
+        ({"metrics": ["errors", "errors"]}, "/: metrics must not name the same one twice"),
+        (
+            {"latency": {"above": "soon"}},
+            "/latency/above: must be a duration such as 500ms, 10s, 5m or 1h30m, not 'soon'",
+        ),
+        ({"margin": 1}, "/margin: must be greater than or equal to 1.05"),
+        ({"margin": "2"}, "/margin: must be a number, not '2'"),
+        ({"alpha": 0}, "/alpha: must be greater than or equal to 0.000001"),
+        ({"alpha": True}, "/alpha: must be a number, not True"),
+        ({"beta": 0.6}, "/beta: must be less than or equal to 0.5"),
+        ({"dispersion": 0.5}, "/dispersion: must be greater than or equal to 1"),
+        ({"tolerated": 0}, "/tolerated: must be greater than or equal to 0.001"),
+        ({"limits": {"successRate": 101}}, "/limits/successRate: must be less than or equal to 100"),
+        ({"limits": {"latencyP97": "1s"}}, "/limits/latencyP97: is not a known field; did you mean latencyP99?"),
+        ({"minRequests": 0}, "/minRequests: must be greater than or equal to 1"),
+        ({"onUndecided": "wait"}, "/onUndecided: must be 'hold', 'promote' or 'abort'"),
+        ({"failureLimit": -1}, "/failureLimit: must be greater than or equal to 0"),
+        ({"inconclusiveLimit": "3"}, "/inconclusiveLimit: must be a whole number, not '3'"),
+        ({"consecutiveErrorLimit": 1.5}, "/consecutiveErrorLimit: must be a valid integer, got"),
+        ({"margn": 2}, "/margn: is not a known field; did you mean margin?"),
+    ],
+    ids=str,
+)
+def test_a_mistake_is_named_with_its_place(document: dict[str, Any], words: str) -> None:
+    with pytest.raises(InvalidDocumentError) as caught:
+        read(Analysis, document)
+
+    assert str(caught.value).startswith(words)
+
+
+def test_its_schema_says_what_a_source_is() -> None:
+    source = Analysis.model_json_schema()["properties"]["source"]
+
+    assert {"const": "traefik"} in source["oneOf"]

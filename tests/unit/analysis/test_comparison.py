@@ -1,0 +1,146 @@
+"""The two e-processes of a comparison: no evidence from nothing, and on average none where there is none."""
+
+from itertools import product
+from math import comb, exp, fsum, isclose, log
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from provider.analysis import Trials
+from provider.analysis.comparison import ODDS, Comparison, log_mean
+
+SHAPES = [(1, 1), (1, 9), (3, 5), (6, 2)]
+
+
+def compared(canary: Trials, stable: Trials, *, margin: float = 2, dispersion: float = 1) -> Comparison:
+    return Comparison().updated(canary=canary, stable=stable, margin=margin, dispersion=dispersion)
+
+
+def mean_over_outcomes(
+    canary: int, stable: int, *, rates: tuple[float, float], worse: bool, dispersion: float
+) -> float:
+    """Give the mean of an e-value over everything that so many requests with these rates can come to."""
+
+    def binomial(requests: int, bad: int, rate: float) -> float:
+        return comb(requests, bad) * rate**bad * (1 - rate) ** (requests - bad)
+
+    outcomes = product(range(canary + 1), range(stable + 1))
+    return fsum(
+        binomial(canary, c, rates[0])
+        * binomial(stable, s, rates[1])
+        * exp(e_value(compared(Trials(canary, c), Trials(stable, s), dispersion=dispersion), worse=worse))
+        for c, s in outcomes
+    )
+
+
+def e_value(comparison: Comparison, *, worse: bool) -> float:
+    return comparison.worse if worse else comparison.not_worse
+
+
+def test_the_odds_ratios_go_from_a_tenth_worse_to_twenty_times() -> None:
+    assert 25 == len(ODDS)
+    assert isclose(1.1, ODDS[0])
+    assert isclose(20, ODDS[-1])
+    assert isclose(ODDS[1] / ODDS[0], ODDS[-1] / ODDS[-2])
+
+
+def test_no_data_are_no_evidence() -> None:
+    assert 0 == Comparison().worse
+    assert 0 == Comparison().not_worse
+
+
+@pytest.mark.parametrize(
+    ("canary", "stable"), [((0, 0), (9, 2)), ((9, 2), (0, 0)), ((9, 0), (9, 0)), ((9, 9), (9, 9))], ids=str
+)
+def test_windows_that_tell_nothing_change_nothing(canary: tuple[int, int], stable: tuple[int, int]) -> None:
+    assert Comparison() == compared(Trials(*canary), Trials(*stable))
+
+
+def test_a_value_computed_by_hand() -> None:
+    # The only error of 10 + 90 requests is the canary's: h(1; ψ) / h(1; 1) = ψ / (1 + 0.1 (ψ - 1)).
+    comparison = compared(Trials(10, 1), Trials(90, 0))
+
+    assert isclose(log(fsum(odds / (0.9 + 0.1 * odds) for odds in ODDS) / 25), comparison.worse)
+    assert isclose(-log(2 / 1.1), comparison.not_worse)
+
+
+def test_windows_multiply() -> None:
+    once = compared(Trials(10, 1), Trials(90, 0))
+    twice = once.updated(canary=Trials(10, 1), stable=Trials(90, 0), margin=2, dispersion=1)
+
+    assert isclose(2 * once.not_worse, twice.not_worse)
+    assert all(isclose(2 * one, two) for one, two in zip(once.worse_by, twice.worse_by, strict=True))
+    # A mixture is no product: it leans to the odds ratios that were right so far.
+    assert 2 * once.worse < twice.worse
+
+
+@pytest.mark.parametrize("dispersion", [1, 3])
+@pytest.mark.parametrize("rate", [0.01, 0.3, 0.9])
+@pytest.mark.parametrize(("canary", "stable"), SHAPES)
+def test_a_canary_that_is_no_worse_gathers_no_evidence_on_average(
+    canary: int, stable: int, rate: float, dispersion: float
+) -> None:
+    mean = mean_over_outcomes(canary, stable, rates=(rate, rate), worse=True, dispersion=dispersion)
+
+    assert mean <= 1 + 1e-12
+    if dispersion == 1:
+        assert isclose(1, mean)
+
+
+@pytest.mark.parametrize(("canary", "stable"), SHAPES)
+def test_a_canary_that_is_better_gathers_even_less(canary: int, stable: int) -> None:
+    assert 1 > mean_over_outcomes(canary, stable, rates=(0.1, 0.3), worse=True, dispersion=1)
+
+
+@pytest.mark.parametrize("dispersion", [1, 3])
+@pytest.mark.parametrize("rate", [0.01, 0.3, 0.9])
+@pytest.mark.parametrize(("canary", "stable"), SHAPES)
+def test_a_canary_at_the_margin_gathers_no_evidence_of_being_good_on_average(
+    canary: int, stable: int, rate: float, dispersion: float
+) -> None:
+    odds = 2 * rate / (1 - rate)
+    mean = mean_over_outcomes(canary, stable, rates=(odds / (1 + odds), rate), worse=False, dispersion=dispersion)
+
+    assert mean <= 1 + 1e-12
+    if dispersion == 1:
+        assert isclose(1, mean)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.data())
+def test_the_more_errors_are_the_canarys_the_worse_it_is(canary: int, stable: int, data: st.DataObject) -> None:
+    bad = data.draw(st.integers(1, min(canary, stable)))
+    comparisons = [compared(Trials(canary, x), Trials(stable, bad - x)) for x in range(bad + 1)]
+    worse = [comparison.worse for comparison in comparisons]
+    not_worse = [comparison.not_worse for comparison in comparisons]
+
+    assert sorted(worse) == worse
+    assert sorted(not_worse, reverse=True) == not_worse
+
+
+@given(st.floats(1, 50), st.integers(0, 20), st.integers(0, 20))
+def test_dispersion_makes_every_piece_of_evidence_that_much_smaller(dispersion: float, x: int, y: int) -> None:
+    plain = compared(Trials(100, x), Trials(100, y))
+    deflated = compared(Trials(100, x), Trials(100, y), dispersion=dispersion)
+
+    assert isclose(plain.not_worse / dispersion, deflated.not_worse, abs_tol=1e-12)
+    assert deflated.worse <= plain.worse / dispersion + 1e-12
+
+
+def test_errors_that_come_five_at_a_time_count_as_one_with_a_dispersion_of_five() -> None:
+    bursts = compared(Trials(50_000, 50), Trials(450_000, 150), dispersion=5)
+    single = compared(Trials(10_000, 10), Trials(90_000, 30))
+
+    assert isclose(single.worse, bursts.worse, rel_tol=0.01)
+    assert isclose(single.not_worse, bursts.not_worse, rel_tol=0.01)
+
+
+def test_the_mean_of_logs_does_not_overflow() -> None:
+    assert isclose(2_000 + log(0.5), log_mean([2_000, -2_000]))
+    assert isclose(-2_000, log_mean([-2_000, -2_000]))
+
+
+def test_evidence_for_other_odds_ratios_is_refused() -> None:
+    with pytest.raises(ValueError, match="25 odds ratios, not 3"):
+        Comparison(worse_by=(0.0, 0.0, 0.0))

@@ -1,0 +1,179 @@
+"""Verdicts: Successful, Failed or Inconclusive, with numbers and reasons."""
+
+from typing import Any
+
+import hypothesis
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provider.analysis import Analysis, Counts, Evidence, Histogram, MetricVerdict, Outcome, Verdict, Window, judge
+from provider.analysis.comparison import Comparison
+from provider.rollouts import read
+
+ERRORS = Analysis(metrics=("errors",))
+
+
+def side(requests: int, errors: int = 0, *, slow: int = 0) -> Counts:
+    return Counts(requests, errors, Histogram((1.2,), (requests - slow,), requests))
+
+
+def judged(*windows: Window, settings: Analysis = ERRORS) -> Verdict:
+    evidence = Evidence()
+    for window in windows:
+        evidence = evidence.updated(window, settings)
+    return judge(evidence, sum(windows, Window()), settings)
+
+
+def only(verdict: Verdict) -> MetricVerdict:
+    (metric,) = verdict.metrics
+    return metric
+
+
+@pytest.mark.parametrize("document", [{}, {"limits": {"successRate": 99, "latencyP95": "1s"}}], ids=str)
+@pytest.mark.parametrize("windows", [(), (Window(),), (Window(stable=side(1_000, 500)),)], ids=len)
+def test_no_data_are_inconclusive(windows: tuple[Window, ...], document: dict[str, Any]) -> None:
+    verdict = judged(*windows, settings=read(Analysis, document))
+
+    assert Outcome.INCONCLUSIVE is verdict.outcome
+    assert "no requests to the canary yet" == verdict.reason
+    assert {Outcome.INCONCLUSIVE} == {metric.outcome for metric in verdict.metrics}
+    assert [1, 1] == [metric.worse for metric in verdict.metrics]
+
+
+def test_a_canary_that_is_worse_fails() -> None:
+    verdict = judged(Window(stable=side(900, 3), canary=side(100, 4)))
+
+    assert Outcome.FAILED is verdict.outcome
+    assert "canary errors 4 % against 0.33 %, e-value 59 of 20" == verdict.reason
+    assert 0.04 == only(verdict).canary_rate
+    assert 3 / 900 == only(verdict).stable_rate
+    assert 20 == only(verdict).failed_at == only(verdict).passed_at
+    assert 58 < only(verdict).worse < 60
+
+
+def test_several_metrics_share_alpha() -> None:
+    window = Window(stable=side(900, 3), canary=side(100, 4))
+
+    assert 40 == judged(window, settings=Analysis()).metrics[0].failed_at
+    assert Outcome.FAILED is judged(window, settings=Analysis()).outcome
+    assert Outcome.INCONCLUSIVE is judged(window, settings=Analysis(alpha=0.02)).outcome
+
+
+def test_a_canary_that_is_slower_fails() -> None:
+    verdict = judged(Window(stable=side(900, 3, slow=3), canary=side(100, slow=6)), settings=Analysis())
+
+    assert Outcome.FAILED is verdict.outcome
+    assert verdict.reason.startswith("canary slow answers 6 % against 0.33 %, e-value ")
+
+
+def test_a_canary_that_is_shown_to_keep_within_the_margin_passes() -> None:
+    verdict = judged(Window(stable=side(5_000, 100), canary=side(5_000, 100)))
+
+    assert Outcome.SUCCESSFUL is verdict.outcome
+    assert verdict.reason.startswith("canary errors 2 % against 2 %, less than 2 times as bad, e-value ")
+
+
+def test_a_little_worse_is_within_the_margin_even_when_it_is_shown_to_be_worse() -> None:
+    verdict = judged(Window(stable=side(1_000_000, 10_000), canary=side(1_000_000, 12_000)))
+
+    assert only(verdict).worse > 20
+    assert Outcome.SUCCESSFUL is verdict.outcome
+
+
+def test_a_canary_that_is_good_by_itself_passes_where_nothing_can_be_compared() -> None:
+    for stable in (side(10_000), side(0)):
+        verdict = judged(Window(stable=stable, canary=side(600)))
+
+        assert Outcome.SUCCESSFUL is verdict.outcome
+        assert 1 == only(verdict).not_worse
+        assert verdict.reason.endswith(", surely below the 1 % tolerated")
+
+
+def test_worse_is_worse_even_below_what_is_tolerated() -> None:
+    verdict = judged(Window(stable=side(100_000, 2), canary=side(100_000, 60)))
+
+    assert only(verdict).at_most < 0.01
+    assert Outcome.FAILED is verdict.outcome
+
+
+def test_success_takes_every_metric() -> None:
+    verdict = judged(Window(stable=side(5_000), canary=side(600, slow=4)), settings=Analysis())
+
+    assert [Outcome.SUCCESSFUL, Outcome.FAILED] == [metric.outcome for metric in verdict.metrics]
+    assert Outcome.FAILED is verdict.outcome
+
+    verdict = judged(Window(stable=side(5_000, slow=30), canary=side(600, slow=4)), settings=Analysis())
+
+    assert [Outcome.SUCCESSFUL, Outcome.INCONCLUSIVE] == [metric.outcome for metric in verdict.metrics]
+    assert Outcome.INCONCLUSIVE is verdict.outcome
+
+
+def test_a_broken_limit_fails_a_canary_that_is_as_good_as_stable() -> None:
+    settings = read(Analysis, {"metrics": ["errors"], "limits": {"successRate": 99}})
+    verdict = judged(Window(stable=side(5_000, 100), canary=side(5_000, 100)), settings=settings)
+
+    assert Outcome.FAILED is verdict.outcome
+    assert "success rate 98 %, at least 99 % wanted" == verdict.reason
+    assert Outcome.SUCCESSFUL is only(verdict).outcome
+
+
+def test_what_is_not_known_yet_is_said_with_what_is_wanting() -> None:
+    verdict = judged(Window(stable=side(90), canary=side(10, 1)))
+
+    assert Outcome.INCONCLUSIVE is verdict.outcome
+    assert (
+        "canary errors 10 % against 0 %, not known yet: e-value 3.7 of 20 for worse, e-value 0.55 of 20 for not worse"
+        == verdict.reason
+    )
+
+
+def test_a_latency_that_no_bucket_tells_is_inconclusive() -> None:
+    verdict = judged(Window(stable=Counts(9_000), canary=Counts(1_000)), settings=Analysis())
+
+    assert Outcome.INCONCLUSIVE is verdict.outcome
+    assert "nothing is known of the canary's slow answers" == verdict.reason
+
+
+def test_at_the_end_a_canary_that_did_not_fail_goes_on() -> None:
+    verdict = judged(Window(stable=side(900, 3), canary=side(100, 1)))
+    assert Outcome.INCONCLUSIVE is verdict.outcome
+
+    assert Outcome.SUCCESSFUL is verdict.at_end(ERRORS).outcome
+    assert verdict.at_end(ERRORS).reason.startswith("did not fail in its time: canary errors 1 % against 0.33 %")
+
+
+def test_at_the_end_too_few_requests_stay_inconclusive() -> None:
+    verdict = judged(Window(stable=side(900, 3), canary=side(99, 1))).at_end(ERRORS)
+
+    assert Outcome.INCONCLUSIVE is verdict.outcome
+    assert "too few requests to judge: 99 of 100" == verdict.reason
+
+
+def test_at_the_end_what_is_known_stays_as_it_is() -> None:
+    for errors in (0, 50):
+        verdict = judged(Window(stable=side(900, 3), canary=side(600, errors)))
+
+        assert verdict == verdict.at_end(ERRORS)
+
+
+def test_evidence_beyond_all_floats_is_a_number_still() -> None:
+    evidence = Evidence(errors=Comparison(worse_by=(5_000.0,) * 25, not_worse=-5_000.0))
+    verdict = judge(evidence, Window(stable=side(900), canary=side(100, 90)), ERRORS)
+
+    assert only(verdict).worse > 1e300
+    assert 0 == only(verdict).not_worse
+    assert "canary errors 90 % against 0 %, e-value over a million of 20" == verdict.reason
+
+
+@hypothesis.settings(deadline=None)
+@given(st.integers(0, 300), st.integers(0, 300), st.data())
+def test_every_verdict_has_a_reason_and_goes_to_json_and_back(canary: int, stable: int, data: st.DataObject) -> None:
+    def drawn(requests: int) -> Counts:
+        return side(requests, data.draw(st.integers(0, requests)), slow=data.draw(st.integers(0, requests)))
+
+    settings = read(Analysis, {"limits": {"successRate": 99, "latencyP95": "1s"}})
+    verdict = judged(Window(stable=drawn(stable), canary=drawn(canary)), settings=settings)
+
+    assert verdict.reason
+    assert verdict == Verdict.from_document(verdict.as_document())

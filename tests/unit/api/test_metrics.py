@@ -1,0 +1,109 @@
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
+
+from provider.api.metrics import exposition
+from provider.rollouts import Phase, Rollout, encode
+from provider.routing import qualified, render
+from provider.store import Change, Key, Kind, Request
+from tests.rollouts_strategy import rollouts
+from tests.unit.api.conftest import Client
+from tests.world import ME, World, spec
+
+
+def families(world: World) -> Mapping[str, Metric]:
+    world.caught_up()
+    content, _ = exposition(world.operations)
+    return {family.name: family for family in text_string_to_metric_families(content.decode())}
+
+
+def labels(world: World, name: str) -> list[dict[str, str]]:
+    """Give the labels of a metric whose series are all 1."""
+    samples = families(world)[name].samples
+    assert {1.0} == {sample.value for sample in samples}
+    return [dict(sample.labels) for sample in samples]
+
+
+def services(world: World, rollout: str = "shop") -> dict[str, str]:
+    """Give the service of each side, as `/metrics` names it."""
+    found = labels(world, "canary_rollout_side_info")
+    return {series["side"]: series["service"] for series in found if series["rollout"] == rollout}
+
+
+def test_both_sides_are_named_as_traefik_names_their_services(world: World, shop: str) -> None:
+    assert {"stable": "shop_1@http", "canary": "shop_2@http"} == services(world)
+
+
+def test_a_promoted_canary_is_the_stable_side_under_its_own_name(admin: Client, world: World, shop: str) -> None:
+    admin("POST", f"/rollouts/{shop}/promote", {"full": True})
+
+    assert {"stable": "shop_2@http"} == services(world)
+
+
+def test_a_rollout_that_was_aborted_has_no_canary(admin: Client, world: World, shop: str) -> None:
+    admin("POST", f"/rollouts/{shop}/abort")
+
+    assert {"stable": "shop_1@http"} == services(world)
+    assert [{"rollout": "shop", "phase": "Degraded"}] == labels(world, "canary_rollout_phase")
+
+
+def test_a_service_of_another_provider_keeps_the_name_it_has_there(world: World) -> None:
+    world.operations.rollouts.create("shop", spec(canary={"service": "shop-v2@docker"}), ME)
+
+    assert {"stable": "shop_1@http", "canary": "shop-v2@docker"} == services(world)
+
+
+@pytest.mark.parametrize(
+    ("changes", "stable"),
+    [
+        ({"mirror": {"percent": 10}}, "shop_1_servers@http"),
+        ({"mirror": {"percent": 0}}, "shop_1@http"),
+        ({"mirror": {"percent": 10}, "canary": None}, "shop_1@http"),
+        ({"mirror": {"percent": 10}, "stable": {"service": "shop-v1@docker"}}, "shop-v1@docker"),
+    ],
+)
+def test_while_mirroring_stable_is_counted_behind_the_mirror(
+    changes: dict[str, Any], stable: str, world: World
+) -> None:
+    world.operations.rollouts.create("shop", spec(**changes), ME)
+
+    assert stable == services(world)["stable"]
+
+
+@settings(deadline=None)  # each example starts a worker
+@given(rollout=rollouts())
+def test_every_service_with_servers_is_a_side_or_a_mirror(rollout: Rollout) -> None:
+    with_servers = {name for name, service in render(rollout).services.items() if "loadBalancer" in service}
+    world = World()
+    key = Key(Kind.ROLLOUT, rollout.name)
+    world.store.commit(Change(key, 0, encode(rollout), "test", "test", "", Request("a", "")))
+    world.start()
+    try:
+        named = services(world, rollout.name)
+    finally:
+        world.feed.close()
+
+    assert {"stable"} | ({"canary"} if rollout.canary else set()) == named.keys()
+    assert {qualified(name) for name in with_servers if not name.endswith("_mirror")} <= set(named.values())
+
+
+def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: World) -> None:
+    for name in ("blog", "shop"):
+        world.operations.rollouts.create(name, spec(), ME)
+    for weight in (5, 25, 50):
+        admin("PUT", "/rollouts/shop/weight", {"weight": weight})
+    counts = {name: len(family.samples) for name, family in families(world).items()}
+
+    assert {
+        "canary_rollouts": len(Phase),
+        "canary_rollout_weight_percent": 2,
+        "canary_rollout_phase": 2,
+        "canary_rollout_side_info": 4,
+        "canary_revision": 1,
+        "canary_store_following": 1,
+        "canary_unreadable_documents": 1,
+    } == counts
