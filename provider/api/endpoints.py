@@ -116,7 +116,7 @@ def _permitted_caller(permission: Permission, operations: Operations) -> Caller:
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise UnauthenticatedError("send the header Authorization: Bearer TOKEN")
-    caller = operations.feed.caller(secret.strip())
+    caller = operations.tokens.caller(secret.strip())
     if caller is None:
         raise UnauthenticatedError("the token is not known; it may have been revoked")
     if not caller.may(permission):

@@ -69,6 +69,13 @@ class Documents:
         Where the feed cannot, because the store went back, it stays with what is served.
         """
         _, revision = self.store.revision()
+        self._wait_for(revision)
+
+    def follow(self, event: Event) -> None:
+        """Wait until the feed has a change that was just made here."""
+        self._wait_for(event.revision)
+
+    def _wait_for(self, revision: int) -> None:
         self.feed.wait_until(lambda image: image.revision >= revision, seconds=_CATCH_UP_SECONDS)
 
 

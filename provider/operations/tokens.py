@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from provider.access import Role, StoredToken, fingerprint, new_secret
+from provider.access import Caller, Role, StoredToken, fingerprint, new_secret
 from provider.feed import Feed
 from provider.operations.calls import Call, ExistsError, NotFoundError
 from provider.operations.documents import Decision, Documents
 from provider.rollouts import decode_json, encode, read
-from provider.store import Key, Kind, Store, Stored
+from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 
 FIRST_ADMIN = "admin"
 
@@ -24,12 +24,23 @@ class TokenView:
 
 
 class Tokens:
-    """Make, list and revoke tokens. Every worker knows of it within milliseconds, through the feed."""
+    """Make, list and revoke tokens. This worker knows of it at once, every other within milliseconds."""
 
     def __init__(self, store: Store, feed: Feed) -> None:
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
+
+    def caller(self, secret: str) -> Caller | None:
+        """Find whose token a secret is; one that is not known may have been made by another worker just now."""
+        known = self._feed.caller(secret)
+        if known:
+            return known
+        try:
+            self._documents.catch_up()
+        except StoreUnavailableError:
+            return None
+        return self._feed.caller(secret)
 
     def create(self, name: str, role: Role, call: Call) -> str:
         """Make a token and give its secret, this once; ExistsError where the name is taken."""
@@ -45,6 +56,7 @@ class Tokens:
         if event is None or event.after != text:
             # A repeated request: the secret of the first time is known to nobody here.
             raise ExistsError(_key(name))
+        self._documents.follow(event)
         return secret
 
     def preset(self, secret: str) -> None:
@@ -85,7 +97,9 @@ class Tokens:
                 raise NotFoundError(_key(name))
             return Decision("revoke", None)
 
-        self._documents.change(_key(name), decide, call)
+        event = self._documents.change(_key(name), decide, call)
+        if event:
+            self._documents.follow(event)
 
 
 def _key(name: str) -> Key:

@@ -234,7 +234,7 @@ def test_the_provider_runs_without_an_extra_where_redis_is_named(installation: I
     ("arguments", "extra"),
     [
         (("serve", "--bind", "127.0.0.1:PORT"), "traefik-canary[embedded]"),
-        (("certificate", "."), "traefik-canary[demo]"),
+        (("certificate", "."), "traefik-canary[certificate]"),
     ],
     ids=lambda value: value[0] if isinstance(value, tuple) else "",
 )

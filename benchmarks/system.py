@@ -1,0 +1,97 @@
+"""The system that is measured: nothing in it is made for the measurement."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+import yaml
+
+from provider.demo.gateway import GatewayOptions, gateway_command
+from provider.demo.parts import ProviderProcess, free_port, start_app
+from provider.demo.processes import Processes
+
+HOST = "127.0.0.1"
+ROLLOUT, SITE = "shop", "shop.localhost"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way for Traefik to learn of a change: how its configuration differs from the one that is shipped."""
+
+    name: str
+    description: str
+    tune: Callable[[dict[str, Any]], None]
+
+
+def _as_shipped(static: dict[str, Any]) -> None:
+    pass
+
+
+def _untuned(static: dict[str, Any]) -> None:
+    del static["providers"]["providersThrottleDuration"]
+    static["providers"]["http"] = {"endpoint": static["providers"]["http"]["endpoint"]}
+
+
+# Every how many seconds a Traefik polls that is told nothing of it (pkg/provider/http/http.go).
+DEFAULT_POLL_SECONDS = 5.0
+
+SHIPPED = Contender("shipped", "traefik/traefik.yml: polls held by the provider, no throttle", _as_shipped)
+# All else, the default certificate too, stays as in the shipped configuration: only the way of a change differs.
+UNTUNED = Contender("defaults", "Traefik's HTTP provider at its defaults: a poll in 5 s, throttle 2 s", _untuned)
+
+
+@dataclass
+class System:
+    """A provider with its embedded Valkey, two versions of an app, and the rollout that sends traffic to one."""
+
+    directory: Path
+    processes: Processes
+    provider: ProviderProcess = field(default_factory=ProviderProcess)
+
+    def start(self, *, other_rollouts: int) -> None:
+        """Start all but Traefik; `other_rollouts` are there besides and at rest."""
+        ports = {version: free_port() for version in ("v1", "v2")}
+        for version, port in ports.items():
+            start_app(self.processes, version=version, port=port)
+        self.provider.start(self.processes, data_dir=self.directory / "data")
+        sides = {version: {"servers": [{"url": f"http://{HOST}:{port}"}]} for version, port in ports.items()}
+        spec = {"rule": f"Host(`{SITE}`)", "entryPoints": ["web"], "stable": sides["v1"]}
+        self.provider.call("PUT", f"/rollouts/{ROLLOUT}", {"spec": {**spec, "canary": sides["v2"]}})
+        for number in range(other_rollouts):
+            other = {**spec, "rule": f"Host(`other-{number}.localhost`)"}
+            self.provider.call("PUT", f"/rollouts/other-{number}", {"spec": other})
+
+    @contextmanager
+    def gateway(self, contender: Contender) -> Iterator[int]:
+        """Run a Traefik, until the context is left, and give the port at which traffic enters."""
+        directory = self.directory / contender.name
+        directory.mkdir(exist_ok=True)
+        web_port = free_port()
+        options = GatewayOptions(
+            directory=directory,
+            provider=self.provider.url,
+            name=contender.name,
+            web_port=web_port,
+            websecure_port=free_port(),
+            api_port=free_port(),
+        )
+        command = gateway_command(options)
+        static = directory / "traefik.yml"
+        document = yaml.safe_load(static.read_text())
+        contender.tune(document)
+        static.write_text(yaml.safe_dump(document))
+        child = self.processes.start(f"traefik-{contender.name}", command)
+        self.processes.wait_until(lambda: _answers(web_port), what=child.name)
+        yield web_port
+        child.stop()
+        self.processes.forget(child)
+
+
+def _answers(web_port: int) -> bool:
+    try:
+        return requests.get(f"http://{HOST}:{web_port}/", headers={"Host": SITE}, timeout=2).ok
+    except requests.RequestException:
+        return False
