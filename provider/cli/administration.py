@@ -1,10 +1,8 @@
 """Commands of those who run the provider: tokens, gateways, restoring."""
 
-from urllib.parse import quote
-
 import click
 
-from provider.cli.client import Json, Write
+from provider.cli.client import Json, Write, path_of
 from provider.cli.options import Shell, connected, writing
 from provider.cli.output import ago, say, show_json, show_table
 
@@ -47,7 +45,7 @@ def list_tokens(shell: Shell) -> None:
 @connected
 def revoke_token(shell: Shell, name: str, write: Write) -> None:
     """Make a token worthless, at once."""
-    shell.client.delete(f"tokens/{quote(name, safe='')}", write)
+    shell.client.delete(path_of("tokens", name), write)
     if not shell.is_json:
         say(f"{name} is revoked")
 
@@ -75,7 +73,8 @@ def list_gateways(shell: Shell) -> None:
 def _row(gateway: Json) -> tuple[str, ...]:
     polled = f"{ago(gateway['lastPoll'])} ago" if "lastPoll" in gateway else "never"
     served, applied = (str(gateway.get(name, "-")) for name in ("revisionServed", "revisionApplied"))
-    state = "; ".join(gateway["errors"]) or ("current" if gateway["isCurrent"] else "behind")
+    standing = "current" if gateway["isCurrent"] else "behind" if gateway["instances"] else "has not polled"
+    state = "; ".join(gateway["errors"]) or standing
     return gateway["name"], str(len(gateway["instances"])), polled, served, applied, state
 
 
@@ -88,11 +87,11 @@ def _row(gateway: Json) -> tuple[str, ...]:
 def set_gateway(shell: Shell, name: str, api: str | None, metrics: str | None, write: Write) -> None:
     """Say where a gateway can be asked: what it applied is then seen, not believed."""
     spec = {field: value for field, value in (("api", api), ("metrics", metrics)) if value}
-    stored = shell.client.write("PUT", f"gateways/{quote(name, safe='')}", {"spec": spec}, write)
+    stored = shell.client.write("PUT", path_of("gateways", name), {"spec": spec}, write)
     if shell.is_json:
         show_json(stored)
     else:
-        say(f"{name} is asked at {api or 'nowhere'}")
+        say(f"{name} is asked at {api}" if api else f"{name} is written down; without --api it cannot be asked")
 
 
 @gateway.command("delete")
@@ -101,7 +100,7 @@ def set_gateway(shell: Shell, name: str, api: str | None, metrics: str | None, w
 @connected
 def delete_gateway(shell: Shell, name: str, write: Write) -> None:
     """Forget where a gateway can be asked."""
-    shell.client.delete(f"gateways/{quote(name, safe='')}", write)
+    shell.client.delete(path_of("gateways", name), write)
     if not shell.is_json:
         say(f"{name} is forgotten")
 

@@ -1,13 +1,15 @@
 """The REST API, as commands call it."""
 
+import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from provider.cli.errors import CommandError, TimedOutError
+from provider.cli.failures import is_broken, problem_of, refused, unanswered
 
 if TYPE_CHECKING:
     import requests
@@ -17,11 +19,8 @@ Json = dict[str, Any]
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5, 30
 # A proxy on the way may cut what takes longer; a long wait is made of short ones.
 _LONGEST_HOLD_SECONDS = 20
-_ATTEMPTS = 3
-
-
-class NotFoundError(CommandError):
-    """There is no such thing at the provider."""
+# A connection that broke is tried again after each of these: a provider that restarts is away for moments.
+_PAUSES_SECONDS = (0.05, 0.4)
 
 
 @dataclass(frozen=True)
@@ -38,22 +37,33 @@ class Write:
         headers = {"Idempotency-Key": self.idempotency_key or secrets.token_hex(16)}
         return headers | ({"If-Match": self.if_match} if self.if_match else {})
 
+    def part(self, name: str) -> "Write":
+        """Give what goes with one of several calls: a key is for one request, so that each gets its own."""
+        return replace(self, idempotency_key=f"{self.idempotency_key}:{name}") if self.idempotency_key else self
+
 
 class Client:
     """Calls a provider. Every method raises CommandError when the answer is not the one asked for."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
         # requests takes 100 ms to import, and `--help` needs none of it.
         import requests  # noqa: PLC0415
-        from requests.adapters import HTTPAdapter  # noqa: PLC0415
-        from urllib3 import Retry  # noqa: PLC0415
 
-        self._url = url.rstrip("/")
+        def bear(request: "requests.PreparedRequest") -> "requests.PreparedRequest":
+            request.headers["Authorization"] = f"Bearer {token}"
+            return request
+
+        self.url = url
+        self._root = f"{url.rstrip('/')}/api/v1"
+        self._timeout = (_CONNECT_SECONDS, answer_seconds)
         self._session = requests.Session()
-        self._session.headers.update({"Authorization": f"Bearer {token}", "Accept": "application/json"})
-        again = Retry(_ATTEMPTS - 1, backoff_factor=0.2, allowed_methods=None, raise_on_status=False)
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=again))
+        # As a mere header it would give way to a password for this host in ~/.netrc, or in the URL.
+        self._session.auth = bear
+        self._session.headers["Accept"] = "application/json"
+
+    def close(self) -> None:
+        """Let the connection go."""
+        self._session.close()
 
     def get(self, path: str, **query: str | float) -> Json:
         """Read a document."""
@@ -76,7 +86,10 @@ class Client:
     def delete(self, path: str, write: Write) -> None:
         """Remove something."""
         query = {"reason": write.reason} if write.reason else {}
-        self._send("DELETE", path, headers=write.headers, query=query)
+        answer = self._send("DELETE", path, headers=write.headers, query=query)
+        if answer.status_code != 204:
+            # Many a web server is pleased with everything.
+            raise refused(self.url, answer)
 
     def wait(self, name: str, goal: str, *, seconds: float) -> Json:
         """Wait until a rollout is there; TimedOutError when it is not in time."""
@@ -85,13 +98,14 @@ class Client:
             left = max(0.0, deadline - time.monotonic())
             query = {"for": goal, "timeout": f"{min(left, _LONGEST_HOLD_SECONDS):.3f}"}
             answer = self._answer("GET", rollout_path(name, "wait"), query=query)
-            if answer.status_code != 504:
-                return self._document(_accepted(answer))
+            # A proxy has a 504 of its own.
+            if answer.status_code != 504 or problem_of(answer) is None:
+                return self._document(self._accepted(answer))
             if left <= _LONGEST_HOLD_SECONDS:
-                raise TimedOutError(_problem(answer))
+                raise TimedOutError(refused(self.url, answer).message)
 
     def _send(self, method: str, path: str, **options: Any) -> "requests.Response":
-        return _accepted(self._answer(method, path, **options))
+        return self._accepted(self._answer(method, path, **options))
 
     def _answer(
         self,
@@ -104,25 +118,29 @@ class Client:
     ) -> "requests.Response":
         import requests  # noqa: PLC0415
 
-        try:
-            return self._session.request(
-                method,
-                f"{self._url}/api/v1/{path}",
-                json=document,
-                headers=headers,
-                params=query,
-                timeout=(_CONNECT_SECONDS, _ANSWER_SECONDS),
-                # A redirect would turn a PUT into a GET, and carry the token elsewhere.
-                allow_redirects=False,
-            )
-        except requests.Timeout as error:
-            raise CommandError(f"the provider at {self._url} does not answer in time") from error
-        except (requests.ConnectionError, requests.exceptions.RetryError) as error:
-            raise CommandError(
-                f"cannot reach the provider at {self._url}; is it running? Name another one with --url or CANARY_URL"
-            ) from error
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, ValueError) as error:
-            raise CommandError(f"{self._url} is not the address of a provider; try http://127.0.0.1:8080") from error
+        pauses = iter(_PAUSES_SECONDS)
+        while True:
+            try:
+                return self._session.request(
+                    method,
+                    f"{self._root}/{path}",
+                    json=document,
+                    headers=headers,
+                    params=query,
+                    timeout=self._timeout,
+                    # A redirect would turn a PUT into a GET, and carry the token elsewhere.
+                    allow_redirects=False,
+                )
+            except (requests.RequestException, ValueError) as error:
+                pause_seconds = next(pauses, None) if is_broken(error) else None
+                if pause_seconds is None:
+                    raise unanswered(self.url, error) from error
+                time.sleep(pause_seconds)
+
+    def _accepted(self, answer: "requests.Response") -> "requests.Response":
+        if answer.status_code >= 300:
+            raise refused(self.url, answer)
+        return answer
 
     def _document(self, answer: "requests.Response") -> Json:
         try:
@@ -130,27 +148,20 @@ class Client:
         except ValueError:
             document = None
         if not isinstance(document, dict):
-            raise CommandError(f"what answers at {self._url} is not a traefik-canary provider")
+            raise refused(self.url, answer)
         return document
 
 
 def rollout_path(name: str, *rest: str) -> str:
     """Give the path of a rollout, or of something of it."""
-    return "/".join(("rollouts", quote(name, safe=""), *rest))
+    return path_of("rollouts", name, *rest)
 
 
-def _accepted(answer: "requests.Response") -> "requests.Response":
-    if answer.status_code < 300:
-        return answer
-    raise (NotFoundError if answer.status_code == 404 else CommandError)(_problem(answer))
+def path_of(collection: str, name: str, *rest: str) -> str:
+    """Give the path of something that has a name.
 
-
-def _problem(answer: "requests.Response") -> str:
-    """Give what went wrong in the provider's words, each mistake of a document on a line of its own."""
-    try:
-        problem = answer.json()
-        mistakes = [f"\n  {mistake['pointer'] or '/'}: {mistake['detail']}" for mistake in problem.get("errors", ())]
-        hint = {401: " (set CANARY_TOKEN, or --token)"}.get(answer.status_code, "")
-        return (f"{problem['title']}:" if mistakes else f"{problem['detail']}{hint}") + "".join(mistakes)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        return f"the answer was {answer.status_code} {answer.reason}, and not from a traefik-canary provider"
+    CommandError for what would be another path: an unset variable of a shell is an empty name.
+    """
+    if not re.fullmatch(r"[^/]*[^/.][^/]*", name):
+        raise CommandError(f"{name!r} is not a name, which is of lower-case letters, digits and inner hyphens")
+    return "/".join((collection, quote(name, safe=""), *rest))

@@ -2,13 +2,16 @@
 
 import difflib
 import json
+import textwrap
+import time
 from collections.abc import Sequence
 from typing import IO, Any
 
 import click
 
-from provider.cli.client import Client, Json, NotFoundError, Write, rollout_path
+from provider.cli.client import Client, Json, Write, rollout_path
 from provider.cli.errors import CommandError
+from provider.cli.failures import NotFoundError
 from provider.cli.options import Change, Shell, changing, connected, delivery
 from provider.cli.output import as_yaml, say, show_json
 
@@ -31,28 +34,39 @@ def apply(shell: Shell, file: IO[bytes], dry_run: bool, change: Change) -> None:
 
     All are checked before the first is written. A canary on its way keeps its weight unless the file changes it.
     """
-    plans = [(document, *_planned(shell.client, document)) for document in _rollouts(file)]
-    rollouts = []
-    for document, current, planned in plans:
-        outcome = _outcome(current, planned)
-        is_written = not dry_run and outcome != "unchanged"
-        rollouts.append(_put(shell.client, document, change.write) if is_written else planned)
-        if not shell.is_json:
-            say(f"{document['name']}: {outcome}{' (not written: --dry-run)' if dry_run else ''}")
-    if dry_run or not change.waits:
-        if shell.is_json:
-            show_json(rollouts)
-        return
-    _wait_for_all(shell, rollouts, change)
-
-
-def _wait_for_all(shell: Shell, rollouts: Sequence[Json], change: Change) -> None:
-    arrived = [shell.client.wait(rollout["name"], "applied", seconds=change.seconds) for rollout in rollouts]
+    documents = _rollouts(file)
+    if change.write.if_match and len(documents) > 1:
+        raise click.UsageError("--if-match goes with a single rollout: each one has a version of its own")
+    check = Write(if_match=change.write.if_match)
+    plans = [(document, *_planned(shell.client, document, check)) for document in documents]
+    rollouts = [_applied(shell, *plan, write=change.write, dry_run=dry_run) for plan in plans]
+    if change.waits and not dry_run:
+        rollouts = _awaited(shell, rollouts, change)
     if shell.is_json:
-        show_json(arrived)
-        return
-    for rollout in arrived:
-        say(f"{rollout['name']}: {', '.join(map(delivery, rollout['gateways']))}")
+        show_json(rollouts)
+
+
+def _applied(
+    shell: Shell, document: Json, current: Json | None, planned: Json, *, write: Write, dry_run: bool
+) -> Json:
+    name, outcome = document["name"], _outcome(current, planned)
+    is_written = not dry_run and outcome != "unchanged"
+    rollout = _put(shell.client, document, write.part(name)) if is_written else planned
+    if not shell.is_json:
+        say(f"{name}: {outcome}{' (not written: --dry-run)' if dry_run else ''}")
+    return rollout
+
+
+def _awaited(shell: Shell, rollouts: Sequence[Json], change: Change) -> list[Json]:
+    """Wait for all of them, as long as the command may take in all."""
+    deadline = time.monotonic() + change.seconds
+    arrived = []
+    for rollout in rollouts:
+        left_seconds = max(0.0, deadline - time.monotonic())
+        arrived.append(shell.client.wait(rollout["name"], "applied", seconds=left_seconds))
+        if not shell.is_json:
+            say(f"{rollout['name']}: {', '.join(map(delivery, arrived[-1]['gateways']))}")
+    return arrived
 
 
 @click.command()
@@ -84,60 +98,86 @@ def export(shell: Shell, names: tuple[str, ...]) -> None:
     documents = [{"name": rollout["name"], "spec": rollout["spec"]} for rollout in found]
     if shell.is_json:
         show_json(documents)
+    elif not documents:
+        click.echo("There is no rollout.", err=True)
     else:
         say("---\n".join(map(as_yaml, documents)).rstrip())
 
 
+def name_of(file: IO[bytes]) -> str:
+    """Say what a file is called."""
+    return getattr(file, "name", "<stdin>")
+
+
 def read_documents(file: IO[bytes]) -> Sequence[Json]:
-    """Read the YAML (or JSON) documents of a file; CommandError where it is not a mapping, or not YAML."""
+    """Read the mappings of a YAML (or JSON) file: its documents, or what the list in a document holds.
+
+    CommandError where it is no YAML, or holds anything else.
+    """
     import yaml  # noqa: PLC0415 most commands need none of it
 
-    from provider.cli.strict_yaml import StrictLoader  # noqa: PLC0415
+    from provider.cli.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
 
     try:
-        documents = [found for found in yaml.load_all(file.read(), StrictLoader) if found is not None]
-        json.dumps(documents, allow_nan=False)
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file.name} is not YAML: {' '.join(str(error).split())}") from error
+        found = [document for document in yaml.load_all(file.read(), StrictLoader) if document is not None]
+        json.dumps(found)
+    except yaml.YAMLError as error:
+        raise CommandError(f"{name_of(file)} is not YAML: {words_of(error)}") from error
     except (TypeError, ValueError) as error:
-        raise CommandError(f"{file.name} holds what JSON cannot: {error}") from error
+        raise CommandError(f"{name_of(file)} holds what JSON cannot: {error}") from error
+    except RecursionError as error:
+        raise CommandError(f"{name_of(file)} is nested too deeply") from error
+    documents = [one for document in found for one in (document if isinstance(document, list) else [document])]
     for document in documents:
         if not isinstance(document, dict):
-            raise CommandError(f"{file.name} must hold mappings, not a {type(document).__name__}")
+            what = textwrap.shorten(json.dumps(document, ensure_ascii=False), 40, placeholder=" ...")
+            raise CommandError(f"{name_of(file)} must hold mappings (name: value), not {what}")
     return documents
 
 
 def _rollouts(file: IO[bytes]) -> Sequence[Json]:
     documents = read_documents(file)
     if not documents:
-        raise CommandError(f"{file.name} holds no rollout")
+        raise CommandError(f"{name_of(file)} holds no rollout")
     for number, document in enumerate(documents, 1):
-        # What `get` prints has more, and is welcome: what a provider adds is left out.
-        unknown = set(document) - {"name", "spec", "version", "status", "actions"}
-        if unknown or not isinstance(document.get("name"), str) or "spec" not in document:
-            what = f"not {', '.join(map(str, sorted(unknown, key=str)))}" if unknown else "one of them is missing"
-            raise CommandError(f"{file.name}, document {number}: a rollout has a name and a spec; {what}")
+        mistake = _mistake(document)
+        if mistake:
+            raise CommandError(f"{name_of(file)}, document {number}: a rollout has a name and a spec; {mistake}")
     names = [document["name"] for document in documents]
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise CommandError(f"{file.name} has {', '.join(twice)} more than once")
+        raise CommandError(f"{name_of(file)} has {', '.join(twice)} more than once")
     return documents
 
 
-def _planned(client: Client, document: Json) -> tuple[Json | None, Json]:
+def _mistake(document: Json) -> str | None:
+    # What `get` prints has more, and is welcome: what a provider adds is left out.
+    unknown = set(document) - {"name", "spec", "version", "status", "actions"}
+    missing = {"name", "spec"} - set(document)
+    if unknown:
+        return f"not {', '.join(sorted(map(str, unknown)))}"
+    if missing:
+        return f"there is no {' and no '.join(sorted(missing))}"
+    if not isinstance(document["name"], str):
+        return f"the name must be text, not {json.dumps(document['name'])}; put it in quotes"
+    return None
+
+
+def _planned(client: Client, document: Json, check: Write) -> tuple[Json | None, Json]:
     """Give a rollout as it is, and as it would be."""
     try:
         current = client.get(rollout_path(document["name"]))
     except NotFoundError:
         current = None
-    try:
-        return current, _put(client, document, Write(), dryRun="true")
-    except CommandError as error:
-        raise CommandError(f"{document['name']}: {error.message}") from error
+    return current, _put(client, document, check, dryRun="true")
 
 
 def _put(client: Client, document: Json, write: Write, **query: str) -> Json:
-    return client.write("PUT", rollout_path(document["name"]), {"spec": document["spec"]}, write, **query)
+    name = document["name"]
+    try:
+        return client.write("PUT", rollout_path(name), {"spec": document["spec"]}, write, **query)
+    except CommandError as error:
+        raise CommandError(f"{name}: {error.message}") from error
 
 
 def _outcome(current: Json | None, planned: Json) -> str:
@@ -151,7 +191,7 @@ def _comparable(rollout: Json | None) -> Json:
 
 
 def _difference(client: Client, document: Json) -> Sequence[str]:
-    current, planned = _planned(client, document)
+    current, planned = _planned(client, document, Write())
     before, after = (as_yaml(_shown(rollout)).splitlines() if rollout else [] for rollout in (current, planned))
     name = document["name"]
     return list(difflib.unified_diff(before, after, f"{name} (now)", f"{name} (then)", lineterm=""))

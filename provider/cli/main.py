@@ -1,11 +1,12 @@
 """The command `traefik-canary`, and its help in the order of what people do."""
 
+import sys
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 import click
 
 from provider.cli import administration, files, rollouts, servers
-from provider.cli.errors import CommandError
 
 _SECTIONS: dict[str, Sequence[click.Command]] = {
     "Shift traffic": (rollouts.set_weight, rollouts.promote, *rollouts.MOVES, rollouts.set_canary),
@@ -42,7 +43,8 @@ for _commands in _SECTIONS.values():
 
 def main() -> None:
     """Run the command line; the process ends with 0 done, 1 refused or failed, 2 wrong usage, 3 timed out."""
-    try:
-        cli(prog_name="traefik-canary")
-    except BrokenPipeError as error:
-        raise SystemExit(CommandError.exit_code) from error
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A reason may hold what the terminal cannot show.
+            stream.reconfigure(errors="backslashreplace")
+    cli(prog_name="traefik-canary")

@@ -1,13 +1,16 @@
 """The options that commands share, and what they become."""
 
 import functools
+import re
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
 import click
 
 from provider.cli.client import Client, Json, Write
+from provider.cli.errors import CommandError
 from provider.cli.output import phase, say, show_json
 
 Command = Callable[..., Any]
@@ -33,13 +36,27 @@ class Change:
     seconds: float
 
 
+def _header_value(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
+    value = value.strip()
+    if not re.fullmatch(r"[!-~]*", value):
+        # Not said what it is: it may be a token.
+        raise click.BadParameter("it must be printable ASCII without spaces")
+    return value
+
+
 def connected(command: Command) -> Command:
     """Give a command `--url`, `--token` and `--output`; it gets a Shell."""
 
     @click.option(
         "--url", envvar="CANARY_URL", default=DEFAULT_URL, show_default=True, help="The provider. CANARY_URL"
     )
-    @click.option("--token", envvar="CANARY_TOKEN", default="", help="Your API token; better as CANARY_TOKEN")
+    @click.option(
+        "--token",
+        envvar="CANARY_TOKEN",
+        default="",
+        callback=_header_value,
+        help="Your API token; better as CANARY_TOKEN",
+    )
     @click.option(
         "--output", "-o", type=click.Choice(["table", "json"]), default="table", help="For people, or machines"
     )
@@ -47,7 +64,13 @@ def connected(command: Command) -> Command:
     def with_shell(*, url: str, token: str, output: str, **rest: Any) -> Any:
         if not token:
             raise click.UsageError("a token is needed: set CANARY_TOKEN, or --token")
-        return command(shell=Shell(Client(url, token), output == "json"), **rest)
+        with closing(Client(url, token)) as client:
+            try:
+                return command(shell=Shell(client, output == "json"), **rest)
+            except KeyError as error:
+                raise CommandError(
+                    f"the answer of {url} has no {error}; is the provider of another version?"
+                ) from error
 
     return with_shell
 
@@ -56,8 +79,20 @@ def writing(command: Command) -> Command:
     """Give a command `--reason`, `--if-match` and `--idempotency-key`; it gets a Write."""
 
     @click.option("--reason", default="", help="Why; kept in the history")
-    @click.option("--if-match", default="", metavar="VERSION", help="Only if it is still at this version")
-    @click.option("--idempotency-key", default="", metavar="KEY", help="The same key again does it only once")
+    @click.option(
+        "--if-match",
+        default="",
+        metavar="VERSION",
+        callback=_header_value,
+        help="Only if it is still at this version",
+    )
+    @click.option(
+        "--idempotency-key",
+        default="",
+        metavar="KEY",
+        callback=_header_value,
+        help="The same key again does it only once",
+    )
     @functools.wraps(command)
     def with_write(*, reason: str, if_match: str, idempotency_key: str, **rest: Any) -> Any:
         return command(write=Write(reason, if_match, idempotency_key), **rest)
@@ -88,12 +123,19 @@ def changing(command: Command) -> Command:
 
 def finish(shell: Shell, rollout: Json, change: Change) -> None:
     """Say what was done, and where that was asked for, wait until Traefik has it."""
+    if not shell.is_json:
+        # Before the wait: it is done, even if Traefik does not get it in time.
+        say(phase(rollout))
     if change.waits:
         rollout = shell.client.wait(rollout["name"], "applied", seconds=change.seconds)
+    show_arrival(shell, rollout)
+
+
+def show_arrival(shell: Shell, rollout: Json) -> None:
+    """Say at which gateways a rollout was seen; to machines, all that is known of it."""
     if shell.is_json:
         show_json(rollout)
         return
-    say(phase(rollout))
     for gateway in rollout.get("gateways", ()):
         say(delivery(gateway))
 

@@ -1,5 +1,7 @@
 """Commands of one rollout: what the API offers, for CI and a shell."""
 
+import math
+import re
 import sys
 from typing import IO, Any
 
@@ -7,15 +9,18 @@ import click
 
 from provider.cli.client import Json, Write, rollout_path
 from provider.cli.errors import CommandError, TimedOutError
-from provider.cli.files import read_documents
-from provider.cli.options import Change, Shell, changing, connected, delivery, finish, writing
+from provider.cli.files import name_of, read_documents
+from provider.cli.options import Change, Shell, changing, connected, delivery, finish, show_arrival, writing
 from provider.cli.output import ago, as_yaml, phase, say, show_facts, show_json, show_table, side, step
 
 GOALS = ("applied", "healthy", "paused", "degraded")
+PHASES = ("Healthy", "Progressing", "Paused", "Degraded")
+# Moves that go by another name here.
+_COMMANDS = {"start": "set-canary", "promote-full": "promote --full"}
 
 
 @click.command("list")
-@click.option("--phase", "wanted", help="Only those in this phase: Healthy, Progressing, Paused or Degraded")
+@click.option("--phase", "wanted", type=click.Choice(PHASES, case_sensitive=False), help="Only those in this phase")
 @click.option("--gateway", help="Only those that this gateway carries")
 @connected
 def list_(shell: Shell, wanted: str | None, gateway: str | None) -> None:
@@ -75,6 +80,11 @@ def create(shell: Shell, name: str, rule: str, change: Change, **choices: tuple[
 
 
 def _side(sides: tuple[str, ...]) -> Json:
+    for text in sides:
+        if "://" not in text and "@" not in text:
+            raise click.UsageError(
+                f"a side is a URL such as http://10.0.0.1:8080, or a service such as shop-v2@docker, not {text}"
+            )
     references = [side for side in sides if "://" not in side]
     if not references:
         return {"servers": [{"url": url} for url in sides]}
@@ -91,7 +101,7 @@ def _side(sides: tuple[str, ...]) -> Json:
 def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
     """Delete a rollout: Traefik then answers 404 for its rule."""
     if not yes and not sys.stdin.isatty():
-        raise click.UsageError(f"this takes {name} out of Traefik; say --yes if it shall")
+        raise click.UsageError(f"this takes {name} out of Traefik; say --yes to do it")
     if not yes:
         click.confirm(f"Traefik will answer 404 for the rule of {name}. Delete it?", abort=True)
     shell.client.delete(rollout_path(name), write)
@@ -116,17 +126,27 @@ def set_canary(shell: Shell, name: str, sides: tuple[str, ...], file: IO[bytes] 
 def _one_document(file: IO[bytes]) -> Json:
     documents = read_documents(file)
     if len(documents) != 1:
-        raise CommandError(f"{file.name} must hold one document, not {len(documents)}")
+        raise CommandError(f"{name_of(file)} must hold one document, not {len(documents)}")
     return documents[0]
+
+
+def _per_cent(_context: click.Context, _parameter: click.Parameter, value: str) -> float:
+    try:
+        weight = float(value.removesuffix("%"))
+    except ValueError:
+        weight = math.nan
+    if not 0 <= weight <= 100:
+        raise click.BadParameter(f"{value} is not a number from 0 to 100")
+    return weight
 
 
 @click.command("set-weight")
 @click.argument("name")
-@click.argument("weight", type=float)
+@click.argument("weight", callback=_per_cent)
 @changing
 @connected
 def set_weight(shell: Shell, name: str, weight: float, change: Change) -> None:
-    """Send WEIGHT per cent of the traffic to the canary, and hold there."""
+    """Send WEIGHT per cent of the traffic to the canary, and hold."""
     document = {"weight": int(weight) if weight.is_integer() else weight}
     finish(shell, shell.client.write("PUT", rollout_path(name, "weight"), document, change.write), change)
 
@@ -181,7 +201,7 @@ def status(shell: Shell, name: str) -> None:
             "canary": side(spec.get("canary")),
             "steps": _steps(rollout),
             "traefik": "; ".join(seen),
-            "may": ", ".join(rollout["actions"]),
+            "may": ", ".join(_COMMANDS.get(action, action) for action in rollout["actions"]),
         }
     )
 
@@ -190,7 +210,8 @@ def _seen(shell: Shell, name: str) -> list[str]:
     try:
         answer = shell.client.wait(name, "applied", seconds=0)
     except TimedOutError as error:
-        return [error.message]
+        # It was asked how it is now: that no time was given need not be said.
+        return [re.sub(r" (after|within) 0 s", "", error.message)]
     return [delivery(gateway) for gateway in answer.get("gateways", ())]
 
 
@@ -228,13 +249,25 @@ def _weight_of(document: Json | None) -> str:
 
 @click.command()
 @click.argument("name")
-@click.option("--for", "goal", type=click.Choice(GOALS), default="applied", show_default=True)
 @click.option(
-    "--timeout", "seconds", type=click.FloatRange(min=0), default=60.0, show_default=True, metavar="SECONDS"
+    "--for", "goal", type=click.Choice(GOALS), default="applied", show_default=True, help="applied: seen in Traefik"
+)
+@click.option(
+    "--timeout",
+    "seconds",
+    type=click.FloatRange(min=0),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to wait",
 )
 @connected
 def wait(shell: Shell, name: str, goal: str, seconds: float) -> None:
-    """Wait until a rollout is in a phase, or seen in Traefik; the exit code is 3 when it is not in time."""
+    """Wait until a rollout is in a phase, or seen in Traefik.
+
+    The exit code is 3 when that is not so in time, and 1 when it cannot become so by waiting.
+    """
     rollout = shell.client.wait(name, goal, seconds=seconds)
-    change = Change(Write(), waits=False, seconds=0)
-    finish(shell, rollout, change)
+    if not shell.is_json:
+        say(phase(rollout))
+    show_arrival(shell, rollout)

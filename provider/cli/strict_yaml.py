@@ -1,5 +1,6 @@
 """YAML that says what it means: a key that stands twice is a mistake, not the last one's win."""
 
+import math
 from collections.abc import Hashable
 from typing import Any
 
@@ -7,7 +8,7 @@ import yaml
 
 
 class StrictLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, which refuses duplicate keys and leaves dates as they were written."""
+    """PyYAML's safe loader, which refuses duplicate keys and NaN, and leaves dates as they were written."""
 
     yaml_implicit_resolvers = {  # noqa: RUF012 as PyYAML declares it
         first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
@@ -16,10 +17,36 @@ class StrictLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Make a dict of a mapping; ConstructorError where a key stands twice."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for position, key in enumerate(keys):
-            if key in keys[:position]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key} stands twice", node.value[position][0].start_mark
-                )
+        keys: list[object] = []
+        for key_node, _ in node.value:
+            # What a merge (<<) brings may stand in the mapping too: that is what merging is for.
+            key = key_node.tag if key_node.tag == _MERGE else self.construct_object(key_node, deep=True)
+            if key in keys:
+                raise _mistake(f"the key {key_node.value} stands twice", key_node)
+            keys.append(key)
         return super().construct_mapping(node, deep)
+
+    def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
+        """Make a number; ConstructorError where it is none."""
+        number = super().construct_yaml_float(node)
+        if not math.isfinite(number):
+            raise _mistake(f"{node.value} is not a number that JSON has", node)
+        return number
+
+
+_MERGE = "tag:yaml.org,2002:merge"
+StrictLoader.add_constructor("tag:yaml.org,2002:float", StrictLoader.construct_yaml_float)
+
+
+def _mistake(words: str, node: yaml.Node) -> yaml.constructor.ConstructorError:
+    return yaml.constructor.ConstructorError(None, None, words, node.start_mark)
+
+
+def words_of(error: yaml.YAMLError) -> str:
+    """Say in one line what is wrong with YAML, and where."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).replace('"<byte string>", ', "").split())
+    problem = getattr(error, "problem", "")
+    hint = "; indent with spaces" if r"'\t'" in problem else ""
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}{hint}"

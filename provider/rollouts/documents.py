@@ -88,11 +88,18 @@ def _mistakes(model: type[BaseModel], error: ValidationError) -> list[Mistake]:
     details = error.errors()
     wrong = {part["loc"][:-1] for part in details}
     return [
-        Mistake(pointer=_pointer(part["loc"]), detail=_detail(part, fields))
+        Mistake(pointer=_pointer(_place(part)), detail=_detail(part, fields))
         for part in details
         # A list whose items were refused is also said to be too short: it is not, for a person.
         if not (part["type"] == "too_short" and any(loc[: len(part["loc"])] == part["loc"] for loc in wrong))
     ]
+
+
+def _place(details: ErrorDetails) -> Sequence[int | str]:
+    location = details["loc"]
+    # Pydantic says of a key that it is wrong, and not its value, by a last part that is in no document.
+    is_key = location[-1:] == ("[key]",) and details["type"] != "extra_forbidden"
+    return location[:-1] if is_key else location
 
 
 def _pointer(location: Sequence[int | str]) -> str:
@@ -115,7 +122,8 @@ def _detail(details: ErrorDetails, fields: frozenset[str]) -> str:
         case "too_short":
             return f"must have at least {details['ctx']['min_length']}; leave it out to have none"
         case "too_long":
-            return f"must have at most {details['ctx']['max_length']}"
+            unit = " characters" if isinstance(details["input"], str) else ""
+            return f"must have at most {details['ctx']['max_length']}{unit}"
         case _:
             message = details["msg"].removeprefix("Input should be ").removeprefix("Value should be ")
             return f"must be {message}" if message != details["msg"] else message

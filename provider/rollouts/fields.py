@@ -43,7 +43,7 @@ def parse_duration(value: object) -> timedelta:
     """Read a duration as Go writes it (``500ms``, ``1.2s``, ``1h30m``), to the millisecond."""
     if isinstance(value, timedelta):
         return value
-    if not isinstance(value, str) or len(value) > 40 or not re.match(_DURATION_PATTERN, value):
+    if not isinstance(value, str) or len(value) > 40 or not re.fullmatch(_DURATION_PATTERN, value):
         raise ValueError(f"must be a duration such as 500ms, 10s, 5m or 1h30m, not {value!r}")
     milliseconds = sum(Decimal(number) * _UNIT_MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(value))
     if milliseconds > _LONGEST_DURATION / timedelta(milliseconds=1):

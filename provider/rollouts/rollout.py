@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn, Self
 
 from pydantic import AwareDatetime, Field, PlainSerializer, WithJsonSchema
 
-from provider.rollouts.fields import Name, Weight, WholeNumber, format_duration, weight_number
+from provider.rollouts.fields import Name, Weight, WholeNumber, format_duration, parse_weight, weight_number
 from provider.rollouts.spec import Document, Side, Spec, Step
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
@@ -114,7 +114,7 @@ class Rollout(Document):
     def set_weight(self, weight: Decimal, *, now: datetime, reason: str = "") -> Self:
         """Send so many per cent to the canary and hold there until a person goes on."""
         self._check(Action.SET_WEIGHT)
-        return self._held(weight, now=now, reason=reason)
+        return self._held(parse_weight(weight), now=now, reason=reason)
 
     def promote(self, *, now: datetime, reason: str = "") -> Self:
         """Go to the next step; behind the last one the canary becomes stable."""
@@ -163,26 +163,45 @@ class Rollout(Document):
     def replace(self, spec: Spec, *, now: datetime, reason: str = "") -> Self:
         """Take a new spec, and disturb no more than it asks for.
 
-        A new canary starts the steps, a canary left out is withdrawn, other steps hold a canary where it is.
-        The same spec again, or one whose canary has taken over since, changes nothing.
+        A new canary starts the steps, a canary left out is withdrawn, one that is now named as stable takes over,
+        other steps hold a canary where it is. The same spec again, or one whose canary has taken over since,
+        changes nothing.
         """
-        spec = self._without_finished_canary(spec)
+        if spec != self.spec:
+            spec = self._without_finished_canary(spec)
         if spec == self.spec:
             return self
-        edited = self._with(spec=spec)
+        before = self._take_over(now=now, reason=reason) if self._is_promoted_by(spec) else self
+        edited = before._with(spec=spec)
         if spec.canary is None:
-            return edited if self.spec.canary is None else edited._withdrawn(now=now, reason=reason)
-        if self.spec.canary is None or not spec.canary.is_same_version(self.spec.canary):
-            return self._with(spec=spec).start(spec.canary, now=now, reason=reason)
-        if spec.steps != self.spec.steps and self.status.phase is not Phase.DEGRADED:
-            return edited._repositioned(now=now, reason=reason)
-        return edited
+            return edited if before.spec.canary is None else edited._withdrawn(now=now, reason=reason)
+        if before.spec.canary is None or not spec.canary.is_same_version(before.spec.canary):
+            return edited.start(spec.canary, now=now, reason=reason)
+        return edited if spec.steps == before.spec.steps else edited._repositioned(now=now, reason=reason)
 
     def _without_finished_canary(self, spec: Spec) -> Spec:
         done = self.status.promoted
-        if done and spec.stable == done.stable and spec.canary == done.canary:
-            return spec.model_copy(update={"stable": self.spec.stable, "canary": self.spec.canary})
-        return spec
+        # Once another version is stable, the same canary is a new attempt.
+        if done is None or spec.canary is None or not done.canary.is_same_version(self.spec.stable):
+            return spec
+        is_same_file = (spec.stable, spec.canary) == (done.stable, done.canary)
+        is_tuned_file = (
+            spec.stable.is_same_version(done.stable)
+            and spec.canary.is_same_version(done.canary)
+            # Sides that share a server tell too little to be recognised when they change.
+            and not spec.stable.is_same_version(self.spec.stable)
+            and not spec.stable.is_same_version(spec.canary)
+        )
+        is_finished = is_same_file or is_tuned_file
+        return spec.model_copy(update={"stable": spec.canary, "canary": self.spec.canary}) if is_finished else spec
+
+    def _is_promoted_by(self, spec: Spec) -> bool:
+        canary = self.spec.canary
+        return (
+            canary is not None
+            and spec.stable.is_same_version(canary)
+            and not spec.stable.is_same_version(self.spec.stable)
+        )
 
     def _withdrawn(self, *, now: datetime, reason: str) -> Self:
         return self._with(
@@ -195,6 +214,8 @@ class Rollout(Document):
         )
 
     def _repositioned(self, *, now: datetime, reason: str) -> Self:
+        if self.status.phase is Phase.DEGRADED:
+            return self._with(step_index=0)
         higher = (
             index
             for index, step in enumerate(self.steps)

@@ -21,8 +21,10 @@ from provider.rollouts.fields import (
     WholeNumber,
 )
 
-# Traefik keeps the thousand topmost priorities to itself; two below ours are for override and fallback.
-HIGHEST_PRIORITY = 2**31 - 1_002
+MOST_OVERRIDES = 32
+# Traefik keeps the thousand topmost priorities to itself, counted on the smallest machine it runs on (pkg/server/
+# router/router.go); each override has one above ours, the fallback the one below.
+HIGHEST_PRIORITY = 2**31 - 1_001 - MOST_OVERRIDES
 MIRROR_BODY_BYTES = 1_048_576
 
 
@@ -87,7 +89,8 @@ class PassiveHealthCheck(Document):
     """Traefik's judgement of a server by the answers it gave."""
 
     failure_window: Duration | None = None
-    max_failed_attempts: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+    # Traefik's own default, said because it takes no empty check.
+    max_failed_attempts: WholeNumber = Field(default=1, ge=1, le=1_000_000)
 
 
 class Side(Document):
@@ -238,7 +241,7 @@ class Spec(Document):
     sticky: Sticky | None = None
     stable: Side
     canary: Side | None = None
-    overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=32)
+    overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=MOST_OVERRIDES)
     mirror: Mirror | None = None
     steps: tuple[Step, ...] | None = Field(default=None, min_length=1, max_length=200)
 

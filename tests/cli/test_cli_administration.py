@@ -1,0 +1,169 @@
+"""Tokens, gateways, restoring."""
+
+import json
+from collections.abc import Callable
+
+import pytest
+
+from provider.access import Role
+from provider.feed import State
+from provider.gateways import GatewaySpec
+from tests.cli.conftest import Run
+from tests.unit.operations.test_documents import gone_back
+from tests.unit.operations.traefik import running_traefik
+from tests.world import ME, World, wait_until
+
+
+def test_a_token_that_is_made_is_all_that_is_printed_and_works(run: Run) -> None:
+    made = run("token", "create", "ci", "--role", "operator")
+    secret = made.stdout.strip()
+
+    assert 0 == made.exit_code
+    assert secret.startswith("tcy_")
+    assert 0 == run("list", environment={"CANARY_TOKEN": secret}).exit_code
+
+
+def test_a_token_for_machines_says_what_it_is(run: Run) -> None:
+    made = json.loads(run("token", "create", "ci", "--role", "viewer", "-o", "json").stdout)
+
+    assert {"name", "role", "token"} == set(made)
+    assert ("ci", "viewer") == (made["name"], made["role"])
+
+
+def test_tokens_are_listed_without_secrets(run: Run) -> None:
+    listed, shown = run("token", "list"), run("token", "list", "-o", "json")
+
+    assert ["NAME      ROLE", "admin     admin", "gateway   gateway", "operator  operator", "viewer    viewer"] == (
+        listed.stdout.splitlines()
+    )
+    assert [{"name", "role", "version"}] * 4 == [set(token) for token in json.loads(shown.stdout)]
+
+
+@pytest.mark.parametrize("output", ["table", "json"])
+def test_a_revoked_token_is_worthless_at_once(run: Run, output: str) -> None:
+    revoked = run("token", "revoke", "viewer", "-o", output)
+    refused = run("list", role=Role.VIEWER)
+
+    assert (0, "viewer is revoked\n" if output == "table" else "") == (revoked.exit_code, revoked.stdout)
+    assert 1 == refused.exit_code
+    assert "the token is not known; it may have been revoked (set CANARY_TOKEN, or --token)" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["create", "viewer", "--role", "viewer"], 1, "there is a token viewer already"),
+        (["create", "Boss", "--role", "viewer"], 1, "  /name: must be 1 to 63 lower-case letters"),
+        (["create", "boss", "--role", "boss"], 2, "'boss' is not one of 'viewer', 'operator', 'admin', 'gateway'"),
+        (["create", "boss"], 2, "Missing option '--role'"),
+        (["revoke", "nope"], 1, "there is no token nope"),
+    ],
+)
+def test_a_token_that_cannot_be_is_refused(run: Run, arguments: list[str], code: int, words: str) -> None:
+    refused = run("token", *arguments)
+
+    assert (code, "") == (refused.exit_code, refused.stdout)
+    assert words in refused.stderr
+
+
+def test_no_gateway_is_said_with_how_there_is_one(run: Run) -> None:
+    told = run("gateway", "list")
+
+    assert (0, "") == (told.exit_code, told.stdout)
+    assert "No Traefik has polled yet; see traefik/traefik.yml for how it does.\n" == told.stderr
+    assert [] == json.loads(run("gateway", "list", "-o", "json").stdout)
+
+
+def test_gateways_are_listed_with_where_they_stand(
+    run: Run, shop: str, world: World, poll: Callable[[str], None]
+) -> None:
+    with running_traefik() as traefik:
+        world.operations.gateways.put("edge", GatewaySpec(api=traefik.url), ME)
+        world.operations.gateways.put("lost", GatewaySpec(), ME)
+        for gateway in ("core", "edge"):
+            poll(gateway)
+        body = world.feed.body("edge")
+        assert body
+        traefik.carry(body.content)
+        assert wait_until(lambda: len(world.store.sightings()) == 2)
+        shown, listed = run("gateway", "list", "-o", "json"), run("gateway", "list")
+        traefik.parts = {}
+        broken = run("gateway", "list")
+    revision = str(world.feed.revision)
+
+    heading, *rows = (line.split() for line in listed.stdout.splitlines())
+    assert ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "STATE"] == heading
+    assert [
+        ["core", "1", "0s", "ago", revision, "-", "current"],
+        ["edge", "1", "0s", "ago", revision, revision, "current"],
+        ["lost", "0", "never", "-", "-", "has", "not", "polled"],
+    ] == rows
+    assert ["core", "edge", "lost"] == [gateway["name"] for gateway in json.loads(shown.stdout)]
+    assert "routers/shop@http is not there yet; " in broken.stdout
+
+
+def test_a_gateway_that_lags_is_said_to_be_behind(
+    run: Run, shop: str, world: World, poll: Callable[[str], None]
+) -> None:
+    poll("edge")
+    assert wait_until(lambda: bool(world.store.sightings()))
+    run("set-weight", shop, "25")
+
+    assert run("gateway", "list").stdout.rstrip().endswith("behind")
+
+
+def test_a_gateway_is_written_down_and_forgotten(run: Run) -> None:
+    known = run("gateway", "set", "edge", "--api", "http://edge:8080", "--metrics", "http://edge:8080/metrics")
+    blind = run("gateway", "set", "lost")
+    shown = run("gateway", "set", "edge", "--api", "http://edge:8080", "-o", "json")
+    gone = run("gateway", "delete", "edge", "--reason", "moved")
+    again = run("gateway", "delete", "edge", "-o", "json")
+
+    assert "edge is asked at http://edge:8080\n" == known.stdout
+    assert "lost is written down; without --api it cannot be asked\n" == blind.stdout
+    assert {"api": "http://edge:8080"} == json.loads(shown.stdout)["spec"]
+    assert "edge is forgotten\n" == gone.stdout
+    assert (1, "", "traefik-canary: there is no gateway edge\n") == (again.exit_code, again.stdout, again.stderr)
+
+
+def test_forgetting_a_gateway_says_nothing_to_machines(run: Run) -> None:
+    run("gateway", "set", "edge")
+
+    done = run("gateway", "delete", "edge", "-o", "json")
+
+    assert (0, "") == (done.exit_code, done.stdout)
+
+
+def test_a_gateway_whose_address_is_none_is_refused(run: Run) -> None:
+    refused = run("gateway", "set", "edge", "--api", "edge:8080")
+
+    assert 1 == refused.exit_code
+    assert "  /spec/api: must be an address such as http://edge:8080: the scheme must be http or https" in (
+        refused.stderr
+    )
+
+
+def test_after_redis_was_emptied_a_write_names_the_way_out_and_it_works(run: Run, world: World) -> None:
+    gone_back(world)
+    refused = run("abort", "shop")
+    restored = run("restore", "--from", "served", "--reason", "Redis lost its disk")
+    assert wait_until(lambda: world.feed.state is State.FOLLOWING)
+    done = run("delete", "shop", "--yes")
+
+    assert 1 == refused.exit_code
+    assert "`traefik-canary restore --from served` writes it back; `--from stored` takes what Redis has" in (
+        refused.stderr
+    )
+    assert "what was served is right; Redis and the provider agree at revision " in restored.stdout
+    assert 0 == done.exit_code
+
+
+def test_machines_learn_the_revision_of_a_restore(run: Run, shop: str) -> None:
+    assert {"revision"} == set(json.loads(run("restore", "--from", "stored", "-o", "json").stdout))
+
+
+def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:
+    refused = offline("restore")
+
+    assert 2 == refused.exit_code
+    assert "Missing option '--from'" in refused.stderr

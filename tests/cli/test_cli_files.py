@@ -1,0 +1,280 @@
+"""Declarative use: apply, diff and export, and all that a file may get wrong."""
+
+import json
+from collections.abc import Callable
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+import yaml
+
+from provider.rollouts import Phase
+from tests.cli.conftest import CANARY, RULE, STABLE, STEPS, Run, stored
+from tests.world import World
+
+
+def document(name: str, *, stable: str = STABLE, **changes: object) -> dict[str, object]:
+    return {"name": name, "spec": {"rule": RULE, "stable": {"servers": [{"url": stable}]}, **changes}}
+
+
+def text(*documents: object) -> str:
+    return "---\n".join(yaml.safe_dump(one, allow_unicode=True) for one in documents)
+
+
+def names(world: World) -> list[str]:
+    return [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
+
+
+def test_a_file_is_made_so_and_then_is_so(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "rollouts.yaml"
+    path.write_text(text(document("blog"), document("shop")))
+    first, second = run("apply", "-f", str(path)), run("apply", "-f", str(path))
+    path.write_text(text(document("blog"), document("shop", stable=CANARY)))
+    third = run("apply", "-f", str(path))
+
+    assert (0, "blog: created\nshop: created\n") == (first.exit_code, first.stdout)
+    assert (0, "blog: unchanged\nshop: unchanged\n") == (second.exit_code, second.stdout)
+    assert (0, "blog: unchanged\nshop: changed\n") == (third.exit_code, third.stdout)
+
+
+def test_what_is_unchanged_is_not_written(run: Run, world: World) -> None:
+    run("apply", "-f", "-", stdin=text(document("shop")))
+    before = world.store.revision()
+    run("apply", "-f", "-", "--reason", "again", stdin=text(document("shop")))
+
+    assert before == world.store.revision()
+
+
+def test_a_canary_on_its_way_keeps_its_weight(run: Run, shop: str, world: World) -> None:
+    run("set-weight", shop, "33")
+    edited = document(shop, stable=STABLE, canary={"servers": [{"url": CANARY}]}, steps=STEPS, priority=9)
+    done = run("apply", "-f", "-", "-o", "json", stdin=text(edited))
+
+    assert 33 == json.loads(done.stdout)[0]["status"]["weight"]
+
+
+@pytest.mark.parametrize(
+    "command", [["get"], ["get", "-o", "json"], ["export"], ["export", "-o", "json"]], ids=" ".join
+)
+def test_what_is_printed_can_be_applied(run: Run, shop: str, command: list[str]) -> None:
+    name, *options = command
+    printed = run(name, shop, *options).stdout
+    again = run("apply", "-f", "-", stdin=printed)
+    run("delete", shop, "--yes")
+    anew = run("apply", "-f", "-", stdin=printed)
+
+    assert "shop: unchanged\n" == again.stdout
+    assert "shop: created\n" == anew.stdout
+
+
+def test_all_are_checked_before_the_first_is_written(run: Run, world: World) -> None:
+    refused = run(
+        "apply", "-f", "-", stdin=text(document("blog"), document("shop", stable="ftp://a"), document("wiki"))
+    )
+
+    assert (1, "", []) == (refused.exit_code, refused.stdout, names(world))
+    assert refused.stderr.startswith("traefik-canary: shop: not valid:\n  /spec/stable/servers/0/url: must be ")
+
+
+def test_a_dry_run_says_what_would_be_and_writes_nothing(run: Run, shop: str, world: World) -> None:
+    before = world.store.revision()
+    told = run("apply", "-f", "-", "--dry-run", "--wait", stdin=text(document("blog"), document(shop)))
+    shown = run("apply", "-f", "-", "--dry-run", "-o", "json", stdin=text(document("blog"), document(shop)))
+
+    assert "blog: created (not written: --dry-run)\nshop: changed (not written: --dry-run)\n" == told.stdout
+    assert [("blog", "Healthy"), ("shop", "Healthy")] == [
+        (one["name"], one["status"]["phase"]) for one in json.loads(shown.stdout)
+    ]
+    assert before == world.store.revision()
+
+
+def test_a_reason_goes_with_every_rollout(run: Run) -> None:
+    run("apply", "-f", "-", "--reason", "release 7", stdin=text(document("blog"), document("shop")))
+
+    for name in ("blog", "shop"):
+        assert "release 7" in run("history", name).stdout
+
+
+def test_one_key_serves_for_all_rollouts_of_a_file(run: Run) -> None:
+    done = run("apply", "-f", "-", "--idempotency-key", "build-7", stdin=text(document("blog"), document("shop")))
+
+    assert (0, "blog: created\nshop: created\n") == (done.exit_code, done.stdout)
+
+
+def test_a_version_goes_with_one_rollout(run: Run, shop: str, offline: Run) -> None:
+    version = str(json.loads(run("get", shop, "-o", "json").stdout)["version"])
+    stale = run("apply", "-f", "-", "--if-match", "999", "--dry-run", stdin=text(document(shop)))
+    done = run("apply", "-f", "-", "--if-match", version, stdin=text(document(shop)))
+    two = offline("apply", "-f", "-", "--if-match", version, stdin=text(document("blog"), document(shop)))
+
+    assert 1 == stale.exit_code
+    assert f"traefik-canary: shop: rollout shop is at version {version}, not at 999\n" == stale.stderr
+    assert "shop: changed\n" == done.stdout
+    assert 2 == two.exit_code
+    assert "--if-match goes with a single rollout" in two.stderr
+
+
+def test_a_file_waits_for_traefik_in_all(run: Run, poll: Callable[[str], None]) -> None:
+    arguments = ("apply", "-f", "-", "--wait")
+    late = run(*arguments, "--timeout", "0.05", stdin=text(document("blog"), document("shop")))
+    poll("edge")
+    told = run(*arguments, stdin=text(document("blog"), document("shop")))
+    shown = run(*arguments, "-o", "json", stdin=text(document("blog"), document("shop")))
+
+    assert 3 == late.exit_code
+    assert "blog: created\nshop: created\n" == late.stdout
+    assert "no Traefik that carries blog has polled within" in late.stderr
+    assert "blog: edge: sent to Traefik" in told.stdout
+    assert ["blog", "shop"] == [one["name"] for one in json.loads(shown.stdout) if one["gateways"]]
+
+
+def test_a_difference_is_shown_as_lines(run: Run, shop: str) -> None:
+    same = run("diff", "-f", "-", "--exit-code", stdin=run("export", shop).stdout)
+    other = run("diff", "-f", "-", stdin=text(document(shop), document("blog")))
+
+    assert (0, "") == (same.exit_code, same.stdout)
+    assert 0 == other.exit_code
+    assert {"--- shop (now)", "+++ shop (then)", "-  phase: Paused", "+  phase: Healthy", "+name: blog"} <= set(
+        other.stdout.splitlines()
+    )
+
+
+def test_a_difference_has_an_exit_code_where_that_is_asked_for(run: Run, shop: str) -> None:
+    differs = run("diff", "-f", "-", "--exit-code", "-o", "json", stdin=text(document(shop)))
+    same = run("diff", "-f", "-", "--exit-code", "-o", "json", stdin=run("export", shop).stdout)
+
+    assert 1 == differs.exit_code
+    assert json.loads(differs.stdout)["differs"] is True
+    assert "-  phase: Paused" in json.loads(differs.stdout)["diff"]
+    assert (0, {"differs": False, "diff": ""}) == (same.exit_code, json.loads(same.stdout))
+
+
+def test_a_difference_changes_nothing_and_tells_mistakes(run: Run, world: World) -> None:
+    refused = run("diff", "-f", "-", stdin=text(document("shop", stable="ftp://a")))
+
+    assert (1, []) == (refused.exit_code, names(world))
+    assert "  /spec/stable/servers/0/url: must be " in refused.stderr
+
+
+def test_all_rollouts_or_those_named_are_exported(run: Run, world: World) -> None:
+    for name in ("blog", "shop", "wiki"):
+        stored(world, name, rule="Host(`shop.localhost`) && Query(`q`, `größe`)")
+    everything = list(yaml.safe_load_all(run("export").stdout))
+    some = json.loads(run("export", "wiki", "blog", "-o", "json").stdout)
+
+    assert ["blog", "shop", "wiki"] == [one["name"] for one in everything]
+    assert ["wiki", "blog"] == [one["name"] for one in some]
+    assert {"name", "spec"} == set(everything[0])
+    assert "größe" in run("export", "shop").stdout
+
+
+def test_an_export_of_nothing_is_no_document(run: Run) -> None:
+    told = run("export")
+
+    assert (0, "", "There is no rollout.\n") == (told.exit_code, told.stdout, told.stderr)
+    assert [] == json.loads(run("export", "-o", "json").stdout)
+
+
+VALID = text(document("shop"))
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("name: a\nname: b\nspec: {}\n", "is not YAML: line 2, column 1: the key name stands twice"),
+        ("name: a\nspec:\n  rule: x\n  rule: y\n", "is not YAML: line 4, column 3: the key rule stands twice"),
+        (
+            "name: a\n\tspec: {}\n",
+            "is not YAML: line 2, column 1: found character '\\t' that cannot start any token; ",
+        ),
+        ("name: a\n\tspec: {}\n", "; indent with spaces"),
+        ("name: 'a\n", "is not YAML: line 2, column 1: found unexpected end of stream"),
+        ("name: a\nspec: {rule: .nan}\n", "is not YAML: line 2, column 14: .nan is not a number that JSON has"),
+        ("name: a\nspec: {rule: -.inf}\n", "line 2, column 14: -.inf is not a number that JSON has"),
+        ("name: a\nspec: !!python/object:os.system x\n", "could not determine a constructor for the tag"),
+        ("name: a\nspec: {[1]: 2}\n", "is not YAML: line 2, column 8: found unhashable key"),
+        (b"name: \xff\n", "is not YAML: unacceptable character #x00ff: invalid start byte in position 6"),
+        ("name: a\nspec: !!binary aGk=\n", "holds what JSON cannot: Object of type bytes is not JSON serializable"),
+        ("name: a\nspec: &a {b: *a}\n", "holds what JSON cannot: Circular reference detected"),
+        ("[" * 1_000, "is nested too deeply"),
+        ("just words\n", 'must hold mappings (name: value), not "just words"\n'),
+        ("[1]\n", "must hold mappings (name: value), not 1\n"),
+        ("größe " * 50, 'must hold mappings (name: value), not "größe größe größe größe größe größe ...\n'),
+        ("", "holds no rollout"),
+        ("---\n# nothing\n---\n", "holds no rollout"),
+        ("name: a\n", "document 1: a rollout has a name and a spec; there is no spec"),
+        ("{}", "document 1: a rollout has a name and a spec; there is no name and no spec"),
+        (
+            "name: on\nspec: {}\n",
+            "a rollout has a name and a spec; the name must be text, not true; put it in quotes",
+        ),
+        ("name: 7\nspec: {}\n", "the name must be text, not 7; put it in quotes"),
+        (f"{VALID}---\nname: a\nspce: {{}}\n1: 2\n", "document 2: a rollout has a name and a spec; not 1, spce"),
+        (f"{VALID}---\n{VALID}", "has shop more than once"),
+    ],
+)
+@pytest.mark.parametrize("command", ["apply", "diff"])
+def test_a_file_that_makes_no_sense_is_explained(
+    offline: Run, command: str, content: str | bytes, words: str
+) -> None:
+    refused = offline(command, "-f", "-", stdin=content)
+
+    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert refused.stderr.startswith("traefik-canary: <stdin>")
+    assert words in refused.stderr
+    assert 1 == refused.stderr.count("\n")
+
+
+def test_a_date_stays_the_text_that_was_written(run: Run, world: World) -> None:
+    overrides = "  overrides: [{header: {name: X-Day, value: 2026-01-01}, to: stable}]\n"
+    done = run("apply", "-f", "-", stdin=VALID.replace("name: shop", "name: 2026-01-01") + overrides)
+
+    assert (0, ["2026-01-01"]) == (done.exit_code, names(world))
+    assert "value: '2026-01-01'" in run("export").stdout
+
+
+def test_a_weight_may_have_decimals(run: Run, world: World) -> None:
+    run("apply", "-f", "-", stdin=VALID + "  canary: {service: a@docker}\n  steps: [{setWeight: 2.5}, {pause: {}}]\n")
+
+    assert Decimal("2.5") == world.operations.rollouts.get("shop").status.weight
+
+
+def test_anchors_and_merges_may_be_used(run: Run, world: World) -> None:
+    content = f"""
+name: shop
+spec:
+  rule: {RULE}
+  stable: &side
+    servers: [{{url: {STABLE}}}]
+    healthCheck: {{path: /healthz}}
+  canary:
+    <<: *side
+    servers: [{{url: {CANARY}}}]
+"""
+    done = run("apply", "-f", "-", "-o", "json", stdin=content)
+
+    assert {"servers": [{"url": CANARY}], "healthCheck": {"path": "/healthz"}} == (
+        json.loads(done.stdout)[0]["spec"]["canary"]
+    )
+    assert Phase.PROGRESSING is world.operations.rollouts.get("shop").status.phase
+
+
+@pytest.mark.parametrize("name", ["", "..", "a/b", "Shop", "größe"])
+def test_a_name_that_none_may_have_is_refused_before_anything_is_written(run: Run, world: World, name: str) -> None:
+    refused = run("apply", "-f", "-", stdin=text(document("blog"), document(name)))
+
+    assert (1, []) == (refused.exit_code, names(world))
+    assert "lower-case letters, digits and inner hyphens" in refused.stderr
+
+
+@pytest.mark.parametrize("path", ["missing.yaml", "."])
+def test_a_file_that_cannot_be_read_is_wrong_usage(offline: Run, path: str) -> None:
+    refused = offline("apply", "-f", path)
+
+    assert 2 == refused.exit_code
+    assert f"Invalid value for '--file' / '-f': '{path}'" in refused.stderr
+
+
+def test_a_file_is_needed(offline: Run) -> None:
+    assert 2 == offline("apply").exit_code
+    assert 2 == offline("diff").exit_code

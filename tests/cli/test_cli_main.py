@@ -1,0 +1,192 @@
+"""The command as a whole: help, what it imports, terminals and pipes."""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import pytest
+
+from provider.access import Role
+from provider.cli import output
+from provider.cli.main import cli
+from provider.cli.output import ago, show_facts, show_table, step
+from tests.cli.conftest import Run
+
+HEAVY = {"flask", "gunicorn", "gevent", "requests", "redis", "pydantic", "yaml", "rich", "cryptography", "re2"}
+
+
+def commands(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.commands.items():
+        yield (*path, name), command
+        if isinstance(command, click.Group):
+            yield from commands(command, (*path, name))
+
+
+COMMANDS = list(commands(cli))
+
+
+def python(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run Python in a process of its own, as the command is run."""
+    settings = {**os.environ, "NO_PROXY": "*", **environment}
+    return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, env=settings, check=False)
+
+
+@pytest.mark.parametrize(("path", "command"), COMMANDS, ids=[" ".join(path) for path, _ in COMMANDS])
+def test_every_command_and_option_says_what_it_does(
+    offline: Run, path: tuple[str, ...], command: click.Command
+) -> None:
+    shown = offline(*path, "--help")
+
+    assert 0 == shown.exit_code
+    assert f"Usage: traefik-canary {' '.join(path)}" in shown.stdout
+    assert command.help
+    assert "\n\n" in command.help or command.help.endswith(".")
+    assert all(option.help for option in command.params if isinstance(option, click.Option))
+    assert shown.stdout == offline(*path, "-h").stdout
+
+
+def test_the_commands_are_those_of_the_interface() -> None:
+    promised = (
+        "serve demo controller apply diff export list get create delete set-weight promote abort pause resume retry "
+        "skip status history wait"
+    )
+
+    assert set(promised.split()) <= set(cli.commands)
+    assert {"create", "list", "revoke"} == {path[1] for path, _ in COMMANDS if path[0] == "token" and len(path) > 1}
+
+
+def test_the_help_shows_every_command_once_and_whole(offline: Run) -> None:
+    shown = offline("--help").stdout
+
+    assert "..." not in shown.split("Shift traffic:")[1]
+    for name in cli.commands:
+        assert 1 == sum(line.startswith(f"  {name} ") for line in shown.splitlines())
+
+
+def test_the_version_is_told(offline: Run) -> None:
+    assert offline("--version").stdout.startswith("traefik-canary ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nope"], "No such command 'nope'"),
+        (["pause"], "Missing argument 'NAME'"),
+        (["pause", "a", "b"], "Got unexpected extra argument"),
+        (["promote", "a", "--ful"], "No such option '--ful'"),
+        (["list", "-o", "yaml"], "'yaml' is not one of 'table', 'json'"),
+        (["list", "--phase", "Happy"], "is not one of 'healthy', 'progressing', 'paused', 'degraded'"),
+        (["wait", "a", "--for", "ready"], "is not one of 'applied', 'healthy', 'paused', 'degraded'"),
+        (["wait", "a", "--timeout", "-1"], "-1.0 is not in the range x>=0"),
+        (["history", "a", "--limit", "0"], "0 is not in the range 1<=x<=1000"),
+        (["create", "a"], "Missing option '--rule'"),
+        (["token"], "Usage: traefik-canary token"),
+        ([], "Usage: traefik-canary"),
+    ],
+    ids=str,
+)
+def test_wrong_usage_has_an_exit_code_of_its_own(offline: Run, arguments: list[str], words: str) -> None:
+    refused = offline(*arguments)
+
+    assert (2, "") == (refused.exit_code, refused.stdout)
+    assert words in refused.stderr
+
+
+def test_a_client_does_not_wait_for_what_it_does_not_need() -> None:
+    code = f"import sys, provider.cli; print(sorted({HEAVY!r} & set(sys.modules)))"
+
+    assert "[]\n" == python("-c", code).stdout
+
+
+def test_the_module_is_the_command() -> None:
+    done = python("-m", "provider", "token", "--help")
+
+    assert (0, "") == (done.returncode, done.stderr)
+    assert "Usage: traefik-canary token" in done.stdout
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"]])
+def test_a_reader_that_has_gone_is_no_error_to_look_at(run: Run, shop: str, arguments: list[str]) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    environment = {**os.environ, "CANARY_URL": run.url, "CANARY_TOKEN": run.secrets[Role.VIEWER], "NO_PROXY": "*"}
+    command = [sys.executable, "-m", "provider", *arguments]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
+    os.close(writer)
+
+    assert (1, b"") == (done.returncode, done.stderr)
+
+
+def test_what_a_terminal_cannot_show_is_no_crash(run: Run, shop: str) -> None:
+    run("abort", shop, "--reason", "schön \u2603")
+    environment = {"CANARY_URL": run.url, "CANARY_TOKEN": run.secrets[Role.VIEWER], "PYTHONIOENCODING": "latin-1"}
+    settings = {**os.environ, "NO_PROXY": "*", **environment}
+    shown = subprocess.run(
+        [sys.executable, "-m", "provider", "history", shop], capture_output=True, env=settings, check=True
+    )
+
+    assert "schön \\u2603".encode("latin-1") in shown.stdout
+
+
+class Terminal(io.StringIO):
+    """A text stream that says that a person looks at it."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_table_on_a_terminal_has_lines() -> None:
+    with contextlib.redirect_stdout(Terminal()) as terminal:
+        show_table(("NAME", "PHASE"), [("shop", "Paused"), ("[b]blog", "Healthy")], empty="")
+
+    assert "─" in terminal.getvalue()
+    assert "[b]blog" in terminal.getvalue()
+
+
+@pytest.mark.parametrize(("side", "words"), [({"service": "a@docker"}, "a@docker"), (None, ""), ({}, "")])
+def test_a_side_is_told_by_who_answers(side: dict[str, str] | None, words: str) -> None:
+    assert words == output.side(side)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(-5, "0s"), (59, "59s"), (60, "1m"), (7_199, "1h"), (86_400 * 3, "3d")]
+)
+def test_time_that_has_passed_is_told_in_its_largest_unit(seconds: int, words: str) -> None:
+    moment = datetime.now(UTC) - timedelta(seconds=seconds + 0.2)
+
+    assert words == ago(moment.isoformat().replace("+00:00", "Z"))
+
+
+def test_steps_are_told_in_few_words() -> None:
+    steps: list[dict[str, Any]] = [{"setWeight": 2.5}, {"pause": {"duration": "10m"}}, {"pause": {}}]
+
+    assert ["2.5 %", "pause 10m", "pause"] == [step(one) for one in steps]
+
+
+def test_facts_of_no_value_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    show_facts({"rollout": "shop", "canary": "", "may": "start"})
+
+    assert "rollout  shop\nmay      start\n" == capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["list"], ["get", "shop"], ["status", "shop"], ["history", "shop"], ["export"], ["token", "list"]),
+        *(["gateway", "list"], ["abort", "shop"], ["wait", "shop", "--for", "paused"], ["set-weight", "shop", "9"]),
+        *(["token", "create", "ci", "--role", "viewer"], ["gateway", "set", "edge"], ["restore", "--from", "stored"]),
+    ],
+    ids=" ".join,
+)
+def test_every_answer_for_machines_is_one_json_document(run: Run, shop: str, command: list[str]) -> None:
+    done = run(*command, "--output", "json")
+
+    assert (0, "") == (done.exit_code, done.stderr)
+    assert json.loads(done.stdout) is not None

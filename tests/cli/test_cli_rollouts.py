@@ -1,0 +1,382 @@
+"""Commands of one rollout, and the list of all."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from decimal import Decimal
+
+import pytest
+import yaml
+
+from provider.access import Role
+from provider.rollouts import Action, Phase
+from provider.store import Change, Key, Kind, Request
+from tests.cli.conftest import CANARY, RULE, STABLE, STEPS, Run, stored
+from tests.world import ME, World
+
+
+def phase(world: World, name: str = "shop") -> tuple[Phase, Decimal]:
+    status = world.operations.rollouts.get(name).status
+    return status.phase, status.weight
+
+
+def test_no_rollout_is_said_to_people_and_an_empty_list_to_machines(run: Run) -> None:
+    told, listed = run("list"), run("list", "-o", "json")
+
+    assert (0, "") == (told.exit_code, told.stdout)
+    assert "There is no rollout yet; make one with create or apply.\n" == told.stderr
+    assert [] == json.loads(listed.stdout)
+
+
+def test_rollouts_are_listed_as_a_table(run: Run, shop: str, world: World) -> None:
+    stored(world, "blog", canary=None, steps=None)
+    stored(world, "wiki", steps=None)
+    heading, *rows = (line.split(maxsplit=5) for line in run("list").stdout.splitlines())
+
+    assert ["NAME", "PHASE", "WEIGHT", "STEP", "SINCE", "REASON"] == heading
+    assert ["blog", "Healthy", "-", "-"] == rows[0][:4]
+    assert "shop  Paused       5 %     2/4" in run("list").stdout
+    assert "wiki  Progressing  0 %     -" in run("list").stdout
+
+
+def test_a_list_of_any_length_is_read_to_its_end(run: Run, world: World) -> None:
+    names = [f"shop-{number:03}" for number in range(102)]
+    for name in names:
+        stored(world, name, canary=None, steps=None)
+
+    assert names == [rollout["name"] for rollout in json.loads(run("list", "-o", "json").stdout)]
+
+
+def test_a_list_is_narrowed_by_phase_and_gateway(run: Run, shop: str, world: World) -> None:
+    stored(world, "blog", canary=None, steps=None, gateways=["edge"])
+
+    assert run("list", "--phase", "paused").stdout.splitlines()[1].startswith("shop ")
+    assert ["blog", "shop"] == [
+        one["name"] for one in json.loads(run("list", "--gateway", "edge", "-o", "json").stdout)
+    ]
+    assert "There is no such rollout.\n" == run("list", "--phase", "Degraded", "--gateway", "edge").stderr
+
+
+def test_a_rollout_is_printed_whole(run: Run, shop: str) -> None:
+    as_yaml, as_json = run("get", shop), run("get", shop, "--output", "json")
+    document = json.loads(as_json.stdout)
+
+    assert document == yaml.safe_load(as_yaml.stdout)
+    assert {"name", "version", "spec", "status", "actions"} == set(document)
+    assert (RULE, STEPS) == (document["spec"]["rule"], document["spec"]["steps"])
+    assert ["name", "version", "spec", "status", "actions"] == list(yaml.safe_load(as_yaml.stdout))
+
+
+def test_a_rollout_is_made_of_options(run: Run) -> None:
+    made = run(
+        *("create", "shop", "--rule", RULE, "--stable", STABLE, "--stable", "http://10.0.0.3:8080"),
+        *(
+            "--canary",
+            "shop-v2@docker",
+            "--entry-point",
+            "web",
+            "--gateway",
+            "edge",
+            "--gateway",
+            "core",
+            "-o",
+            "json",
+        ),
+    )
+
+    assert 0 == made.exit_code
+    assert {
+        "rule": RULE,
+        "strategy": "wrr",
+        "entryPoints": ["web"],
+        "gateways": ["edge", "core"],
+        "stable": {"servers": [{"url": STABLE}, {"url": "http://10.0.0.3:8080"}]},
+        "canary": {"service": "shop-v2@docker"},
+    } == json.loads(made.stdout)["spec"]
+
+
+def test_a_rollout_needs_no_canary_and_is_made_once(run: Run) -> None:
+    arguments = ("create", "shop", "--rule", RULE, "--stable", STABLE)
+    first, second = run(*arguments), run(*arguments)
+
+    assert (0, "shop is Healthy: no canary\n") == (first.exit_code, first.stdout)
+    assert (1, "traefik-canary: there is a rollout shop already\n") == (second.exit_code, second.stderr)
+
+
+@pytest.mark.parametrize(
+    ("sides", "words"),
+    [
+        (
+            ["10.0.0.1:8080"],
+            "a side is a URL such as http://10.0.0.1:8080, or a service such as shop-v2@docker, not 10",
+        ),
+        (
+            [STABLE, "shop-v2@docker"],
+            "a side is one service or several URLs, not http://10.0.0.1:8080, shop-v2@docker",
+        ),
+        ([], "name the canary's URLs, its service@provider, or a file with --file"),
+        ([STABLE, "--file", "-"], "name the canary's URLs, its service@provider, or a file with --file"),
+    ],
+)
+def test_a_side_that_is_none_is_wrong_usage(offline: Run, sides: list[str], words: str) -> None:
+    refused = offline("set-canary", "shop", *sides)
+
+    assert (2, "") == (refused.exit_code, refused.stdout)
+    assert words in refused.stderr
+
+
+def test_every_mistake_is_on_a_line_of_its_own_with_its_place(run: Run) -> None:
+    refused = run("create", "Shop", "--rule", "Hots(`a`)", "--stable", "ftp://a")
+
+    assert 1 == refused.exit_code
+    first, *mistakes = refused.stderr.splitlines()
+    assert "traefik-canary: not valid:" == first
+    assert ["  /name", "  /spec/rule", "  /spec/stable/servers/0/url"] == [line.split(":")[0] for line in mistakes]
+    assert "did you mean `Host`?" in mistakes[1]
+
+
+def test_a_new_canary_starts_the_steps(run: Run, shop: str, world: World) -> None:
+    done = run("set-canary", shop, "http://10.0.0.9:80")
+
+    assert "shop is Paused, 5 % to the canary: waiting 10m\n" == done.stdout
+    assert "http://10.0.0.9:80" in run("status", shop).stdout
+
+
+@pytest.mark.parametrize(
+    "text", ['{"servers": [{"url": "http://10.0.0.9:80"}]}', "servers:\n- url: http://10.0.0.9:80\n"]
+)
+def test_a_canary_with_all_its_options_is_read_from_a_file(run: Run, shop: str, text: str) -> None:
+    done = run("set-canary", shop, "-f", "-", "-o", "json", stdin=text)
+
+    assert {"servers": [{"url": "http://10.0.0.9:80"}]} == json.loads(done.stdout)["spec"]["canary"]
+
+
+def test_a_file_of_two_canaries_is_refused(offline: Run) -> None:
+    refused = offline("set-canary", "shop", "-f", "-", stdin="service: a@docker\n---\nservice: b@docker\n")
+
+    assert (1, "traefik-canary: <stdin> must hold one document, not 2\n") == (refused.exit_code, refused.stderr)
+
+
+@pytest.mark.parametrize(("text", "weight"), [("25", "25"), ("12.5", "12.5"), ("0", "0"), ("100%", "100")])
+def test_a_weight_is_set_by_hand(run: Run, shop: str, world: World, text: str, weight: str) -> None:
+    done = run("set-weight", shop, text)
+
+    assert f"shop is Progressing, {weight} % to the canary: held at {weight} % by hand\n" == done.stdout
+    assert (Phase.PROGRESSING, Decimal(weight)) == phase(world)
+
+
+@pytest.mark.parametrize("text", ["101", "nan", "inf", "x", "", "1e3"])
+def test_a_weight_that_is_none_is_wrong_usage(offline: Run, text: str) -> None:
+    refused = offline("set-weight", "shop", text)
+
+    assert 2 == refused.exit_code
+    assert f"{text} is not a number from 0 to 100" in refused.stderr
+
+
+def test_a_weight_too_fine_is_refused(run: Run, shop: str) -> None:
+    refused = run("set-weight", shop, "0.001")
+
+    assert 1 == refused.exit_code
+    assert "  /weight: must be a number from 0 to 100 with at most two decimals, not 0.001\n" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("before", "command", "after"),
+    [
+        (None, ["promote"], (Phase.PAUSED, Decimal(50))),
+        (None, ["promote", "--full"], (Phase.HEALTHY, Decimal(0))),
+        (None, ["abort"], (Phase.DEGRADED, Decimal(0))),
+        (None, ["pause"], (Phase.PAUSED, Decimal(5))),
+        (None, ["resume"], (Phase.PAUSED, Decimal(50))),
+        (None, ["skip"], (Phase.PAUSED, Decimal(50))),
+        (Action.ABORT, ["retry"], (Phase.PAUSED, Decimal(5))),
+    ],
+    ids=str,
+)
+def test_a_move_is_done_and_told(
+    run: Run, shop: str, world: World, before: Action | None, command: list[str], after: tuple[Phase, Decimal]
+) -> None:
+    if before:
+        world.operations.rollouts.move(shop, before, ME)
+    name, *options = command
+    done = run(name, shop, *options)
+
+    assert (0, "") == (done.exit_code, done.stderr)
+    assert done.stdout.startswith(f"shop is {after[0]}")
+    assert after == phase(world)
+
+
+@pytest.mark.parametrize("command", ["promote", "abort", "pause", "resume", "skip", "retry"])
+def test_a_move_that_the_phase_does_not_allow_is_refused_in_words(run: Run, world: World, command: str) -> None:
+    stored(world, "shop", canary=None)
+    refused = run(command, "shop")
+
+    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert f"traefik-canary: {command} is not possible while shop is Healthy: there is no canary" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        *(["get"], ["status"], ["history"], ["wait"], ["abort"], ["promote"], ["export"]),
+        *(["set-weight", "5"], ["set-canary", "http://a"], ["delete", "--yes"]),
+    ],
+    ids=" ".join,
+)
+def test_what_is_not_there_is_said(run: Run, command: list[str]) -> None:
+    name, *rest = command
+    refused = run(name, "nope", *rest)
+
+    assert (1, "", "traefik-canary: there is no rollout nope\n") == (
+        refused.exit_code,
+        refused.stdout,
+        refused.stderr,
+    )
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../tokens", "a/b"])
+@pytest.mark.parametrize(
+    "command", [["get"], ["delete", "--yes"], ["abort"], ["token", "revoke"], ["gateway", "delete"]]
+)
+def test_what_cannot_be_a_name_reaches_nothing_else(offline: Run, command: list[str], name: str) -> None:
+    refused = offline(*command, name)
+
+    assert 1 == refused.exit_code
+    assert f"traefik-canary: {name!r} is not a name" in refused.stderr
+
+
+@pytest.mark.parametrize("name", ["Shop", "größe", "a b", "x" * 64])
+def test_a_name_that_none_may_have_is_explained(run: Run, name: str) -> None:
+    refused = run("get", name)
+
+    assert 1 == refused.exit_code
+    assert f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}" in refused.stderr
+
+
+def test_deleting_asks_for_consent_in_so_many_words(offline: Run, run: Run, shop: str, world: World) -> None:
+    unasked = offline("delete", shop)
+    done = run("delete", shop, "--yes")
+
+    assert 2 == unasked.exit_code
+    assert "this takes shop out of Traefik; say --yes to do it" in unasked.stderr
+    assert (0, "shop is deleted\n") == (done.exit_code, done.stdout)
+    assert [] == world.operations.rollouts.page(limit=9).rollouts
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "left"), [("y", 0, []), ("n", 1, ["shop"])], ids=["consent", "second thoughts"]
+)
+def test_a_person_is_asked_before_something_is_deleted(
+    run: Run, shop: str, world: World, answer: str, code: int, left: list[str]
+) -> None:
+    ours, theirs = pty.openpty()
+    settings = {**os.environ, "CANARY_URL": run.url, "CANARY_TOKEN": run.secrets[Role.ADMIN], "NO_PROXY": "*"}
+    os.write(ours, f"{answer}\n".encode())
+    done = subprocess.run(
+        [sys.executable, "-m", "provider", "delete", shop],
+        stdin=theirs,
+        capture_output=True,
+        env=settings,
+        check=False,
+    )
+    os.close(theirs)
+    os.close(ours)
+
+    assert code == done.returncode
+    assert b"Traefik will answer 404 for the rule of shop. Delete it? [y/N]: " in done.stdout
+    assert left == [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
+
+
+def test_a_delete_says_nothing_to_machines(run: Run, shop: str) -> None:
+    assert "" == run("delete", shop, "--yes", "-o", "json").stdout
+
+
+def test_a_status_says_where_a_rollout_stands_and_what_may_be_done(run: Run, shop: str) -> None:
+    facts = dict(line.split(maxsplit=1) for line in run("status", shop).stdout.splitlines())
+
+    assert "shop is Paused, 5 % to the canary: waiting 10m" == facts["rollout"]
+    assert facts["since"].startswith("2026-01-01T00:00:00.000Z (")
+    assert (RULE, STABLE, CANARY) == (facts["rule"], facts["stable"], facts["canary"])
+    assert "5 % > [pause 10m] > 50 % > pause" == facts["steps"]
+    assert "no Traefik that carries shop has polled" == facts["traefik"]
+    assert "set-canary, set-weight, promote, promote --full, abort, pause, resume, skip" == facts["may"]
+
+
+def test_a_status_leaves_out_what_there_is_not(run: Run, world: World) -> None:
+    stored(world, "shop", canary=None, steps=None)
+
+    assert ["rollout", "since", "rule", "stable", "traefik", "may"] == [
+        line.split()[0] for line in run("status", "shop").stdout.splitlines()
+    ]
+
+
+def test_a_status_for_machines_is_the_rollout_and_its_delivery(run: Run, shop: str) -> None:
+    rollout, status = (json.loads(run(command, shop, "-o", "json").stdout) for command in ("get", "status"))
+
+    assert {**rollout, "delivery": ["no Traefik that carries shop has polled"]} == status
+
+
+def test_what_may_be_done_are_commands(run: Run, shop: str) -> None:
+    for command in ("set-canary", "set-weight", "promote", "abort", "pause", "resume", "skip", "retry"):
+        assert 0 == run(command, "--help").exit_code
+    assert "--full" in run("promote", "--help").stdout
+
+
+def test_a_history_tells_who_did_what_when_and_why(run: Run, shop: str) -> None:
+    run("set-weight", shop, "25", "--reason", "Größe zählt: 見て", role=Role.OPERATOR)
+    run("abort", shop)
+    heading, *lines = run("history", shop).stdout.splitlines()
+
+    assert ["WHEN", "WHO", "WHAT", "WEIGHT", "WHY"] == heading.split()
+    assert [
+        ["2026-01-01T00:00:00.000Z", "admin", "abort", "25 % > 0 %"],
+        ["2026-01-01T00:00:00.000Z", "operator", "set-weight", "5 % > 25 %", "Größe zählt: 見て"],
+        ["2026-01-01T00:00:00.000Z", "test", "create", "5 %"],
+    ] == [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
+
+
+def test_a_history_is_cut_where_that_is_asked_for(run: Run, shop: str) -> None:
+    run("abort", shop)
+    entries = json.loads(run("history", shop, "--limit", "1", "-o", "json").stdout)
+
+    assert ["abort"] == [entry["action"] for entry in entries]
+    assert {"revision", "action", "actor", "reason", "at", "before", "after"} == set(entries[0])
+
+
+def test_a_history_goes_on_past_what_was_damaged_by_hand_and_a_delete(run: Run, shop: str, world: World) -> None:
+    key = Key(Kind.ROLLOUT, shop)
+    for text in ('{"status": 7}', "nonsense"):
+        stored_now, _ = world.store.read(key)
+        assert stored_now
+        world.store.commit(Change(key, stored_now.version, text, "meddle", "bob", "", Request(text, "")))
+    run("delete", shop, "--yes")
+    told = run("history", shop)
+
+    assert 0 == told.exit_code
+    assert ["delete", "meddle", "meddle", "create"] == [line.split()[2] for line in told.stdout.splitlines()[1:]]
+
+
+@pytest.mark.parametrize(("goal", "action"), [("healthy", Action.PROMOTE_FULL), ("degraded", Action.ABORT)])
+def test_a_phase_that_is_reached_ends_the_wait(run: Run, shop: str, world: World, goal: str, action: Action) -> None:
+    world.operations.rollouts.move(shop, action, ME)
+    waited = run("wait", shop, "--for", goal)
+
+    assert 0 == waited.exit_code
+    assert waited.stdout.startswith(f"shop is {goal.capitalize()}")
+
+
+def test_what_is_not_so_in_time_has_an_exit_code_of_its_own(run: Run, shop: str) -> None:
+    waited = run("wait", shop, "--for", "healthy", "--timeout", "0.05")
+
+    assert (3, "") == (waited.exit_code, waited.stdout)
+    assert "traefik-canary: shop is still Paused after 0.05 s (waiting 10m)\n" == waited.stderr
+
+
+def test_what_does_not_come_by_waiting_is_a_failure_at_once(run: Run, shop: str, world: World) -> None:
+    world.operations.rollouts.move(shop, Action.ABORT, ME)
+    waited = run("wait", shop, "--for", "healthy")
+
+    assert 1 == waited.exit_code
+    assert "it does not become healthy by itself" in waited.stderr

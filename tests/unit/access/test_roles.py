@@ -1,0 +1,21 @@
+import pytest
+
+from provider.access import Caller, Permission, Role
+
+MAY = {
+    Role.VIEWER: {Permission.READ},
+    Role.OPERATOR: {Permission.READ, Permission.OPERATE},
+    Role.ADMIN: {Permission.READ, Permission.OPERATE, Permission.ADMINISTER, Permission.POLL},
+    Role.GATEWAY: {Permission.POLL},
+}
+
+
+@pytest.mark.parametrize("permission", Permission)
+@pytest.mark.parametrize("role", Role)
+def test_a_role_permits_what_the_interface_says_and_no_more(role: Role, permission: Permission) -> None:
+    assert (permission in MAY[role]) is Caller("me", role).may(permission)
+    assert (permission in MAY[role]) is (permission in role.permissions)
+
+
+def test_roles_are_called_as_in_the_interface() -> None:
+    assert ["viewer", "operator", "admin", "gateway"] == [str(role) for role in Role]

@@ -1,0 +1,199 @@
+"""A spec applied from a file: what is disturbed by it, and what is not."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from provider.rollouts import Phase, Rollout, Side, Spec, read
+from tests.unit.rollouts.lives import STEPS, T0, V1, V2, V3, at_rest, created, edited, minutes, standing
+from tests.world import spec
+
+FILE = spec(steps=STEPS)
+SCALED = read(Side, {"servers": [{"url": "http://127.0.0.1:9002"}, {"url": "http://127.0.0.1:9022"}]})
+OTHER_STEPS = [{"setWeight": 1}, {"pause": {}}, {"setWeight": 20}, {"pause": {}}]
+
+
+def applied(rollout: Rollout, **changes: Any) -> Rollout:
+    return rollout.replace(edited(rollout, **changes), now=minutes(1), reason="from git")
+
+
+def sides(rollout: Rollout) -> tuple[Side, Side | None]:
+    return rollout.spec.stable, rollout.spec.canary
+
+
+def generations(rollout: Rollout) -> tuple[int, int]:
+    return rollout.status.stable_generation, rollout.status.generation
+
+
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        created(),
+        created().promote(now=T0),
+        created().set_weight(Decimal(60), now=T0),
+        created().pause(now=T0),
+        created().abort(now=T0),
+        created().promote_full(now=T0),
+        created().promote_full(now=T0).start(V3, now=T0),
+        created().promote_full(now=T0).start(V3, now=T0).abort(now=T0),
+    ],
+    ids=["paused", "promoted", "held", "paused by hand", "aborted", "stable", "next canary", "next canary aborted"],
+)
+def test_the_same_file_again_changes_nothing(rollout: Rollout) -> None:
+    assert rollout == rollout.replace(FILE, now=minutes(1), reason="from git")
+
+
+@pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
+@pytest.mark.parametrize(
+    "changes", [{"rule": "Host(`a`)"}, {"priority": 9}, {"gateways": ["edge"]}, {"canary": SCALED}, {"stable": V3}]
+)
+def test_what_is_no_new_canary_leaves_it_where_it_is(before: Rollout, changes: dict[str, Any]) -> None:
+    rollout = applied(before, **changes)
+
+    assert edited(before, **changes) == rollout.spec
+    assert before.status == rollout.status
+
+
+def test_a_new_canary_starts_the_steps() -> None:
+    rollout = applied(created().promote(now=T0), canary=V3, priority=9)
+
+    assert ((V1, V3), 9) == (sides(rollout), rollout.spec.priority)
+    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert (1, 3) == generations(rollout)
+    assert "waiting 10m: from git" == rollout.status.reason
+
+
+@pytest.mark.parametrize("before", [at_rest(), created().abort(now=T0)])
+def test_a_canary_starts_with_the_steps_that_come_with_it(before: Rollout) -> None:
+    rollout = applied(before, canary=V3, steps=OTHER_STEPS)
+
+    assert (Phase.PAUSED, 1, 1) == standing(rollout)
+
+
+@pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
+def test_a_canary_left_out_is_withdrawn(before: Rollout) -> None:
+    rollout = applied(before, canary=None)
+
+    assert (V1, None) == sides(rollout)
+    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
+    assert ("the canary was withdrawn: from git", minutes(1)) == (rollout.status.reason, rollout.status.since)
+    assert rollout.status.paused_until is None
+    assert (1, 3) == generations(rollout.start(V2, now=minutes(2)))
+
+
+@pytest.mark.parametrize(
+    ("weight", "index", "next_weight"),
+    [(0, 0, 1), (0.5, 0, 1), (1, 2, 20), (10, 2, 20), (20, 4, None), (60, 4, None)],
+)
+def test_other_steps_hold_the_canary_and_go_on_above_its_weight(
+    weight: float, index: int, next_weight: int | None
+) -> None:
+    before = created().set_weight(Decimal(str(weight)), now=T0)
+    rollout = applied(before, steps=OTHER_STEPS)
+    later = rollout.promote(now=minutes(2))
+
+    assert (Phase.PAUSED, weight, index) == standing(rollout)
+    assert ("the steps have changed: from git", None) == (rollout.status.reason, rollout.status.paused_until)
+    assert next_weight == (later.status.weight if later.canary else None)
+
+
+def test_other_steps_end_a_timed_pause_only_by_hand() -> None:
+    rollout = applied(created(), steps=[*STEPS, {"pause": {}}])
+
+    assert (Phase.PAUSED, 5, 2) == standing(rollout)
+    assert rollout.status.paused_until is None
+
+
+def test_steps_taken_away_leave_the_canary_held() -> None:
+    rollout = applied(created(), steps=None)
+
+    assert (Phase.PAUSED, 5, 0) == standing(rollout)
+    assert (Phase.PROGRESSING, 5, 0) == standing(rollout.resume(now=minutes(2)))
+
+
+def test_other_steps_leave_an_aborted_canary_aborted_and_are_taken_by_a_retry() -> None:
+    rollout = applied(created().promote(now=T0).abort(now=T0), steps=OTHER_STEPS[:2])
+
+    assert (Phase.DEGRADED, 0, 0) == standing(rollout)
+    assert (Phase.PAUSED, 1, 1) == standing(rollout.retry(now=minutes(2)))
+
+
+def test_a_file_that_was_fulfilled_may_change_in_all_else() -> None:
+    done = created().promote_full(now=T0)
+    rollout = done.replace(spec(steps=OTHER_STEPS, priority=9), now=minutes(1))
+
+    assert ((V2, None), 9) == (sides(rollout), rollout.spec.priority)
+    assert done.status == rollout.status
+
+
+def test_a_promoted_canary_that_its_file_scales_is_scaled_and_not_started_again() -> None:
+    done = created().promote_full(now=T0)
+    rollout = done.replace(FILE.model_copy(update={"canary": SCALED}), now=minutes(1))
+
+    assert (SCALED, None) == sides(rollout)
+    assert done.status == rollout.status
+
+
+def test_a_replaced_stable_side_that_its_file_still_scales_gets_no_traffic_back() -> None:
+    scaled = read(Side, {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9011"}]})
+    done = created().promote_full(now=T0)
+
+    assert done == done.replace(FILE.model_copy(update={"stable": scaled}), now=minutes(1))
+
+
+def test_a_canary_that_was_promoted_and_rolled_back_can_be_tried_again() -> None:
+    rolled_back = applied(created().promote_full(now=T0), stable=V1)
+    rollout = rolled_back.replace(FILE, now=minutes(1))
+
+    assert (V1, None) == sides(rolled_back)
+    assert (V1, V2) == sides(rollout)
+    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+
+
+@pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
+def test_a_canary_that_the_file_makes_stable_takes_over_and_keeps_its_service(before: Rollout) -> None:
+    rollout = applied(before, stable=SCALED, canary=None)
+
+    assert (SCALED, None) == sides(rollout)
+    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
+    assert (2, 2) == generations(rollout)
+    assert "the canary has become stable: from git" == rollout.status.reason
+    assert rollout == rollout.replace(edited(rollout), now=minutes(2))
+
+
+def test_a_canary_that_the_file_makes_stable_may_be_followed_by_the_next_at_once() -> None:
+    rollout = applied(created(), stable=V2, canary=V3)
+
+    assert (V2, V3) == sides(rollout)
+    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert (2, 3) == generations(rollout)
+
+
+def test_a_canary_on_servers_of_stables_is_withdrawn_like_any_other() -> None:
+    both = read(Side, {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9002"}]})
+    rollout = applied(created(stable=both), canary=None)
+
+    assert (both, None) == sides(rollout)
+    assert (1, 2) == generations(rollout)
+
+
+def test_a_canary_on_servers_of_stables_that_is_tried_again_is_left_where_it_is() -> None:
+    both = read(Side, {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9002"}]})
+    again = applied(created(stable=both).promote_full(now=T0), stable=both).start(V2, now=minutes(2))
+
+    assert again == applied(again)
+
+
+def test_blue_and_green_take_turns() -> None:
+    def file(stable: Side, canary: Side) -> Spec:
+        return FILE.model_copy(update={"stable": stable, "canary": canary})
+
+    rollout = created()
+    for stable, canary in ((V1, V2), (V2, V1), (V1, V2), (V2, V1)):
+        rollout = rollout.replace(file(stable, canary), now=T0)
+        assert ((stable, canary), (Phase.PAUSED, 5, 1)) == (sides(rollout), standing(rollout))
+        rollout = rollout.promote_full(now=T0)
+
+    assert (V1, None) == sides(rollout)
+    assert (5, 5) == generations(rollout)

@@ -1,0 +1,227 @@
+"""What each move does to a rollout, in its details."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from provider.rollouts import IllegalMoveError, InvalidDocumentError, Phase, Promotion, Rollout, encode, read, write
+from tests.unit.rollouts.lives import STEPS, T0, V1, V2, V3, at_rest, created, minutes, standing
+
+
+def generations(rollout: Rollout) -> tuple[int, int]:
+    return rollout.status.stable_generation, rollout.status.generation
+
+
+def test_a_rollout_without_a_canary_is_at_rest() -> None:
+    rollout = at_rest()
+
+    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
+    assert ("no canary", T0, None) == (rollout.status.reason, rollout.status.since, rollout.canary)
+    assert (0, (1, 1)) == (rollout.version, generations(rollout))
+
+
+def test_a_canary_that_is_there_from_the_beginning_starts_at_once() -> None:
+    assert created() == at_rest().start(V2, now=T0)
+    assert (V2, (1, 2)) == (created().canary, generations(created()))
+
+
+@pytest.mark.parametrize("name", ["", "Shop", "a_b", "x" * 64, "a\n"])
+def test_a_rollout_has_a_name_or_is_none(name: str) -> None:
+    with pytest.raises(ValueError, match="must be 1 to 63 lower-case letters"):
+        Rollout.create(name, at_rest().spec, now=T0)
+
+
+@pytest.mark.parametrize(
+    ("steps", "after", "reason", "until"),
+    [
+        (None, (Phase.PROGRESSING, 0, 0), "held at 0 % by hand", None),
+        (STEPS, (Phase.PAUSED, 5, 1), "waiting 10m", minutes(10)),
+        (STEPS[2:], (Phase.PAUSED, 50, 1), "waiting for a person", None),
+        ([{"pause": {}}], (Phase.PAUSED, 0, 0), "waiting for a person", None),
+        ([{"setWeight": 5}, {"setWeight": 0.5}, {"pause": {}}], (Phase.PAUSED, 0.5, 2), "waiting for a person", None),
+        ([{"setWeight": 5}], (Phase.HEALTHY, 0, 0), "the canary has become stable", None),
+    ],
+    ids=["no steps", "timed", "for a person", "first of all a pause", "two weights", "no pause"],
+)
+def test_a_start_walks_to_the_first_step_that_waits(
+    steps: list[dict[str, Any]] | None, after: tuple[Phase, float, int], reason: str, until: datetime | None
+) -> None:
+    rollout = at_rest(steps=steps).start(V2, now=T0)
+
+    assert after == standing(rollout)
+    assert (reason, until) == (rollout.status.reason, rollout.status.paused_until)
+
+
+@pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
+def test_a_new_canary_takes_the_place_of_the_one_before_and_gets_no_traffic_of_its(before: Rollout) -> None:
+    rollout = before.start(V3, now=minutes(1))
+
+    assert (V1, V3) == (rollout.spec.stable, rollout.canary)
+    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert (1, 3) == generations(rollout)
+    assert minutes(11) == rollout.status.paused_until
+
+
+@pytest.mark.parametrize(("steps", "phase"), [(None, Phase.PROGRESSING), ([{"pause": {}}], Phase.PAUSED)])
+def test_a_new_canary_begins_at_0_where_no_step_says_otherwise(steps: Any, phase: Phase) -> None:
+    rollout = created(steps=steps).set_weight(Decimal(60), now=T0).start(V3, now=T0)
+
+    assert (phase, 0, 0) == standing(rollout)
+
+
+@pytest.mark.parametrize("go_on", [Rollout.promote, Rollout.resume, Rollout.skip])
+def test_a_canary_is_led_from_pause_to_pause_until_it_is_stable(go_on: Any) -> None:
+    rollouts = [created()]
+    while rollouts[-1].canary:
+        rollouts.append(go_on(rollouts[-1], now=minutes(len(rollouts))))
+
+    assert [(Phase.PAUSED, 5, 1), (Phase.PAUSED, 50, 3), (Phase.HEALTHY, 0, 0)] == list(map(standing, rollouts))
+    assert [T0, minutes(1), minutes(2)] == [rollout.status.since for rollout in rollouts]
+
+
+def test_a_timed_pause_ends_by_itself_and_the_next_one_begins_then() -> None:
+    steps = [{"setWeight": 1}, {"pause": {"duration": "1m"}}, {"setWeight": 2}, {"pause": {"duration": "2m"}}]
+    first = created(steps=steps)
+    second = first.advance(now=minutes(30))
+    last = second.advance(now=minutes(32))
+
+    assert [minutes(1), minutes(32), None] == [rollout.status.paused_until for rollout in (first, second, last)]
+    assert (Phase.PAUSED, 2, 3) == standing(second)
+    assert Phase.HEALTHY is last.status.phase
+
+
+def test_pauses_in_a_row_are_waited_for_one_by_one() -> None:
+    rollout = created(steps=[{"pause": {"duration": "1m"}}, {"pause": {}}, {"setWeight": 1}, {"pause": {}}])
+    rollout = rollout.advance(now=minutes(1))
+
+    assert ((Phase.PAUSED, 0, 1), None) == (standing(rollout), rollout.status.paused_until)
+    assert (Phase.PAUSED, 1, 3) == standing(rollout.resume(now=minutes(1)))
+
+
+def test_a_weight_by_hand_is_held_until_a_person_goes_on_from_there() -> None:
+    rollout = created().set_weight(Decimal("12.5"), now=minutes(1), reason="slowly")
+
+    assert (Phase.PROGRESSING, 12.5, 1) == standing(rollout)
+    assert ("held at 12.5 % by hand: slowly", minutes(1)) == (rollout.status.reason, rollout.status.since)
+    assert rollout.status.paused_until is None
+    assert (Phase.PAUSED, 50, 3) == standing(rollout.resume(now=minutes(2)))
+
+
+@pytest.mark.parametrize("weight", [0, 100])
+def test_a_weight_by_hand_never_ends_a_rollout(weight: int) -> None:
+    rollout = created().set_weight(Decimal(weight), now=T0)
+
+    assert (Phase.PROGRESSING, weight, 1) == standing(rollout)
+    assert (V1, V2) == (rollout.spec.stable, rollout.canary)
+
+
+@pytest.mark.parametrize("weight", ["-1", "100.01", "33.333", "NaN"])
+def test_a_weight_that_is_none_is_never_held(weight: str) -> None:
+    with pytest.raises(ValueError, match="must be a number from 0 to 100 with at most two decimals"):
+        created().set_weight(Decimal(weight), now=T0)
+
+
+def test_a_pause_by_hand_keeps_the_weight_and_forgets_the_time() -> None:
+    rollout = created().pause(now=minutes(5), reason="lunch")
+
+    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert ("waiting for a person: lunch", minutes(5)) == (rollout.status.reason, rollout.status.since)
+    assert rollout.status.paused_until is None
+
+
+def test_a_hold_without_steps_is_paused_and_resumed_where_it_was() -> None:
+    held = created(steps=None).set_weight(Decimal(25), now=T0)
+    paused = held.pause(now=minutes(1))
+
+    assert (Phase.PAUSED, 25, 0) == standing(paused)
+    assert (Phase.PROGRESSING, 25, 0) == standing(paused.resume(now=minutes(2)))
+
+
+def test_an_abort_takes_all_traffic_at_once_and_keeps_the_canary_for_a_retry() -> None:
+    rollout = created().promote(now=T0).abort(now=minutes(1), reason="errors")
+
+    assert (Phase.DEGRADED, 0, 3) == standing(rollout)
+    assert ("aborted: all traffic is on stable: errors", minutes(1)) == (rollout.status.reason, rollout.status.since)
+    assert (V2, None) == (rollout.spec.canary, rollout.canary)
+    assert created().abort(now=minutes(1)).status.paused_until is None
+
+
+def test_a_retry_begins_from_the_first_step_with_the_same_canary() -> None:
+    rollout = created().promote(now=T0).abort(now=minutes(1)).retry(now=minutes(2), reason="fixed")
+
+    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert (V2, (1, 2)) == (rollout.canary, generations(rollout))
+    assert (minutes(12), "waiting 10m: fixed") == (rollout.status.paused_until, rollout.status.reason)
+
+
+def test_a_retry_without_steps_begins_at_0() -> None:
+    rollout = created(steps=None).set_weight(Decimal(25), now=T0).abort(now=T0).retry(now=T0)
+
+    assert (Phase.PROGRESSING, 0, 0) == standing(rollout)
+
+
+def test_what_is_promoted_is_the_stable_side_and_keeps_its_service() -> None:
+    rollout = created().promote_full(now=minutes(1), reason="looks good")
+
+    assert (V2, None) == (rollout.spec.stable, rollout.spec.canary)
+    assert (2, 2) == generations(rollout)
+    assert Promotion(stable=V1, canary=V2) == rollout.status.promoted
+    assert "the canary has become stable: looks good" == rollout.status.reason
+
+
+def test_the_next_canary_has_a_service_that_no_version_had_before() -> None:
+    rollout = created().promote_full(now=T0).start(V3, now=T0)
+
+    assert (2, 3) == generations(rollout)
+    assert (2, 4) == generations(rollout.abort(now=T0).start(V1, now=T0))
+
+
+def test_a_move_leaves_the_rollout_it_was_made_with_alone() -> None:
+    rollout = created()
+    before = encode(rollout)
+    rollout.promote(now=T0)
+    rollout.abort(now=T0)
+    rollout.promote_full(now=T0)
+
+    assert before == encode(rollout)
+
+
+def test_the_version_is_the_stores_and_no_move_changes_it() -> None:
+    rollout = created().model_copy(update={"version": 7})
+
+    assert {7} == {rollout.promote(now=T0).version, rollout.abort(now=T0).version, rollout.start(V3, now=T0).version}
+
+
+def test_a_status_is_written_with_times_in_utc_to_the_millisecond() -> None:
+    written = write(created().model_copy(update={"version": 7}))
+
+    assert {
+        "phase": "Paused",
+        "weight": 5,
+        "stepIndex": 1,
+        "reason": "waiting 10m",
+        "since": "2026-01-01T00:00:00.000Z",
+        "pausedUntil": "2026-01-01T00:10:00.000Z",
+        "generation": 2,
+        "stableGeneration": 1,
+    } == written["status"]
+    assert ("shop", 7) == (written["name"], written["version"])
+
+
+@pytest.mark.parametrize("since", ["2026-01-01T00:00:00", "yesterday", None])
+def test_a_moment_knows_its_time_zone(since: object) -> None:
+    document = write(created())
+    document["status"]["since"] = since
+
+    with pytest.raises(InvalidDocumentError, match=r"^/status/since: "):
+        read(Rollout, document)
+
+
+def test_a_move_in_vain_costs_the_pause_nothing() -> None:
+    rollout = created()
+    with pytest.raises(IllegalMoveError):
+        rollout.advance(now=minutes(10) - timedelta(microseconds=1))
+
+    assert Phase.PAUSED is rollout.advance(now=minutes(10)).status.phase

@@ -1,0 +1,195 @@
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from provider.rollouts import (
+    Document,
+    InvalidDocumentError,
+    Override,
+    Server,
+    Side,
+    Spec,
+    Step,
+    Strategy,
+    read,
+    write,
+)
+from provider.rollouts.spec import HIGHEST_PRIORITY, HealthCheck, Mirror, PassiveHealthCheck, Pause
+from tests.world import spec
+
+A, B, C = ({"url": f"http://{host}"} for host in "abc")
+HEADER = {"name": "X-Canary", "value": "always"}
+
+
+def mistakes(model: type[BaseModel], document: object) -> dict[str, str]:
+    with pytest.raises(InvalidDocumentError) as caught:
+        read(model, document)
+    return {mistake.pointer: mistake.detail for mistake in caught.value.mistakes}
+
+
+def side(**document: Any) -> Side:
+    return read(Side, document)
+
+
+def test_a_smallest_spec_has_its_defaults() -> None:
+    smallest = read(Spec, {"rule": "Host(`a`)", "stable": {"servers": [A]}})
+
+    assert Strategy.WRR is smallest.strategy
+    assert (None, None, None, None) == (smallest.canary, smallest.steps, smallest.gateways, smallest.mirror)
+    assert (Server(url="http://a"),) == smallest.stable.servers
+
+
+def test_the_spec_of_the_interface_is_taken_as_it_is_written() -> None:
+    document = {
+        "rule": "Host(`shop.localhost`)",
+        "entryPoints": ["web"],
+        "middlewares": ["auth@file"],
+        "priority": 20,
+        "tls": {"certResolver": "le"},
+        "gateways": ["edge"],
+        "strategy": "wrr",
+        "sticky": {"cookie": {"name": "shop", "secure": True, "httpOnly": True}},
+        "stable": {"servers": [{"url": "http://10.0.0.1:8080"}], "healthCheck": {"path": "/", "interval": "10s"}},
+        "canary": {"service": "shop-v2@docker"},
+        "overrides": [{"header": HEADER, "to": "canary"}],
+        "mirror": {"percent": 10, "maxBodySize": 0},
+        "steps": [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 0.5}, {"pause": {}}],
+    }
+
+    assert document == write(read(Spec, document))
+
+
+def test_values_are_frozen() -> None:
+    with pytest.raises(ValidationError):
+        spec().rule = "Host(`b`)"  # type: ignore[misc]
+
+
+@pytest.mark.parametrize(
+    ("model", "document", "words"),
+    [
+        (Side, {}, "must have exactly one of servers or service"),
+        (Side, {"servers": [A], "service": "a@file"}, "must have exactly one of servers or service"),
+        (Step, {}, "must have exactly one of setWeight or pause"),
+        (Step, {"setWeight": 5, "pause": {}}, "must have exactly one of setWeight or pause"),
+        (Override, {"to": "canary"}, "must have exactly one of header or cookie"),
+        (Override, {"to": "canary", "header": HEADER, "cookie": HEADER}, "must have exactly one of header or cookie"),
+    ],
+)
+def test_of_what_excludes_each_other_there_is_exactly_one(
+    model: type[Document], document: object, words: str
+) -> None:
+    assert {"": words} == mistakes(model, document)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("healthCheck", {"path": "/"}),
+        ("passiveHealthCheck", {}),
+        ("passHostHeader", False),
+        ("keepAliveTimeout", "5s"),
+    ],
+)
+def test_options_of_servers_go_with_servers(option: str, value: object) -> None:
+    words = f"{option} goes with servers; a service's provider sets its own"
+
+    assert {"": words} == mistakes(Side, {"service": "a@file", option: value})
+    assert {option, "servers"} == write(side(servers=[A], **{option: value})).keys()
+
+
+def test_a_server_is_named_once() -> None:
+    words = {"": "servers must not name the same url twice"}
+
+    assert words == mistakes(Side, {"servers": [A, B, {"url": "http://a/", "weight": 2}]})
+
+
+@pytest.mark.parametrize(
+    ("weight", "detail"),
+    [
+        (0, "must be greater than or equal to 1"),
+        (1_000_001, "must be less than or equal to 1000000"),
+        (1.5, "must be a valid integer, got a number with a fractional part"),
+    ],
+)
+def test_a_servers_weight_is_a_whole_number_above_0(weight: float, detail: str) -> None:
+    assert {"/weight": detail} == mistakes(Server, {"url": "http://a", "weight": weight})
+
+
+@pytest.mark.parametrize("timeout", ["10s", "11s"])
+def test_a_health_checks_timeout_ends_before_the_next_check(timeout: str) -> None:
+    document = {"path": "/", "interval": "10s", "timeout": timeout}
+
+    assert {"": "timeout must be shorter than interval"} == mistakes(HealthCheck, document)
+    assert timedelta(milliseconds=9_999) == read(HealthCheck, {**document, "timeout": "9999ms"}).timeout
+
+
+def test_an_empty_passive_health_check_says_traefiks_default() -> None:
+    """Traefik takes no empty one."""
+    assert {"maxFailedAttempts": 1} == write(read(PassiveHealthCheck, {}))
+
+
+def test_sticky_does_not_go_with_picking_by_address() -> None:
+    document = write(spec(sticky={"cookie": {"name": "shop"}})) | {"strategy": "hrw"}
+    words = "sticky goes with strategy wrr; hrw keeps a client on its side by its address"
+
+    assert {"": words} == mistakes(Spec, document)
+
+
+@pytest.mark.parametrize("priority", [2, HIGHEST_PRIORITY])
+def test_a_priority_leaves_room_for_the_fallback_below_it(priority: int) -> None:
+    assert priority == spec(priority=priority).priority
+
+
+@pytest.mark.parametrize("priority", [-1, 0, 1, HIGHEST_PRIORITY + 1])
+def test_a_priority_that_leaves_none_is_refused(priority: int) -> None:
+    assert ["/priority"] == list(mistakes(Spec, write(spec()) | {"priority": priority}))
+
+
+def test_the_highest_priority_leaves_room_for_all_overrides_on_the_smallest_machine() -> None:
+    most = Spec.model_json_schema()["properties"]["overrides"]["anyOf"][0]["maxItems"]
+
+    assert 2**31 - 1 - 1_000 == HIGHEST_PRIORITY + most
+
+
+@pytest.mark.parametrize(("document", "duration"), [({}, None), ({"duration": "10m"}, timedelta(minutes=10))])
+def test_a_pause_is_for_a_duration_or_for_a_person(document: object, duration: timedelta | None) -> None:
+    assert duration == read(Pause, document).duration
+
+
+def test_a_mirror_bounds_the_bodies_that_traefik_holds_in_memory() -> None:
+    assert 1_048_576 == read(Mirror, {"percent": 10}).max_body_size
+
+
+def test_the_weight_of_a_step_is_exact() -> None:
+    assert Decimal("0.1") == read(Step, {"setWeight": 0.1}).set_weight
+
+
+@pytest.mark.parametrize(
+    ("gateways", "gateway", "is_carried"),
+    [(None, "edge", True), (["edge"], "edge", True), (["core", "edge"], "edge", True), (["core"], "edge", False)],
+)
+def test_a_gateway_carries_what_names_it_or_names_none(
+    gateways: list[str] | None, gateway: str, is_carried: bool
+) -> None:
+    assert is_carried is spec(gateways=gateways).is_carried_by(gateway)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_same"),
+    [
+        (side(servers=[A]), side(servers=[A]), True),
+        (side(servers=[A]), side(servers=[A, B]), True),
+        (side(servers=[A, B]), side(servers=[B, C]), True),
+        (side(servers=[A]), side(servers=[{**A, "weight": 9}], passHostHeader=False), True),
+        (side(servers=[A]), side(servers=[B]), False),
+        (side(service="a@file"), side(service="a@file"), True),
+        (side(service="a@file"), side(service="b@file"), False),
+        (side(service="a@file"), side(servers=[A]), False),
+    ],
+)
+def test_a_side_that_was_scaled_or_tuned_is_the_same_version(one: Side, other: Side, is_same: bool) -> None:
+    assert is_same is one.is_same_version(other)
+    assert is_same is other.is_same_version(one)

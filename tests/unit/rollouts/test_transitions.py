@@ -1,0 +1,145 @@
+"""Every action in every phase, as the table of transitions has it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, encode
+from tests.unit.rollouts.lives import T0, V3, at_rest, created, edited, minutes
+
+Act = Callable[[Rollout], Rollout]
+LATER = minutes(60)
+PAIRS = [(phase, action) for phase in Phase for action in Action]
+LEGAL = [(phase, action) for phase, action in PAIRS if action in TRANSITIONS[phase]]
+# To leave out a canary where there is none is no move at all.
+ILLEGAL = [pair for pair in PAIRS if pair not in LEGAL and pair != (Phase.HEALTHY, Action.WITHDRAW)]
+
+ACTS: Mapping[Action, Sequence[Act]] = {
+    Action.START: [lambda rollout: rollout.start(V3, now=LATER)],
+    Action.EDIT: [
+        lambda rollout: rollout.replace(edited(rollout, priority=9), now=LATER),
+        lambda rollout: rollout.replace(edited(rollout, steps=[{"setWeight": 1}, {"pause": {}}]), now=LATER),
+    ],
+    Action.WITHDRAW: [lambda rollout: rollout.replace(edited(rollout, canary=None), now=LATER)],
+    Action.SET_WEIGHT: [lambda rollout: rollout.set_weight(Decimal(25), now=LATER)],
+    Action.PROMOTE: [lambda rollout: rollout.promote(now=LATER)],
+    Action.PROMOTE_FULL: [lambda rollout: rollout.promote_full(now=LATER)],
+    Action.ABORT: [lambda rollout: rollout.abort(now=LATER)],
+    Action.PAUSE: [lambda rollout: rollout.pause(now=LATER)],
+    Action.RESUME: [lambda rollout: rollout.resume(now=LATER)],
+    Action.RETRY: [lambda rollout: rollout.retry(now=LATER)],
+    Action.SKIP: [lambda rollout: rollout.skip(now=LATER)],
+    Action.ADVANCE: [lambda rollout: rollout.advance(now=LATER)],
+}
+
+WITHOUT_STEPS = {"steps": None}
+WITHOUT_PAUSES = {"steps": [{"setWeight": 50}]}
+UNPAUSED = created(**WITHOUT_STEPS).replace(edited(created(**WITHOUT_STEPS), **WITHOUT_PAUSES), now=T0)
+# Each phase with steps that wait again, with steps that do not, and without steps.
+EXAMPLES: Mapping[Phase, Sequence[Rollout]] = {
+    Phase.HEALTHY: [at_rest(), at_rest(**WITHOUT_PAUSES), at_rest(**WITHOUT_STEPS), created().promote_full(now=T0)],
+    Phase.PROGRESSING: [
+        created().set_weight(Decimal(10), now=T0),
+        created().promote(now=T0).set_weight(Decimal(60), now=T0),
+        created(**WITHOUT_STEPS),
+        UNPAUSED.set_weight(Decimal(60), now=T0),
+    ],
+    Phase.PAUSED: [
+        created(),
+        created().pause(now=T0),
+        created(steps=[{"setWeight": 5}, {"pause": {"duration": "1m"}}]),
+        created(**WITHOUT_STEPS).pause(now=T0),
+        UNPAUSED,
+    ],
+    Phase.DEGRADED: [
+        created().abort(now=T0),
+        created(**WITHOUT_STEPS).abort(now=T0),
+        created().abort(now=T0).replace(edited(created(), **WITHOUT_PAUSES), now=T0),
+    ],
+}
+
+REMEDIES = {
+    Phase.HEALTHY: "there is no canary: all traffic is on stable; start one first",
+    Phase.PROGRESSING: "the canary is on its way; abort it first",
+    Phase.PAUSED: "the canary is paused; resume, promote or abort it",
+    Phase.DEGRADED: "the canary was aborted: all traffic is on stable; retry it or start a new one",
+}
+
+
+def outcome(act: Act, rollout: Rollout) -> Phase | None:
+    """Give the phase an act leads to; None where it is refused, as it may be for another reason than the phase."""
+    try:
+        return act(rollout).status.phase
+    except IllegalMoveError:
+        return None
+
+
+def test_every_phase_has_examples_that_are_in_it() -> None:
+    assert set(Phase) == EXAMPLES.keys() == TRANSITIONS.keys()
+    assert all({phase} == {rollout.status.phase for rollout in rollouts} for phase, rollouts in EXAMPLES.items())
+
+
+@pytest.mark.parametrize(("phase", "action"), LEGAL)
+def test_a_legal_move_leads_where_the_table_says_and_nowhere_else(phase: Phase, action: Action) -> None:
+    reached = {outcome(act, rollout) for act in ACTS[action] for rollout in EXAMPLES[phase]}
+
+    assert TRANSITIONS[phase][action] == reached - {None}
+
+
+@pytest.mark.parametrize(("phase", "action"), ILLEGAL)
+def test_an_illegal_move_changes_nothing_and_says_what_to_do_instead(phase: Phase, action: Action) -> None:
+    for rollout in EXAMPLES[phase]:
+        before = encode(rollout)
+        for act in ACTS[action]:
+            with pytest.raises(IllegalMoveError) as caught:
+                act(rollout)
+
+            assert f"{action} is not possible while shop is {phase}: {REMEDIES[phase]}" == str(caught.value)
+            assert (action, phase) == (caught.value.action, caught.value.phase)
+            assert before == encode(rollout)
+
+
+def test_a_canary_that_is_not_there_is_not_withdrawn() -> None:
+    rollout = at_rest()
+
+    assert rollout is rollout.replace(edited(rollout, canary=None), now=LATER)
+
+
+@pytest.mark.parametrize("action", [Action.PROMOTE, Action.SKIP, Action.RESUME])
+def test_without_steps_there_is_no_next_one(action: Action) -> None:
+    rollout = created(steps=None)
+    (act,) = ACTS[action]
+    words = (
+        f"{action} is not possible while shop is Progressing: it has no steps: set a weight, or promote it in full"
+    )
+
+    with pytest.raises(IllegalMoveError) as caught:
+        act(rollout)
+    assert words == str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "at"),
+    [
+        (created(), minutes(10) - timedelta(milliseconds=1)),
+        (created(), T0 - timedelta(days=1)),
+        (created().promote(now=T0), minutes(9e5)),
+        (created().pause(now=T0), minutes(9e5)),
+    ],
+    ids=["too early", "a clock that went back", "a pause for a person", "a pause by hand"],
+)
+def test_time_ends_only_a_timed_pause_that_is_over(rollout: Rollout, at: datetime) -> None:
+    before = encode(rollout)
+    words = "^advance is not possible while shop is Paused: the pause is not over$"
+
+    with pytest.raises(IllegalMoveError, match=words):
+        rollout.advance(now=at)
+    assert before == encode(rollout)
+
+
+def test_what_a_person_may_do_is_listed_without_what_follows_by_itself() -> None:
+    assert [Action.START] == at_rest().actions
+    assert [Action.START, Action.RETRY] == created().abort(now=T0).actions
+    assert not {Action.EDIT, Action.WITHDRAW, Action.ADVANCE} & set(created().actions)

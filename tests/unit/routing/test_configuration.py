@@ -1,0 +1,95 @@
+"""Fragments joined to a body: the same bytes for the same state, and bytes that Traefik's YAML parser reads."""
+
+import json
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provider.rollouts import Rollout
+from provider.routing import EMPTY_BODY, Encoded, Fragment, assemble, encode_fragment, render
+from provider.routing.configuration import encode_json
+from tests.unit.routing.sides import CANARY, NOW, STABLE, held
+from tests.world import spec
+
+
+def encoded(rollout: Rollout) -> Encoded:
+    return encode_fragment(render(rollout))
+
+
+def named(name: str, **changes: object) -> Rollout:
+    return Rollout.create(name, spec(canary=None, **changes), now=NOW)
+
+
+def test_a_body_is_compact_json_with_its_parts_in_order() -> None:
+    assert (
+        b'{"http":{"routers":{"shop":{"rule":"Host(`shop.localhost`)","service":"shop"}},'
+        b'"services":{"shop":{"weighted":{"services":[{"name":"shop_1","weight":9},{"name":"shop_2","weight":1}]}},'
+        b'"shop_1":{"loadBalancer":{"servers":[{"url":"http://127.0.0.1:9001"}],"serversTransport":"idle_4s"}},'
+        b'"shop_2":{"loadBalancer":{"servers":[{"url":"http://127.0.0.1:9002"}]}}},'
+        b'"serversTransports":{"idle_4s":{"forwardingTimeouts":{"idleConnTimeout":"4s"},"maxIdleConnsPerHost":200}}}}'
+    ) == assemble([encoded(held(10, stable={**STABLE, "keepAliveTimeout": "5s"}))])
+
+
+def test_nothing_to_route_is_an_empty_object() -> None:
+    assert b"{}" == EMPTY_BODY == assemble([])
+    assert EMPTY_BODY == assemble([encode_fragment(Fragment())])
+
+
+def test_fragments_are_joined_in_the_order_given() -> None:
+    body = assemble(map(encoded, [named("b"), named("a")]))
+
+    assert ["b", "a"] == list(json.loads(body)["http"]["routers"])
+    assert ["b_1", "a_1"] == list(json.loads(body)["http"]["services"])
+
+
+def test_rollouts_share_a_transport_and_transports_are_sorted() -> None:
+    sides = [{**CANARY, "keepAliveTimeout": time} for time in ("90s", "5s", "5s")]
+    body = assemble(encoded(named(name, stable=side)) for name, side in zip("abc", sides, strict=True))
+
+    assert ["idle_1m12s", "idle_4s"] == list(json.loads(body)["http"]["serversTransports"])
+    assert 1 == body.count(b'"idle_4s":')
+
+
+def test_a_rollout_without_services_of_its_own_leaves_no_gap() -> None:
+    foreign = {"service": "shop-v1@docker"}
+    alone = json.loads(assemble([encoded(named("a", stable=foreign))]))
+    between = json.loads(assemble(map(encoded, [named("a"), named("b", stable=foreign), named("c")])))
+
+    assert {"routers"} == alone["http"].keys()
+    assert ["a_1", "c_1"] == list(between["http"]["services"])
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("/", b'"/"'),
+        ("é", b'"\\u00e9"'),
+        ("\ufeff\u2028\x85", b'"\\ufeff\\u2028\\u0085"'),
+        ("😀", '"😀"'.encode()),
+        ("a\U0010ffff", '"a\U0010ffff"'.encode()),
+        (r"\ud83d\ude00", rb'"\\ud83d\\ude00"'),
+        ("\\😀", '"\\\\😀"'.encode()),
+        ('\n"\\', b'"\\n\\"\\\\"'),
+    ],
+)
+def test_text_is_escaped_but_never_as_a_surrogate_pair(text: str, encoding: bytes) -> None:
+    assert b'{"text":%s}' % encoding == encode_json({"text": text})
+
+
+def test_maps_are_sorted_and_lists_are_not() -> None:
+    assert b'{"a":[2,1],"b":{"c":null,"d":true}}' == encode_json({"b": {"d": True, "c": None}, "a": [2, 1]})
+
+
+# What a rule or a value can contain: characters that are printable, or escaped by its quotes.
+PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc", "Cn"]))
+
+
+@given(PRINTABLE)
+def test_any_printable_text_is_read_back_from_json_and_by_a_yaml_parser(text: str) -> None:
+    encoding = encode_json({"text": text})
+
+    assert {"text": text} == json.loads(encoding)
+    assert {"text": text} == yaml.safe_load(encoding)
+    assert rb"\/" not in encoding
