@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from provider.server.settings import Settings
 
 _PORT = click.IntRange(1, 65_535)
-_REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 _COMMON = (
     click.option("--data-dir", metavar="DIR", help="Where state is kept. CANARY_DATA_DIR"),
     click.option("--redis-url", metavar="URL", help="Redis or Valkey; an embedded one if left out. CANARY_REDIS_URL"),
@@ -62,8 +61,12 @@ def controller(**options: object) -> None:
     Without --redis-url it works on the embedded server of a provider with the same --data-dir.
     """
     from provider.server.control import control  # noqa: PLC0415
+    from provider.server.settings import SettingError  # noqa: PLC0415
 
-    control(_settings(options))
+    try:
+        control(_settings(options))
+    except SettingError as error:
+        raise CommandError(str(error)) from error
 
 
 def _settings(options: Mapping[str, object]) -> "Settings":
@@ -71,15 +74,9 @@ def _settings(options: Mapping[str, object]) -> "Settings":
 
     chosen = {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in options.items() if value is not None}
     try:
-        settings = Settings.from_environment({**os.environ, **chosen})
+        return Settings.from_environment({**os.environ, **chosen})
     except SettingError as error:
         raise CommandError(str(error)) from error
-    if settings.redis_url and not settings.redis_url.startswith(_REDIS_SCHEMES):
-        # Not said what it is: there may be a password in it.
-        raise CommandError(
-            "redis-url (CANARY_REDIS_URL) must be redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH"
-        )
-    return settings
 
 
 @click.command()

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, NoReturn, Self
 
-from pydantic import AwareDatetime, Field, PlainSerializer, WithJsonSchema
+from pydantic import AwareDatetime, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from provider.rollouts.fields import Name, Weight, WholeNumber, format_duration, parse_weight, weight_number
 from provider.rollouts.spec import Document, Side, Spec, Step
@@ -14,6 +14,7 @@ from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError,
 ZERO = Decimal(0)
 # What follows from a new spec, or from the time, and is not asked for by its name.
 _NOT_BY_NAME = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE}
+_ALONG_STEPS = {Action.PROMOTE, Action.SKIP}
 
 
 def _utc_text(moment: datetime) -> str:
@@ -69,6 +70,15 @@ class Rollout(Document):
     spec: Spec
     status: Status
 
+    @model_validator(mode="after")
+    def _has_what_its_phase_says(self) -> Self:
+        phase = self.status.phase
+        if (self.spec.canary is None) != (phase is Phase.HEALTHY):
+            raise ValueError(f"status: phase {phase} {'has no' if phase is Phase.HEALTHY else 'needs a'} canary")
+        if self.status.weight and phase in {Phase.HEALTHY, Phase.DEGRADED}:
+            raise ValueError(f"status: weight must be 0 in phase {phase}")
+        return self
+
     @classmethod
     def create(cls, name: str, spec: Spec, *, now: datetime, reason: str = "") -> Self:
         """Make a rollout that was never stored (version 0); a canary in the spec starts its steps at once."""
@@ -94,8 +104,14 @@ class Rollout(Document):
 
     @property
     def actions(self) -> list[Action]:
-        """What a person may do in this phase, in the order of the table."""
-        return [action for action in TRANSITIONS[self.status.phase] if action not in _NOT_BY_NAME]
+        """What a person may do now, in the order of the table."""
+        hidden = _NOT_BY_NAME if self.steps else _NOT_BY_NAME | _ALONG_STEPS
+        is_held = self.status.phase is Phase.PROGRESSING
+        return [
+            action
+            for action in TRANSITIONS[self.status.phase]
+            if action not in hidden and not (action is Action.RESUME and is_held and not self.steps)
+        ]
 
     def start(self, canary: Side, *, now: datetime, reason: str = "") -> Self:
         """Begin with a new canary: no traffic yet, then the steps from the first."""
@@ -216,13 +232,17 @@ class Rollout(Document):
     def _repositioned(self, *, now: datetime, reason: str) -> Self:
         if self.status.phase is Phase.DEGRADED:
             return self._with(step_index=0)
+        moved = self._with(step_index=self._higher_index())
+        return moved._paused(None, now=now, reason=reason, why="the steps have changed")
+
+    def _higher_index(self) -> int:
+        """Find the step that goes on from a weight set by hand: the first that gives the canary more."""
         higher = (
             index
             for index, step in enumerate(self.steps)
             if step.set_weight is not None and step.set_weight > self.status.weight
         )
-        moved = self._with(step_index=next(higher, len(self.steps)))
-        return moved._paused(None, now=now, reason=reason, why="the steps have changed")
+        return next(higher, len(self.steps))
 
     def _from_first_step(self, *, now: datetime, reason: str) -> Self:
         if not self.steps:
@@ -236,6 +256,8 @@ class Rollout(Document):
         return self._walked(self._next_index(), now=now, reason=reason)
 
     def _next_index(self) -> int:
+        if self.status.phase is Phase.PROGRESSING:
+            return self._higher_index()
         index = self.status.step_index
         is_at_pause = index < len(self.steps) and self.steps[index].pause is not None
         return index + 1 if is_at_pause else index

@@ -251,6 +251,12 @@ class Spec(Document):
             raise ValueError("sticky goes with strategy wrr; hrw keeps a client on its side by its address")
         return self
 
+    @model_validator(mode="after")
+    def _steps_wait_somewhere(self) -> Self:
+        if self.steps and not any(step.pause for step in self.steps):
+            raise ValueError("steps must pause somewhere: without one the canary takes over in the same moment")
+        return self
+
     def is_carried_by(self, gateway: str) -> bool:
         """Tell whether a gateway carries the rollout: every one does unless the spec names some."""
         return self.gateways is None or gateway in self.gateways

@@ -38,10 +38,10 @@ _HEALTHY = frozenset({Phase.HEALTHY})
 _PROGRESSING = frozenset({Phase.PROGRESSING})
 _PAUSED = frozenset({Phase.PAUSED})
 _DEGRADED = frozenset({Phase.DEGRADED})
-# Steps that are walked end at a pause, or behind the last one, where the canary takes over. Without steps
-# the canary is held at a weight by hand.
+# Steps that are walked end at a pause, or behind the last one, where the canary takes over.
 _WALKED = _PAUSED | _HEALTHY
-_STARTED = _WALKED | _PROGRESSING
+# A canary that starts comes to its first pause; without steps it is held at a weight by hand.
+_STARTED = _PAUSED | _PROGRESSING
 
 TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
     Phase.HEALTHY: {

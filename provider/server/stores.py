@@ -18,4 +18,4 @@ def open_store(settings: Settings) -> RedisStore:
     try:
         return RedisStore(url, namespace=settings.namespace)
     except ValueError as error:
-        raise SettingError(f"redis-url (CANARY_REDIS_URL) is not understood: {error}") from error
+        raise SettingError(f"redis-url (CANARY_REDIS_URL) must be {error}") from error

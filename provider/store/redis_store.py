@@ -216,7 +216,7 @@ def _client(url: str, **options: Any) -> Any:  # redis-py's types do not know th
         return redis.Redis.from_url(url, **options)
     except ValueError:
         # What it says may hold the password.
-        raise ValueError("a Redis is named as redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH") from None
+        raise ValueError("redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH") from None
 
 
 def _script(name: str) -> str:

@@ -41,9 +41,8 @@ def test_a_rollout_has_a_name_or_is_none(name: str) -> None:
         (STEPS[2:], (Phase.PAUSED, 50, 1), "waiting for a person", None),
         ([{"pause": {}}], (Phase.PAUSED, 0, 0), "waiting for a person", None),
         ([{"setWeight": 5}, {"setWeight": 0.5}, {"pause": {}}], (Phase.PAUSED, 0.5, 2), "waiting for a person", None),
-        ([{"setWeight": 5}], (Phase.HEALTHY, 0, 0), "the canary has become stable", None),
     ],
-    ids=["no steps", "timed", "for a person", "first of all a pause", "two weights", "no pause"],
+    ids=["no steps", "timed", "for a person", "first of all a pause", "two weights"],
 )
 def test_a_start_walks_to_the_first_step_that_waits(
     steps: list[dict[str, Any]] | None, after: tuple[Phase, float, int], reason: str, until: datetime | None
@@ -107,6 +106,24 @@ def test_a_weight_by_hand_is_held_until_a_person_goes_on_from_there() -> None:
     assert ("held at 12.5 % by hand: slowly", minutes(1)) == (rollout.status.reason, rollout.status.since)
     assert rollout.status.paused_until is None
     assert (Phase.PAUSED, 50, 3) == standing(rollout.resume(now=minutes(2)))
+
+
+@pytest.mark.parametrize(
+    ("weight", "after"),
+    [
+        (1, (Phase.PAUSED, 5, 1)),
+        (5, (Phase.PAUSED, 50, 3)),
+        (49.99, (Phase.PAUSED, 50, 3)),
+        (75, (Phase.HEALTHY, 0, 0)),
+    ],
+)
+@pytest.mark.parametrize("go_on", [Rollout.promote, Rollout.resume, Rollout.skip])
+def test_from_a_weight_by_hand_the_next_step_is_the_first_that_gives_the_canary_more(
+    go_on: Any, weight: float, after: tuple[Phase, float, int]
+) -> None:
+    held = created().promote(now=minutes(1)).set_weight(Decimal(str(weight)), now=minutes(2))
+
+    assert after == standing(go_on(held, now=minutes(3)))
 
 
 @pytest.mark.parametrize("weight", [0, 100])

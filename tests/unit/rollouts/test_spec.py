@@ -138,6 +138,13 @@ def test_sticky_does_not_go_with_picking_by_address() -> None:
     assert {"": words} == mistakes(Spec, document)
 
 
+@pytest.mark.parametrize("steps", [[{"setWeight": 100}], [{"setWeight": 5}, {"setWeight": 50}]])
+def test_steps_that_never_wait_are_refused(steps: object) -> None:
+    words = "steps must pause somewhere: without one the canary takes over in the same moment"
+
+    assert {"": words} == mistakes(Spec, write(spec()) | {"steps": steps})
+
+
 @pytest.mark.parametrize("priority", [2, HIGHEST_PRIORITY])
 def test_a_priority_leaves_room_for_the_fallback_below_it(priority: int) -> None:
     assert priority == spec(priority=priority).priority

@@ -6,8 +6,19 @@ from decimal import Decimal
 
 import pytest
 
-from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, encode
-from tests.unit.rollouts.lives import T0, V3, at_rest, created, edited, minutes
+from provider.rollouts import (
+    TRANSITIONS,
+    Action,
+    IllegalMoveError,
+    InvalidDocumentError,
+    Phase,
+    Rollout,
+    Side,
+    encode,
+    read,
+    write,
+)
+from tests.unit.rollouts.lives import T0, V2, V3, at_rest, created, edited, minutes
 
 Act = Callable[[Rollout], Rollout]
 LATER = minutes(60)
@@ -35,28 +46,27 @@ ACTS: Mapping[Action, Sequence[Act]] = {
 }
 
 WITHOUT_STEPS = {"steps": None}
-WITHOUT_PAUSES = {"steps": [{"setWeight": 50}]}
-UNPAUSED = created(**WITHOUT_STEPS).replace(edited(created(**WITHOUT_STEPS), **WITHOUT_PAUSES), now=T0)
-# Each phase with steps that wait again, with steps that do not, and without steps.
+ONE_STEP = {"steps": [{"setWeight": 50}, {"pause": {}}]}
+# Each phase with steps that wait again, at the end of all steps, and without steps.
 EXAMPLES: Mapping[Phase, Sequence[Rollout]] = {
-    Phase.HEALTHY: [at_rest(), at_rest(**WITHOUT_PAUSES), at_rest(**WITHOUT_STEPS), created().promote_full(now=T0)],
+    Phase.HEALTHY: [at_rest(), at_rest(**WITHOUT_STEPS), created().promote_full(now=T0)],
     Phase.PROGRESSING: [
         created().set_weight(Decimal(10), now=T0),
         created().promote(now=T0).set_weight(Decimal(60), now=T0),
         created(**WITHOUT_STEPS),
-        UNPAUSED.set_weight(Decimal(60), now=T0),
+        created(**ONE_STEP).set_weight(Decimal(60), now=T0),
     ],
     Phase.PAUSED: [
         created(),
         created().pause(now=T0),
         created(steps=[{"setWeight": 5}, {"pause": {"duration": "1m"}}]),
         created(**WITHOUT_STEPS).pause(now=T0),
-        UNPAUSED,
+        created(**ONE_STEP),
     ],
     Phase.DEGRADED: [
         created().abort(now=T0),
         created(**WITHOUT_STEPS).abort(now=T0),
-        created().abort(now=T0).replace(edited(created(), **WITHOUT_PAUSES), now=T0),
+        created().abort(now=T0).replace(edited(created(), **ONE_STEP), now=T0),
     ],
 }
 
@@ -143,3 +153,36 @@ def test_what_a_person_may_do_is_listed_without_what_follows_by_itself() -> None
     assert [Action.START] == at_rest().actions
     assert [Action.START, Action.RETRY] == created().abort(now=T0).actions
     assert not {Action.EDIT, Action.WITHDRAW, Action.ADVANCE} & set(created().actions)
+
+
+@pytest.mark.parametrize("rollout", [rollout for rollouts in EXAMPLES.values() for rollout in rollouts])
+def test_whatever_is_listed_can_be_done_and_nothing_else(rollout: Rollout) -> None:
+    possible = {action for action in ACTS if any(leads_somewhere(rollout, act) for act in ACTS[action])}
+
+    assert set(rollout.actions) == possible - {Action.EDIT, Action.WITHDRAW, Action.ADVANCE}
+
+
+def leads_somewhere(rollout: Rollout, act: Act) -> bool:
+    try:
+        act(rollout)
+    except IllegalMoveError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize(
+    ("phase", "weight", "canary", "words"),
+    [
+        ("Paused", 5, None, "status: phase Paused needs a canary"),
+        ("Degraded", 0, None, "status: phase Degraded needs a canary"),
+        ("Healthy", 0, V2, "status: phase Healthy has no canary"),
+        ("Degraded", 5, V2, "status: weight must be 0 in phase Degraded"),
+    ],
+)
+def test_a_document_that_contradicts_itself_is_none(phase: str, weight: int, canary: Side | None, words: str) -> None:
+    document = write(created(canary=None))
+    document["spec"] |= {"canary": write(canary)} if canary else {}
+    document["status"] |= {"phase": phase, "weight": weight}
+
+    with pytest.raises(InvalidDocumentError, match=words):
+        read(Rollout, document)
