@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from provider.rollouts import NotJsonError, decode_json
+from provider.documents import NotJsonError, decode_json
 
 Json = dict[str, Any]
 

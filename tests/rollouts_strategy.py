@@ -8,7 +8,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from provider.rollouts import IllegalMoveError, Rollout, Side, Spec, Step, read
+from provider.documents import read
+from provider.rollouts import IllegalMoveError, Rollout, Side, Spec, Step
 from provider.rules import quote
 
 Json = dict[str, Any]

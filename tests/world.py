@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from provider.documents import read
 from provider.feed import Feed, State
 from provider.operations import Call, Operations
-from provider.rollouts import Spec, read
+from provider.rollouts import Spec
 from provider.store import MemoryStore
 
 ME = Call(actor="test")

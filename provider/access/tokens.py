@@ -11,7 +11,7 @@ from hashlib import sha256
 from pydantic import Field
 
 from provider.access.roles import Permission, Role
-from provider.rollouts import Document
+from provider.documents import Document
 
 # The prefix lets secret scanners and people tell what it is.
 PREFIX = "tcy_"

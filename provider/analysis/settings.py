@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_serializer, model_validator
 
-from provider.rollouts.fields import Duration, WholeNumber, url_problem
-from provider.rollouts.spec import Document
+from provider.documents import Document
+from provider.documents.fields import Duration, WholeNumber, url_problem
 
 # Three places, each a digit, any digit, or one of some: what Python, Go and Prometheus read alike.
 _PLACES = r"([0-9.]|\[\^?[0-9](-?[0-9])*\]){3}"

@@ -19,9 +19,9 @@ from provider.api.problems import (
     WrongContentTypeError,
 )
 from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery
+from provider.documents import InvalidDocumentError, decode_json, read, write
+from provider.documents.fields import NAME_PATTERN
 from provider.operations import Call, Operations
-from provider.rollouts import InvalidDocumentError, decode_json, read, write
-from provider.rollouts.fields import NAME_PATTERN
 from provider.store import Request
 
 _IDEMPOTENCY_SECONDS = 24 * 3_600

@@ -9,9 +9,9 @@ from provider.api.endpoints import Endpoint
 from provider.api.metrics import exposition
 from provider.api.openapi import describe
 from provider.api.schemas import Readiness
+from provider.documents import write
 from provider.feed import Feed
 from provider.operations import Operations
-from provider.rollouts import write
 
 
 def machines(operations: Operations, endpoints: Sequence[Endpoint], *, version: str) -> Blueprint:

@@ -16,7 +16,7 @@ from provider.api.endpoints import (
 )
 from provider.api.problems import CONTENT_TYPE
 from provider.api.schemas import Problem
-from provider.rollouts.fields import NAME_PATTERN
+from provider.documents.fields import NAME_PATTERN
 
 Json = dict[str, Any]
 

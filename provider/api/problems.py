@@ -9,6 +9,7 @@ from http import HTTPStatus
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
+from provider.documents import InvalidDocumentError, Mistake, NotJsonError
 from provider.operations import (
     ContentionError,
     ExistsError,
@@ -19,7 +20,7 @@ from provider.operations import (
     StoreWentBackError,
     UnreadableDocumentError,
 )
-from provider.rollouts import IllegalMoveError, InvalidDocumentError, Mistake, NotJsonError
+from provider.rollouts import IllegalMoveError
 from provider.store import RequestReusedError, StoreUnavailableError
 
 log = logging.getLogger(__name__)

@@ -21,8 +21,9 @@ from provider.api.schemas import (
     WaitQuery,
     WeightBody,
 )
+from provider.documents import NotJsonError, decode_json
 from provider.operations import Arrival
-from provider.rollouts import Action, NotJsonError, Rollout, decode_json
+from provider.rollouts import Action, Rollout
 from provider.store import Event
 
 _ROOT = "/api/v1/rollouts"

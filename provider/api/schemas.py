@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from provider.access import Role
+from provider.documents import Document, Moment
+from provider.documents.fields import Name, Weight, WholeNumber
 from provider.gateways import GatewaySpec
 from provider.operations import Delivery, Goal, Truth
-from provider.rollouts import Action, Document, Moment, Phase, Side, Spec, Status
-from provider.rollouts.fields import Name, Weight, WholeNumber
+from provider.rollouts import Action, Phase, Side, Spec, Status
 
 # No control characters, no ends of lines, nothing that turns the direction of what follows.
 _LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"

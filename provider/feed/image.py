@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from provider.access import StoredToken, TokenTable
+from provider.documents import Document, InvalidDocumentError, NotJsonError, decode_json, read
 from provider.feed.bodies import Bodies
 from provider.gateways import GatewaySpec
-from provider.rollouts import Document, InvalidDocumentError, NotJsonError, Rollout, decode_json, read
+from provider.rollouts import Rollout
 from provider.store import Contents, Event, Key, Kind, Stored
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from provider.documents.fields import parse_duration
 from provider.rollouts import Rollout
-from provider.rollouts.fields import parse_duration
 from provider.routing import qualified, render
 
 Json = dict[str, Any]

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from provider.rollouts import Document, Moment
-from provider.rollouts.fields import url_problem
+from provider.documents import Document, Moment
+from provider.documents.fields import url_problem
 
 # The name of a Traefik that polls without one.
 DEFAULT_GATEWAY = "default"

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.feed import Feed
 from provider.gateways import GatewaySpec, Sighting, expectation
 from provider.operations.calls import Call, NotFoundError
 from provider.operations.documents import Decision, Documents
-from provider.rollouts import InvalidDocumentError, NotJsonError, Rollout, decode_json, encode, read
+from provider.rollouts import Rollout
 from provider.store import Key, Kind, Store, Stored
 from provider.traefik_api import GatewayUnreachableError, TraefikApi
 

@@ -7,10 +7,11 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from provider.documents import InvalidDocumentError, NotJsonError, write
 from provider.feed import Feed, read_rollout
 from provider.operations.calls import Call, ExistsError, NotFoundError, UnreadableDocumentError
 from provider.operations.documents import Decision, Documents
-from provider.rollouts import Action, InvalidDocumentError, NotJsonError, Phase, Rollout, Side, Spec, write
+from provider.rollouts import Action, Phase, Rollout, Side, Spec
 from provider.store import Event, Key, Kind, Store, Stored
 
 _HISTORY_LIMIT = 1_000

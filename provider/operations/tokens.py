@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from provider.access import Caller, Role, StoredToken, fingerprint, new_secret
+from provider.documents import decode_json, encode, read
 from provider.feed import Feed
 from provider.operations.calls import Call, ExistsError, NotFoundError
 from provider.operations.documents import Decision, Documents
-from provider.rollouts import decode_json, encode, read
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 
 FIRST_ADMIN = "admin"

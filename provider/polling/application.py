@@ -15,11 +15,11 @@ from urllib.parse import parse_qs
 import yaml
 
 from provider.access import Permission
+from provider.documents import decode_json
+from provider.documents.fields import NAME_PATTERN
 from provider.feed import Body, Feed
 from provider.gateways import DEFAULT_GATEWAY
 from provider.polling.sightings import SightingBook
-from provider.rollouts import decode_json
-from provider.rollouts.fields import NAME_PATTERN
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment

@@ -4,9 +4,9 @@ import logging
 import threading
 from datetime import UTC, datetime
 
+from provider.documents import encode
 from provider.feed import Feed
 from provider.gateways import Sighting
-from provider.rollouts import encode
 from provider.store import Store, StoreUnavailableError
 
 log = logging.getLogger(__name__)

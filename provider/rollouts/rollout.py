@@ -3,29 +3,19 @@
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Annotated, NoReturn, Self
+from typing import NoReturn, Self
 
-from pydantic import AwareDatetime, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import Field, model_validator
 
-from provider.rollouts.fields import Name, Weight, WholeNumber, format_duration, parse_weight, weight_number
-from provider.rollouts.spec import Document, Side, Spec, Step
+from provider.documents import Document, Moment
+from provider.documents.fields import Name, Weight, WholeNumber, format_duration, parse_weight, weight_number
+from provider.rollouts.spec import Side, Spec, Step
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 ZERO = Decimal(0)
 # What follows from a new spec, or from the time, and is not asked for by its name.
 _NOT_BY_NAME = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE}
 _ALONG_STEPS = {Action.PROMOTE, Action.SKIP}
-
-
-def _utc_text(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-Moment = Annotated[
-    AwareDatetime,
-    PlainSerializer(_utc_text, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
-]
 
 
 class Promotion(Document):

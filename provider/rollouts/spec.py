@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, model_validator
+from pydantic import Field, StrictBool, model_validator
 from pydantic.alias_generators import to_camel
 
-from provider.rollouts.fields import (
+from provider.documents import Document, exactly_one, one_of
+from provider.documents.fields import (
     CookieValue,
     Duration,
     EntryPoint,
@@ -26,34 +27,6 @@ MOST_OVERRIDES = 32
 # router/router.go); each override has one above ours, the fallback the one below.
 HIGHEST_PRIORITY = 2**31 - 1_001 - MOST_OVERRIDES
 MIRROR_BODY_BYTES = 1_048_576
-
-
-class Document(BaseModel):
-    """A frozen piece of a document: camelCase outside, no unknown fields."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        extra="forbid",
-        alias_generator=to_camel,
-        validate_by_name=True,
-        validate_by_alias=True,
-        serialize_by_alias=True,
-        use_enum_values=False,
-    )
-
-
-def _exactly_one(document: Document, *names: str) -> str:
-    """Name the one field of several that is set; ValueError unless there is exactly one."""
-    present = [name for name in names if getattr(document, name) is not None]
-    if len(present) != 1:
-        choices = " or ".join(to_camel(name) for name in names)
-        raise ValueError(f"must have exactly one of {choices}")
-    return present[0]
-
-
-def _one_of(*names: str) -> ConfigDict:
-    """Say in the JSON Schema what `_exactly_one` checks."""
-    return ConfigDict(json_schema_extra={"oneOf": [{"required": [name]} for name in names]})
 
 
 class Server(Document):
@@ -96,7 +69,7 @@ class PassiveHealthCheck(Document):
 class Side(Document):
     """Who answers for stable or canary: servers of our own, or a service of another provider."""
 
-    model_config = _one_of("servers", "service")
+    model_config = one_of("servers", "service")
 
     servers: tuple[Server, ...] | None = Field(default=None, min_length=1, max_length=1_000)
     service: Reference | None = None
@@ -107,7 +80,7 @@ class Side(Document):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if _exactly_one(self, "servers", "service") == "service":
+        if exactly_one(self, "servers", "service") == "service":
             self._refuse_options_of_servers()
         urls = [server.url for server in self.servers or ()]
         if len(set(urls)) != len(urls):
@@ -148,7 +121,7 @@ class CookieMatch(Document):
 class Override(Document):
     """Requests that go to one side whatever the weight."""
 
-    model_config = _one_of("header", "cookie")
+    model_config = one_of("header", "cookie")
 
     header: HeaderMatch | None = None
     cookie: CookieMatch | None = None
@@ -156,7 +129,7 @@ class Override(Document):
 
     @model_validator(mode="after")
     def _one_match(self) -> Self:
-        _exactly_one(self, "header", "cookie")
+        exactly_one(self, "header", "cookie")
         return self
 
 
@@ -210,14 +183,14 @@ class Pause(Document):
 class Step(Document):
     """One step of a rollout."""
 
-    model_config = _one_of("setWeight", "pause")
+    model_config = one_of("setWeight", "pause")
 
     set_weight: Weight | None = None
     pause: Pause | None = None
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        _exactly_one(self, "set_weight", "pause")
+        exactly_one(self, "set_weight", "pause")
         return self
 
 

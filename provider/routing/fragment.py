@@ -10,7 +10,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from provider.rollouts import Override, Rollout, Side, Strategy, format_duration, write
+from provider.documents import format_duration, write
+from provider.rollouts import Override, Rollout, Side, Strategy
 from provider.routing import names
 from provider.routing.weights import smallest_weights
 from provider.rules import quote

@@ -5,7 +5,8 @@ A rollout's name never holds an underscore, so no name made here meets that of a
 
 from datetime import timedelta
 
-from provider.rollouts import Rollout, Side, format_duration
+from provider.documents import format_duration
+from provider.rollouts import Rollout, Side
 
 PROVIDER = "http"
 

@@ -15,10 +15,10 @@ from schemathesis.config import SchemathesisConfig
 from provider.access import Role
 from provider.api import ENDPOINTS, create_app
 from provider.api.openapi import describe
+from provider.documents.fields import NAME_PATTERN
 from provider.gateways import GatewaySpec
 from provider.operations import NotFoundError
 from provider.rollouts import Action
-from provider.rollouts.fields import NAME_PATTERN
 from tests.world import ME, World, spec
 
 Case = schemathesis.Case[Any]

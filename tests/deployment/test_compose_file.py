@@ -15,9 +15,10 @@ from packaging.version import Version
 
 from provider.cli.main import cli
 from provider.demo.certificate import CERTIFICATE, KEY
+from provider.documents import read
+from provider.documents.fields import NAME_PATTERN
 from provider.gateways import GatewaySpec
-from provider.rollouts import Spec, read
-from provider.rollouts.fields import NAME_PATTERN
+from provider.rollouts import Spec
 from provider.server.settings import ENV_PREFIX, Settings
 from tests.deployment.composition import ROOT, Service, compose, document, image, instructions, services
 

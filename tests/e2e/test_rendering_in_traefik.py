@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from provider.demo.gateway import traefik_binary
 from provider.demo.parts import free_port
+from provider.documents import decode_json, encode, read
 from provider.gateways import expectation
-from provider.rollouts import Rollout, decode_json, encode, read
+from provider.rollouts import Rollout
 from provider.routing import assemble, encode_fragment, render
 from provider.traefik_api import GatewayUnreachableError, TraefikApi
 from tests.e2e.harness import HOST, eventually

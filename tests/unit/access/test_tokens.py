@@ -4,7 +4,7 @@ from hashlib import sha256
 import pytest
 
 from provider.access import Caller, Role, StoredToken, TokenTable, fingerprint, is_strong_enough, new_secret
-from provider.rollouts import InvalidDocumentError, decode_json, encode, read
+from provider.documents import InvalidDocumentError, decode_json, encode, read
 
 SECRET = "tcy_0123456789abcdefghij"
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from provider.analysis import Analysis, Prometheus, Undecided
-from provider.rollouts import InvalidDocumentError, read, write
+from provider.documents import InvalidDocumentError, read, write
 
 
 def test_everything_has_a_default() -> None:

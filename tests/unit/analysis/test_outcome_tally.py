@@ -4,7 +4,7 @@ import pytest
 
 from provider.analysis import Analysis, Outcome, Tally
 from provider.analysis.outcome import worst
-from provider.rollouts import read
+from provider.documents import read
 
 S, F, I, E = Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.ERROR  # noqa: E741 as short as a table
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from provider.analysis import Analysis, Counts, Histogram, Outcome
 from provider.analysis.limits import check_limits, quantile
-from provider.rollouts import read
+from provider.documents import read
 
 HISTOGRAM = Histogram(edges=(0.1, 0.3, 1.2, 5.0), counts=(50, 90, 98, 99), total=100)
 

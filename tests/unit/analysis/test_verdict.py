@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from provider.analysis import Analysis, Counts, Evidence, Histogram, MetricVerdict, Outcome, Verdict, Window, judge
 from provider.analysis.comparison import Comparison
-from provider.rollouts import read
+from provider.documents import read
 
 ERRORS = Analysis(metrics=("errors",))
 

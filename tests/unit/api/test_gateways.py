@@ -1,5 +1,5 @@
+from provider.documents import encode
 from provider.gateways import Sighting
-from provider.rollouts import encode
 from tests.unit.api.conftest import Client
 from tests.world import World
 

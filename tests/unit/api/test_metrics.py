@@ -7,7 +7,8 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from provider.api.metrics import exposition
-from provider.rollouts import Phase, Rollout, encode
+from provider.documents import encode
+from provider.rollouts import Phase, Rollout
 from provider.routing import qualified, render
 from provider.store import Change, Key, Kind, Request
 from tests.rollouts_strategy import rollouts

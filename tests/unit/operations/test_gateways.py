@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
+from provider.documents import encode
 from provider.gateways import GatewaySpec, Sighting
 from provider.operations import Call, Delivery, GatewayView, NotFoundError, Report, StaleVersionError
-from provider.rollouts import Rollout, encode
+from provider.rollouts import Rollout
 from provider.store import Key, Kind
 from tests.unit.operations.conftest import overwrite
 from tests.unit.operations.traefik import Raw, Traefik

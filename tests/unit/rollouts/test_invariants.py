@@ -9,19 +9,8 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
-from provider.rollouts import (
-    TRANSITIONS,
-    Action,
-    IllegalMoveError,
-    Phase,
-    Rollout,
-    Side,
-    Spec,
-    Step,
-    decode_json,
-    encode,
-    read,
-)
+from provider.documents import decode_json, encode, read
+from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Side, Spec, Step
 from tests.rollouts_strategy import SIDES, SPECS, START, STEPS, WEIGHTS
 
 BY_NAME: dict[Action, Callable[..., Rollout]] = {

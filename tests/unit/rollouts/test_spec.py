@@ -5,18 +5,8 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from provider.rollouts import (
-    Document,
-    InvalidDocumentError,
-    Override,
-    Server,
-    Side,
-    Spec,
-    Step,
-    Strategy,
-    read,
-    write,
-)
+from provider.documents import Document, InvalidDocumentError, read, write
+from provider.rollouts import Override, Server, Side, Spec, Step, Strategy
 from provider.rollouts.spec import HIGHEST_PRIORITY, HealthCheck, Mirror, PassiveHealthCheck, Pause
 from tests.world import spec
 

@@ -6,18 +6,8 @@ from decimal import Decimal
 
 import pytest
 
-from provider.rollouts import (
-    TRANSITIONS,
-    Action,
-    IllegalMoveError,
-    InvalidDocumentError,
-    Phase,
-    Rollout,
-    Side,
-    encode,
-    read,
-    write,
-)
+from provider.documents import InvalidDocumentError, encode, read, write
+from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Side
 from tests.unit.rollouts.lives import T0, V2, V3, at_rest, created, edited, minutes
 
 Act = Callable[[Rollout], Rollout]

@@ -11,7 +11,8 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.rollouts import Rollout, decode_json, encode, read
+from provider.documents import decode_json, encode, read
+from provider.rollouts import Rollout
 from provider.routing import Fragment, assemble, encode_fragment, names, render
 from provider.rules import parse_rule
 from tests.rollouts_strategy import NAMES, rollouts

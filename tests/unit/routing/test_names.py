@@ -2,7 +2,8 @@ from datetime import timedelta
 
 import pytest
 
-from provider.rollouts import Rollout, Side, read
+from provider.documents import read
+from provider.rollouts import Rollout, Side
 from provider.routing import names, qualified
 from tests.unit.routing.sides import NOW, at_rest, held
 

@@ -5,18 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.rollouts import (
-    InvalidDocumentError,
-    Mistake,
-    NotJsonError,
-    Rollout,
-    Side,
-    Spec,
-    decode_json,
-    encode,
-    read,
-    write,
-)
+from provider.documents import InvalidDocumentError, Mistake, NotJsonError, decode_json, encode, read, write
+from provider.rollouts import Rollout, Side, Spec
 from tests.rollouts_strategy import SPECS, rollouts
 from tests.world import spec
 

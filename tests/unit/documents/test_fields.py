@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, create_model
 
-from provider.rollouts import Document, InvalidDocumentError, format_duration, read, weight_number, write
-from provider.rollouts.fields import (
+from provider.documents import Document, InvalidDocumentError, format_duration, read, weight_number, write
+from provider.documents.fields import (
     CookieValue,
     Duration,
     EntryPoint,

@@ -1,16 +1,24 @@
-"""The kinds of value a rollout is written with: weights, durations, names, addresses.
+"""The kinds of value that documents are written with: weights, durations, names, addresses.
 
 Each is a pydantic type that refuses what Traefik would misread later, in words that say what would be right.
 """
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BeforeValidator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+)
 
 from provider.rules import RuleError, parse_rule
 
@@ -186,4 +194,15 @@ Rule = Annotated[
     str,
     AfterValidator(_rule),
     Field(json_schema_extra={"examples": ["Host(`shop.localhost`) && PathPrefix(`/api`)"]}),
+]
+
+
+def _utc_text(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[
+    AwareDatetime,
+    PlainSerializer(_utc_text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
 ]
