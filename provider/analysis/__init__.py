@@ -1,33 +1,46 @@
 """How a canary is judged: counts → evidence → verdict. Pure: no clock, store or network. See docs/analysis.md."""
 
+from provider.analysis.checks import Answer, Check, PrometheusCheck, WebhookCheck, filled_in, held_against_bounds
 from provider.analysis.counts import Counts, Histogram, Trials, Window
 from provider.analysis.evidence import Evidence
 from provider.analysis.limits import LimitVerdict
 from provider.analysis.outcome import Outcome, Tally
+from provider.analysis.record import CheckResult, Look, Measurement, Record, Sums
 from provider.analysis.settings import Analysis, Latency, Limits, Prometheus, Source, Undecided
 from provider.analysis.snapshots import Sample, Series, Snapshot, snapshot, window_between
 from provider.analysis.verdict import MetricVerdict, Verdict, judge
 
 __all__ = [
     "Analysis",
+    "Answer",
+    "Check",
+    "CheckResult",
     "Counts",
     "Evidence",
     "Histogram",
     "Latency",
     "LimitVerdict",
     "Limits",
+    "Look",
+    "Measurement",
     "MetricVerdict",
     "Outcome",
     "Prometheus",
+    "PrometheusCheck",
+    "Record",
     "Sample",
     "Series",
     "Snapshot",
     "Source",
+    "Sums",
     "Tally",
     "Trials",
     "Undecided",
     "Verdict",
+    "WebhookCheck",
     "Window",
+    "filled_in",
+    "held_against_bounds",
     "judge",
     "snapshot",
     "window_between",

@@ -1,12 +1,18 @@
 """What a judgement can come to, and how many of a kind are borne."""
 
-from collections.abc import Iterable
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from provider.analysis.settings import Analysis
 from provider.analysis.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    # The settings have checks, which have outcomes.
+    from provider.analysis.settings import Analysis
 
 
 class Outcome(StrEnum):

@@ -5,22 +5,17 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_serializer, model_validator
+from pydantic import AfterValidator, Field, WithJsonSchema, model_serializer, model_validator
 
+from provider.analysis.checks import Check
+from provider.analysis.fields import Number, PrometheusUrl
 from provider.documents import Document
-from provider.documents.fields import Duration, WholeNumber, url_problem
+from provider.documents.fields import Duration, WholeNumber
 
 # Three places, each a digit, any digit, or one of some: what Python, Go and Prometheus read alike.
 _PLACES = r"([0-9.]|\[\^?[0-9](-?[0-9])*\]){3}"
 _STATUS_PATTERN = rf"^{_PLACES}(\|{_PLACES}){{0,9}}$"
 _STATUSES = tuple(str(status) for status in range(100, 600))
-
-
-def _number(value: object) -> object:
-    # Pydantic's lax mode, which takes 2 for 2.0, takes "2" and true as well.
-    if isinstance(value, str | bool):
-        raise ValueError(f"must be a number, not {value!r}")  # noqa: TRY004 pydantic collects ValueErrors
-    return value
 
 
 def _statuses(pattern: str) -> str:
@@ -37,18 +32,7 @@ def _statuses(pattern: str) -> str:
     return pattern
 
 
-def _prometheus_url(url: str) -> str:
-    problem = url_problem(url, schemes={"http", "https"}, has_path=True)
-    if problem:
-        raise ValueError(f"must be a Prometheus's address such as http://prometheus:9090: {problem}")
-    return url.removesuffix("/")
-
-
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 Statuses = Annotated[str, AfterValidator(_statuses), Field(json_schema_extra={"pattern": _STATUS_PATTERN})]
-PrometheusUrl = Annotated[
-    str, AfterValidator(_prometheus_url), Field(max_length=512, json_schema_extra={"format": "uri"})
-]
 
 
 class Prometheus(Document):
@@ -132,7 +116,7 @@ Metric = Literal["errors", "latency"]
 class Analysis(Document):
     """How a canary is judged.
 
-    `alpha` is how often a canary that is no worse may be called worse, at most; `beta` how often one that is worse
+    It is looked at every `interval`, of a second at least. `alpha` is how often a canary that is no worse may be called worse, at most; `beta` how often one that is worse
     than `margin` times stable may be called good. A canary that is shown to have less than `tolerated` per cent of
     errors, and of slow answers, passes without a comparison, unless that shows it to be worse. `dispersion` is how
     many bad answers come as one. The three limits count verdicts as Argo Rollouts counts measurements; by default any
@@ -140,6 +124,7 @@ class Analysis(Document):
     """
 
     source: Annotated[Source, WithJsonSchema(_SOURCE_SCHEMA)] = Source(prometheus=None)
+    interval: Duration = timedelta(seconds=5)
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
     errors: Statuses = "5.."
     latency: Latency = Latency()
@@ -149,6 +134,7 @@ class Analysis(Document):
     dispersion: Number = Field(default=1, ge=1, le=1_000)
     tolerated: Number = Field(default=1, ge=0.001, le=50)
     limits: Limits = Limits()
+    checks: tuple[Check, ...] | None = Field(default=None, min_length=1, max_length=10)
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
     on_undecided: Undecided = Undecided.HOLD
     failure_limit: WholeNumber = Field(default=0, ge=0, le=1_000)
@@ -156,9 +142,22 @@ class Analysis(Document):
     consecutive_error_limit: WholeNumber = Field(default=4, ge=0, le=1_000)
 
     @model_validator(mode="after")
+    def _not_too_often(self) -> Self:
+        if self.interval < timedelta(seconds=1):
+            raise ValueError("interval must be 1s at least")
+        return self
+
+    @model_validator(mode="after")
     def _each_metric_once(self) -> Self:
         if len(set(self.metrics)) != len(self.metrics):
             raise ValueError("metrics must not name the same one twice")
+        return self
+
+    @model_validator(mode="after")
+    def _each_check_named_once(self) -> Self:
+        names = [check.name for check in self.checks or ()]
+        if len(set(names)) != len(names):
+            raise ValueError("checks must not have the same name twice")
         return self
 
     @property

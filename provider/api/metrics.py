@@ -63,18 +63,10 @@ def _sides(rollouts: Sequence[Rollout]) -> Metric:
         labels=["rollout", "side", "service"],
     )
     for rollout in rollouts:
-        for side, service in _services(rollout):
-            family.add_metric([rollout.name, side, names.qualified(service)], 1)
+        for side, service in zip(("stable", "canary"), names.counted_services(rollout), strict=True):
+            if service:
+                family.add_metric([rollout.name, side, service], 1)
     return family
-
-
-def _services(rollout: Rollout) -> Iterator[tuple[str, str]]:
-    stable = names.stable_target(rollout)
-    is_mirrored = bool(rollout.canary and rollout.spec.mirror and rollout.spec.mirror.percent)
-    # A mirroring service takes stable's own name, and has no metrics: its servers' service counts.
-    yield "stable", f"{stable}_servers" if is_mirrored and not rollout.spec.stable.service else stable
-    if rollout.canary:
-        yield "canary", names.canary_target(rollout, rollout.canary)
 
 
 def exposition(operations: Operations) -> tuple[bytes, str]:

@@ -3,6 +3,7 @@
 from provider.access import Permission
 from provider.api.endpoints import Answer, Endpoint, Exchange
 from provider.api.schemas import (
+    AnalysisAnswer,
     CanaryBody,
     CreateBody,
     DryRunQuery,
@@ -97,6 +98,20 @@ def history(exchange: Exchange) -> Answer:
     events = exchange.operations.rollouts.history(exchange.name, limit=query.limit, before=query.before)
     oldest = events[-1].revision if len(events) == query.limit else None
     return Answer(HistoryList(history=tuple(map(_entry, events)), before=oldest))
+
+
+def analysis(exchange: Exchange) -> Answer:
+    """Tell what is known of the canary."""
+    operations = exchange.operations
+    judgement = operations.analyses.judgement(operations.rollouts.get(exchange.name))
+    return Answer(
+        AnalysisAnswer(
+            whole=judgement.whole,
+            in_step=judgement.in_step,
+            checks=tuple(judgement.checks),
+            looks=tuple(judgement.looks),
+        )
+    )
 
 
 def wait(exchange: Exchange) -> Answer:
@@ -213,6 +228,15 @@ ENDPOINTS = (
         query=HistoryQuery,
         answers={200: HistoryList},
         problems=(404,),
+    ),
+    Endpoint(
+        "GET",
+        f"{_ONE}/analysis",
+        analysis,
+        Permission.READ,
+        "What is known of the canary: verdicts with their numbers, and the latest looks",
+        answers={200: AnalysisAnswer},
+        problems=(404, 409),
     ),
     Endpoint(
         "GET",

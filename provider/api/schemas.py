@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from provider.access import Role
+from provider.analysis import CheckResult, Look, Verdict
 from provider.documents import Document, Moment
 from provider.documents.fields import Name, Weight, WholeNumber
 from provider.gateways import GatewaySpec
@@ -156,6 +157,15 @@ class WaitAnswer(RolloutAnswer):
     """The rollout when the goal was reached. `gateways` tells where it was seen, for `for=applied`."""
 
     gateways: tuple[ReportAnswer, ...] | None = None
+
+
+class AnalysisAnswer(Document):
+    """What is known of a canary: in all its time, in the analysis step, by its checks, and look by look."""
+
+    whole: Verdict
+    in_step: Verdict
+    checks: tuple[CheckResult, ...]
+    looks: tuple[Look, ...]
 
 
 class HistoryEntry(Document):

@@ -10,7 +10,7 @@ from provider.cli import administration, files, rollouts, servers
 
 _SECTIONS: dict[str, Sequence[click.Command]] = {
     "Shift traffic": (rollouts.set_weight, rollouts.promote, *rollouts.MOVES, rollouts.set_canary),
-    "Look": (rollouts.status, rollouts.list_, rollouts.get, rollouts.history, rollouts.wait),
+    "Look": (rollouts.status, rollouts.list_, rollouts.get, rollouts.history, rollouts.analysis, rollouts.wait),
     "Define": (files.apply, files.diff, files.export, rollouts.create, rollouts.delete),
     "Administer": (administration.token, administration.gateway, administration.restore),
     "Run": (servers.serve, servers.demo, servers.controller, servers.certificate),

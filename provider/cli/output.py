@@ -82,10 +82,23 @@ def side(document: Mapping[str, Any] | None) -> str:
 
 
 def step(document: Mapping[str, Any]) -> str:
-    """Say what a step does: `25 %`, `pause`, `pause 10m`."""
-    if "setWeight" in document:
-        return f"{document['setWeight']} %"
-    return f"pause {document['pause'].get('duration', '')}".rstrip()
+    """Say what a step does: `25 %`, `pause`, `pause 10m`, `judge for 5m`, `5 % to 50 %`."""
+    ((kind, value),) = document.items()
+    match kind:
+        case "setWeight":
+            return f"{value} %"
+        case "pause":
+            return f"pause {value.get('duration', '')}".rstrip()
+        case "analysis":
+            return f"judge for {value['duration']}" if "duration" in value else "judge until known"
+        case "ramp":
+            return f"{value['from']} % to {value['to']} % by {value['by']} every {value['every']}"
+        case "setMirror":
+            return f"mirror {value} %"
+        case "setOverride":
+            return f"{len(value)} overrides"
+        case _:
+            return str(kind)
 
 
 def phase(rollout: Mapping[str, Any]) -> str:

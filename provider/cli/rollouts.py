@@ -235,6 +235,31 @@ def history(shell: Shell, name: str, limit: int) -> None:
     show_table(("WHEN", "WHO", "WHAT", "WEIGHT", "WHY"), rows, empty="Nothing was changed yet.")
 
 
+@click.command()
+@click.argument("name")
+@connected
+def analysis(shell: Shell, name: str) -> None:
+    """Show what is known of the canary: verdicts in words, and the latest looks."""
+    known = shell.client.get(rollout_path(name, "analysis"))
+    if shell.is_json:
+        show_json(known)
+        return
+    in_step = known["inStep"]
+    show_facts(
+        {
+            "canary": f"{known['whole']['outcome']}: {known['whole']['reason']}",
+            "this step": f"{in_step['outcome']}: {in_step['reason']}",
+            **{check["name"]: f"{check['outcome']}: {check['reason']}" for check in known["checks"]},
+        }
+    )
+    say("")
+    rows = [
+        (look["at"], look["outcome"], str(look["canaryRequests"]), str(look["stableRequests"]), look["reason"])
+        for look in known["looks"]
+    ]
+    show_table(("WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"), rows, empty="It was not looked at yet.")
+
+
 def _weight(entry: dict[str, Any]) -> str:
     before, after = (_weight_of(entry.get(side)) for side in ("before", "after"))
     return after if before in {"", after} else f"{before} > {after or '-'}"

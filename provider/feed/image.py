@@ -26,6 +26,8 @@ class Image:
     unknown: frozenset[Key] = frozenset()
     """The rollouts that could not be read when the image was first filled: Traefik may have them all the same."""
     rollouts: dict[str, Rollout] = field(default_factory=dict)
+    moving: dict[str, Rollout] = field(default_factory=dict)
+    """Those of the rollouts that may change by themselves: few of many, and looked at all the time."""
     gateways: dict[str, GatewaySpec] = field(default_factory=dict)
     tokens: TokenTable = field(default_factory=TokenTable)
     bodies: Bodies = field(default_factory=Bodies)
@@ -78,16 +80,23 @@ class Image:
         self.unreadable.pop(key, None)
         self.documents[key] = stored
         if isinstance(value, Rollout):
-            self.rollouts[key.name] = value
-            self.bodies.put(value)
+            self._take_rollout(value)
         elif isinstance(value, GatewaySpec):
             self.gateways[key.name] = value
+
+    def _take_rollout(self, rollout: Rollout) -> None:
+        self.rollouts[rollout.name] = rollout
+        self.moving.pop(rollout.name, None)
+        if rollout.is_moving:
+            self.moving[rollout.name] = rollout
+        self.bodies.put(rollout)
 
     def _forget(self, key: Key) -> None:
         self.unreadable.pop(key, None)
         self.documents.pop(key, None)
         if key.kind is Kind.ROLLOUT:
             self.rollouts.pop(key.name, None)
+            self.moving.pop(key.name, None)
             self.bodies.remove(key.name)
         elif key.kind is Kind.GATEWAY:
             self.gateways.pop(key.name, None)

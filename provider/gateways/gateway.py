@@ -5,14 +5,14 @@ from typing import Annotated
 from pydantic import AfterValidator, Field
 
 from provider.documents import Document, Moment
-from provider.documents.fields import url_problem
+from provider.documents.addresses import asked_url_problem
 
 # The name of a Traefik that polls without one.
 DEFAULT_GATEWAY = "default"
 
 
 def _endpoint(url: str) -> str:
-    problem = url_problem(url, schemes={"http", "https"}, has_path=True)
+    problem = asked_url_problem(url)
     if problem:
         raise ValueError(f"must be an address such as http://edge:8080: {problem}")
     return url.removesuffix("/")
@@ -26,6 +26,11 @@ class GatewaySpec(Document):
 
     api: Endpoint | None = None
     metrics: Endpoint | None = None
+
+    @property
+    def metrics_url(self) -> str | None:
+        """Where its counters are read: beside its API unless something else is said."""
+        return self.metrics or (f"{self.api}/metrics" if self.api else None)
 
 
 class Sighting(Document):

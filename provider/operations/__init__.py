@@ -1,5 +1,6 @@
 """The use cases: what people, jobs and the controller can do. Read, decide in the pure core, commit."""
 
+from provider.operations.analyses import Analyses, Judgement
 from provider.operations.calls import (
     Call,
     ContentionError,
@@ -18,6 +19,7 @@ from provider.operations.waiting import Arrival, Goal, NotInTimeError, OutOfReac
 
 __all__ = [
     "MOVES",
+    "Analyses",
     "Arrival",
     "Call",
     "ContentionError",
@@ -26,6 +28,7 @@ __all__ = [
     "GatewayView",
     "Gateways",
     "Goal",
+    "Judgement",
     "NotFoundError",
     "NotInTimeError",
     "Operations",

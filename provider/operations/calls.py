@@ -33,11 +33,11 @@ class Call:
 
 
 class NotFoundError(Exception):
-    """There is no such document."""
+    """There is no such document, or nothing of the kind asked for in it."""
 
-    def __init__(self, key: Key) -> None:
+    def __init__(self, key: Key, why: str | None = None) -> None:
         self.key = key
-        super().__init__(f"there is no {key.kind} {key.name}")
+        super().__init__(f"{key.name}: {why}" if why else f"there is no {key.kind} {key.name}")
 
 
 class ExistsError(Exception):

@@ -1,6 +1,7 @@
 """All use cases over one store and one feed."""
 
 from provider.feed import Feed
+from provider.operations.analyses import Analyses
 from provider.operations.gateways import Gateways
 from provider.operations.restoring import Restoring
 from provider.operations.rollouts import Rollouts
@@ -16,6 +17,7 @@ class Operations:
         self.store = store
         self.feed = feed
         self.rollouts = Rollouts(store, feed)
+        self.analyses = Analyses(store)
         self.gateways = Gateways(store, feed)
         self.tokens = Tokens(store, feed)
         self.waiting = Waiting(self.rollouts, self.gateways, feed)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,7 +13,7 @@ from provider.feed import Feed, read_rollout
 from provider.operations.calls import Call, ExistsError, NotFoundError, UnreadableDocumentError
 from provider.operations.documents import Decision, Documents
 from provider.rollouts import Action, Phase, Rollout, Side, Spec
-from provider.store import Event, Key, Kind, Store, Stored
+from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
 _HISTORY_LIMIT = 1_000
 
@@ -121,13 +122,12 @@ class Rollouts:
         return self._move(name, action, MOVES[action], call)
 
     def advance(self, name: str, call: Call) -> Rollout:
-        """End a timed pause that is over; IllegalMoveError where it is not."""
-        return self._move(
-            name,
-            Action.ADVANCE,
-            lambda rollout, /, *, now, reason: rollout.advance(now=now),  # noqa: ARG005 the reason is the time
-            call,
-        )
+        """End a timed pause that is over, or an analysis step; IllegalMoveError where there is none."""
+        return self._move(name, Action.ADVANCE, Rollout.advance, call)
+
+    def hold(self, name: str, call: Call) -> Rollout:
+        """Let a rollout wait for a person; IllegalMoveError where it goes nowhere by itself."""
+        return self._move(name, Action.HOLD, Rollout.hold, call)
 
     def delete(self, name: str, call: Call) -> None:
         """Remove a rollout: Traefik answers 404 for its rule from then on."""
@@ -138,6 +138,8 @@ class Rollouts:
             return Decision("delete", None)
 
         self._documents.change(_key(name), decide, call)
+        with suppress(StoreUnavailableError):  # it is deleted; what was remembered of it harms nobody
+            self._store.replace_record(name, expected=self._store.record(name), text=None)
 
     def history(self, name: str, *, limit: int, before: int | None = None) -> Sequence[Event]:
         """Read who changed what, newest first; a deleted rollout still has its history."""

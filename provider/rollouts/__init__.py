@@ -1,21 +1,31 @@
 """What a rollout is and what may be done to it. Pure: no clock, store or network."""
 
-from provider.rollouts.rollout import Promotion, Rollout, Status
-from provider.rollouts.spec import Override, Server, Side, Spec, Step, Strategy
+from provider.rollouts.judging import attempt_of, current_record, settings_of, step_of
+from provider.rollouts.rollout import Rollout
+from provider.rollouts.schedule import Schedule
+from provider.rollouts.spec import Override, Ramp, Server, Side, Spec, Step, Strategy
+from provider.rollouts.status import Former, Promotion, Status
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 __all__ = [
     "TRANSITIONS",
     "Action",
+    "Former",
     "IllegalMoveError",
     "Override",
     "Phase",
     "Promotion",
+    "Ramp",
     "Rollout",
+    "Schedule",
     "Server",
     "Side",
     "Spec",
     "Status",
     "Step",
     "Strategy",
+    "attempt_of",
+    "current_record",
+    "settings_of",
+    "step_of",
 ]

@@ -1,51 +1,23 @@
 """A rollout and what may be done to it. Every operation returns a new rollout; time is an argument."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import NoReturn, Self
+from typing import Any, NoReturn, Self
 
 from pydantic import Field, model_validator
 
-from provider.documents import Document, Moment
-from provider.documents.fields import Name, Weight, WholeNumber, format_duration, parse_weight, weight_number
-from provider.rollouts.spec import Side, Spec, Step
+from provider.documents import Document
+from provider.documents.fields import Name, WholeNumber, format_duration, parse_weight, weight_number
+from provider.rollouts.spec import Mirror, Override, Side, Spec, Step
+from provider.rollouts.status import Former, Promotion, Status
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 ZERO = Decimal(0)
+_FORMER_KEPT = 5
 # What follows from a new spec, or from the time, and is not asked for by its name.
-_NOT_BY_NAME = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE}
+_NOT_BY_NAME = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD}
 _ALONG_STEPS = {Action.PROMOTE, Action.SKIP}
-
-
-class Promotion(Document):
-    """The last canary that took over, and the side that it replaced.
-
-    Kept so that a file from git that still names the two, applied again, is known to be done and does not send
-    traffic back to the old version.
-    """
-
-    stable: Side
-    canary: Side
-
-
-class Status(Document):
-    """Where a rollout stands. What follows from the spec is not repeated here.
-
-    `generation` counts the sides that there ever were: the canary has the newest number and keeps it when it
-    becomes stable. Traefik's services are named by it, so that a sticky client stays with its version and metrics
-    of one version never run into the next one's.
-    """
-
-    phase: Phase
-    weight: Weight
-    step_index: WholeNumber = Field(ge=0, description="The step that runs, or that comes next while held.")
-    reason: str
-    since: Moment
-    paused_until: Moment | None = None
-    generation: WholeNumber = Field(default=1, ge=1)
-    stable_generation: WholeNumber = Field(default=1, ge=1)
-    promoted: Promotion | None = None
 
 
 class Rollout(Document):
@@ -88,6 +60,44 @@ class Rollout(Document):
         return None if self.status.phase is Phase.DEGRADED else self.spec.canary
 
     @property
+    def mirror(self) -> Mirror | None:
+        """The copies that the canary gets of stable's requests, as the steps may have changed them; None for none."""
+        asked, percent = self.spec.mirror, self.status.mirror
+        if self.canary is None or (asked is None and percent is None):
+            return None
+        given = asked or Mirror(percent=0)
+        effective = given if percent is None else given.model_copy(update={"percent": percent})
+        return effective if effective.percent else None
+
+    @property
+    def overrides(self) -> Sequence[Override]:
+        """The requests that go to one side whatever the weight, as the steps may have changed them."""
+        if self.canary is None:
+            return ()
+        return self.spec.overrides or () if self.status.overrides is None else self.status.overrides
+
+    @property
+    def is_judging(self) -> bool:
+        """Tell whether an analysis step runs."""
+        return self.status.judged_since is not None
+
+    @property
+    def is_judged(self) -> bool:
+        """Tell whether the canary is to be looked at: in an analysis step, or all the while it is on its way."""
+        is_on_its_way = self.status.phase in {Phase.PROGRESSING, Phase.PAUSED}
+        return is_on_its_way and (self.is_judging or self.spec.analysis is not None)
+
+    @property
+    def is_moving(self) -> bool:
+        """Tell whether something may become of it that no person does."""
+        return self.status.paused_until is not None or self.is_judged
+
+    @property
+    def step(self) -> Step | None:
+        """The step that runs, or comes next while held; None behind the last one, and without any."""
+        return self.steps[self.status.step_index] if self.status.step_index < len(self.steps) else None
+
+    @property
     def steps(self) -> Sequence[Step]:
         """The steps, none being an empty list."""
         return self.spec.steps or ()
@@ -104,12 +114,19 @@ class Rollout(Document):
         ]
 
     def start(self, canary: Side, *, now: datetime, reason: str = "") -> Self:
-        """Begin with a new canary: no traffic yet, then the steps from the first."""
+        """Begin with a new canary: no traffic yet, then the steps from the first.
+
+        A version that was stable within the rollback window takes over at once: it is known to be good.
+        """
         self._check(Action.START)
         started = self._with(
             spec=self.spec.model_copy(update={"canary": canary}),
             generation=self.status.generation + 1,
         )
+        until = self._was_stable_until(canary, now=now)
+        if until is not None:
+            known = f"it was stable {format_duration(now - until)} ago"
+            return started._take_over(now=now, reason=_words(known, reason))
         return started._from_first_step(now=now, reason=reason)
 
     def retry(self, *, now: datetime, reason: str = "") -> Self:
@@ -137,13 +154,23 @@ class Rollout(Document):
             return self._held(self.status.weight, now=now, reason=reason)
         return self._go_on(Action.RESUME, now=now, reason=reason)
 
-    def advance(self, *, now: datetime) -> Self:
-        """Go on because a timed pause is over; refused while it is not."""
+    def advance(self, *, now: datetime, reason: str = "") -> Self:
+        """Go on by itself: a timed pause is over, or the analysis step that runs has come to an end.
+
+        Refused while neither can be; whether the verdict is good is for the caller to know.
+        """
         self._check(Action.ADVANCE)
         until = self.status.paused_until
-        if until is None or now < until:
+        if not self.is_judging and (until is None or now < until):
             self._refuse(Action.ADVANCE, "the pause is not over")
-        return self._go_on(Action.ADVANCE, now=now)
+        return self._go_on(Action.ADVANCE, now=now, reason=reason)
+
+    def hold(self, *, now: datetime, reason: str) -> Self:
+        """Stop going on by itself, as nobody can tell whether the canary is good: wait for a person."""
+        self._check(Action.HOLD)
+        if not self.is_judging and self.status.paused_until is None:
+            self._refuse(Action.HOLD, "it goes nowhere by itself")
+        return self._paused(None, now=now, reason=reason)
 
     def promote_full(self, *, now: datetime, reason: str = "") -> Self:
         """Make the canary stable now, whatever steps are left."""
@@ -163,7 +190,7 @@ class Rollout(Document):
             weight=ZERO,
             reason=_words("aborted: all traffic is on stable", reason),
             since=now,
-            paused_until=None,
+            **_WAITS_FOR_NOTHING,
         )
 
     def replace(self, spec: Spec, *, now: datetime, reason: str = "") -> Self:
@@ -216,7 +243,7 @@ class Rollout(Document):
             step_index=0,
             reason=_words("the canary was withdrawn", reason),
             since=now,
-            paused_until=None,
+            **_NO_CANARY,
         )
 
     def _repositioned(self, *, now: datetime, reason: str) -> Self:
@@ -230,41 +257,75 @@ class Rollout(Document):
         higher = (
             index
             for index, step in enumerate(self.steps)
-            if step.set_weight is not None and step.set_weight > self.status.weight
+            if (step.ramp.to if step.ramp else step.set_weight or ZERO) > self.status.weight
         )
         return next(higher, len(self.steps))
 
     def _from_first_step(self, *, now: datetime, reason: str) -> Self:
+        begun = self._with(weight=ZERO, step_index=0, started=now, mirror=None, overrides=None)
         if not self.steps:
-            return self._with(step_index=0)._held(ZERO, now=now, reason=reason)
-        return self._with(weight=ZERO)._walked(0, now=now, reason=reason)
+            return begun._held(ZERO, now=now, reason=reason)
+        return begun._walked(0, now=now, reason=reason)
 
     def _go_on(self, action: Action, *, now: datetime, reason: str = "") -> Self:
         self._check(action)
         if not self.steps:
             self._refuse(action, "it has no steps: set a weight, or promote it in full")
-        return self._walked(self._next_index(), now=now, reason=reason)
+        is_past = action is Action.SKIP
+        return (None if is_past else self._ramped(now=now, reason=reason)) or self._walked(
+            self._next_index(), now=now, reason=reason
+        )
+
+    def _ramped(self, *, now: datetime, reason: str) -> Self | None:
+        """Give the next weight of the ramp that runs; None where none does, or it is at its end."""
+        ramp = self.step.ramp if self.step and self.status.phase is Phase.PAUSED else None
+        if ramp is None or not ramp.from_ <= self.status.weight < ramp.to:
+            return None
+        raised = self._with(weight=min(self.status.weight + ramp.by, ramp.to))
+        return raised._waiting(now=now, reason=reason)
 
     def _next_index(self) -> int:
-        if self.status.phase is Phase.PROGRESSING:
+        if self.status.phase is Phase.PROGRESSING and not self.is_judging:
             return self._higher_index()
-        index = self.status.step_index
-        is_at_pause = index < len(self.steps) and self.steps[index].pause is not None
-        return index + 1 if is_at_pause else index
+        is_at_wait = self.step is not None and self.step.is_waiting
+        return self.status.step_index + 1 if is_at_wait else self.status.step_index
 
     def _walked(self, start: int, *, now: datetime, reason: str) -> Self:
         """Walk the steps up to the next one that waits, or to the end."""
         rollout = self
         for index in range(start, len(self.steps)):
-            step = self.steps[index]
-            rollout = rollout._with(step_index=index)
-            if step.set_weight is not None:
-                rollout = rollout._with(weight=step.set_weight)
-            if step.pause is not None:
-                until = now + step.pause.duration if step.pause.duration else None
-                why = f"waiting {format_duration(step.pause.duration)}" if step.pause.duration else ""
-                return rollout._paused(until, now=now, reason=reason, why=why)
+            rollout = rollout._with(step_index=index)._with(**_set_by(self.steps[index]))
+            if self.steps[index].is_waiting:
+                return rollout._waiting(now=now, reason=reason)
         return rollout._take_over(now=now, reason=reason)
+
+    def _waiting(self, *, now: datetime, reason: str) -> Self:
+        """Begin to wait for what the step waits for."""
+        step = self.steps[self.status.step_index]
+        if step.analysis:
+            return self._judging(step.analysis.duration, now=now, reason=reason)
+        if step.ramp:
+            every = step.ramp.every
+            why = f"on the way to {weight_number(step.ramp.to)} %, waiting {format_duration(every)}"
+            return self._paused(now + every, now=now, reason=reason, why=why)
+        duration = step.pause.duration if step.pause else None
+        if duration is None:
+            return self._paused(None, now=now, reason=reason)
+        return self._paused(now + duration, now=now, reason=reason, why=f"waiting {format_duration(duration)}")
+
+    def _judging(self, duration: timedelta | None, *, now: datetime, reason: str) -> Self:
+        why = (
+            f"judging the canary for {format_duration(duration)}"
+            if duration
+            else "judging the canary until it is known"
+        )
+        return self._with(
+            phase=Phase.PROGRESSING,
+            reason=_words(why, reason),
+            since=now,
+            paused_until=None,
+            judged_since=now,
+        )
 
     def _paused(self, until: datetime | None, *, now: datetime, reason: str, why: str = "") -> Self:
         return self._with(
@@ -272,6 +333,7 @@ class Rollout(Document):
             reason=_words(why or "waiting for a person", reason),
             since=now,
             paused_until=until,
+            judged_since=None,
         )
 
     def _held(self, weight: Decimal, *, now: datetime, reason: str) -> Self:
@@ -280,8 +342,16 @@ class Rollout(Document):
             weight=weight,
             reason=_words(f"held at {weight_number(weight)} % by hand", reason),
             since=now,
-            paused_until=None,
+            **_WAITS_FOR_NOTHING,
         )
+
+    def _was_stable_until(self, side: Side, *, now: datetime) -> datetime | None:
+        """Tell until when a version was stable, if that is within the rollback window."""
+        window = self.spec.rollback_window
+        if window is None:
+            return None
+        moments = (former.until for former in self.status.former or () if former.side.is_same_version(side))
+        return next((until for until in moments if now - until <= window), None)
 
     def _take_over(self, *, now: datetime, reason: str) -> Self:
         canary = self.spec.canary
@@ -293,10 +363,19 @@ class Rollout(Document):
             step_index=0,
             reason=_words("the canary has become stable", reason),
             since=now,
-            paused_until=None,
             stable_generation=self.status.generation,
             promoted=Promotion(stable=self.spec.stable, canary=canary),
+            former=self._former(canary, now=now),
+            **_NO_CANARY,
         )
+
+    def _former(self, next_stable: Side, *, now: datetime) -> tuple[Former, ...]:
+        others = (
+            former
+            for former in self.status.former or ()
+            if not former.side.is_same_version(self.spec.stable) and not former.side.is_same_version(next_stable)
+        )
+        return (Former(side=self.spec.stable, until=now), *others)[:_FORMER_KEPT]
 
     def _with(self, *, spec: Spec | None = None, **status: object) -> Self:
         changed = self.status.model_copy(update=status) if status else self.status
@@ -308,6 +387,16 @@ class Rollout(Document):
 
     def _refuse(self, action: Action, why: str) -> NoReturn:
         raise IllegalMoveError(self.name, action, self.status.phase, why)
+
+
+_WAITS_FOR_NOTHING: dict[str, Any] = {"paused_until": None, "judged_since": None}
+_NO_CANARY: dict[str, Any] = {**_WAITS_FOR_NOTHING, "started": None, "mirror": None, "overrides": None}
+
+
+def _set_by(step: Step) -> dict[str, Any]:
+    """Give what a step changes of the status."""
+    given = {"weight": step.weight, "mirror": step.set_mirror, "overrides": step.set_override}
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _words(what: str, reason: str) -> str:

@@ -1,12 +1,15 @@
 """What a person asks for: the spec of a rollout, valid by construction."""
 
+from datetime import timedelta
+from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Self
 
 from pydantic import Field, StrictBool, model_validator
 from pydantic.alias_generators import to_camel
 
-from provider.documents import Document, exactly_one, one_of
+from provider.analysis import Analysis
+from provider.documents import Document, exactly_one, format_duration, one_of
 from provider.documents.fields import (
     CookieValue,
     Duration,
@@ -21,6 +24,7 @@ from provider.documents.fields import (
     Weight,
     WholeNumber,
 )
+from provider.rollouts.schedule import Schedule
 
 MOST_OVERRIDES = 32
 # Traefik keeps the thousand topmost priorities to itself, counted on the smallest machine it runs on (pkg/server/
@@ -180,18 +184,74 @@ class Pause(Document):
     duration: Duration | None = None
 
 
+class AnalysisStep(Document):
+    """Judge the canary: for so long, or until it is known to be good or bad, by the deadline at most."""
+
+    model_config = one_of("duration", "until")
+
+    duration: Duration | None = None
+    until: Literal["known"] | None = None
+    deadline: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if exactly_one(self, "duration", "until") == "duration" and self.deadline:
+            raise ValueError("deadline goes with until: a duration is its own")
+        return self
+
+
+class Ramp(Document):
+    """Weights that rise in even steps, each held for `every`: from 5 to 50 by 5 every 2m."""
+
+    from_: Weight = Field(alias="from")
+    to: Weight
+    by: Weight
+    every: Duration
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if not self.from_ < self.to:
+            raise ValueError("from must be below to")
+        if not self.by:
+            raise ValueError("by must be above 0")
+        return self
+
+
 class Step(Document):
     """One step of a rollout."""
 
-    model_config = one_of("setWeight", "pause")
+    model_config = one_of("setWeight", "pause", "analysis", "ramp", "setMirror", "setOverride")
 
     set_weight: Weight | None = None
     pause: Pause | None = None
+    analysis: AnalysisStep | None = None
+    ramp: Ramp | None = None
+    set_mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
+    set_override: tuple[Override, ...] | None = Field(default=None, max_length=MOST_OVERRIDES)
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        exactly_one(self, "set_weight", "pause")
+        exactly_one(self, *type(self).model_fields)
         return self
+
+    @property
+    def weight(self) -> Decimal | None:
+        """The canary's per cent once the step has begun; None where it stays what it was."""
+        return self.ramp.from_ if self.ramp else self.set_weight
+
+    @property
+    def longest_wait(self) -> timedelta | None:
+        """How long the step waits by itself, as far as it says so."""
+        if self.analysis:
+            return self.analysis.duration or self.analysis.deadline
+        if self.ramp:
+            return self.ramp.every
+        return self.pause.duration if self.pause else None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether the next step comes later: after a time, a verdict, or when a person says so."""
+        return bool(self.pause or self.analysis or self.ramp)
 
 
 class Strategy(StrEnum):
@@ -217,6 +277,19 @@ class Spec(Document):
     overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=MOST_OVERRIDES)
     mirror: Mirror | None = None
     steps: tuple[Step, ...] | None = Field(default=None, min_length=1, max_length=200)
+    analysis: Analysis | None = Field(
+        default=None, description="How the canary is judged all the while it gets traffic; one that fails is aborted."
+    )
+    progress_deadline: Duration | None = Field(
+        default=None, description="A canary that waits longer in one step, and not for a person, is aborted."
+    )
+    schedule: Schedule | None = None
+    rollback_window: Duration | None = Field(
+        default=None, description="A version that was stable so recently takes over at once when it comes back."
+    )
+    dry_run: StrictBool | None = Field(
+        default=None, description="Verdicts change nothing: what they would have done is said instead."
+    )
 
     @model_validator(mode="after")
     def _sticky_needs_turns(self) -> Self:
@@ -226,8 +299,19 @@ class Spec(Document):
 
     @model_validator(mode="after")
     def _steps_wait_somewhere(self) -> Self:
-        if self.steps and not any(step.pause for step in self.steps):
-            raise ValueError("steps must pause somewhere: without one the canary takes over in the same moment")
+        if self.steps and not any(step.is_waiting for step in self.steps):
+            raise ValueError(
+                "steps must wait somewhere, with a pause, an analysis or a ramp: the canary would take over at once"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _steps_end_before_the_deadline(self) -> Self:
+        longest = max((step.longest_wait or timedelta() for step in self.steps or ()), default=timedelta())
+        if self.progress_deadline and self.progress_deadline <= longest:
+            raise ValueError(
+                f"progressDeadline must be longer than what a step waits for, {format_duration(longest)}"
+            )
         return self
 
     def is_carried_by(self, gateway: str) -> bool:

@@ -32,16 +32,19 @@ class Action(StrEnum):
     RETRY = "retry"
     SKIP = "skip"
     ADVANCE = "advance"
+    HOLD = "hold"
 
 
 _HEALTHY = frozenset({Phase.HEALTHY})
 _PROGRESSING = frozenset({Phase.PROGRESSING})
 _PAUSED = frozenset({Phase.PAUSED})
 _DEGRADED = frozenset({Phase.DEGRADED})
-# Steps that are walked end at a pause, or behind the last one, where the canary takes over.
-_WALKED = _PAUSED | _HEALTHY
-# A canary that starts comes to its first pause; without steps it is held at a weight by hand.
-_STARTED = _PAUSED | _PROGRESSING
+# Steps that are walked end at a pause, at an analysis, or behind the last one, where the canary takes over.
+_WALKED = _PAUSED | _PROGRESSING | _HEALTHY
+# A canary that begins comes to its first step that waits; without steps it is held at a weight by hand.
+_BEGUN = _PAUSED | _PROGRESSING
+# A version that was stable a moment ago takes over at once.
+_STARTED = _BEGUN | _HEALTHY
 
 TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
     Phase.HEALTHY: {
@@ -59,6 +62,8 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.PAUSE: _PAUSED,
         Action.RESUME: _WALKED,
         Action.SKIP: _WALKED,
+        Action.ADVANCE: _WALKED,
+        Action.HOLD: _PAUSED,
     },
     Phase.PAUSED: {
         Action.START: _STARTED,
@@ -69,15 +74,16 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.PROMOTE_FULL: _HEALTHY,
         Action.ABORT: _DEGRADED,
         Action.PAUSE: _PAUSED,
-        Action.RESUME: _WALKED | _PROGRESSING,
+        Action.RESUME: _WALKED,
         Action.SKIP: _WALKED,
         Action.ADVANCE: _WALKED,
+        Action.HOLD: _PAUSED,
     },
     Phase.DEGRADED: {
         Action.START: _STARTED,
         Action.EDIT: _DEGRADED,
         Action.WITHDRAW: _HEALTHY,
-        Action.RETRY: _STARTED,
+        Action.RETRY: _BEGUN,
     },
 }
 

@@ -2,7 +2,7 @@
 
 from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, encode_fragment
 from provider.routing.fragment import Fragment, render
-from provider.routing.names import qualified
+from provider.routing.names import counted_services, qualified
 from provider.routing.weights import smallest_weights
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "Encoded",
     "Fragment",
     "assemble",
+    "counted_services",
     "encode_fragment",
     "qualified",
     "render",

@@ -53,18 +53,18 @@ class _Rendering:
         self.stable = rollout.spec.stable
         self.canary = rollout.canary
         self.weight = rollout.status.weight if self.canary else ZERO
-        self.mirror_percent = self.spec.mirror.percent if self.spec.mirror and self.canary else 0
-        self.overrides = self.spec.overrides or () if self.canary else ()
+        self.mirror = rollout.mirror
+        self.overrides = rollout.overrides
         self.stable_own = names.side_service(rollout, rollout.status.stable_generation)
         self.stable_servers = names.stable_target(rollout)
-        if self.mirror_percent and not self.stable.service:
+        if self.mirror and not self.stable.service:
             # The mirroring service takes stable's own name: the sticky cookie is a hash of it, and must not change.
-            self.stable_servers = f"{self.stable_own}_servers"
+            self.stable_servers = names.mirrored_target(rollout)
         self.canary_servers = names.canary_target(rollout, self.canary) if self.canary else ""
 
     @property
     def stable_target(self) -> str:
-        return self.stable_own if self.mirror_percent else self.stable_servers
+        return self.stable_own if self.mirror else self.stable_servers
 
     @property
     def mirror_target(self) -> str:
@@ -90,7 +90,7 @@ class _Rendering:
         down with the canary. A second router, one priority lower, is there at once when that happens.
         """
         is_foreign = self.canary is not None and self.canary.service is not None
-        return is_foreign and (self.weight > 0 or self.mirror_percent > 0)
+        return is_foreign and (self.weight > 0 or self.mirror is not None)
 
     @property
     def priority(self) -> int:
@@ -128,7 +128,7 @@ class _Rendering:
         used = set(self._targets())
         if self.is_split:
             yield self.name, self._split()
-        if self.mirror_percent and self.stable_target in used:
+        if self.mirror and self.stable_target in used:
             yield self.stable_own, self._mirroring()
             if self.canary and self.canary.servers:
                 yield self.mirror_target, _load_balancer(self.canary)
@@ -143,7 +143,7 @@ class _Rendering:
             yield router["service"]
         if self.is_split:
             yield from (self.stable_target, self.canary_servers)
-        if self.mirror_percent and self.weight < 100:
+        if self.mirror and self.weight < 100:
             yield self.stable_servers
 
     def _split(self) -> Json:
@@ -165,11 +165,11 @@ class _Rendering:
         return bool(self.stable.health_check and self.canary and self.canary.health_check)
 
     def _mirroring(self) -> Json:
-        assert self.spec.mirror is not None  # noqa: S101 its percent is above 0
+        assert self.mirror is not None  # noqa: S101 who mirrors has one
         mirroring: Json = {
             "service": self.stable_servers,
-            "mirrors": [{"name": self.mirror_target, "percent": self.mirror_percent}],
-            "maxBodySize": self.spec.mirror.max_body_size,
+            "mirrors": [{"name": self.mirror_target, "percent": self.mirror.percent}],
+            "maxBodySize": self.mirror.max_body_size,
         }
         if self._is_checked:
             mirroring["healthCheck"] = {}

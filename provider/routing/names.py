@@ -26,6 +26,22 @@ def canary_target(rollout: Rollout, canary: Side) -> str:
     return canary.service or side_service(rollout, rollout.status.generation)
 
 
+def mirrored_target(rollout: Rollout) -> str:
+    """Name the service of stable's servers where stable's own name is that of the mirroring before it."""
+    return f"{side_service(rollout, rollout.status.stable_generation)}_servers"
+
+
+def counted_services(rollout: Rollout) -> tuple[str, str | None]:
+    """Name the services whose requests are stable's and the canary's in Traefik's metrics; None without a canary.
+
+    A mirroring service has no metrics of its own: behind it the servers' service counts.
+    """
+    is_behind_mirror = rollout.mirror is not None and not rollout.spec.stable.service
+    stable = mirrored_target(rollout) if is_behind_mirror else stable_target(rollout)
+    canary = canary_target(rollout, rollout.canary) if rollout.canary else None
+    return qualified(stable), qualified(canary) if canary else None
+
+
 def transport(idle: timedelta) -> str:
     """Name the transport that lets go of connections after so long; sides with the same one share it."""
     return f"idle_{format_duration(idle)}"

@@ -24,4 +24,4 @@ def control(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     feed.start()
-    Controller(store, feed, Operations(store, feed).rollouts).run()
+    Controller(Operations(store, feed)).run()

@@ -40,7 +40,7 @@ def build_worker(settings: Settings) -> Worker:
     feed.start()
     book.start()
     if settings.controller:
-        Controller(store, feed, operations.rollouts).start()
+        Controller(operations).start()
     threading.Thread(target=_give_out_admin, args=(settings, operations), name="admin", daemon=True).start()
     return Worker(application, feed)
 

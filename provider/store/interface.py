@@ -151,6 +151,24 @@ class Store(Protocol):
         """Make the store hold just these contents, under their lineage, at a revision above both; answer it."""
         ...
 
+    def lease(self, name: str, *, owner: str, seconds: float) -> bool:
+        """Take or renew a lease for so long; False while somebody else has it.
+
+        It spares work, and is no lock: who was held up may go on after it has ended.
+        """
+        ...
+
+    def record(self, name: str) -> str | None:
+        """Read what is remembered of a rollout under judgement; None where nothing is."""
+        ...
+
+    def replace_record(self, name: str, *, expected: str | None, text: str | None) -> bool:
+        """Replace what is remembered if it still is the expected text; None is nothing. False where it is not.
+
+        Records are no documents: they have no version, no event and no history, as they change all the time.
+        """
+        ...
+
     def report(self, sightings: Mapping[str, str]) -> None:
         """Note what was seen of gateways: short texts by name, the newest kept, forgotten after a day."""
         ...

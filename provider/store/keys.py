@@ -10,6 +10,8 @@ canary:{NS}:versions           hash        KIND/NAME -> the revision that wrote 
 canary:{NS}:events             stream      REVISION-0 -> kind, name, action, actor, reason, at, before, after
 canary:{NS}:history:KIND/NAME  sorted set  the revisions of one document, kept after it is deleted
 canary:{NS}:request:SHA256     hash        fingerprint, revision of a request; expires
+canary:{NS}:lease:NAME         string      whose it is; expires
+canary:{NS}:records            hash        ROLLOUT -> JSON, what is remembered of a canary under judgement
 canary:{NS}:sightings          hash        GATEWAY@ADDRESS -> JSON; expires a day after the last report
 =============================  ==========  ============================================================
 """
@@ -59,9 +61,18 @@ class Keys:
         return self._key("events")
 
     @property
+    def records(self) -> str:
+        """What is remembered of canaries under judgement."""
+        return self._key("records")
+
+    @property
     def sightings(self) -> str:
         """What was seen of gateways."""
         return self._key("sightings")
+
+    def lease(self, name: str) -> str:
+        """Whose turn it is to do something that one is enough for."""
+        return self._key(f"lease:{name}")
 
     def history(self, key: Key) -> str:
         """The revisions of one document."""

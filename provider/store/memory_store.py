@@ -4,7 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 from provider.store.interface import (
@@ -35,6 +35,8 @@ class MemoryStore:
     _events: list[Event] = field(default_factory=list)
     _requests: dict[str, tuple[str, Event]] = field(default_factory=dict)
     _sightings: dict[str, str] = field(default_factory=dict)
+    _records: dict[str, str] = field(default_factory=dict)
+    _leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def now(self) -> datetime:
@@ -98,6 +100,30 @@ class MemoryStore:
             self._documents = dict(contents.documents)
             self._changed.notify_all()
             return self._revision
+
+    def lease(self, name: str, *, owner: str, seconds: float) -> bool:
+        """Take or renew a lease for so long."""
+        with self._changed:
+            holder, until = self._leases.get(name, (owner, self.clock()))
+            if holder != owner and self.clock() < until:
+                return False
+            self._leases[name] = (owner, self.clock() + timedelta(seconds=seconds))
+            return True
+
+    def record(self, name: str) -> str | None:
+        """Read what is remembered of a rollout under judgement."""
+        with self._changed:
+            return self._records.get(name)
+
+    def replace_record(self, name: str, *, expected: str | None, text: str | None) -> bool:
+        """Replace what is remembered if it still is the expected text."""
+        with self._changed:
+            if self._records.get(name) != expected:
+                return False
+            self._records.pop(name, None)
+            if text is not None:
+                self._records[name] = text
+            return True
 
     def report(self, sightings: Mapping[str, str]) -> None:
         """Note what was seen of gateways; an empty text forgets one."""

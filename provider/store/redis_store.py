@@ -63,6 +63,8 @@ class RedisStore:
         self._held = _client(url, socket_timeout=_HELD_ANSWER_SECONDS, **common)
         self._commit = self._redis.register_script(_script("commit.lua"))
         self._restore = self._redis.register_script(_script("restore.lua"))
+        self._lease = self._redis.register_script(_script("lease.lua"))
+        self._replace_record = self._redis.register_script(_script("replace_record.lua"))
 
     def now(self) -> datetime:
         """Tell Redis' time."""
@@ -172,6 +174,23 @@ class RedisStore:
             )
         return int(revision)
 
+    def lease(self, name: str, *, owner: str, seconds: float) -> bool:
+        """Take or renew a lease for so long."""
+        with _own_errors():
+            return bool(self._lease(keys=[self._keys.lease(name)], args=[owner, round(seconds * 1_000)]))
+
+    def record(self, name: str) -> str | None:
+        """Read what is remembered of a rollout under judgement."""
+        with _own_errors():
+            text: str | None = self._redis.hget(self._keys.records, name)
+            return text
+
+    def replace_record(self, name: str, *, expected: str | None, text: str | None) -> bool:
+        """Replace what is remembered if it still is the expected text."""
+        arguments = [name, *_optional(expected), *_optional(text)]
+        with _own_errors():
+            return bool(self._replace_record(keys=[self._keys.records], args=arguments))
+
     def report(self, sightings: Mapping[str, str]) -> None:
         """Note what was seen of gateways; an empty text forgets one."""
         seen = {name: text for name, text in sightings.items() if text}
@@ -217,6 +236,11 @@ def _client(url: str, **options: Any) -> Any:  # redis-py's types do not know th
     except ValueError:
         # What it says may hold the password.
         raise ValueError("redis://HOST:6379/0, rediss://HOST:6379/0 or unix:///PATH") from None
+
+
+def _optional(text: str | None) -> tuple[str, str]:
+    """Tell Lua, which knows no None, whether there is a text, and which."""
+    return ("no", "") if text is None else ("yes", text)
 
 
 def _script(name: str) -> str:

@@ -204,9 +204,9 @@ class Stack:
         )
 
     @contextmanager
-    def under_load(self, *, clients: int = 2, method: str = "GET", **headers: str) -> Iterator["Load"]:
-        """Send requests all the while, as many at a time as there are clients."""
-        load = Load(f"http://{HOST}:{self.web_port}/", {"Host": SITE, **headers}, method)
+    def under_load(self, *, clients: int = 2, rate: float | None = None) -> Iterator["Load"]:
+        """Send requests all the while, as many at a time as there are clients; `rate` of all in a second at most."""
+        load = Load(f"http://{HOST}:{self.web_port}/", {"Host": SITE}, clients / rate if rate else 0)
         threads = [threading.Thread(target=load.run) for _ in range(clients)]
         for thread in threads:
             thread.start()
@@ -227,22 +227,25 @@ class Stack:
 
 @dataclass
 class Load:
-    """Requests that go on until they are told to end, and what was answered."""
+    """Requests that go on until they are told to end, and what was answered, and when."""
 
     url: str
     headers: Mapping[str, str]
-    method: str
+    pause_seconds: float
     answers: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
     ends: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
         with requests.Session() as session:
-            while not self.ends.is_set():
-                self.answers.append(self._answer(session))
+            while not self.ends.wait(self.pause_seconds):
+                answer = self._answer(session)
+                self.answers.append(answer)
+                self.times.append(time.monotonic())
 
     def _answer(self, session: requests.Session) -> str:
         try:
-            answer = session.request(self.method, self.url, headers=self.headers, timeout=10)
+            answer = session.get(self.url, headers=self.headers, timeout=10)
         except requests.RequestException as error:
             return type(error).__name__
         return answer.text.strip() if answer.ok else str(answer.status_code)

@@ -1,20 +1,52 @@
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from provider.analysis import Measurement
 from provider.controller import Controller
-from provider.operations import Call
+from provider.gateways import GatewaySpec
+from provider.operations import Call, Operations
 from provider.rollouts import Phase, Rollout
 from provider.store import Key, Kind, StoreUnavailableError
+from tests.canaries import Side, counters
 from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
+JUDGED = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"setWeight": 50}, {"pause": {}}]
+GOOD: tuple[Side, Side] = ((20_000, 100), (2_000, 8))
+BAD: tuple[Side, Side] = ((2_000, 2), (200, 20))
+
+
+@dataclass
+class Looks:
+    """Sources that say what the test lets them: the counters of both sides since they began, or an error."""
+
+    counted: tuple[Side, Side] = ((0, 0), (0, 0))
+    error: str = ""
+    looks: list[str] = field(default_factory=list)
+
+    def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
+        self.looks += [rollout.name for rollout in rollouts]
+        stable, canary = self.counted
+        return {
+            rollout.name: Measurement(error=self.error)
+            if self.error
+            else Measurement(counters(rollout, stable=stable, canary=canary))
+            for rollout in rollouts
+        }
 
 
 @pytest.fixture
-def controller(world: World) -> Controller:
-    return Controller(world.store, world.feed, world.operations.rollouts)
+def looks() -> Looks:
+    return Looks()
+
+
+@pytest.fixture
+def controller(world: World, looks: Looks) -> Controller:
+    return Controller(world.operations, looking=looks)
 
 
 def created(world: World, **changes: Any) -> None:
@@ -27,46 +59,162 @@ def status(world: World) -> tuple[Phase, int]:
     return rollout.status.phase, int(rollout.status.weight)
 
 
+def ticked(world: World, controller: Controller, *, after: float = 5) -> int:
+    """Let time pass, and the controller see what is there then."""
+    world.clock.pass_time(after)
+    world.caught_up()
+    return controller.tick()
+
+
+# Time
+
+
 def test_a_pause_that_is_not_over_is_left_alone(world: World, controller: Controller) -> None:
     created(world, steps=TIMED)
-    world.clock.pass_time(599)
 
-    assert 0 == controller.tick()
+    assert 0 == ticked(world, controller, after=599)
     assert (Phase.PAUSED, 5) == status(world)
 
 
 def test_a_pause_that_is_over_ends_once(world: World, controller: Controller) -> None:
     created(world, steps=TIMED)
-    world.clock.pass_time(600)
 
-    assert 1 == controller.tick()
-    world.caught_up()
-    assert 0 == controller.tick()
+    assert 1 == ticked(world, controller, after=600)
+    assert 0 == ticked(world, controller)
     assert (Phase.PAUSED, 50) == status(world)
     assert "controller" == world.operations.rollouts.history("shop", limit=1)[0].actor
 
 
 def test_a_pause_for_a_person_never_ends_by_itself(world: World, controller: Controller) -> None:
     created(world, steps=[{"setWeight": 5}, {"pause": {}}])
-    world.clock.pass_time(10**8)
 
-    assert 0 == controller.tick()
+    assert 0 == ticked(world, controller, after=10**8)
 
 
-def test_two_controllers_do_nothing_twice(world: World, controller: Controller) -> None:
+# Verdicts
+
+
+def test_a_canary_that_is_good_goes_on(world: World, controller: Controller, looks: Looks) -> None:
+    created(world, steps=JUDGED)
+    assert 0 == ticked(world, controller)
+    looks.counted = GOOD
+
+    assert 1 == ticked(world, controller)
+    assert (Phase.PAUSED, 50) == status(world)
+    assert "canary errors 0.4 %" in world.operations.rollouts.history("shop", limit=1)[0].reason
+
+
+def test_a_canary_that_is_bad_is_taken_back_and_why_can_be_read(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED)
+    assert 0 == ticked(world, controller)
+    looks.counted = BAD
+    assert 1 == ticked(world, controller)
+    rollout = world.operations.rollouts.get("shop")
+    known = world.operations.analyses.judgement(rollout)
+
+    assert (Phase.DEGRADED, 0) == status(world)
+    assert "canary errors 10 % against 0.1 %" in rollout.status.reason
+    assert ["Failed", "Inconclusive"] == [look.outcome for look in known.looks]
+    assert (200, 2_000) == (known.looks[0].canary_requests, known.looks[0].stable_requests)
+
+
+def test_a_source_that_is_away_makes_the_canary_wait_for_a_person(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 2})
+    looks.error = "edge does not answer"
+
+    assert [0, 0, 1] == [ticked(world, controller) for _ in range(3)]
+    assert (Phase.PAUSED, 5) == status(world)
+
+
+def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Controller, looks: Looks) -> None:
+    created(world, steps=JUDGED, analysis={"interval": "10s"})
+    for _ in range(21):
+        ticked(world, controller, after=1)
+
+    assert ["shop"] * 3 == looks.looks
+
+
+def test_what_nobody_wants_judged_is_not_looked_at(world: World, controller: Controller, looks: Looks) -> None:
+    created(world, steps=TIMED)
+    ticked(world, controller)
+
+    assert [] == looks.looks
+
+
+def test_another_controller_goes_on_with_what_the_first_one_saw(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED)
+    ticked(world, controller)
+    looks.counted = BAD
+    second = Controller(world.operations, looking=looks)
+
+    assert 1 == ticked(world, second, after=60)
+    assert (Phase.DEGRADED, 0) == status(world)
+
+
+def test_one_of_several_leads_and_another_takes_over_when_it_dies(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED)
+    second = Controller(world.operations, looking=looks)
+    assert [0, 0] == [ticked(world, controller), ticked(world, second, after=0)]
+    assert ["shop"] == looks.looks
+    ticked(world, second, after=10)
+
+    assert ["shop", "shop"] == looks.looks
+
+
+def test_a_record_that_cannot_be_read_is_begun_anew(world: World, controller: Controller, looks: Looks) -> None:
+    created(world, steps=JUDGED)
+    world.store.replace_record("shop", expected=None, text="nonsense")
+    looks.counted = BAD
+    ticked(world, controller)
+
+    assert (Phase.PROGRESSING, 5) == status(world)
+    assert ["shop"] == looks.looks
+    assert world.operations.analyses.read("shop") is not None
+
+
+def test_a_deleted_rollout_leaves_no_record(world: World, controller: Controller) -> None:
+    created(world, steps=JUDGED)
+    ticked(world, controller)
+    world.operations.rollouts.delete("shop", ME)
+
+    assert world.store.record("shop") is None
+
+
+# Several, and failures
+
+
+def test_two_controllers_do_nothing_twice(world: World, controller: Controller, looks: Looks) -> None:
     created(world, steps=TIMED)
     world.clock.pass_time(600)
     # The second one still sees the rollout as it was before the first one moved it.
     stale = world.operations.rollouts.get("shop")
-    assert 1 == controller.tick()
-    second = Controller(world.store, world.feed, world.operations.rollouts)
+    assert 1 == ticked(world, controller)
+    second = Controller(world.operations, looking=looks)
 
-    assert not second._take(stale)
+    assert not second._take(stale, world.clock())
     assert (Phase.PAUSED, 50) == status(world)
 
 
+def test_what_a_person_did_in_between_stands(world: World, controller: Controller) -> None:
+    created(world, steps=TIMED)
+    stale = world.operations.rollouts.get("shop")
+    world.operations.rollouts.hold("shop", ME)
+    world.clock.pass_time(600)
+
+    assert not controller._take(stale, world.clock())
+    assert (Phase.PAUSED, 5) == status(world)
+
+
 def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
-    world: World, caplog: pytest.LogCaptureFixture
+    world: World, caplog: pytest.LogCaptureFixture, looks: Looks
 ) -> None:
     class Failing(type(world.operations.rollouts)):  # type: ignore[misc]
         def advance(self, name: str, call: Call) -> Rollout:
@@ -74,16 +222,15 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
                 raise RuntimeError("unforeseen")
             return super().advance(name, call)  # type: ignore[no-any-return]
 
-    failing = Failing(world.store, world.feed)
-    controller = Controller(world.store, world.feed, failing)
+    operations = Operations(world.store, world.feed)
+    operations.rollouts = Failing(world.store, world.feed)
+    controller = Controller(operations, looking=looks)
     world.operations.rollouts.create("bad", spec(steps=TIMED), ME)
     created(world, steps=TIMED)
-    world.clock.pass_time(600)
 
-    assert 1 == controller.tick()
+    assert 1 == ticked(world, controller, after=600)
     assert (Phase.PAUSED, 50) == status(world)
-    world.caught_up()
-    assert 0 == controller.tick()
+    assert 0 == ticked(world, controller)
     assert 1 == caplog.messages.count("rollout.put_off")
 
 

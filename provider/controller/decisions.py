@@ -1,0 +1,105 @@
+"""What is to become of a rollout that goes its way by itself: a pure function of it, its record and the time."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from provider.analysis import Outcome, Record, Undecided
+from provider.documents import format_duration
+from provider.rollouts import Action, Phase, Rollout, settings_of
+
+
+@dataclass(frozen=True)
+class Move:
+    """Something to be done to a rollout, and why: ADVANCE, HOLD or ABORT."""
+
+    action: Action
+    reason: str = ""
+
+
+def decide(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
+    """Say what is due, if anything is. `record` is the `current` one of the rollout."""
+    if rollout.status.phase not in {Phase.PROGRESSING, Phase.PAUSED}:
+        return None
+    taken_back = None if rollout.spec.dry_run else _taken_back(rollout, record)
+    if taken_back:
+        return taken_back
+    due = _due(rollout, record, now=now)
+    if due is None:
+        return _overdue(rollout, now=now)
+    schedule = rollout.spec.schedule
+    is_early = due.action is Action.ADVANCE and schedule is not None and not schedule.is_open(now)
+    return None if is_early else due
+
+
+def _due(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
+    if rollout.is_judging:
+        return _judged(rollout, record, now=now)
+    until = rollout.status.paused_until
+    return Move(Action.ADVANCE) if until and until <= now else None
+
+
+def _overdue(rollout: Rollout, *, now: datetime) -> Move | None:
+    """Take back a canary that comes no further. A pause for a time always ends, so only a verdict can be missing."""
+    limit = rollout.spec.progress_deadline
+    if limit is None or not rollout.is_judging or now < rollout.status.since + limit:
+        return None
+    why = f"no progress for {format_duration(limit)}"
+    return _dry(Action.ABORT, why) if rollout.spec.dry_run else Move(Action.ABORT, why)
+
+
+def _taken_back(rollout: Rollout, record: Record) -> Move | None:
+    """Abort or hold, whatever the step waits for."""
+    reason = record.looks[0].reason if record.looks else ""
+    goes_by_itself = rollout.is_judging or rollout.status.paused_until is not None
+    exceeded = record.tally.exceeded(settings_of(rollout))
+    if exceeded is Outcome.FAILED:
+        return Move(Action.ABORT, reason)
+    if exceeded and goes_by_itself:
+        return Move(Action.HOLD, f"the canary cannot be judged: {reason}")
+    return None
+
+
+def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
+    """End the analysis step that runs, if its time or its verdict has come."""
+    step, since = rollout.step, rollout.status.judged_since
+    assert step is not None and step.analysis is not None and since is not None  # noqa: S101, PT018 it is judging
+    outcome, reason = record.finding(settings_of(rollout))
+    if step.analysis.duration:
+        is_over = now >= since + step.analysis.duration
+        return _at_end(rollout, record, outcome=outcome, reason=reason) if is_over else None
+    if outcome is Outcome.SUCCESSFUL:
+        return Move(Action.ADVANCE, reason)
+    if outcome is Outcome.FAILED and rollout.spec.dry_run:
+        return _dry(Action.ABORT, reason)
+    if step.analysis.deadline and now >= since + step.analysis.deadline:
+        return _undecided(rollout, deadline=step.analysis.deadline, reason=reason)
+    return None
+
+
+def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) -> Move:
+    """Go on behind a step that judged for so long: with a canary that did not fail, and could have."""
+    settings = settings_of(rollout)
+    verdict = record.in_step.judged(settings).at_end(settings)
+    checks = [check for check in record.checks if check.outcome is not Outcome.SUCCESSFUL]
+    if verdict.outcome is Outcome.SUCCESSFUL and not checks and outcome is not Outcome.FAILED:
+        return Move(Action.ADVANCE, verdict.reason)
+    why = "; ".join(f"{check.name}: {check.reason}" for check in checks) or verdict.reason
+    if rollout.spec.dry_run:
+        return _dry(Action.ABORT if outcome is Outcome.FAILED else Action.HOLD, why or reason)
+    return Move(Action.HOLD, why)
+
+
+def _undecided(rollout: Rollout, *, deadline: timedelta, reason: str) -> Move:
+    why = f"not decided after {format_duration(deadline)}: {reason}"
+    match settings_of(rollout).on_undecided:
+        case Undecided.PROMOTE:
+            return Move(Action.ADVANCE, why)
+        case Undecided.ABORT:
+            return _dry(Action.ABORT, why) if rollout.spec.dry_run else Move(Action.ABORT, why)
+        case Undecided.HOLD:
+            return _dry(Action.HOLD, why) if rollout.spec.dry_run else Move(Action.HOLD, why)
+
+
+def _dry(action: Action, reason: str) -> Move:
+    words = {Action.ABORT: "aborted", Action.HOLD: "held"}[action]
+    return Move(Action.ADVANCE, f"dry run: it would have been {words}: {reason}")

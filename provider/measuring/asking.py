@@ -1,0 +1,118 @@
+"""One question over HTTP, whose answer is bounded in time and size whatever it is that answers."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+# At a time, and of one host; more are possible, but their connections are not kept.
+_CONNECTIONS = 16
+_BLOCK = 256 * 1024
+
+
+class SourceError(Exception):
+    """A source that cannot be asked, or that does not answer as it should, in words for an operator."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What is asked: how it is called in words, and how much of it is borne.
+
+    `timeout_seconds` is for each wait, `deadline_seconds` for all of the answer, `size` its bytes once unpacked.
+    """
+
+    name: str
+    timeout_seconds: float
+    deadline_seconds: float
+    size: int
+
+    def fail(self, words: str) -> SourceError:
+        """Make the error that says of this source what is wrong."""
+        return SourceError(f"{self.name} {words}")
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer whose body is still to come, block by block."""
+
+    status: int
+    blocks: Iterator[bytes]
+
+    def body(self) -> bytes:
+        """Read the whole body."""
+        return b"".join(self.blocks)
+
+
+def new_session() -> requests.Session:
+    """Make a session that several threads can use at once: nothing an answer says is kept in it."""
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
+    return session
+
+
+@contextmanager
+def asked(session: requests.Session, method: str, url: str, *, source: Source, **content: Any) -> Iterator[Reply]:
+    """Ask, and give the answer while it comes in; redirects are not followed.
+
+    `content` is what requests takes: `data`, `json`. Raises SourceError, for what the block reads as well.
+    """
+    deadline = time.monotonic() + source.deadline_seconds
+    try:
+        with _request(session, method, url, source=source, **content) as response:
+            yield Reply(response.status_code, _blocks(response.raw.read1, source=source, deadline=deadline))
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise source.fail(f"does not answer within {source.timeout_seconds:g} s") from error
+    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+        raise source.fail(f"does not answer: {type(error).__name__}") from error
+
+
+def shown(url: str) -> str:
+    """Give an address as it may be told: without what could be a secret, a user and password or a query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def place(url: str) -> str:
+    """Give of an address only where it is: a webhook's path is often its secret."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def printable(text: str, *, length: int) -> str:
+    """Give what somebody else says as one short line."""
+    line = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    return line if len(line) <= length else line[: length - 1] + "…"
+
+
+def _request(
+    session: requests.Session, method: str, url: str, *, source: Source, **content: Any
+) -> requests.Response:
+    try:
+        return session.request(
+            method, url, timeout=source.timeout_seconds, allow_redirects=False, stream=True, **content
+        )
+    except requests.RequestException:
+        raise
+    except ValueError as error:  # for a host that no resolver takes
+        raise source.fail(f"does not answer: {type(error).__name__}") from error
+
+
+def _blocks(read: Callable[..., bytes], *, source: Source, deadline: float) -> Iterator[bytes]:
+    # A read of a whole block would wait for a server that sends a byte a second; read1 gives what is there.
+    size = 0
+    while block := read(_BLOCK, decode_content=True):
+        size += len(block)
+        if size > source.size:
+            raise source.fail(f"answers more than {source.size:,} bytes")
+        yield block
+        if time.monotonic() > deadline:
+            raise source.fail(f"does not answer all within {source.deadline_seconds:g} s")

@@ -1,0 +1,105 @@
+"""The /metrics pages of Traefiks, read directly."""
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+from provider.analysis import Snapshot
+from provider.measuring.asking import Reply, Source, SourceError, asked, new_session, shown
+from provider.measuring.counters import BUCKETS, REQUESTS, STARTED, counted
+
+_SIZE = 256 * 1024 * 1024
+_LONGEST_LINE = 1024 * 1024
+# Traefik collects the whole page before its first byte; what follows is as long as the page is.
+_PATIENCE = 10
+# A line that may be wanted, with its service as it is written: a quote inside a label's value is always escaped, so
+# that no value can look like the label. The line feed in front is what makes the search quick.
+_LINE = re.compile(
+    rb"\n(?:%b[ \t{]|(?:%b|%b)\{(?:[^\n]*?,)?service=\"((?:[^\"\\\n]|\\.)*)\")[^\n]*"
+    % (STARTED.encode(), REQUESTS.encode(), BUCKETS.encode())
+)
+_OF_TRAEFIK = re.compile(rb"\n(?:# (?:TYPE|HELP) )?traefik_")
+_HINT = "set metrics.prometheus in Traefik's static configuration, and name the entry point that has /metrics"
+
+
+class TraefikMetrics:
+    """Reads what Traefiks count. May be used by several threads at once; it starts none.
+
+    Of a page only the lines of the wanted services are parsed. One of 10,000 services (43 MB, 340,000 lines) takes
+    0.4 s for 2 of them, 0.55 s for 200 and 9.5 s for all, on one core; parsing it whole would take as long each time.
+    """
+
+    def __init__(self, *, timeout_seconds: float = 2.0) -> None:
+        """Wait so long for each part of a page, and ten times as long for all of it."""
+        self._timeout = timeout_seconds
+        self._session = new_session()
+
+    def snapshots(self, urls: Mapping[str, str], *, services: Collection[str]) -> Mapping[str, Snapshot]:
+        """Read the pages at `urls`, by the gateways' names, one after the other.
+
+        A snapshot holds just these services, as far as they were counted yet, and when Traefik started. Raises
+        SourceError unless all answer: of a gateway that is left out the traffic would not be seen.
+        """
+        wanted = frozenset(services)
+        return {gateway: self._snapshot(gateway, url, wanted) for gateway, url in urls.items()}
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        self._session.close()
+
+    def _snapshot(self, gateway: str, url: str, services: frozenset[str]) -> Snapshot:
+        source = Source(
+            name=f"gateway {gateway}: {shown(url)}",
+            timeout_seconds=self._timeout,
+            deadline_seconds=_PATIENCE * self._timeout,
+            size=_SIZE,
+        )
+        with asked(self._session, "GET", url, source=source) as reply:
+            _insist_on_200(reply, source)
+            lines = list(_wanted_lines(reply.blocks, services, source))
+        try:
+            return counted(_parsed(lines), services=services)
+        except ValueError as error:
+            raise _not_traefik(source) from error
+
+
+def _insist_on_200(reply: Reply, source: Source) -> None:
+    if reply.status != 200:
+        hint = f": {_HINT}" if reply.status == 404 else ""
+        raise source.fail(f"answers {reply.status}{hint}")
+
+
+def _wanted_lines(blocks: Iterable[bytes], services: frozenset[str], source: Source) -> Iterator[bytes]:
+    """Pick from a page, as it comes in, the lines worth parsing; insist that it is a whole page of Traefik's."""
+    escaped = {_escaped(service) for service in services}
+    is_traefik, rest = False, b"\n"
+    for block in blocks:
+        whole, feed, rest = (rest + block).rpartition(b"\n")
+        rest = feed + rest
+        is_traefik = is_traefik or bool(_OF_TRAEFIK.search(whole))
+        for match in _LINE.finditer(whole):
+            if match[1] is None or match[1] in escaped:
+                yield match[0]
+        if len(rest) > _LONGEST_LINE:
+            raise _not_traefik(source)
+    if rest != b"\n":
+        raise source.fail("answers a page that ends in the middle of a line")
+    if not is_traefik:
+        raise _not_traefik(source)
+
+
+def _escaped(service: str) -> bytes:
+    """Write a label's value as the text format does."""
+    return service.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").encode()
+
+
+def _parsed(lines: Iterable[bytes]) -> Iterator[Sample]:
+    # Without its TYPE a line is a family of its own, which is all that is needed of it.
+    for family in text_string_to_metric_families(b"".join(lines).decode()):
+        yield from family.samples
+
+
+def _not_traefik(source: Source) -> SourceError:
+    return source.fail(f"does not answer as Traefik's metrics do: {_HINT}")

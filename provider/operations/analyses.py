@@ -1,0 +1,62 @@
+"""What is known of canaries under judgement: read by people, added to by the controller."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from provider.analysis import CheckResult, Look, Record, Verdict
+from provider.documents import NotJsonError, decode_json
+from provider.operations.calls import NotFoundError
+from provider.rollouts import Rollout, attempt_of, settings_of
+from provider.store import Key, Kind, Store
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What is known of a canary: over its whole attempt, and in the analysis step that runs or ran last."""
+
+    whole: Verdict
+    in_step: Verdict
+    checks: Sequence[CheckResult]
+    looks: Sequence[Look]
+
+
+class Analyses:
+    """The records of rollouts. Raises StoreUnavailableError."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def judgement(self, rollout: Rollout) -> Judgement:
+        """Say what is known of a rollout's canary, also of one that was aborted; NotFoundError before any look."""
+        record = self.read(rollout.name)
+        if record is None or record.attempt != attempt_of(rollout) or not record.looks:
+            raise NotFoundError(Key(Kind.ROLLOUT, rollout.name), "it has no canary that was looked at")
+        settings = settings_of(rollout)
+        return Judgement(
+            whole=record.whole.judged(settings),
+            in_step=record.in_step.judged(settings),
+            checks=record.checks,
+            looks=record.looks,
+        )
+
+    def read(self, name: str) -> Record | None:
+        """Give what is remembered of a rollout; None where nothing is, or nothing that can be understood."""
+        return _parsed(self._store.record(name))
+
+    def update(self, name: str, change: Callable[[Record | None], Record]) -> Record | None:
+        """Replace what is remembered by what `change` makes of it; None where somebody else was first."""
+        text = self._store.record(name)
+        record = change(_parsed(text))
+        is_ours = self._store.replace_record(name, expected=text, text=json.dumps(record.as_document()))
+        return record if is_ours else None
+
+
+def _parsed(text: str | None) -> Record | None:
+    try:
+        return Record.from_document(decode_json(text)) if text else None
+    except (NotJsonError, ValidationError, ValueError):
+        # Another version of the provider wrote it, or a hand. Evidence that cannot be read is gathered anew.
+        return None

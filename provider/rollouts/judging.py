@@ -1,0 +1,31 @@
+"""What of a canary's record is about the canary that is on its way now."""
+
+import hashlib
+
+from provider.analysis import Analysis, Record
+from provider.documents import encode
+from provider.rollouts.rollout import Rollout
+
+
+def settings_of(rollout: Rollout) -> Analysis:
+    """Give how a canary is judged: as the spec says, or by the defaults."""
+    return rollout.spec.analysis or Analysis()
+
+
+def attempt_of(rollout: Rollout) -> str:
+    """Name the attempt: another canary, a retry, or other settings are another one."""
+    settings = hashlib.sha256(encode(settings_of(rollout)).encode()).hexdigest()[:12]
+    started = rollout.status.started
+    return f"{rollout.status.generation}@{started.isoformat() if started else ''}:{settings}"
+
+
+def step_of(rollout: Rollout) -> str:
+    """Name the analysis step that runs; empty where none does."""
+    since = rollout.status.judged_since
+    return f"{rollout.status.step_index}@{since.isoformat()}" if since else ""
+
+
+def current_record(record: Record | None, rollout: Rollout) -> Record:
+    """Give the record of just this attempt and step, with nothing in it where there is none."""
+    attempt, step = attempt_of(rollout), step_of(rollout)
+    return record.about(attempt, step) if record else Record(attempt, step)

@@ -1,0 +1,113 @@
+"""When steps may advance by themselves: windows in a time zone, and days on which nothing moves."""
+
+import re
+from datetime import date, datetime, time, timedelta
+from enum import StrEnum
+from typing import Annotated, Self
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+
+from provider.documents import Document
+
+_TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
+_DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+
+
+class Day(StrEnum):
+    """A day of the week."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+_DAYS = tuple(Day)
+
+
+def _time_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError) as error:  # not there, or no name at all
+        raise ValueError(f"must be a time zone such as Europe/Berlin or UTC, not {name!r}") from error
+    return name
+
+
+def _time(value: object) -> object:
+    if isinstance(value, str) and not re.fullmatch(_TIME_PATTERN, value):
+        raise ValueError(f"must be a time of day such as 09:00, not {value!r}")
+    return time.fromisoformat(value) if isinstance(value, str) else value
+
+
+def _date(value: object) -> object:
+    problem = f"must be a date such as 2026-12-24, not {value!r}"
+    if isinstance(value, date):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(_DATE_PATTERN, value):
+        raise ValueError(problem)
+    try:
+        return date.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError(problem) from error
+
+
+TimeZone = Annotated[str, AfterValidator(_time_zone), Field(max_length=64)]
+TimeOfDay = Annotated[
+    time,
+    BeforeValidator(_time),
+    PlainSerializer(lambda value: value.strftime("%H:%M"), return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _TIME_PATTERN, "examples": ["09:00"]}),
+]
+Date = Annotated[
+    date,
+    BeforeValidator(_date),
+    PlainSerializer(date.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "pattern": _DATE_PATTERN, "examples": ["2026-12-24"]}),
+]
+
+
+class Window(Document):
+    """Hours of some days of the week; one that ends before it begins goes on past midnight."""
+
+    days: tuple[Day, ...] = Field(default=_DAYS, min_length=1, max_length=7)
+    from_: TimeOfDay = Field(default=time(0, 0), alias="from")
+    to: TimeOfDay = time(0, 0)
+
+    def holds(self, moment: datetime) -> bool:
+        """Tell whether a moment, in the schedule's own time zone, lies within."""
+        today, yesterday = _DAYS[moment.weekday()], _DAYS[(moment - timedelta(days=1)).weekday()]
+        clock = moment.time()
+        if self.from_ < self.to:
+            return today in self.days and self.from_ <= clock < self.to
+        return (today in self.days and clock >= self.from_) or (yesterday in self.days and clock < self.to)
+
+
+class Freeze(Document):
+    """Days on which nothing advances by itself, the first and the last included."""
+
+    from_: Date = Field(alias="from")
+    to: Date
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.to < self.from_:
+            raise ValueError("to must not be before from")
+        return self
+
+
+class Schedule(Document):
+    """When steps may advance by themselves. A person, and a canary that is taken back, waits for nothing."""
+
+    time_zone: TimeZone = "UTC"
+    windows: tuple[Window, ...] | None = Field(default=None, min_length=1, max_length=32)
+    freezes: tuple[Freeze, ...] | None = Field(default=None, min_length=1, max_length=100)
+
+    def is_open(self, now: datetime) -> bool:
+        """Tell whether steps may advance at a moment (aware)."""
+        here = now.astimezone(ZoneInfo(self.time_zone))
+        is_frozen = any(freeze.from_ <= here.date() <= freeze.to for freeze in self.freezes or ())
+        return not is_frozen and (self.windows is None or any(window.holds(here) for window in self.windows))

@@ -1,0 +1,50 @@
+"""Where a rollout stands."""
+
+from pydantic import Field
+
+from provider.documents import Document, Moment
+from provider.documents.fields import Weight, WholeNumber
+from provider.rollouts.spec import Override, Side
+from provider.rollouts.transitions import Phase
+
+
+class Promotion(Document):
+    """The last canary that took over, and the side that it replaced.
+
+    Kept so that a file from git that still names the two, applied again, is known to be done and does not send
+    traffic back to the old version.
+    """
+
+    stable: Side
+    canary: Side
+
+
+class Former(Document):
+    """A side that was stable once, and until when."""
+
+    side: Side
+    until: Moment
+
+
+class Status(Document):
+    """Where a rollout stands. What follows from the spec is not repeated here.
+
+    `generation` counts the sides that there ever were: the canary has the newest number and keeps it when it
+    becomes stable. Traefik's services are named by it, so that a sticky client stays with its version and metrics
+    of one version never run into the next one's.
+    """
+
+    phase: Phase
+    weight: Weight
+    step_index: WholeNumber = Field(ge=0, description="The step that runs, or that comes next while held.")
+    reason: str
+    since: Moment
+    paused_until: Moment | None = None
+    started: Moment | None = Field(default=None, description="When this canary began, or was begun again.")
+    judged_since: Moment | None = Field(default=None, description="Since when an analysis step runs.")
+    mirror: WholeNumber | None = Field(default=None, ge=0, le=100, description="What a step has set.")
+    overrides: tuple[Override, ...] | None = Field(default=None, description="What a step has set.")
+    generation: WholeNumber = Field(default=1, ge=1)
+    stable_generation: WholeNumber = Field(default=1, ge=1)
+    promoted: Promotion | None = None
+    former: tuple[Former, ...] | None = Field(default=None, description="The sides that were stable, newest first.")

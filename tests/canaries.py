@@ -1,0 +1,63 @@
+"""Canaries under judgement: counters as a Traefik has them, and records of looks at them."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from provider.analysis import CheckResult, Measurement, Outcome, Record, Series, Snapshot
+from provider.rollouts import Rollout, current_record, settings_of
+from provider.routing import counted_services
+
+# Requests and errors of a side since its Traefik has started.
+Side = tuple[int, int]
+
+
+def counters(rollout: Rollout, *, stable: Side, canary: Side) -> Mapping[str, Snapshot]:
+    """Give what one gateway has counted, every answer within 100 ms."""
+    services = dict(zip(counted_services(rollout), (stable, canary), strict=True))
+    return {"edge": Snapshot({name: _series(side) for name, side in services.items() if name}, started=1.0)}
+
+
+def _series(side: Side) -> dict[Series, float]:
+    requests, errors = side
+    counts = {"200": requests - errors, "500": errors}
+    return {
+        Series(status, "GET", "http", edge): count
+        for status, count in counts.items()
+        for edge in (None, 0.1, 1.2, float("inf"))
+    }
+
+
+def seen(
+    rollout: Rollout,
+    looks: Sequence[tuple[Side, Side]],
+    *,
+    now: datetime,
+    checks: tuple[CheckResult, ...] = (),
+) -> Record:
+    """Give the record after looks, 5 s apart and the last one now, that saw (stable, canary) as counted so far."""
+    record = current_record(None, rollout)
+    stable_name, canary_name = counted_services(rollout)
+    for index, (stable, canary) in enumerate([((0, 0), (0, 0)), *looks]):
+        record = record.looked(
+            Measurement(counters(rollout, stable=stable, canary=canary), checks),
+            settings_of(rollout),
+            stable=stable_name,
+            canary=canary_name or "",
+            now=now - timedelta(seconds=5 * (len(looks) - index)),
+        )
+    return record
+
+
+def unseen(rollout: Rollout, errors: int, *, now: datetime) -> Record:
+    """Give the record after looks at a source that could not be asked."""
+    record = current_record(None, rollout)
+    for _ in range(errors):
+        record = record.looked(
+            Measurement(error="edge does not answer"), settings_of(rollout), stable="", canary="", now=now
+        )
+    return record
+
+
+def check(outcome: Outcome, name: str = "smoke") -> CheckResult:
+    """Give the answer of a check."""
+    return CheckResult(name, outcome, f"it said {outcome.lower()}")

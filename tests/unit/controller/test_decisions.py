@@ -1,0 +1,247 @@
+"""What is due: every kind of step, verdict and limit, at moments that the test chooses."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from provider.analysis import Outcome, Record
+from provider.controller.decisions import Move, decide
+from provider.rollouts import Action, Rollout, current_record
+from tests.canaries import check, seen, unseen
+from tests.world import spec
+
+T0 = datetime(2026, 1, 5, 12, tzinfo=UTC)  # a Monday
+# So many requests each that a verdict is sure.
+GOOD = ((20_000, 100), (2_000, 8))
+BAD = ((2_000, 2), (200, 20))
+LITTLE = ((50, 0), (5, 0))
+TEN_MINUTES = [{"setWeight": 5}, {"analysis": {"duration": "10m"}}, {"pause": {}}]
+UNTIL_KNOWN = [{"setWeight": 5}, {"analysis": {"until": "known", "deadline": "1h"}}, {"pause": {}}]
+
+
+def minutes(number: float) -> datetime:
+    return T0 + timedelta(minutes=number)
+
+
+def created(**changes: Any) -> Rollout:
+    return Rollout.create("shop", spec(**changes), now=T0)
+
+
+def due(rollout: Rollout, record: Record | None = None, *, after: float = 0) -> Move | None:
+    return decide(rollout, current_record(record, rollout), now=minutes(after))
+
+
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        created(canary=None),
+        created(steps=TEN_MINUTES).abort(now=T0),
+        created(),
+        created(steps=[{"pause": {}}]),
+        created(steps=TEN_MINUTES).pause(now=T0),
+    ],
+    ids=["at rest", "aborted", "held by hand", "paused for a person", "an analysis paused by a person"],
+)
+def test_what_waits_for_a_person_waits_for_ever(rollout: Rollout) -> None:
+    assert due(rollout, after=10**6) is None
+
+
+def test_a_pause_ends_when_its_time_is_over() -> None:
+    rollout = created(steps=[{"setWeight": 5}, {"pause": {"duration": "10m"}}])
+
+    assert due(rollout, after=9.99) is None
+    assert Move(Action.ADVANCE) == due(rollout, after=10)
+
+
+def test_a_ramp_goes_on_each_time_its_time_is_over() -> None:
+    rollout = created(steps=[{"ramp": {"from": 5, "to": 12, "by": 5, "every": "2m"}}])
+    weights = [rollout.status.weight]
+    now = T0
+    while rollout.canary:
+        now += timedelta(minutes=2)
+        assert decide(rollout, current_record(None, rollout), now=now - timedelta(seconds=1)) is None
+        rollout = rollout.advance(now=now)
+        weights.append(rollout.status.weight)
+
+    assert [5, 10, 12, 0] == weights
+
+
+# Analysis for a time
+
+
+@pytest.mark.parametrize(
+    ("looks", "after", "action", "words"),
+    [
+        ([GOOD], 9, None, ""),
+        ([GOOD], 10, Action.ADVANCE, "canary errors 0.4 % against 0.5 %"),
+        ([LITTLE], 10, Action.HOLD, "too few requests to judge: 5 of 100"),
+        ([], 10, Action.HOLD, "too few requests to judge: 0 of 100"),
+        ([BAD], 1, Action.ABORT, "canary errors 10 % against 0.1 %"),
+    ],
+)
+def test_an_analysis_for_a_time(looks: Any, after: float, action: Action | None, words: str) -> None:
+    rollout = created(steps=TEN_MINUTES)
+    move = due(rollout, seen(rollout, looks, now=minutes(after)), after=after)
+
+    assert action == (move.action if move else None)
+    assert words in (move.reason if move else "")
+
+
+def test_a_canary_that_fails_later_than_its_step_began_is_judged_by_all_its_time() -> None:
+    rollout = created(steps=[{"setWeight": 5}, {"pause": {"duration": "1m"}}, *TEN_MINUTES], analysis={})
+    early = seen(rollout, [BAD], now=minutes(1))
+    later = rollout.advance(now=minutes(1))
+
+    assert "canary errors 10 %" in getattr(due(later, early, after=1), "reason", "")
+
+
+# Analysis until it is known
+
+
+@pytest.mark.parametrize(
+    ("looks", "after", "undecided", "action"),
+    [
+        ([GOOD], 1, "hold", Action.ADVANCE),
+        ([BAD], 1, "promote", Action.ABORT),
+        ([LITTLE], 59, "hold", None),
+        ([LITTLE], 60, "hold", Action.HOLD),
+        ([LITTLE], 60, "promote", Action.ADVANCE),
+        ([LITTLE], 60, "abort", Action.ABORT),
+        ([], 60, "hold", Action.HOLD),
+    ],
+)
+def test_an_analysis_until_it_is_known(looks: Any, after: float, undecided: str, action: Action | None) -> None:
+    rollout = created(steps=UNTIL_KNOWN, analysis={"onUndecided": undecided})
+    move = due(rollout, seen(rollout, looks, now=minutes(after)), after=after)
+
+    assert action == (move.action if move else None)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "step", "action"),
+    [
+        (Outcome.SUCCESSFUL, UNTIL_KNOWN, Action.ADVANCE),
+        (Outcome.INCONCLUSIVE, UNTIL_KNOWN, None),
+        (Outcome.FAILED, UNTIL_KNOWN, Action.ABORT),
+        (Outcome.SUCCESSFUL, TEN_MINUTES, Action.ADVANCE),
+        (Outcome.INCONCLUSIVE, TEN_MINUTES, Action.HOLD),
+    ],
+)
+def test_a_check_must_say_yes_too(outcome: Outcome, step: Any, action: Action | None) -> None:
+    rollout = created(steps=step)
+    move = due(rollout, seen(rollout, [GOOD], now=minutes(10), checks=(check(outcome),)), after=10)
+
+    assert action == (move.action if move else None)
+    assert move is None or outcome is Outcome.SUCCESSFUL or f"smoke: it said {outcome.lower()}" in move.reason
+
+
+# All the while
+
+
+@pytest.mark.parametrize("steps", [None, [{"setWeight": 5}, {"pause": {}}], [{"pause": {"duration": "1h"}}]])
+def test_with_an_analysis_in_the_spec_a_canary_that_fails_is_aborted_wherever_it_stands(steps: Any) -> None:
+    rollout = created(steps=steps, analysis={})
+    move = due(rollout, seen(rollout, [BAD], now=minutes(1)), after=1)
+
+    assert move is not None
+    assert Action.ABORT is move.action
+    assert "e-value" in move.reason
+
+
+def test_what_was_seen_of_another_attempt_counts_no_more() -> None:
+    rollout = created(steps=UNTIL_KNOWN, analysis={})
+    record = seen(rollout, [BAD], now=minutes(1))
+    again = rollout.abort(now=minutes(1)).retry(now=minutes(2))
+    edited = rollout.replace(spec(steps=UNTIL_KNOWN, analysis={"margin": 3}), now=minutes(1))
+
+    assert due(again, record, after=3) is None
+    assert due(edited, record, after=3) is None
+
+
+# Sources that cannot be asked
+
+
+@pytest.mark.parametrize(
+    ("errors", "steps", "action"),
+    [
+        (4, UNTIL_KNOWN, None),
+        (5, UNTIL_KNOWN, Action.HOLD),
+        (5, [{"pause": {"duration": "1h"}}], Action.HOLD),
+        (5, [{"pause": {}}], None),
+        (5, None, None),
+    ],
+)
+def test_a_source_that_is_away_too_long_makes_the_canary_wait(errors: int, steps: Any, action: Action | None) -> None:
+    rollout = created(steps=steps, analysis={})
+    move = due(rollout, unseen(rollout, errors, now=T0), after=1)
+
+    assert action == (move.action if move else None)
+    assert move is None or "the canary cannot be judged: edge does not answer" == move.reason
+
+
+# Deadlines and hours
+
+
+def test_a_canary_that_comes_no_further_is_taken_back() -> None:
+    rollout = created(steps=[{"analysis": {"until": "known"}}], progressDeadline="30m")
+
+    assert due(rollout, after=29) is None
+    assert Move(Action.ABORT, "no progress for 30m") == due(rollout, after=30)
+
+
+def test_a_person_is_waited_for_beyond_any_deadline() -> None:
+    assert due(created(steps=[{"pause": {}}], progressDeadline="30m"), after=10**6) is None
+
+
+NIGHTS = {"windows": [{"from": "22:00", "to": "06:00"}]}
+
+
+@pytest.mark.parametrize(("after", "action"), [(9 * 60, None), (10 * 60, Action.ADVANCE)])
+def test_outside_its_hours_nothing_advances_and_nothing_is_overdue(after: float, action: Action | None) -> None:
+    rollout = created(steps=UNTIL_KNOWN, schedule=NIGHTS, progressDeadline="2h")
+    move = due(rollout, seen(rollout, [GOOD], now=minutes(after)), after=after)
+
+    assert action == (move.action if move else None)
+
+
+def test_a_canary_that_fails_is_aborted_at_any_hour() -> None:
+    rollout = created(steps=UNTIL_KNOWN, schedule=NIGHTS)
+    move = due(rollout, seen(rollout, [BAD], now=minutes(1)), after=1)
+
+    assert move is not None
+    assert Action.ABORT is move.action
+
+
+# Only said
+
+
+@pytest.mark.parametrize(
+    ("steps", "looks", "after", "words"),
+    [
+        (UNTIL_KNOWN, [BAD], 1, "dry run: it would have been aborted: canary errors 10 %"),
+        (TEN_MINUTES, [BAD], 10, "dry run: it would have been aborted: canary errors 10 %"),
+        (TEN_MINUTES, [LITTLE], 10, "dry run: it would have been held: too few requests"),
+        (UNTIL_KNOWN, [LITTLE], 60, "dry run: it would have been held: not decided after 1h"),
+        (
+            [{"analysis": {"until": "known"}}],
+            [LITTLE],
+            60,
+            "dry run: it would have been aborted: no progress for 40m",
+        ),
+    ],
+)
+def test_a_dry_run_goes_on_and_says_what_would_have_been(steps: Any, looks: Any, after: float, words: str) -> None:
+    deadline = "40m" if steps[0].get("analysis") else None
+    rollout = created(steps=steps, dryRun=True, analysis={}, progressDeadline=deadline)
+    move = due(rollout, seen(rollout, looks, now=minutes(after)), after=after)
+
+    assert move is not None
+    assert Action.ADVANCE is move.action
+    assert words in move.reason
+
+
+def test_a_dry_run_takes_nobody_back_from_a_pause() -> None:
+    rollout = created(steps=[{"setWeight": 5}, {"pause": {}}], dryRun=True, analysis={})
+
+    assert due(rollout, seen(rollout, [BAD], now=minutes(1)), after=1) is None
