@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from provider.analysis import CheckResult, Measurement, Outcome, Record, Series, Snapshot
+from provider.operations import Operations
 from provider.rollouts import Rollout, current_record, settings_of
 from provider.routing import counted_services
 
@@ -61,3 +62,8 @@ def unseen(rollout: Rollout, errors: int, *, now: datetime) -> Record:
 def check(outcome: Outcome, name: str = "smoke") -> CheckResult:
     """Give the answer of a check."""
     return CheckResult(name, outcome, f"it said {outcome.lower()}")
+
+
+def remember(operations: Operations, name: str, record: Record) -> None:
+    """Have the store hold a record, whatever it held before."""
+    assert operations.analyses.remember(name, record, before=operations.analyses.read(name))

@@ -26,6 +26,7 @@ BY_NAME: Sequence[Move] = (
     Rollout.retry,
     Rollout.skip,
     Rollout.advance,
+    partial(Rollout.hold, reason="nothing is known"),
 )
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
@@ -69,21 +70,50 @@ def _own_sides(draw: st.DrawFn) -> Json:
 
 
 SIDE_DOCUMENTS = st.one_of(_own_sides(), st.fixed_dictionaries({"service": REFERENCES}))
-STEP_DOCUMENTS: st.SearchStrategy[Json] = st.one_of(
-    st.fixed_dictionaries({"setWeight": WEIGHTS.map(float)}),
-    st.just({"pause": {}}),
-    st.fixed_dictionaries({"pause": _some({"duration": DURATIONS})}),
-)
-# Steps that never wait end a rollout at once: half of them are sure to.
-_STEP_LISTS = _lists(STEP_DOCUMENTS, most=5, unique=False).filter(
-    lambda steps: any("pause" in step for step in steps)
-)
 _TOKENS = st.text("aZ0-^|.$", min_size=1, max_size=6)
 _VALUES = st.text("aZ0-^|.$`", min_size=1, max_size=6)
 _PAIRS = st.fixed_dictionaries({"name": _TOKENS, "value": _VALUES})
 _TO = {"to": st.sampled_from(["stable", "canary"])}
 _OVERRIDES = st.one_of(
     st.fixed_dictionaries({"header": _PAIRS, **_TO}), st.fixed_dictionaries({"cookie": _PAIRS, **_TO})
+)
+_PERCENTS = st.sampled_from([0, 1, 100])
+
+
+@st.composite
+def _ramps(draw: st.DrawFn) -> Json:
+    ends = st.tuples(WEIGHTS, WEIGHTS).filter(lambda ends: ends[0] != ends[1])
+    start, end = sorted(draw(ends))
+    # In few steps, so that some come to the end.
+    rise = draw(st.sampled_from([10, 33.33, 100]))
+    return {"ramp": {"from": float(start), "to": float(end), "by": rise, "every": draw(DURATIONS)}}
+
+
+STEP_DOCUMENTS: st.SearchStrategy[Json] = st.one_of(
+    st.fixed_dictionaries({"setWeight": WEIGHTS.map(float)}),
+    st.just({"pause": {}}),
+    st.fixed_dictionaries({"pause": _some({"duration": DURATIONS})}),
+    st.fixed_dictionaries({"analysis": st.fixed_dictionaries({"duration": DURATIONS})}),
+    st.fixed_dictionaries(
+        {"analysis": st.fixed_dictionaries({"until": st.just("known")}, optional={"deadline": DURATIONS})}
+    ),
+    _ramps(),
+    st.fixed_dictionaries({"setMirror": _PERCENTS}),
+    st.fixed_dictionaries({"setOverride": st.lists(_OVERRIDES, max_size=2)}),
+)
+_WAITING = {"pause", "analysis", "ramp"}
+# A list of steps that never wait is refused: the canary would take over at once.
+_STEP_LISTS = _lists(STEP_DOCUMENTS, most=6, unique=False).filter(
+    lambda steps: any(_WAITING & step.keys() for step in steps)
+)
+_WINDOWS = st.sampled_from([{}, {"days": ["mon", "fri"], "from": "09:00", "to": "17:30"}, {"from": "22:00"}])
+_FREEZES = st.just({"from": "2026-12-24", "to": "2027-01-01"})
+_SCHEDULES = _some(
+    {
+        "timeZone": st.sampled_from(["Europe/Berlin", "America/New_York"]),
+        "windows": _lists(_WINDOWS, unique=False),
+        "freezes": _lists(_FREEZES, unique=False),
+    }
 )
 _PICKING: st.SearchStrategy[Json] = st.one_of(
     st.just({}),
@@ -98,8 +128,14 @@ _OPTIONS = {
     "tls": st.sampled_from([{}, {"certResolver": "le", "domains": [{"main": "shop.localhost"}]}]),
     "gateways": _lists(st.sampled_from(["edge", "core"])),
     "overrides": _lists(_OVERRIDES, unique=False),
-    "mirror": st.fixed_dictionaries({"percent": st.sampled_from([0, 1, 100])}),
+    "mirror": st.fixed_dictionaries({"percent": _PERCENTS}),
     "steps": _STEP_LISTS,
+    "analysis": st.sampled_from([{}, {"margin": 3, "limits": {"successRate": 99.9, "latencyP95": "500ms"}}]),
+    "schedule": _SCHEDULES,
+    "rollbackWindow": st.sampled_from(["1ms", "10m", "8784h"]),
+    "dryRun": st.booleans(),
+    # Longer than any step waits here.
+    "progressDeadline": st.sampled_from(["2h", "8784h"]),
 }
 
 

@@ -117,17 +117,22 @@ class Record(Value):
     def looked(
         self, measurement: Measurement, settings: Analysis, *, stable: str, canary: str, now: datetime
     ) -> Self:
-        """Add a look. One that saw nothing keeps the counters: the next window reaches back over it."""
+        """Add a look. What it did not see keeps its counters: the next window reaches back over it."""
         if measurement.error:
             return self._noted(Look(now, Outcome.ERROR, measurement.error))
         before = {gateway: counted.snapshot() for gateway, counted in self.counters.items()}
-        window = window_between(before, measurement.snapshots, stable=stable, canary=canary, errors=settings.errors)
+        after = measurement.snapshots
+        try:
+            window = window_between(before, after, stable=stable, canary=canary, errors=settings.errors)
+        except ValueError as error:
+            return self._noted(Look(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
+        seen = {gateway: Counted.of(snapshot) for gateway, snapshot in after.items()}
         added = replace(
             self,
             whole=self.whole.updated(window, settings),
             in_step=self.in_step.updated(window, settings),
             checks=measurement.checks,
-            counters={gateway: Counted.of(snapshot) for gateway, snapshot in measurement.snapshots.items()},
+            counters={**self.counters, **seen},
         )
         outcome, reason = added.finding(settings)
         return added._noted(Look(now, outcome, reason, window.canary.requests, window.stable.requests))

@@ -116,11 +116,12 @@ Metric = Literal["errors", "latency"]
 class Analysis(Document):
     """How a canary is judged.
 
-    It is looked at every `interval`, of a second at least. `alpha` is how often a canary that is no worse may be called worse, at most; `beta` how often one that is worse
-    than `margin` times stable may be called good. A canary that is shown to have less than `tolerated` per cent of
-    errors, and of slow answers, passes without a comparison, unless that shows it to be worse. `dispersion` is how
-    many bad answers come as one. The three limits count verdicts as Argo Rollouts counts measurements; by default any
-    number may be inconclusive, because a quiet night is no reason to stop.
+    It is looked at every `interval`, of a second at least. `alpha` is how often a canary that is no worse may be
+    called worse, at most; `beta` how often one that is worse than `margin` times stable may be called good. A canary
+    that is shown to have less than `tolerated` per cent of errors, and of slow answers, passes without a comparison,
+    unless that shows it to be worse. `dispersion` is how many bad answers come as one. The three limits count
+    verdicts as Argo Rollouts counts measurements; by default any number may be inconclusive: a quiet night is no
+    reason to stop.
     """
 
     source: Annotated[Source, WithJsonSchema(_SOURCE_SCHEMA)] = Source(prometheus=None)

@@ -2,14 +2,14 @@
 
 from flask import Flask, Response
 
-from provider.api import administration, events, rollouts
+from provider.api import administration, events, rollouts, webhooks
 from provider.api.endpoints import register
 from provider.api.machines import machines
 from provider.api.problems import answer_problems
 from provider.operations import Operations
 
 LARGEST_BODY_BYTES = 1024 * 1024
-ENDPOINTS = (*rollouts.ENDPOINTS, *administration.ENDPOINTS, *events.ENDPOINTS)
+ENDPOINTS = (*rollouts.ENDPOINTS, *administration.ENDPOINTS, *webhooks.ENDPOINTS, *events.ENDPOINTS)
 
 
 def create_app(operations: Operations, *, version: str) -> Flask:

@@ -14,6 +14,8 @@ from provider.store import Event, Kind, MissedChangesError, Store
 
 # Comments in between keep proxies from closing a stream in which nothing happens.
 _HEARTBEAT_SECONDS = 15.0
+# What a viewer may see: tokens, and webhooks with their secrets, are for those who administer.
+_SHOWN = frozenset({Kind.ROLLOUT, Kind.GATEWAY})
 _HEARTBEAT = b": still here\n\n"
 
 
@@ -42,7 +44,7 @@ def _events(feed: Feed, store: Store, after: int) -> Iterator[bytes]:
                 continue
         for event in events:
             after = event.revision
-            if event.key.kind is not Kind.TOKEN:
+            if event.key.kind in _SHOWN:
                 yield _message(event.key.kind, event.revision, _told(event))
         if not events:
             yield _HEARTBEAT

@@ -18,6 +18,7 @@ from provider.operations import (
     OutOfReachError,
     StaleVersionError,
     StoreWentBackError,
+    TooManyError,
     UnreadableDocumentError,
 )
 from provider.rollouts import IllegalMoveError
@@ -73,6 +74,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     IllegalMoveError: Kind(409, "illegal-move", "The rollout's phase does not allow this"),
     OutOfReachError: Kind(409, "out-of-reach", "This is not reached by waiting"),
     UnreadableDocumentError: Kind(409, "unreadable-document", "The stored document is damaged"),
+    TooManyError: Kind(409, "too-many", "There are as many as there may be"),
     ContentionError: Kind(409, "contention", "Others kept changing it"),
     StaleVersionError: Kind(412, "stale-version", "It has changed since you read it"),
     WrongContentTypeError: Kind(415, "wrong-content-type", "The body must be JSON"),

@@ -10,6 +10,7 @@ from provider.analysis import CheckResult, Look, Verdict
 from provider.documents import Document, Moment
 from provider.documents.fields import Name, Weight, WholeNumber
 from provider.gateways import GatewaySpec
+from provider.notifications import ShownSpec, WebhookSpec
 from provider.operations import Delivery, Goal, Truth
 from provider.rollouts import Action, Phase, Side, Spec, Status
 
@@ -74,6 +75,12 @@ class GatewayBody(ReasonBody):
     """Where a gateway can be asked."""
 
     spec: GatewaySpec
+
+
+class WebhookBody(ReasonBody):
+    """A webhook. Without a secret it keeps the one that it has; an empty one takes it away."""
+
+    spec: WebhookSpec
 
 
 class TokenBody(ReasonBody):
@@ -221,6 +228,29 @@ class StoredGateway(Document):
     name: Name
     version: int
     spec: GatewaySpec
+
+
+class WebhookAnswer(Document):
+    """A webhook, without its secret."""
+
+    name: Name
+    version: int
+    spec: ShownSpec
+    has_secret: bool
+
+
+class WebhookList(Document):
+    """All webhooks by name."""
+
+    webhooks: tuple[WebhookAnswer, ...]
+
+
+class Delivered(Document):
+    """What became of a message: the receiver's `status`, none where nobody answered."""
+
+    delivered: bool
+    status: int | None = None
+    detail: str
 
 
 class TokenAnswer(Document):

@@ -96,7 +96,7 @@ def step(document: Mapping[str, Any]) -> str:
         case "setMirror":
             return f"mirror {value} %"
         case "setOverride":
-            return f"{len(value)} overrides"
+            return f"{len(value) or 'no'} override{'' if len(value) == 1 else 's'}"
         case _:
             return str(kind)
 

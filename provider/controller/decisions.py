@@ -72,7 +72,7 @@ def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     if outcome is Outcome.FAILED and rollout.spec.dry_run:
         return _dry(Action.ABORT, reason)
     if step.analysis.deadline and now >= since + step.analysis.deadline:
-        return _undecided(rollout, deadline=step.analysis.deadline, reason=reason)
+        return _undecided(rollout, outcome=outcome, deadline=step.analysis.deadline, reason=reason)
     return None
 
 
@@ -83,20 +83,20 @@ def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) 
     checks = [check for check in record.checks if check.outcome is not Outcome.SUCCESSFUL]
     if verdict.outcome is Outcome.SUCCESSFUL and not checks and outcome is not Outcome.FAILED:
         return Move(Action.ADVANCE, verdict.reason)
+    if outcome is Outcome.FAILED:
+        return _dry(Action.ABORT, reason) if rollout.spec.dry_run else Move(Action.HOLD, reason)
     why = "; ".join(f"{check.name}: {check.reason}" for check in checks) or verdict.reason
-    if rollout.spec.dry_run:
-        return _dry(Action.ABORT if outcome is Outcome.FAILED else Action.HOLD, why or reason)
-    return Move(Action.HOLD, why)
+    return _dry(Action.HOLD, why) if rollout.spec.dry_run else Move(Action.HOLD, why)
 
 
-def _undecided(rollout: Rollout, *, deadline: timedelta, reason: str) -> Move:
+def _undecided(rollout: Rollout, *, outcome: Outcome, deadline: timedelta, reason: str) -> Move:
     why = f"not decided after {format_duration(deadline)}: {reason}"
     match settings_of(rollout).on_undecided:
-        case Undecided.PROMOTE:
+        case Undecided.PROMOTE if outcome is not Outcome.FAILED:
             return Move(Action.ADVANCE, why)
         case Undecided.ABORT:
             return _dry(Action.ABORT, why) if rollout.spec.dry_run else Move(Action.ABORT, why)
-        case Undecided.HOLD:
+        case _:  # also a failure within its limit: borne, but no reason to go on
             return _dry(Action.HOLD, why) if rollout.spec.dry_run else Move(Action.HOLD, why)
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from provider.analysis.checks import Check
 from typing import TypeAlias
 
 from provider.analysis import CheckResult, Measurement, Outcome, Snapshot
+from provider.analysis.checks import Check
 from provider.documents import weight_number
 from provider.gateways import GatewaySpec
 from provider.measuring import Gates, PrometheusMetrics, SourceError, TraefikMetrics
@@ -37,9 +37,15 @@ class Looking:
         answers = dict(zip(services, self._pool.map(self._ask, services, services.values()), strict=True))
         checks = list(self._pool.map(self._checked, rollouts))
         return {
-            rollout.name: _measurement([answers[source] for source in wanted[rollout.name]], results)
+            rollout.name: _measurement(rollout, [answers[source] for source in wanted[rollout.name]], results)
             for rollout, results in zip(rollouts, checks, strict=True)
         }
+
+    def close(self) -> None:
+        """Let go of the threads and the connections."""
+        self._pool.shutdown()
+        for source in (self._traefiks, self._prometheuses, self._gates):
+            source.close()
 
     def _ask(self, source: Source, services: Collection[str]) -> Answer:
         gateway, url = source
@@ -52,17 +58,17 @@ class Looking:
 
     def _checked(self, rollout: Rollout) -> tuple[CheckResult, ...]:
         stable, canary = counted_services(rollout)
-        names = {
+        names: Mapping[str, object] = {
             "rollout": rollout.name,
             "stable": stable,
             "canary": canary or "",
-            "weight": str(weight_number(rollout.status.weight)),
-            "phase": str(rollout.status.phase),
-            "stepIndex": str(rollout.status.step_index),
+            "weight": weight_number(rollout.status.weight),
+            "phase": rollout.status.phase,
+            "stepIndex": rollout.status.step_index,
         }
         return tuple(self._result(check, names) for check in settings_of(rollout).checks or ())
 
-    def _result(self, check: Check, names: Mapping[str, str]) -> CheckResult:
+    def _result(self, check: Check, names: Mapping[str, object]) -> CheckResult:
         try:
             answer = self._gates.ask(check, names=names)
         except SourceError as error:
@@ -93,7 +99,7 @@ def _services_by_source(
     return services
 
 
-def _measurement(answers: Sequence[Answer], checks: tuple[CheckResult, ...]) -> Measurement:
+def _measurement(rollout: Rollout, answers: Sequence[Answer], checks: tuple[CheckResult, ...]) -> Measurement:
     errors = [str(answer) for answer in answers if isinstance(answer, SourceError)]
     errors += [f"{check.name}: {check.reason}" for check in checks if check.outcome is Outcome.ERROR]
     if not answers:
@@ -101,9 +107,19 @@ def _measurement(answers: Sequence[Answer], checks: tuple[CheckResult, ...]) -> 
     if errors:
         return Measurement(error="; ".join(errors))
     snapshots = {
-        name: one for answer in answers if not isinstance(answer, SourceError) for name, one in answer.items()
+        name: _of(rollout, snapshot)
+        for answer in answers
+        if not isinstance(answer, SourceError)
+        for name, snapshot in answer.items()
     }
     return Measurement(snapshots, checks)
+
+
+def _of(rollout: Rollout, snapshot: Snapshot) -> Snapshot:
+    """Leave out what was asked for other rollouts."""
+    found = snapshot.services
+    services = {service: found[service] for service in counted_services(rollout) if service and service in found}
+    return Snapshot(services, snapshot.started)
 
 
 _NO_SOURCE = "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"

@@ -8,8 +8,8 @@ just the rollout that it was decided for.
 import logging
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
-from datetime import datetime
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from provider.analysis import Measurement, Record
@@ -21,6 +21,7 @@ from provider.operations import (
     ContentionError,
     NotFoundError,
     Operations,
+    Remembered,
     StaleVersionError,
     StoreWentBackError,
 )
@@ -63,7 +64,7 @@ class Controller:
         self._analyses = operations.analyses
         self._looking = looking or Looking()
         self._me = secrets.token_hex(8)
-        self._records: dict[str, Record | None] = {}
+        self._memory: dict[str, Remembered] = {}
         self._put_off: dict[tuple[str, int], int] = {}
 
     def start(self) -> None:
@@ -85,13 +86,18 @@ class Controller:
         moving = self._feed.read(lambda image: list(image.moving.values()))
         try:
             if not moving or not self._leads():
-                self._records.clear()
+                self._memory.clear()
                 return 0
             now = self._store.now()
-            self._look([rollout for rollout in moving if self._is_due_for_a_look(rollout, now)], now)
+            looked = self._look([rollout for rollout in moving if self._is_due_for_a_look(rollout, now)], now)
         except StoreUnavailableError:
             return 0
-        return sum(self._take(rollout, now) for rollout in moving)
+        # A verdict is weighed when there was a look; what only waits for a time, when that has come.
+        due = [rollout for rollout in moving if rollout.name in looked or _is_over(rollout, now)]
+        for rollout in due:
+            if rollout.name not in looked:
+                self._memory.pop(rollout.name, None)  # who was held up has missed what others saw
+        return sum(self._take(rollout, now) for rollout in due)
 
     def _leads(self) -> bool:
         return self._store.lease(LEASE, owner=self._me, seconds=_LEASE_SECONDS)
@@ -100,36 +106,39 @@ class Controller:
         if not rollout.is_judged:
             return False
         seen = self._record(rollout).looked_at
-        return seen is None or now - seen >= settings_of(rollout).interval
+        # A look in the future is one before the clock was set back: it must not blind who looks.
+        return seen is None or not timedelta() <= now - seen < settings_of(rollout).interval
 
-    def _look(self, rollouts: Sequence[Rollout], now: datetime) -> None:
+    def _look(self, rollouts: Sequence[Rollout], now: datetime) -> Collection[str]:
+        """Look at canaries; answer the names of their rollouts."""
         if not rollouts:
-            return
+            return ()
         gateways = self._feed.read(lambda image: dict(image.gateways))
         measurements = self._looking.measure(rollouts, gateways)
         for rollout in rollouts:
             self._remember(rollout, measurements[rollout.name], now)
+        return measurements.keys()
 
     def _remember(self, rollout: Rollout, measurement: Measurement, now: datetime) -> None:
         stable, canary = counted_services(rollout)
-
-        def with_this_look(record: Record | None) -> Record:
-            return current_record(record, rollout).looked(
-                measurement, settings_of(rollout), stable=stable, canary=canary or "", now=now
-            )
-
-        record = self._analyses.update(rollout.name, with_this_look)
-        if record is None:
-            self._records.pop(rollout.name, None)  # somebody else was first: what they remember is read
+        before = self._remembered(rollout.name)
+        record = current_record(before.record, rollout).looked(
+            measurement, settings_of(rollout), stable=stable, canary=canary or "", now=now
+        )
+        after = self._analyses.remember(rollout.name, record, before=before)
+        if after is None:
+            del self._memory[rollout.name]  # somebody else was first: what they remember is read
         else:
-            self._records[rollout.name] = record
+            self._memory[rollout.name] = after
 
     def _record(self, rollout: Rollout) -> Record:
-        if not rollout.is_judged:
-            return current_record(None, rollout)
-        if rollout.name not in self._records:
-            self._records[rollout.name] = self._analyses.read(rollout.name)
-        return current_record(self._records[rollout.name], rollout)
+        known = self._remembered(rollout.name).record if rollout.is_judged else None
+        return current_record(known, rollout)
+
+    def _remembered(self, name: str) -> Remembered:
+        if name not in self._memory:
+            self._memory[name] = self._analyses.read(name)
+        return self._memory[name]
 
     def _take(self, rollout: Rollout, now: datetime) -> bool:
         key = (rollout.name, rollout.version)
@@ -160,3 +169,8 @@ class Controller:
                 self._rollouts.hold(rollout.name, call)
             case _:
                 self._rollouts.move(rollout.name, move.action, call)
+
+
+def _is_over(rollout: Rollout, now: datetime) -> bool:
+    until = rollout.status.paused_until
+    return until is not None and until <= now

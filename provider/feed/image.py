@@ -7,6 +7,7 @@ from provider.access import StoredToken, TokenTable
 from provider.documents import Document, InvalidDocumentError, NotJsonError, decode_json, read
 from provider.feed.bodies import Bodies
 from provider.gateways import GatewaySpec
+from provider.notifications import Webhook, WebhookSpec
 from provider.rollouts import Rollout
 from provider.store import Contents, Event, Key, Kind, Stored
 
@@ -29,6 +30,7 @@ class Image:
     moving: dict[str, Rollout] = field(default_factory=dict)
     """Those of the rollouts that may change by themselves: few of many, and looked at all the time."""
     gateways: dict[str, GatewaySpec] = field(default_factory=dict)
+    webhooks: dict[str, Webhook] = field(default_factory=dict)
     tokens: TokenTable = field(default_factory=TokenTable)
     bodies: Bodies = field(default_factory=Bodies)
 
@@ -83,6 +85,8 @@ class Image:
             self._take_rollout(value)
         elif isinstance(value, GatewaySpec):
             self.gateways[key.name] = value
+        elif isinstance(value, WebhookSpec):
+            self.webhooks[key.name] = Webhook(key.name, stored.version, value)
 
     def _take_rollout(self, rollout: Rollout) -> None:
         self.rollouts[rollout.name] = rollout
@@ -100,6 +104,8 @@ class Image:
             self.bodies.remove(key.name)
         elif key.kind is Kind.GATEWAY:
             self.gateways.pop(key.name, None)
+        elif key.kind is Kind.WEBHOOK:
+            self.webhooks.pop(key.name, None)
 
     def _index_tokens(self) -> None:
         self.tokens = TokenTable(
@@ -109,7 +115,11 @@ class Image:
         )
 
 
-_MODELS: Mapping[Kind, type[Document]] = {Kind.GATEWAY: GatewaySpec, Kind.TOKEN: StoredToken}
+_MODELS: Mapping[Kind, type[Document]] = {
+    Kind.GATEWAY: GatewaySpec,
+    Kind.TOKEN: StoredToken,
+    Kind.WEBHOOK: WebhookSpec,
+}
 
 
 def read_document(key: Key, stored: Stored) -> Document:

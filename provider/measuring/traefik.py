@@ -2,7 +2,10 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
 
+import re2
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
@@ -12,14 +15,10 @@ from provider.measuring.counters import BUCKETS, REQUESTS, STARTED, counted
 
 _SIZE = 256 * 1024 * 1024
 _LONGEST_LINE = 1024 * 1024
+_SERIES_KEPT = 65_536
+_PATTERN_MEMORY = 256 * 1024 * 1024
 # Traefik collects the whole page before its first byte; what follows is as long as the page is.
 _PATIENCE = 10
-# A line that may be wanted, with its service as it is written: a quote inside a label's value is always escaped, so
-# that no value can look like the label. The line feed in front is what makes the search quick.
-_LINE = re.compile(
-    rb"\n(?:%b[ \t{]|(?:%b|%b)\{(?:[^\n]*?,)?service=\"((?:[^\"\\\n]|\\.)*)\")[^\n]*"
-    % (STARTED.encode(), REQUESTS.encode(), BUCKETS.encode())
-)
 _OF_TRAEFIK = re.compile(rb"\n(?:# (?:TYPE|HELP) )?traefik_")
 _HINT = "set metrics.prometheus in Traefik's static configuration, and name the entry point that has /metrics"
 
@@ -27,8 +26,8 @@ _HINT = "set metrics.prometheus in Traefik's static configuration, and name the 
 class TraefikMetrics:
     """Reads what Traefiks count. May be used by several threads at once; it starts none.
 
-    Of a page only the lines of the wanted services are parsed. One of 10,000 services (43 MB, 340,000 lines) takes
-    0.4 s for 2 of them, 0.55 s for 200 and 9.5 s for all, on one core; parsing it whole would take as long each time.
+    Of a page only the lines of the wanted services are parsed: one of 10,000 services (43 MB, 340,000 lines) takes
+    9.5 s to parse, and a tenth of a second to search for 200 of them.
     """
 
     def __init__(self, *, timeout_seconds: float = 2.0) -> None:
@@ -73,15 +72,13 @@ def _insist_on_200(reply: Reply, source: Source) -> None:
 
 def _wanted_lines(blocks: Iterable[bytes], services: frozenset[str], source: Source) -> Iterator[bytes]:
     """Pick from a page, as it comes in, the lines worth parsing; insist that it is a whole page of Traefik's."""
-    escaped = {_escaped(service) for service in services}
+    lines = _lines_of(services)
     is_traefik, rest = False, b"\n"
     for block in blocks:
         whole, feed, rest = (rest + block).rpartition(b"\n")
         rest = feed + rest
         is_traefik = is_traefik or bool(_OF_TRAEFIK.search(whole))
-        for match in _LINE.finditer(whole):
-            if match[1] is None or match[1] in escaped:
-                yield match[0]
+        yield from (match[0] for match in lines.finditer(whole))
         if len(rest) > _LONGEST_LINE:
             raise _not_traefik(source)
     if rest != b"\n":
@@ -90,14 +87,43 @@ def _wanted_lines(blocks: Iterable[bytes], services: frozenset[str], source: Sou
         raise _not_traefik(source)
 
 
+@lru_cache(maxsize=8)
+def _lines_of(services: frozenset[str]) -> Any:
+    """Make the pattern of the lines worth parsing, for RE2: the pages are long, and it is several times faster.
+
+    A quote inside a label's value is always escaped, so that no value can look like the label.
+    """
+    names = b"|".join(re2.escape(_escaped(service)) for service in sorted(services))
+    counters = rb"(?:%b|%b)\{(?:[^\n]*,)?service=\"(?:%b)\"" % (REQUESTS.encode(), BUCKETS.encode(), names)
+    options = re2.Options()
+    options.encoding, options.max_mem = re2.Options.Encoding.LATIN1, _PATTERN_MEMORY
+    return re2.compile(rb"\n(?:%b[ \t{]|%b)[^\n]*" % (STARTED.encode(), counters), options)
+
+
 def _escaped(service: str) -> bytes:
     """Write a label's value as the text format does."""
     return service.replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n").encode()
 
 
 def _parsed(lines: Iterable[bytes]) -> Iterator[Sample]:
+    for line in lines:
+        labelled, brace, value = line.decode().rpartition("} ")
+        if brace:
+            yield _series(labelled + brace)._replace(value=float(value.partition(" ")[0]))
+        else:
+            yield from _samples(value)
+
+
+@lru_cache(maxsize=_SERIES_KEPT)
+def _series(labelled: str) -> Sample:
+    """Parse the name and the labels of a series, which come with every page: only the values change."""
+    (sample,) = _samples(f"{labelled}0")
+    return sample
+
+
+def _samples(text: str) -> Iterator[Sample]:
     # Without its TYPE a line is a family of its own, which is all that is needed of it.
-    for family in text_string_to_metric_families(b"".join(lines).decode()):
+    for family in text_string_to_metric_families(text):
         yield from family.samples
 
 

@@ -1,6 +1,6 @@
 """The use cases: what people, jobs and the controller can do. Read, decide in the pure core, commit."""
 
-from provider.operations.analyses import Analyses, Judgement
+from provider.operations.analyses import Analyses, Judgement, Remembered
 from provider.operations.calls import (
     Call,
     ContentionError,
@@ -8,6 +8,7 @@ from provider.operations.calls import (
     NotFoundError,
     StaleVersionError,
     StoreWentBackError,
+    TooManyError,
     UnreadableDocumentError,
 )
 from provider.operations.gateways import Delivery, Gateways, GatewayView, Report
@@ -16,6 +17,7 @@ from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
 from provider.operations.tokens import Tokens, TokenView
 from provider.operations.waiting import Arrival, Goal, NotInTimeError, OutOfReachError, Waiting
+from provider.operations.webhooks import Webhooks
 
 __all__ = [
     "MOVES",
@@ -34,6 +36,7 @@ __all__ = [
     "Operations",
     "OutOfReachError",
     "Page",
+    "Remembered",
     "Report",
     "Restoring",
     "Rollouts",
@@ -41,7 +44,9 @@ __all__ = [
     "StoreWentBackError",
     "TokenView",
     "Tokens",
+    "TooManyError",
     "Truth",
     "UnreadableDocumentError",
     "Waiting",
+    "Webhooks",
 ]

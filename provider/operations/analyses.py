@@ -1,7 +1,7 @@
 """What is known of canaries under judgement: read by people, added to by the controller."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
@@ -23,6 +23,14 @@ class Judgement:
     looks: Sequence[Look]
 
 
+@dataclass(frozen=True)
+class Remembered:
+    """A record, and the text that it is kept as; no record where there is none, or none that can be understood."""
+
+    text: str | None
+    record: Record | None
+
+
 class Analyses:
     """The records of rollouts. Raises StoreUnavailableError."""
 
@@ -31,7 +39,7 @@ class Analyses:
 
     def judgement(self, rollout: Rollout) -> Judgement:
         """Say what is known of a rollout's canary, also of one that was aborted; NotFoundError before any look."""
-        record = self.read(rollout.name)
+        record = self.read(rollout.name).record
         if record is None or record.attempt != attempt_of(rollout) or not record.looks:
             raise NotFoundError(Key(Kind.ROLLOUT, rollout.name), "it has no canary that was looked at")
         settings = settings_of(rollout)
@@ -42,16 +50,16 @@ class Analyses:
             looks=record.looks,
         )
 
-    def read(self, name: str) -> Record | None:
-        """Give what is remembered of a rollout; None where nothing is, or nothing that can be understood."""
-        return _parsed(self._store.record(name))
-
-    def update(self, name: str, change: Callable[[Record | None], Record]) -> Record | None:
-        """Replace what is remembered by what `change` makes of it; None where somebody else was first."""
+    def read(self, name: str) -> Remembered:
+        """Read what is remembered of a rollout."""
         text = self._store.record(name)
-        record = change(_parsed(text))
-        is_ours = self._store.replace_record(name, expected=text, text=json.dumps(record.as_document()))
-        return record if is_ours else None
+        return Remembered(text, _parsed(text))
+
+    def remember(self, name: str, record: Record, *, before: Remembered) -> Remembered | None:
+        """Replace what is remembered, if it still is what it was before; None where somebody else was first."""
+        text = json.dumps(record.as_document(), separators=(",", ":"))
+        is_ours = self._store.replace_record(name, expected=before.text, text=text)
+        return Remembered(text, record) if is_ours else None
 
 
 def _parsed(text: str | None) -> Record | None:

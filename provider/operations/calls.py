@@ -76,5 +76,9 @@ class StoreWentBackError(Exception):
         )
 
 
+class TooManyError(Exception):
+    """There are as many of a kind as there may be."""
+
+
 class ContentionError(Exception):
     """Others kept changing the document; nothing was changed."""

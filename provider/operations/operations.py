@@ -7,6 +7,7 @@ from provider.operations.restoring import Restoring
 from provider.operations.rollouts import Rollouts
 from provider.operations.tokens import Tokens
 from provider.operations.waiting import Waiting
+from provider.operations.webhooks import Webhooks
 from provider.store import Store
 
 
@@ -20,5 +21,6 @@ class Operations:
         self.analyses = Analyses(store)
         self.gateways = Gateways(store, feed)
         self.tokens = Tokens(store, feed)
+        self.webhooks = Webhooks(store, feed)
         self.waiting = Waiting(self.rollouts, self.gateways, feed)
         self.restoring = Restoring(store, feed)

@@ -10,11 +10,17 @@ from pydantic import Field, model_validator
 from provider.documents import Document
 from provider.documents.fields import Name, WholeNumber, format_duration, parse_weight, weight_number
 from provider.rollouts.spec import Mirror, Override, Side, Spec, Step
-from provider.rollouts.status import Former, Promotion, Status
+from provider.rollouts.status import Promotion, Status
+from provider.rollouts.succession import (
+    former_with,
+    former_without,
+    makes_canary_stable,
+    stable_until,
+    without_finished_canary,
+)
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 ZERO = Decimal(0)
-_FORMER_KEPT = 5
 # What follows from a new spec, or from the time, and is not asked for by its name.
 _NOT_BY_NAME = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD}
 _ALONG_STEPS = {Action.PROMOTE, Action.SKIP}
@@ -77,6 +83,11 @@ class Rollout(Document):
         return self.spec.overrides or () if self.status.overrides is None else self.status.overrides
 
     @property
+    def is_held(self) -> bool:
+        """Tell whether a person has set its weight, and it stays there until a person goes on."""
+        return self.status.phase is Phase.PROGRESSING and not self.is_judging
+
+    @property
     def is_judging(self) -> bool:
         """Tell whether an analysis step runs."""
         return self.status.judged_since is not None
@@ -106,11 +117,10 @@ class Rollout(Document):
     def actions(self) -> list[Action]:
         """What a person may do now, in the order of the table."""
         hidden = _NOT_BY_NAME if self.steps else _NOT_BY_NAME | _ALONG_STEPS
-        is_held = self.status.phase is Phase.PROGRESSING
         return [
             action
             for action in TRANSITIONS[self.status.phase]
-            if action not in hidden and not (action is Action.RESUME and is_held and not self.steps)
+            if action not in hidden and not (action is Action.RESUME and self.is_held and not self.steps)
         ]
 
     def start(self, canary: Side, *, now: datetime, reason: str = "") -> Self:
@@ -123,11 +133,14 @@ class Rollout(Document):
             spec=self.spec.model_copy(update={"canary": canary}),
             generation=self.status.generation + 1,
         )
-        until = self._was_stable_until(canary, now=now)
-        if until is not None:
-            known = f"it was stable {format_duration(now - until)} ago"
-            return started._take_over(now=now, reason=_words(known, reason))
-        return started._from_first_step(now=now, reason=reason)
+        until = stable_until(canary, self.status.former or (), now=now, window=self.spec.rollback_window)
+        if until is None:
+            return started._from_first_step(now=now, reason=reason)
+        # Clocks of several machines differ by a little.
+        known = f"it was stable {format_duration(max(now - until, timedelta()))} ago"
+        restored = started._take_over(now=now, reason=_words(known, reason))
+        # Who is rolled back from is not known to be good, and must take the steps if it comes again.
+        return restored._with(former=former_without(self.spec.stable, restored.status.former or ()))
 
     def retry(self, *, now: datetime, reason: str = "") -> Self:
         """Begin again with the canary that was aborted."""
@@ -151,7 +164,7 @@ class Rollout(Document):
         """Go on after a pause or a hold by hand."""
         self._check(Action.RESUME)
         if self.status.phase is Phase.PAUSED and not self.steps:
-            return self._held(self.status.weight, now=now, reason=reason)
+            return self._placed(0)._held(self.status.weight, now=now, reason=reason)
         return self._go_on(Action.RESUME, now=now, reason=reason)
 
     def advance(self, *, now: datetime, reason: str = "") -> Self:
@@ -180,7 +193,9 @@ class Rollout(Document):
     def pause(self, *, now: datetime, reason: str = "") -> Self:
         """Hold at this weight until a person goes on; a timed pause forgets its time."""
         self._check(Action.PAUSE)
-        return self._paused(None, now=now, reason=reason)
+        # A weight by hand goes on with a higher step, also when it was paused meanwhile.
+        at = self._with(step_index=self._higher_index()) if self.is_held else self
+        return at._paused(None, now=now, reason=reason)
 
     def abort(self, *, now: datetime, reason: str = "") -> Self:
         """Send all traffic to stable in one change."""
@@ -201,40 +216,17 @@ class Rollout(Document):
         changes nothing.
         """
         if spec != self.spec:
-            spec = self._without_finished_canary(spec)
+            spec = without_finished_canary(spec, current=self.spec, done=self.status.promoted)
         if spec == self.spec:
             return self
-        before = self._take_over(now=now, reason=reason) if self._is_promoted_by(spec) else self
+        is_promoted = makes_canary_stable(spec, current=self.spec)
+        before = self._take_over(now=now, reason=reason) if is_promoted else self
         edited = before._with(spec=spec)
         if spec.canary is None:
             return edited if before.spec.canary is None else edited._withdrawn(now=now, reason=reason)
         if before.spec.canary is None or not spec.canary.is_same_version(before.spec.canary):
             return edited.start(spec.canary, now=now, reason=reason)
         return edited if spec.steps == before.spec.steps else edited._repositioned(now=now, reason=reason)
-
-    def _without_finished_canary(self, spec: Spec) -> Spec:
-        done = self.status.promoted
-        # Once another version is stable, the same canary is a new attempt.
-        if done is None or spec.canary is None or not done.canary.is_same_version(self.spec.stable):
-            return spec
-        is_same_file = (spec.stable, spec.canary) == (done.stable, done.canary)
-        is_tuned_file = (
-            spec.stable.is_same_version(done.stable)
-            and spec.canary.is_same_version(done.canary)
-            # Sides that share a server tell too little to be recognised when they change.
-            and not spec.stable.is_same_version(self.spec.stable)
-            and not spec.stable.is_same_version(spec.canary)
-        )
-        is_finished = is_same_file or is_tuned_file
-        return spec.model_copy(update={"stable": spec.canary, "canary": self.spec.canary}) if is_finished else spec
-
-    def _is_promoted_by(self, spec: Spec) -> bool:
-        canary = self.spec.canary
-        return (
-            canary is not None
-            and spec.stable.is_same_version(canary)
-            and not spec.stable.is_same_version(self.spec.stable)
-        )
 
     def _withdrawn(self, *, now: datetime, reason: str) -> Self:
         return self._with(
@@ -271,22 +263,21 @@ class Rollout(Document):
         self._check(action)
         if not self.steps:
             self._refuse(action, "it has no steps: set a weight, or promote it in full")
-        is_past = action is Action.SKIP
-        return (None if is_past else self._ramped(now=now, reason=reason)) or self._walked(
-            self._next_index(), now=now, reason=reason
-        )
+        at = self._placed(self._higher_index() if self.is_held else self.status.step_index)
+        ramp, weight = at.step.ramp if at.step else None, at.status.weight
+        is_past = action is Action.SKIP and not self.is_held and ramp is not None and ramp.from_ <= weight
+        if ramp and weight < ramp.to and not is_past:
+            return at._with(weight=ramp.weight_above(weight))._waiting(now=now, reason=reason)
+        return at._walked(at._next_index(), now=now, reason=reason)
 
-    def _ramped(self, *, now: datetime, reason: str) -> Self | None:
-        """Give the next weight of the ramp that runs; None where none does, or it is at its end."""
-        ramp = self.step.ramp if self.step and self.status.phase is Phase.PAUSED else None
-        if ramp is None or not ramp.from_ <= self.status.weight < ramp.to:
-            return None
-        raised = self._with(weight=min(self.status.weight + ramp.by, ramp.to))
-        return raised._waiting(now=now, reason=reason)
+    def _placed(self, index: int) -> Self:
+        """Stand at a step, with what the steps before it have set: a hold by hand may have passed them over."""
+        before: dict[str, Any] = {"mirror": None, "overrides": None}
+        for step in self.steps[:index]:
+            before |= {name: value for name, value in _set_by(step).items() if name in before}
+        return self._with(step_index=index, **before)
 
     def _next_index(self) -> int:
-        if self.status.phase is Phase.PROGRESSING and not self.is_judging:
-            return self._higher_index()
         is_at_wait = self.step is not None and self.step.is_waiting
         return self.status.step_index + 1 if is_at_wait else self.status.step_index
 
@@ -345,17 +336,10 @@ class Rollout(Document):
             **_WAITS_FOR_NOTHING,
         )
 
-    def _was_stable_until(self, side: Side, *, now: datetime) -> datetime | None:
-        """Tell until when a version was stable, if that is within the rollback window."""
-        window = self.spec.rollback_window
-        if window is None:
-            return None
-        moments = (former.until for former in self.status.former or () if former.side.is_same_version(side))
-        return next((until for until in moments if now - until <= window), None)
-
     def _take_over(self, *, now: datetime, reason: str) -> Self:
         canary = self.spec.canary
         assert canary is not None  # noqa: S101 every phase that leads here has one
+        former = former_with(self.spec.stable, self.status.former or (), now=now)
         return self._with(
             spec=self.spec.model_copy(update={"stable": canary, "canary": None}),
             phase=Phase.HEALTHY,
@@ -365,17 +349,9 @@ class Rollout(Document):
             since=now,
             stable_generation=self.status.generation,
             promoted=Promotion(stable=self.spec.stable, canary=canary),
-            former=self._former(canary, now=now),
+            former=former_without(canary, former),
             **_NO_CANARY,
         )
-
-    def _former(self, next_stable: Side, *, now: datetime) -> tuple[Former, ...]:
-        others = (
-            former
-            for former in self.status.former or ()
-            if not former.side.is_same_version(self.spec.stable) and not former.side.is_same_version(next_stable)
-        )
-        return (Former(side=self.spec.stable, until=now), *others)[:_FORMER_KEPT]
 
     def _with(self, *, spec: Spec | None = None, **status: object) -> Self:
         changed = self.status.model_copy(update=status) if status else self.status

@@ -38,9 +38,12 @@ def _time_zone(name: str) -> str:
 
 
 def _time(value: object) -> object:
-    if isinstance(value, str) and not re.fullmatch(_TIME_PATTERN, value):
-        raise ValueError(f"must be a time of day such as 09:00, not {value!r}")
-    return time.fromisoformat(value) if isinstance(value, str) else value
+    if isinstance(value, time):
+        return value
+    # A number is refused too: YAML reads 22:00 without quotes as one, and pydantic would take it for seconds.
+    if not isinstance(value, str) or not re.fullmatch(_TIME_PATTERN, value):
+        raise ValueError(f'must be a time of day in quotes, such as "09:00", not {value!r}')
+    return time.fromisoformat(value)
 
 
 def _date(value: object) -> object:

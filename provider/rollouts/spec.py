@@ -216,6 +216,13 @@ class Ramp(Document):
             raise ValueError("by must be above 0")
         return self
 
+    def weight_above(self, weight: Decimal) -> Decimal:
+        """Give the first weight of the ramp that is above another, and the last where none is."""
+        if weight < self.from_:
+            return self.from_
+        rises = (weight - self.from_) // self.by + 1
+        return min(self.from_ + rises * self.by, self.to)
+
 
 class Step(Document):
     """One step of a rollout."""

@@ -6,6 +6,7 @@ from types import FrameType
 
 from provider.controller import Controller
 from provider.feed import Feed
+from provider.messenger import Messenger
 from provider.operations import Operations
 from provider.server.logs import logging_config
 from provider.server.settings import Settings
@@ -13,7 +14,10 @@ from provider.server.stores import open_store
 
 
 def control(settings: Settings) -> None:
-    """Move what is due until the process is told to end. Any number of these may run. Raises SettingError."""
+    """Move what is due, and tell webhooks of it, until the process is told to end. Raises SettingError.
+
+    Any number of these may run.
+    """
     logging.config.dictConfig(logging_config(settings.log_format))
     store = open_store(settings)
     feed = Feed(store)
@@ -24,4 +28,6 @@ def control(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     feed.start()
-    Controller(Operations(store, feed)).run()
+    operations = Operations(store, feed)
+    Messenger(operations).start()
+    Controller(operations).run()

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from provider.api import create_app
 from provider.controller import Controller
 from provider.feed import Feed, SnapshotFile, State
+from provider.messenger import Messenger
 from provider.operations import Operations
 from provider.polling import Polling, SightingBook
 from provider.polling.application import WSGI, mounted
@@ -41,6 +42,7 @@ def build_worker(settings: Settings) -> Worker:
     book.start()
     if settings.controller:
         Controller(operations).start()
+    Messenger(operations).start()
     threading.Thread(target=_give_out_admin, args=(settings, operations), name="admin", daemon=True).start()
     return Worker(application, feed)
 

@@ -13,6 +13,7 @@ class Kind(StrEnum):
     ROLLOUT = "rollout"
     GATEWAY = "gateway"
     TOKEN = "token"  # noqa: S105 a kind, not a secret
+    WEBHOOK = "webhook"
 
 
 @dataclass(frozen=True)
@@ -166,6 +167,17 @@ class Store(Protocol):
         """Replace what is remembered if it still is the expected text; None is nothing. False where it is not.
 
         Records are no documents: they have no version, no event and no history, as they change all the time.
+        """
+        ...
+
+    def positions(self) -> Mapping[str, int]:
+        """Read up to which revision each webhook was told what happened, by its name."""
+        ...
+
+    def advance_position(self, name: str, *, expected: int | None, revision: int | None) -> bool:
+        """Move a webhook's position if it still is the expected one; None is none. False where it is not.
+
+        Two who tell the same webhook, as one of them was held up, do not set each other back.
         """
         ...
 

@@ -12,6 +12,7 @@ canary:{NS}:history:KIND/NAME  sorted set  the revisions of one document, kept a
 canary:{NS}:request:SHA256     hash        fingerprint, revision of a request; expires
 canary:{NS}:lease:NAME         string      whose it is; expires
 canary:{NS}:records            hash        ROLLOUT -> JSON, what is remembered of a canary under judgement
+canary:{NS}:notified           hash        WEBHOOK -> the revision up to which it was told what happened
 canary:{NS}:sightings          hash        GATEWAY@ADDRESS -> JSON; expires a day after the last report
 =============================  ==========  ============================================================
 """
@@ -64,6 +65,11 @@ class Keys:
     def records(self) -> str:
         """What is remembered of canaries under judgement."""
         return self._key("records")
+
+    @property
+    def notified(self) -> str:
+        """How far the webhooks were told what happened."""
+        return self._key("notified")
 
     @property
     def sightings(self) -> str:

@@ -36,6 +36,7 @@ class MemoryStore:
     _requests: dict[str, tuple[str, Event]] = field(default_factory=dict)
     _sightings: dict[str, str] = field(default_factory=dict)
     _records: dict[str, str] = field(default_factory=dict)
+    _positions: dict[str, int] = field(default_factory=dict)
     _leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
@@ -123,6 +124,21 @@ class MemoryStore:
             self._records.pop(name, None)
             if text is not None:
                 self._records[name] = text
+            return True
+
+    def positions(self) -> Mapping[str, int]:
+        """Read up to which revision each webhook was told."""
+        with self._changed:
+            return dict(self._positions)
+
+    def advance_position(self, name: str, *, expected: int | None, revision: int | None) -> bool:
+        """Move a webhook's position if it still is the expected one."""
+        with self._changed:
+            if self._positions.get(name) != expected:
+                return False
+            self._positions.pop(name, None)
+            if revision is not None:
+                self._positions[name] = revision
             return True
 
     def report(self, sightings: Mapping[str, str]) -> None:

@@ -191,6 +191,18 @@ class RedisStore:
         with _own_errors():
             return bool(self._replace_record(keys=[self._keys.records], args=arguments))
 
+    def positions(self) -> Mapping[str, int]:
+        """Read up to which revision each webhook was told."""
+        with _own_errors():
+            return {name: _whole(text) for name, text in self._redis.hgetall(self._keys.notified).items()}
+
+    def advance_position(self, name: str, *, expected: int | None, revision: int | None) -> bool:
+        """Move a webhook's position if it still is the expected one."""
+        texts = (None if number is None else str(number) for number in (expected, revision))
+        arguments = [name, *(part for text in texts for part in _optional(text))]
+        with _own_errors():
+            return bool(self._replace_record(keys=[self._keys.notified], args=arguments))
+
     def report(self, sightings: Mapping[str, str]) -> None:
         """Note what was seen of gateways; an empty text forgets one."""
         seen = {name: text for name, text in sightings.items() if text}

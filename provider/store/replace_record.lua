@@ -1,7 +1,7 @@
--- Compare and set one record.
+-- Compare and set one record, or one webhook's position.
 --
--- KEYS  1 records  hash     ARGV  1 field    2 "yes" or "no": is one expected    3 which
---                                            4 "yes" or "no": is there one then   5 which
+-- KEYS  1 records or notified  hash     ARGV  1 field    2 "yes" or "no": is one expected    3 which
+--                                                        4 "yes" or "no": is there one then   5 which
 --
 -- Answers 1, or 0 where another one is there.
 

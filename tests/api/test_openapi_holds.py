@@ -13,12 +13,14 @@ from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
 from provider.access import Role
+from provider.analysis import Outcome
 from provider.api import ENDPOINTS, create_app
 from provider.api.openapi import describe
 from provider.documents.fields import NAME_PATTERN
 from provider.gateways import GatewaySpec
 from provider.operations import NotFoundError
 from provider.rollouts import Action
+from tests.canaries import check, remember, seen
 from tests.world import ME, World, spec
 
 Case = schemathesis.Case[Any]
@@ -95,11 +97,21 @@ def make_anew(world: World, case: Case) -> None:
             operations.rollouts.create(name, spec(steps=[{"setWeight": 5}, {"pause": {}}]), ME)
             if case.path.endswith("/retry"):
                 operations.rollouts.move(name, Action.ABORT, ME)
+            if case.path.endswith("/analysis"):
+                look_at(world, name)
         case "gateways":
             operations.gateways.put(name, GatewaySpec(), ME)
         case "tokens":
             operations.tokens.create(name, Role.VIEWER, ME)
     world.caught_up()
+
+
+def look_at(world: World, name: str) -> None:
+    """Have something known of a canary."""
+    looks = [((2_000, 2), (200, 20))]
+    rollout = world.operations.rollouts.get(name)
+    record = seen(rollout, looks, now=world.clock(), checks=(check(Outcome.SUCCESSFUL),))
+    remember(world.operations, name, record)
 
 
 def bring_to_an_end(world: World, case: Case) -> None:
@@ -214,3 +226,14 @@ def test_a_rollouts_whole_life_is_answered_as_the_document_says(app: Flask, as_a
         statuses.append(case.call_and_validate(headers=as_admin).status_code)
 
     assert [status for *_, status in LIFE] == statuses
+
+
+def test_what_is_known_of_a_canary_is_answered_as_the_document_says(
+    app: Flask, as_admin: dict[str, str], world: World
+) -> None:
+    look_at(world, "shop")
+    operation = DOCUMENT[f"{BLOG}/analysis"]["GET"]
+    operation.app = operation.schema.app = app
+    answer = operation.Case(path_parameters={"name": "shop"}).call_and_validate(headers=as_admin)
+
+    assert (200, "Failed") == (answer.status_code, answer.json()["whole"]["outcome"])

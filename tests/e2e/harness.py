@@ -3,6 +3,7 @@
 import os
 import secrets
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -159,6 +160,17 @@ class Stack:
         answer = self.call(method, path, document)
         assert answer.ok, answer.text
         return answer.json() if answer.content else None
+
+    def command(self, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run the command line as a pipeline does."""
+        return subprocess.run(
+            [sys.executable, "-m", "provider", *arguments],
+            env={**os.environ, "CANARY_URL": f"http://{HOST}:{self.provider_port}", "CANARY_TOKEN": self.token},
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
 
     def wait_for_provider(self) -> None:
         """Wait until the API answers: the store is there and the token is known."""

@@ -93,6 +93,20 @@ def test_a_canary_that_fails_is_taken_back_within_a_minute(stack: Stack) -> None
     assert {"v1": 20} == stack.count(20)
 
 
+@pytest.mark.parametrize(("error_rate", "code", "words"), [(0, 0, "shop is Healthy"), (0.3, 1, "shop is Degraded")])
+def test_a_pipeline_ends_as_its_canary_does(stack: Stack, error_rate: float, code: int, words: str) -> None:
+    behave(stack, "v2", error_rate=error_rate)
+    steps = [{"setWeight": 50}, {"analysis": {"duration": "4s"}}]
+    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary=None, steps=steps, analysis=QUICK)})
+    with stack.under_load(rate=50):
+        begun = stack.command("set-canary", "shop", f"http://{HOST}:{stack.canary_port}", "--reason", "deploy 4711")
+        ended = stack.command("wait", "shop", "--for", "healthy", "--timeout", "60")
+
+    assert 0 == begun.returncode
+    assert code == ended.returncode
+    assert words in ended.stdout + ended.stderr
+
+
 def bad_seconds(load: Load) -> float:
     """Tell how long users saw errors, from the first to the last."""
     times = [time for answer, time in zip(load.answers, load.times, strict=True) if answer == "500"]

@@ -20,6 +20,7 @@ from provider.store import (
     Stored,
 )
 from tests.store.writing import BLOG, SHOP, change, write
+from tests.world import wait_until
 
 AGAIN = Request("again", "one")
 OTHER = Request("again", "two")
@@ -309,3 +310,99 @@ def test_a_sighting_is_no_change(store: Store) -> None:
 
     assert ("", 0) == store.revision()
     assert [] == store.changes(after=0, wait_seconds=0)
+
+
+# Records
+
+
+def test_nothing_is_remembered_of_what_nobody_looked_at(store: Store) -> None:
+    assert store.record("shop") is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "no JSON", "grüße ☕ \0 \r\n", "x" * 1_000_000])
+@pytest.mark.parametrize("next_text", ["", "next", None])
+def test_a_record_is_replaced_while_it_is_the_expected_one(store: Store, text: str, next_text: str | None) -> None:
+    store.replace_record("blog", expected=None, text="other")
+
+    assert store.replace_record("shop", expected=None, text=text)
+    assert text == store.record("shop")
+    assert store.replace_record("shop", expected=text, text=next_text)
+    assert next_text == store.record("shop")
+    assert "other" == store.record("blog")
+
+
+@pytest.mark.parametrize(
+    ("there", "expected"), [(None, ""), (None, "old"), ("", None), ("", "old"), ("old", None), ("old", "other")]
+)
+@pytest.mark.parametrize("text", ["new", None])
+def test_a_record_that_is_another_one_is_left_alone(
+    store: Store, there: str | None, expected: str | None, text: str | None
+) -> None:
+    store.replace_record("shop", expected=None, text=there)
+
+    assert not store.replace_record("shop", expected=expected, text=text)
+    assert there == store.record("shop")
+
+
+def test_of_many_who_replace_a_record_at_once_one_does(store: Store) -> None:
+    done: list[bool] = []
+    threads = [
+        threading.Thread(target=lambda text=text: done.append(store.replace_record("shop", expected=None, text=text)))
+        for text in "abcdefgh"
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 1 == done.count(True)
+    assert store.record("shop") in set("abcdefgh")
+
+
+def test_a_record_is_no_document(store: Store) -> None:
+    write(store)
+    is_unchanged = unchanged(store)
+    store.replace_record("shop", expected=None, text="seen")
+    store.replace_record("blog", expected=None, text="seen")
+
+    assert is_unchanged()
+    assert [1] == [event.revision for event in store.history(SHOP, limit=9)]
+    assert [] == store.history(BLOG, limit=9)
+
+
+# Leases
+
+
+def test_a_lease_is_its_owners_until_it_ends(store: Store) -> None:
+    assert store.lease("controller", owner="first", seconds=60)
+    assert not store.lease("controller", owner="second", seconds=60)
+    assert store.lease("controller", owner="first", seconds=60)
+    assert not store.lease("controller", owner="second", seconds=60)
+
+
+def test_a_lease_ends_by_itself(store: Store) -> None:
+    store.lease("controller", owner="first", seconds=0.05)
+
+    assert wait_until(lambda: store.lease("controller", owner="second", seconds=60))
+    assert not store.lease("controller", owner="first", seconds=60)
+
+
+def test_who_renews_a_lease_says_anew_how_long_it_is(store: Store) -> None:
+    store.lease("controller", owner="first", seconds=0.05)
+    store.lease("controller", owner="first", seconds=60)
+    assert not wait_until(lambda: store.lease("controller", owner="second", seconds=60), seconds=0.1)
+    store.lease("controller", owner="first", seconds=0.001)
+
+    assert wait_until(lambda: store.lease("controller", owner="second", seconds=60))
+
+
+def test_leases_of_several_names_are_several(store: Store) -> None:
+    store.lease("controller", owner="first", seconds=60)
+
+    assert store.lease("messenger", owner="second", seconds=60)
+
+
+def test_a_lease_is_no_change(store: Store) -> None:
+    store.lease("controller", owner="first", seconds=60)
+
+    assert ("", 0) == store.revision()

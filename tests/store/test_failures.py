@@ -30,10 +30,15 @@ QUESTIONS: Mapping[str, Callable[[RedisStore], object]] = {
     "changes": lambda store: store.changes(after=0, wait_seconds=0.01),
     "history": lambda store: store.history(SHOP, limit=1),
     "restore": lambda store: store.restore(Contents("theirs", 1, {}), actor="me", reason=""),
+    "lease": lambda store: store.lease("controller", owner="me", seconds=5),
+    "record": lambda store: store.record("shop"),
+    "replace_record": lambda store: store.replace_record("shop", expected=None, text="{}"),
+    "positions": lambda store: store.positions(),
+    "advance_position": lambda store: store.advance_position("chat", expected=None, revision=7),
     "report": lambda store: store.report({"edge": "here"}),
     "sightings": lambda store: store.sightings(),
 }
-WRITES = ["commit", "restore", "report"]
+WRITES = ["commit", "restore", "lease", "replace_record", "advance_position", "report"]
 READS = sorted(QUESTIONS.keys() - set(WRITES))
 
 

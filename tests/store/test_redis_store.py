@@ -39,13 +39,17 @@ def everything(hand: redis.Redis, keys: Keys) -> Mapping[str, Any]:
 def pattern(key: str, keys: Keys) -> str:
     """Write a key as the documented list does."""
     general = key.replace(keys.namespace, "NS").replace(str(SHOP), "KIND/NAME")
-    return re.sub("[0-9a-f]{64}$", "SHA256", general)
+    general = re.sub("[0-9a-f]{64}$", "SHA256", general)
+    return re.sub("lease:.*", "lease:NAME", general)
 
 
 def fill(store: Store) -> None:
     """Make a store use each of its keys."""
     write(store, request=AGAIN)
     store.report({"edge": "here"})
+    store.lease("controller", owner="me", seconds=60)
+    store.replace_record("shop", expected=None, text="{}")
+    store.advance_position("chat", expected=None, revision=7)
 
 
 # Keys
@@ -71,15 +75,16 @@ def test_all_keys_of_a_namespace_share_one_slot(valkey: RedisStore, hand: redis.
     write(valkey, key=Key(Kind.TOKEN, "{other}"), request=Request("{other}", ""))
     found = [key for key in hand.scan_iter("*") if keys.namespace.encode() in key]
 
-    assert 10 == len(found)
+    assert set(everything(hand, keys)) == {key.decode() for key in found}
     assert {key_slot(b"{%b}" % keys.namespace.encode())} == {key_slot(key) for key in found}
 
 
-def test_only_requests_and_sightings_expire(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:
+def test_only_requests_leases_and_sightings_expire(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:
     fill(valkey)
     expiring = {key: hand.ttl(key) for key in everything(hand, keys) if hand.ttl(key) != -1}
 
-    assert {keys.request(AGAIN.id), keys.sightings} == set(expiring)
+    assert {keys.request(AGAIN.id), keys.lease("controller"), keys.sightings} == set(expiring)
+    assert 55 <= expiring[keys.lease("controller")] <= 60
     assert AGAIN.keep_seconds - 5 <= expiring[keys.request(AGAIN.id)] <= AGAIN.keep_seconds
     assert DAY - 5 <= expiring[keys.sightings] <= DAY
 
@@ -312,6 +317,8 @@ READS: Mapping[str, Callable[[RedisStore], object]] = {
     "documents": lambda store: store.read(SHOP),
     "versions": RedisStore.load,
     "events": lambda store: store.changes(after=0, wait_seconds=0),
+    "records": lambda store: store.record("shop"),
+    "notified": RedisStore.positions,
     "sightings": RedisStore.sightings,
 }
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from provider.analysis import Outcome, Record
+from provider.analysis import Measurement, Outcome, Record
 from provider.controller.decisions import Move, decide
-from provider.rollouts import Action, Rollout, current_record
-from tests.canaries import check, seen, unseen
+from provider.rollouts import Action, Rollout, current_record, settings_of
+from provider.routing import counted_services
+from tests.canaries import check, counters, seen, unseen
 from tests.world import spec
 
 T0 = datetime(2026, 1, 5, 12, tzinfo=UTC)  # a Monday
@@ -116,6 +117,36 @@ def test_an_analysis_until_it_is_known(looks: Any, after: float, undecided: str,
     move = due(rollout, seen(rollout, looks, now=minutes(after)), after=after)
 
     assert action == (move.action if move else None)
+
+
+@pytest.mark.parametrize("step", [TEN_MINUTES, UNTIL_KNOWN])
+@pytest.mark.parametrize(("undecided", "after_deadline"), [("promote", Action.HOLD), ("abort", Action.ABORT)])
+def test_a_failure_that_is_borne_is_not_promoted_at_the_end(
+    step: Any, undecided: str, after_deadline: Action
+) -> None:
+    rollout = created(steps=step, analysis={"failureLimit": 5, "onUndecided": undecided})
+    move = due(rollout, seen(rollout, [BAD], now=minutes(60)), after=60)
+
+    assert move is not None
+    assert (after_deadline if step is UNTIL_KNOWN else Action.HOLD) is move.action
+    assert "canary errors 10 % against 0.1 %" in move.reason
+
+
+def test_a_canary_that_failed_before_its_step_is_held_with_the_reason_of_that() -> None:
+    rollout = created(steps=[{"analysis": {"duration": "1m"}}, *TEN_MINUTES], analysis={"failureLimit": 5})
+    early = seen(rollout, [BAD], now=minutes(1))
+    later = rollout.advance(now=minutes(1))
+    stable, canary = counted_services(later)
+    fine = Measurement(counters(later, stable=(BAD[0][0] + 200, 2), canary=(BAD[1][0] + 100, 20)))
+    record = current_record(early, later).looked(
+        fine, settings_of(later), stable=stable, canary=canary or "", now=minutes(2)
+    )
+    move = due(later, record, after=11)
+
+    assert move is not None
+    assert Action.HOLD is move.action
+    assert "e-value" in move.reason
+    assert "did not fail" not in move.reason
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from provider.analysis import Measurement
+from provider.analysis import Measurement, Outcome, Snapshot
 from provider.controller import Controller
 from provider.gateways import GatewaySpec
 from provider.operations import Call, Operations
 from provider.rollouts import Phase, Rollout
 from provider.store import Key, Kind, StoreUnavailableError
-from tests.canaries import Side, counters
+from tests.canaries import Side, counters, remember, seen
 from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
@@ -27,6 +27,7 @@ class Looks:
     counted: tuple[Side, Side] = ((0, 0), (0, 0))
     error: str = ""
     looks: list[str] = field(default_factory=list)
+    bucket: float | None = None
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
         self.looks += [rollout.name for rollout in rollouts]
@@ -34,8 +35,22 @@ class Looks:
         return {
             rollout.name: Measurement(error=self.error)
             if self.error
-            else Measurement(counters(rollout, stable=stable, canary=canary))
+            else Measurement(self._broken(counters(rollout, stable=stable, canary=canary)))
             for rollout in rollouts
+        }
+
+    def _broken(self, snapshots: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
+        if self.bucket is None:
+            return snapshots
+        return {
+            gateway: Snapshot(
+                {
+                    name: {series: self.bucket if series.edge == 0.1 else count for series, count in one.items()}
+                    for name, one in snapshot.services.items()
+                },
+                snapshot.started,
+            )
+            for gateway, snapshot in snapshots.items()
         }
 
 
@@ -177,7 +192,7 @@ def test_a_record_that_cannot_be_read_is_begun_anew(world: World, controller: Co
 
     assert (Phase.PROGRESSING, 5) == status(world)
     assert ["shop"] == looks.looks
-    assert world.operations.analyses.read("shop") is not None
+    assert world.operations.analyses.read("shop").record is not None
 
 
 def test_a_deleted_rollout_leaves_no_record(world: World, controller: Controller) -> None:
@@ -188,7 +203,44 @@ def test_a_deleted_rollout_leaves_no_record(world: World, controller: Controller
     assert world.store.record("shop") is None
 
 
+def test_a_clock_that_was_set_back_does_not_keep_it_from_looking(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED)
+    ticked(world, controller, after=3_600)
+    looks.counted = BAD
+
+    assert 1 == ticked(world, controller, after=-3_600)
+    assert (Phase.DEGRADED, 0) == status(world)
+
+
 # Several, and failures
+
+
+def test_a_move_is_decided_by_what_is_remembered_now_not_by_what_this_one_saw_last(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=[{"pause": {"duration": "20m"}}], analysis={"interval": "30m"})
+    ticked(world, controller, after=0)
+    rollout = world.operations.rollouts.get("shop")
+    remember(world.operations, "shop", seen(rollout, [BAD], now=world.clock()))
+
+    assert 1 == ticked(world, controller, after=1_200)
+    assert (Phase.DEGRADED, 0) == status(world)
+
+
+def test_counters_that_contradict_themselves_hold_up_no_other(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED)
+    world.operations.rollouts.create("blog", spec(steps=TIMED), ME)
+    ticked(world, controller)
+    looks.bucket = 10**9
+
+    assert 1 == ticked(world, controller, after=600)
+    assert [Outcome.ERROR] == [
+        look.outcome for look in world.operations.analyses.judgement(world.operations.rollouts.get("shop")).looks[:1]
+    ]
 
 
 def test_two_controllers_do_nothing_twice(world: World, controller: Controller, looks: Looks) -> None:

@@ -11,6 +11,7 @@ from tests.rollouts_strategy import SPECS, rollouts
 from tests.world import spec
 
 SERVERS = {"servers": [{"url": "http://10.0.0.1:8080"}]}
+HEADER = {"name": "X-Canary", "value": "always"}
 SMALLEST = {"rule": "Host(`a`)", "stable": SERVERS}
 
 
@@ -32,7 +33,26 @@ def test_every_mistake_is_told_at_once_and_where_it_stands() -> None:
         "stable": {"servers": [{"url": "http://a"}, {"url": "b", "weight": 0}]},
         "overrides": [{"header": {"name": "a b", "value": "c"}, "to": "both"}],
         "mirror": {"percent": 101},
-        "steps": [{"setWeight": 101}, {"pause": {"duration": "soon"}}, {}, 5],
+        "steps": [
+            {"setWeight": 101},
+            {"pause": {"duration": "soon"}},
+            {},
+            5,
+            {"ramp": {"from": 50, "to": 5, "by": 5, "every": "2m"}},
+            {"ramp": {"form": 5, "to": 50, "by": 5, "every": "2m"}},
+            {"analysis": {"until": "good"}},
+            {"setMirror": 101},
+            {"setOverride": [{"header": HEADER, "to": "canary"}, {"header": HEADER, "to": "both"}]},
+            {"setOverride": "none"},
+        ],
+        "analysis": {"interval": 5},
+        "progressDeadline": "soon",
+        "rollbackWindow": "0s",
+        "dryRun": 1,
+        "schedule": {
+            "windows": [{"from": 1320}],
+            "freezes": [{"from": "2026-12-24", "to": "2026-12-23"}],
+        },
     }
 
     assert {
@@ -53,8 +73,21 @@ def test_every_mistake_is_told_at_once_and_where_it_stands() -> None:
         "/mirror/percent": "must be less than or equal to 100",
         "/steps/0/setWeight": "must be a number from 0 to 100 with at most two decimals, not 101",
         "/steps/1/pause/duration": "must be a duration such as 500ms, 10s, 5m or 1h30m, not 'soon'",
-        "/steps/2": "must have exactly one of setWeight or pause",
+        "/steps/2": ("must have exactly one of setWeight or pause or analysis or ramp or setMirror or setOverride"),
         "/steps/3": "must be an object",
+        "/steps/4/ramp": "from must be below to",
+        "/steps/5/ramp/from": "is required",
+        "/steps/5/ramp/form": "is not a known field; did you mean from?",
+        "/steps/6/analysis/until": "must be 'known'",
+        "/steps/7/setMirror": "must be less than or equal to 100",
+        "/steps/8/setOverride/1/to": "must be 'stable' or 'canary'",
+        "/steps/9/setOverride": "must be a list",
+        "/analysis/interval": "must be a duration such as 500ms, 10s, 5m or 1h30m, not 5",
+        "/progressDeadline": "must be a duration such as 500ms, 10s, 5m or 1h30m, not 'soon'",
+        "/rollbackWindow": "must be a whole number of milliseconds, 1 at least, not 0s",
+        "/dryRun": "must be a valid boolean",
+        "/schedule/windows/0/from": 'must be a time of day in quotes, such as "09:00", not 1320',
+        "/schedule/freezes/0": "to must not be before from",
     } == mistakes(document)
 
 
@@ -178,6 +211,10 @@ def mistakes_in(document: object) -> Sequence[Mistake]:
     return ()
 
 
+PLACES = [
+    *("rule", "stable", "canary", "steps", "tls", "overrides", "sticky", "mirror", "x"),
+    *("analysis", "schedule", "progressDeadline", "rollbackWindow", "dryRun"),
+]
 NESTED = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
     lambda values: st.lists(values, max_size=3) | st.dictionaries(st.text(max_size=4), values, max_size=3),
@@ -185,7 +222,7 @@ NESTED = st.recursive(
 )
 
 
-@given(st.sampled_from(["rule", "stable", "canary", "steps", "tls", "overrides", "sticky", "mirror", "x"]), NESTED)
+@given(st.sampled_from(PLACES), NESTED)
 def test_any_value_in_any_place_is_taken_or_told_as_a_mistake_there(field: str, value: object) -> None:
     found = mistakes_in({**SMALLEST, field: value})
 

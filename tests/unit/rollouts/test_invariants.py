@@ -1,13 +1,20 @@
 """Any sequence of legal and illegal moves: what must hold of a rollout at every point of its life."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
 import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from provider.documents import decode_json, encode, read
 from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Side, Spec, Step
@@ -24,6 +31,12 @@ BY_NAME: dict[Action, Callable[..., Rollout]] = {
 }
 # What a new spec may do; one that names the canary as stable promotes it.
 BY_SPEC = {Action.EDIT, Action.WITHDRAW, Action.START, Action.PROMOTE_FULL}
+ALONG_STEPS = {Action.PROMOTE, Action.RESUME, Action.SKIP, Action.ADVANCE, Action.RETRY}
+# All that a person may do, in some way that the phase alone decides about.
+BY_PERSON = BY_NAME | {
+    Action.SET_WEIGHT: partial(Rollout.set_weight, weight=Decimal(25)),
+    Action.START: lambda rollout, now: rollout.start(rollout.spec.stable, now=now),
+}
 
 
 class RolloutMachine(RuleBasedStateMachine):
@@ -56,13 +69,29 @@ class RolloutMachine(RuleBasedStateMachine):
     def start(self, canary: Side) -> None:
         self._do(partial(Rollout.start, canary=canary), Action.START)
 
+    @precondition(lambda self: self.rollout.status.former)
+    @rule(number=st.integers(0, 4))
+    def go_back(self, number: int) -> None:
+        former = self.rollout.status.former or ()
+        self._do(partial(Rollout.start, canary=former[number % len(former)].side), Action.START)
+
     @rule()
     def advance(self) -> None:
+        """Nothing but time, or a verdict, ends a wait by itself: never a pause for a person."""
         before = self.rollout.status
         is_over = before.paused_until is not None and before.paused_until <= self.now
         moved = self._do(Rollout.advance, Action.ADVANCE)
 
-        assert is_over is moved
+        assert (is_over or before.judged_since is not None) is moved
+
+    @rule()
+    def hold(self) -> None:
+        before = self.rollout.status
+        moved = self._do(partial(Rollout.hold, reason="nothing is known"), Action.HOLD)
+        after = self.rollout.status
+
+        assert (before.paused_until is not None or before.judged_since is not None) is moved
+        assert not moved or (Phase.PAUSED, None, before.weight) == (after.phase, after.paused_until, after.weight)
 
     @rule(spec=SPECS)
     def apply_another_spec(self, spec: Spec) -> None:
@@ -120,6 +149,51 @@ class RolloutMachine(RuleBasedStateMachine):
         assert status.paused_until is None or status.phase is Phase.PAUSED
 
     @invariant()
+    def only_a_step_that_is_an_analysis_is_judged_and_only_while_progressing(self) -> None:
+        status, step = self.rollout.status, self.rollout.step
+        if status.judged_since is not None:
+            assert Phase.PROGRESSING is status.phase
+            assert step is not None
+            assert step.analysis is not None
+        assert self.rollout.is_judging is (status.judged_since is not None)
+
+    @invariant()
+    def while_a_ramp_runs_the_weight_is_one_of_its(self) -> None:
+        status, step = self.rollout.status, self.rollout.step
+        if step and step.ramp and status.paused_until:
+            assert step.ramp.from_ <= status.weight <= step.ramp.to
+
+    @invariant()
+    def what_steps_have_set_never_outlives_the_canary(self) -> None:
+        status, canary = self.rollout.status, self.rollout.canary
+        if canary is None:
+            assert (None, ()) == (self.rollout.mirror, self.rollout.overrides)
+        elif status.overrides is not None:
+            assert status.overrides == self.rollout.overrides
+        if status.phase is Phase.HEALTHY:
+            assert (None, None, None) == (status.mirror, status.overrides, status.started)
+        else:
+            assert status.started is not None
+
+    @invariant()
+    def the_former_are_few_different_and_newest_first(self) -> None:
+        former = self.rollout.status.former or ()
+        moments = [one.until for one in former]
+
+        assert len(former) <= 5
+        assert sorted(moments, reverse=True) == moments
+        assert not any(
+            one.side.is_same_version(other.side) for index, one in enumerate(former) for other in former[:index]
+        )
+
+    @invariant()
+    def exactly_what_is_listed_can_be_done(self) -> None:
+        possible = {action for action, move in BY_PERSON.items() if leads_somewhere(self.rollout, move, self.now)}
+
+        assert possible == set(self.rollout.actions)
+        assert len(possible) == len(self.rollout.actions)
+
+    @invariant()
     def the_canary_has_the_newest_service_and_never_stables(self) -> None:
         status = self.rollout.status
 
@@ -155,9 +229,43 @@ class RolloutMachine(RuleBasedStateMachine):
         assert text == encode(before)
         assert after.status.phase in TRANSITIONS[before.status.phase][action]
         assert after.status.generation >= before.status.generation
+        self._check_steps(before, after, action)
+        self._check_sides(before, after, action)
         self.is_aborted = action is Action.ABORT or (self.is_aborted and action not in {Action.RETRY, Action.START})
         self.rollout = after
         return True
+
+    def _check_steps(self, before: Rollout, after: Rollout, action: Action) -> None:
+        if action not in ALONG_STEPS or after.canary is None:
+            return
+        passed = after.steps[: after.status.step_index]
+        mirrors = [step.set_mirror for step in passed if step.set_mirror is not None]
+        overrides = [step.set_override for step in passed if step.set_override is not None]
+        ramp, weight = before.step.ramp if before.step else None, before.status.weight
+
+        assert (mirrors or [None])[-1] == after.status.mirror
+        assert (overrides or [None])[-1] == after.status.overrides
+        assert after.status.step_index >= before.status.step_index or before.is_held or action is Action.RETRY
+        if ramp and before.step == after.step and before.canary and weight < ramp.to:
+            assert weight < after.status.weight <= ramp.to
+
+    def _check_sides(self, before: Rollout, after: Rollout, action: Action) -> None:
+        stable, former = after.spec.stable, after.status.former or ()
+        if action is Action.START:
+            assert before.status.generation + 1 == after.status.generation
+            is_back = after.status.phase is Phase.HEALTHY
+            assert is_back is after.status.reason.startswith("the canary has become stable: it was stable ")
+            assert not is_back or before.spec.rollback_window
+        if before.status.stable_generation != after.status.stable_generation:
+            assert not any(one.side.is_same_version(stable) for one in former)
+
+
+def leads_somewhere(rollout: Rollout, move: Callable[..., Rollout], now: datetime) -> bool:
+    try:
+        move(rollout, now=now)
+    except IllegalMoveError:
+        return False
+    return True
 
 
 def test_a_rollout_is_sound_whatever_is_done_to_it() -> None:

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
 from provider.documents import InvalidDocumentError, encode, read, write
 from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Side
-from tests.unit.rollouts.lives import T0, V2, V3, at_rest, created, edited, minutes
+from tests.unit.rollouts.lives import T0, V1, V2, V3, at_rest, created, edited, minutes
 
 Act = Callable[[Rollout], Rollout]
 LATER = minutes(60)
@@ -33,18 +34,28 @@ ACTS: Mapping[Action, Sequence[Act]] = {
     Action.RETRY: [lambda rollout: rollout.retry(now=LATER)],
     Action.SKIP: [lambda rollout: rollout.skip(now=LATER)],
     Action.ADVANCE: [lambda rollout: rollout.advance(now=LATER)],
+    Action.HOLD: [lambda rollout: rollout.hold(now=LATER, reason="nothing is known")],
 }
 
 WITHOUT_STEPS = {"steps": None}
 ONE_STEP = {"steps": [{"setWeight": 50}, {"pause": {}}]}
-# Each phase with steps that wait again, at the end of all steps, and without steps.
+JUDGED: dict[str, Any] = {"analysis": {"until": "known"}}
+TIMED: dict[str, Any] = {"pause": {"duration": "1m"}}
+# V3 was stable a moment ago.
+KNOWN = created(stable=write(V3), rollbackWindow="2h").promote_full(now=T0)
+# Each phase with steps that wait again, at the end of all steps, without steps, and with a way back.
 EXAMPLES: Mapping[Phase, Sequence[Rollout]] = {
-    Phase.HEALTHY: [at_rest(), at_rest(**WITHOUT_STEPS), created().promote_full(now=T0)],
+    Phase.HEALTHY: [at_rest(), at_rest(**WITHOUT_STEPS), created().promote_full(now=T0), KNOWN],
     Phase.PROGRESSING: [
         created().set_weight(Decimal(10), now=T0),
         created().promote(now=T0).set_weight(Decimal(60), now=T0),
         created(**WITHOUT_STEPS),
         created(**ONE_STEP).set_weight(Decimal(60), now=T0),
+        created(steps=[JUDGED]),
+        created(steps=[JUDGED, JUDGED]),
+        created(steps=[JUDGED, TIMED]),
+        created(steps=[{"setWeight": 50}, JUDGED]).set_weight(Decimal(10), now=T0),
+        KNOWN.start(V1, now=T0).set_weight(Decimal(10), now=T0),
     ],
     Phase.PAUSED: [
         created(),
@@ -52,11 +63,17 @@ EXAMPLES: Mapping[Phase, Sequence[Rollout]] = {
         created(steps=[{"setWeight": 5}, {"pause": {"duration": "1m"}}]),
         created(**WITHOUT_STEPS).pause(now=T0),
         created(**ONE_STEP),
+        created(steps=[TIMED, JUDGED]),
+        created(steps=[{"ramp": {"from": 5, "to": 50, "by": 5, "every": "2m"}}]),
+        created(steps=[JUDGED]).hold(now=T0, reason="nothing is known"),
+        KNOWN.start(V1, now=T0),
     ],
     Phase.DEGRADED: [
         created().abort(now=T0),
         created(**WITHOUT_STEPS).abort(now=T0),
         created().abort(now=T0).replace(edited(created(), **ONE_STEP), now=T0),
+        created(steps=[JUDGED]).abort(now=T0),
+        KNOWN.start(V1, now=T0).abort(now=T0),
     ],
 }
 
@@ -139,17 +156,37 @@ def test_time_ends_only_a_timed_pause_that_is_over(rollout: Rollout, at: datetim
     assert before == encode(rollout)
 
 
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        created().pause(now=T0),
+        created().promote(now=T0),
+        created().set_weight(Decimal(10), now=T0),
+        created(**WITHOUT_STEPS),
+        created(steps=[JUDGED]).hold(now=T0, reason="once"),
+    ],
+    ids=["a pause by hand", "a pause for a person", "a weight by hand", "no steps", "held before"],
+)
+def test_what_goes_nowhere_by_itself_is_not_held(rollout: Rollout) -> None:
+    before = encode(rollout)
+    words = f"^hold is not possible while shop is {rollout.status.phase}: it goes nowhere by itself$"
+
+    with pytest.raises(IllegalMoveError, match=words):
+        rollout.hold(now=LATER, reason="nothing is known")
+    assert before == encode(rollout)
+
+
 def test_what_a_person_may_do_is_listed_without_what_follows_by_itself() -> None:
     assert [Action.START] == at_rest().actions
     assert [Action.START, Action.RETRY] == created().abort(now=T0).actions
-    assert not {Action.EDIT, Action.WITHDRAW, Action.ADVANCE} & set(created().actions)
+    assert not {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD} & set(created().actions)
 
 
 @pytest.mark.parametrize("rollout", [rollout for rollouts in EXAMPLES.values() for rollout in rollouts])
 def test_whatever_is_listed_can_be_done_and_nothing_else(rollout: Rollout) -> None:
     possible = {action for action in ACTS if any(leads_somewhere(rollout, act) for act in ACTS[action])}
 
-    assert set(rollout.actions) == possible - {Action.EDIT, Action.WITHDRAW, Action.ADVANCE}
+    assert set(rollout.actions) == possible - {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD}
 
 
 def leads_somewhere(rollout: Rollout, act: Act) -> bool:

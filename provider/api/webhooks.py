@@ -1,0 +1,85 @@
+"""The endpoints of webhooks: for those who administer, as an address often is a secret too."""
+
+from provider.access import Permission
+from provider.api.endpoints import Answer, Endpoint, Exchange
+from provider.api.schemas import Delivered, ReasonQuery, WebhookAnswer, WebhookBody, WebhookList
+from provider.notifications import Webhook
+
+_WEBHOOKS = "/api/v1/webhooks"
+
+
+def list_webhooks(exchange: Exchange) -> Answer:
+    """List webhooks."""
+    return Answer(WebhookList(webhooks=tuple(map(_shown, exchange.operations.webhooks.views()))))
+
+
+def put_webhook(exchange: Exchange) -> Answer:
+    """Write a webhook down."""
+    body: WebhookBody = exchange.body
+    webhook, is_new = exchange.operations.webhooks.put(exchange.name, body.spec, exchange.call)
+    return Answer(_shown(webhook), status=201 if is_new else 200, version=webhook.version)
+
+
+def delete_webhook(exchange: Exchange) -> Answer:
+    """Tell a webhook nothing more."""
+    exchange.operations.webhooks.delete(exchange.name, exchange.call)
+    return Answer(status=204)
+
+
+def test_webhook(exchange: Exchange) -> Answer:
+    """Send a sample now."""
+    outcome = exchange.operations.webhooks.test(exchange.name, exchange.call)
+    return Answer(Delivered(delivered=outcome.is_delivered, status=outcome.status, detail=outcome.detail))
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        _WEBHOOKS,
+        list_webhooks,
+        Permission.ADMINISTER,
+        "The webhooks, without their secrets",
+        answers={200: WebhookList},
+        tag="webhooks",
+    ),
+    Endpoint(
+        "PUT",
+        f"{_WEBHOOKS}/<name>",
+        put_webhook,
+        Permission.ADMINISTER,
+        "Write down who is told what happens to rollouts",
+        body=WebhookBody,
+        answers={200: WebhookAnswer, 201: WebhookAnswer},
+        tag="webhooks",
+    ),
+    Endpoint(
+        "DELETE",
+        f"{_WEBHOOKS}/<name>",
+        delete_webhook,
+        Permission.ADMINISTER,
+        "Tell a webhook nothing more",
+        query=ReasonQuery,
+        answers={204: None},
+        problems=(404,),
+        tag="webhooks",
+    ),
+    Endpoint(
+        "POST",
+        f"{_WEBHOOKS}/<name>/test",
+        test_webhook,
+        Permission.ADMINISTER,
+        "Send a sample at once, and tell what became of it",
+        answers={200: Delivered},
+        problems=(404,),
+        tag="webhooks",
+    ),
+)
+
+
+def _shown(webhook: Webhook) -> WebhookAnswer:
+    return WebhookAnswer(
+        name=webhook.name,
+        version=webhook.version,
+        spec=webhook.spec.shown,
+        has_secret=webhook.spec.secret is not None,
+    )

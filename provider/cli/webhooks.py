@@ -1,0 +1,123 @@
+"""Commands of webhooks: who is told what happens to rollouts."""
+
+from typing import TextIO
+
+import click
+
+from provider.cli.client import Json, Write, path_of
+from provider.cli.errors import CommandError
+from provider.cli.options import Shell, connected, writing
+from provider.cli.output import say, show_json, show_table
+
+FORMATS = ("json", "slack", "teams", "discord")
+EVENTS = ("created", "started", "stepped", "waiting", "aborted", "promoted", "withdrawn", "deleted")
+
+
+@click.group()
+def webhook() -> None:
+    """Tell Slack, Teams, Discord or anybody what happens to rollouts."""
+
+
+@webhook.command("list")
+@connected
+def list_webhooks(shell: Shell) -> None:
+    """List webhooks, without their secrets."""
+    webhooks = shell.client.get("webhooks")["webhooks"]
+    if shell.is_json:
+        show_json(webhooks)
+        return
+    show_table(
+        ("NAME", "FORMAT", "EVENTS", "ROLLOUTS", "SIGNED", "ADDRESS"),
+        [_row(one) for one in webhooks],
+        empty="There is no webhook; docs/webhooks.md tells how to set one up.",
+    )
+
+
+def _row(webhook: Json) -> tuple[str, ...]:
+    spec = webhook["spec"]
+    events, rollouts = (", ".join(spec.get(name, ())) or "all" for name in ("events", "rollouts"))
+    signed = "yes" if webhook["hasSecret"] else "no"
+    return webhook["name"], spec["format"], events, rollouts, signed, _place(spec["url"])
+
+
+def _place(url: str) -> str:
+    # A table is shown around; the path of a chat's webhook lets anybody write there. `-o json` has it all.
+    scheme, _, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}://{host}{slash}{'…' if path else ''}"
+
+
+@webhook.command("set")
+@click.argument("name")
+@click.argument("address")
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="json", show_default=True, help="For whom")
+@click.option("--event", "events", type=click.Choice(EVENTS), multiple=True, help="Which; all, if left out")
+@click.option("--rollout", "rollouts", multiple=True, metavar="NAME", help="Of which; all, if left out")
+@click.option("--template", help="The words, or for json the body; $text, $rollout, $weight, …")
+@click.option("--secret-file", type=click.File(), help="What signs the messages, in a file; - reads it from stdin")
+@click.option("--no-secret", is_flag=True, help="Sign no more; without either, the secret stays what it is")
+@writing
+@connected
+def set_webhook(
+    shell: Shell,
+    *,
+    name: str,
+    address: str,
+    format_: str,
+    events: tuple[str, ...],
+    rollouts: tuple[str, ...],
+    template: str | None,
+    secret_file: TextIO | None,
+    no_secret: bool,
+    write: Write,
+) -> None:
+    """Write down who is told what happens: a name for it, and its ADDRESS."""
+    if secret_file and no_secret:
+        raise click.UsageError("--secret-file and --no-secret exclude each other")
+    given: Json = {
+        "url": address,
+        "format": format_,
+        "template": template,
+        "events": list(events) or None,
+        "rollouts": list(rollouts) or None,
+        "secret": _secret(secret_file) if secret_file else "" if no_secret else None,
+    }
+    spec = {field: value for field, value in given.items() if value is not None}
+    stored = shell.client.write("PUT", path_of("webhooks", name), {"spec": spec}, write)
+    if shell.is_json:
+        show_json(stored)
+    else:
+        say(f"{name} is told what happens; `traefik-canary webhook test {name}` shows whether it hears it")
+
+
+def _secret(file: TextIO) -> str:
+    secret = file.read().strip()
+    if not secret:
+        # An empty one would take the secret away, which --no-secret says clearly.
+        raise CommandError("the file with the secret is empty")
+    return secret
+
+
+@webhook.command("delete")
+@click.argument("name")
+@writing
+@connected
+def delete_webhook(shell: Shell, name: str, write: Write) -> None:
+    """Tell a webhook nothing more."""
+    shell.client.delete(path_of("webhooks", name), write)
+    if not shell.is_json:
+        say(f"{name} is told nothing more")
+
+
+@webhook.command("test")
+@click.argument("name")
+@connected
+def test_webhook(shell: Shell, name: str) -> None:
+    """Send a sample at once; exit code 1 where it is not taken."""
+    outcome = shell.client.write("POST", path_of("webhooks", name, "test"), {}, Write())
+    if shell.is_json:
+        show_json(outcome)
+    if not outcome["delivered"]:
+        raise CommandError(f"{name} did not take it: {outcome['detail']}")
+    if not shell.is_json:
+        say(f"{name} took it: {outcome['detail']}")

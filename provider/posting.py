@@ -1,0 +1,98 @@
+"""One message to one webhook, and what became of it. Nothing here waits longer than a few seconds."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import Protocol
+
+import requests
+
+from provider.notifications import Message
+
+TIMEOUT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a receiver answered; `status` is None where nobody did. `retry_after_seconds` is what it asked for."""
+
+    status: int | None
+    detail: str
+    retry_after_seconds: float = 0.0
+
+    @property
+    def is_delivered(self) -> bool:
+        """Tell whether it was taken: by a 2xx, and by nothing else."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def is_gone(self) -> bool:
+        """Tell whether the receiver asked never to be called again."""
+        return self.status == HTTPStatus.GONE
+
+
+class Post(Protocol):
+    """Sends a message."""
+
+    def __call__(self, url: str, message: Message) -> Outcome:
+        """Send once, and tell what became of it. Never raises for what a receiver does."""
+        ...
+
+
+def post(url: str, message: Message) -> Outcome:
+    """Send a message by POST. Redirects are not followed, and of the answer only its head is read."""
+    try:
+        with (
+            _session() as session,
+            session.post(
+                url,
+                data=message.body,
+                headers=dict(message.headers),
+                timeout=TIMEOUT_SECONDS,
+                allow_redirects=False,
+                stream=True,
+            ) as response,
+        ):
+            return _outcome(response)
+    except requests.Timeout:
+        return Outcome(None, f"it does not answer within {TIMEOUT_SECONDS:g} s")
+    except (requests.RequestException, ValueError) as error:  # the latter for a host that no resolver takes
+        # Not the error's words: they hold the address, and with it what lets anybody write there.
+        return Outcome(None, f"it cannot be reached: {type(error).__name__}")
+
+
+def _session() -> requests.Session:
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    # A proxy of the environment is wanted, a password from ~/.netrc is not.
+    session.auth = _as_it_is
+    return session
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request
+
+
+def _outcome(response: requests.Response) -> Outcome:
+    status = response.status_code
+    if status == HTTPStatus.GONE:
+        why = ": it is gone, and nothing more is sent until the webhook is changed"
+    else:
+        why = "; redirects are not followed" if 300 <= status < 400 else ""
+    return Outcome(status, f"it answers {status}{why}", _retry_after(response))
+
+
+def _retry_after(response: requests.Response) -> float:
+    text = response.headers.get("Retry-After", "").strip()
+    try:
+        return max(0.0, float(text)) if text[:1].isdecimal() else _until(text)
+    except (ValueError, OverflowError):
+        return 0.0
+
+
+def _until(date: str) -> float:
+    return (
+        max(0.0, (parsedate_to_datetime(date).astimezone(UTC) - datetime.now(UTC)).total_seconds()) if date else 0.0
+    )

@@ -1,0 +1,53 @@
+"""Which side follows which: what a new spec means for the two that there are, and who was stable before."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from provider.rollouts.spec import Side, Spec
+from provider.rollouts.status import Former, Promotion
+
+_FORMER_KEPT = 5
+
+
+def without_finished_canary(wanted: Spec, *, current: Spec, done: Promotion | None) -> Spec:
+    """Give what is left to be done of a spec whose canary may have taken over since it was written."""
+    # Once another version is stable, the same canary is a new attempt.
+    if done is None or wanted.canary is None or not done.canary.is_same_version(current.stable):
+        return wanted
+    is_same_file = (wanted.stable, wanted.canary) == (done.stable, done.canary)
+    is_tuned_file = (
+        wanted.stable.is_same_version(done.stable)
+        and wanted.canary.is_same_version(done.canary)
+        # Sides that share a server tell too little to be recognised when they change.
+        and not wanted.stable.is_same_version(current.stable)
+        and not wanted.stable.is_same_version(wanted.canary)
+    )
+    is_finished = is_same_file or is_tuned_file
+    return wanted.model_copy(update={"stable": wanted.canary, "canary": current.canary}) if is_finished else wanted
+
+
+def makes_canary_stable(wanted: Spec, *, current: Spec) -> bool:
+    """Tell whether a spec names as stable what is the canary now."""
+    return (
+        current.canary is not None
+        and wanted.stable.is_same_version(current.canary)
+        and not wanted.stable.is_same_version(current.stable)
+    )
+
+
+def stable_until(side: Side, former: Iterable[Former], *, now: datetime, window: timedelta | None) -> datetime | None:
+    """Tell until when a version was stable, if that is no longer ago than the window; None without a window."""
+    if window is None:
+        return None
+    moments = (one.until for one in former if one.side.is_same_version(side))
+    return next((until for until in moments if now - until <= window), None)
+
+
+def former_with(replaced: Side, former: Iterable[Former], *, now: datetime) -> tuple[Former, ...]:
+    """Put the side that is being replaced before those that were stable earlier."""
+    return (Former(side=replaced, until=now), *former_without(replaced, former))[:_FORMER_KEPT]
+
+
+def former_without(side: Side, former: Iterable[Former]) -> tuple[Former, ...]:
+    """Leave a version out of those that were stable."""
+    return tuple(one for one in former if not one.side.is_same_version(side))

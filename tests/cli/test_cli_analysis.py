@@ -1,0 +1,85 @@
+"""What is known of a canary, in a terminal; and what steps are, in words."""
+
+import json
+from typing import Any
+
+import pytest
+
+from provider.access import Role
+from provider.analysis import Outcome
+from provider.cli.output import step
+from tests.canaries import check, remember, seen
+from tests.cli.conftest import Run, stored
+from tests.world import World
+
+STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
+
+
+@pytest.fixture
+def judged(world: World) -> str:
+    """Store a rollout whose canary was looked at."""
+    name = stored(world, "shop", steps=STEPS)
+    rollout = world.operations.rollouts.get(name)
+    looks = [((20_000, 100), (2_000, 8))]
+    record = seen(rollout, looks, now=world.clock(), checks=(check(Outcome.INCONCLUSIVE),))
+    remember(world.operations, name, record)
+    return name
+
+
+def test_what_is_known_is_told_in_lines_and_a_table(run: Run, judged: str) -> None:
+    told = run("analysis", judged)
+    facts, _, table = told.stdout.partition("\n\n")
+
+    assert 0 == told.exit_code
+    assert ["canary", "this step", "smoke"] == [line.split("  ")[0] for line in facts.splitlines()]
+    assert "canary     Successful: canary errors 0.4 % against 0.5 %" in facts
+    assert "smoke      Inconclusive: it said inconclusive" in facts
+    heading, latest, first = table.splitlines()
+    assert ["WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"] == heading.split()
+    assert ["2026-01-01T00:00:00Z", "Inconclusive", "2000", "20000", "smoke:"] == latest.split()[:5]
+    assert ["2025-12-31T23:59:55Z", "Inconclusive", "0", "0", "no"] == first.split()[:5]
+
+
+def test_a_machine_gets_what_the_api_says(run: Run, judged: str) -> None:
+    told = json.loads(run("analysis", judged, "-o", "json").stdout)
+
+    assert {"whole", "inStep", "checks", "looks"} == told.keys()
+    assert (2, "Successful") == (len(told["looks"]), told["whole"]["outcome"])
+
+
+def test_who_may_only_read_may_read_it(run: Run, judged: str) -> None:
+    assert 0 == run("analysis", judged, role=Role.VIEWER).exit_code
+
+
+def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
+    told = run("analysis", shop)
+
+    assert (1, "") == (told.exit_code, told.stdout)
+    assert "shop: it has no canary that was looked at" in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        ({"setWeight": 5}, "5 %"),
+        ({"setWeight": 0.5}, "0.5 %"),
+        ({"pause": {}}, "pause"),
+        ({"pause": {"duration": "10m"}}, "pause 10m"),
+        ({"analysis": {"duration": "5m"}}, "judge for 5m"),
+        ({"analysis": {"until": "known"}}, "judge until known"),
+        ({"analysis": {"until": "known", "deadline": "1h"}}, "judge until known"),
+        ({"ramp": {"from": 5, "to": 50, "by": 5, "every": "2m"}}, "5 % to 50 % by 5 every 2m"),
+        ({"setMirror": 10}, "mirror 10 %"),
+        ({"setMirror": 0}, "mirror 0 %"),
+        ({"setOverride": [{"header": {"name": "X", "value": "1"}, "to": "canary"}] * 2}, "2 overrides"),
+        ({"setOverride": [{"header": {"name": "X", "value": "1"}, "to": "canary"}]}, "1 override"),
+        ({"setOverride": []}, "no overrides"),
+        ({"later": {"version": 2}}, "later"),
+    ],
+)
+def test_a_step_is_said_in_words(document: dict[str, Any], words: str) -> None:
+    assert words == step(document)
+
+
+def test_a_status_says_its_steps_in_words(run: Run, judged: str) -> None:
+    assert "5 % > [judge until known] > pause" in run("status", judged).stdout

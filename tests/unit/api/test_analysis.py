@@ -1,0 +1,102 @@
+"""What is known of a canary, as the API tells it."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from provider.access import Role
+from provider.analysis import Outcome, Record
+from provider.rollouts import Action
+from tests.canaries import check, remember, seen, unseen
+from tests.unit.api.conftest import Client
+from tests.world import ME, World, spec
+
+STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
+GOOD = ((20_000, 100), (2_000, 8))
+BAD = ((2_000, 2), (200, 20))
+
+
+@pytest.fixture
+def judged(world: World) -> str:
+    """Store a rollout whose canary is judged."""
+    world.operations.rollouts.create("shop", spec(steps=STEPS), ME)
+    world.caught_up()
+    return "shop"
+
+
+def test_before_any_look_there_is_nothing_to_tell(admin: Client, judged: str, world: World) -> None:
+    rollout = world.operations.rollouts.get("shop")
+    for record in (None, Record("another")):
+        if record:
+            remember(world.operations, "shop", record)
+        answer = admin("GET", "/rollouts/shop/analysis")
+        assert 404 == answer.status_code
+        assert "shop: it has no canary that was looked at" == answer.json["detail"]
+    assert rollout == world.operations.rollouts.get("shop")
+
+
+def test_of_no_rollout_nothing_is_told(admin: Client) -> None:
+    answer = admin("GET", "/rollouts/nope/analysis")
+
+    assert (404, "there is no rollout nope") == (answer.status_code, answer.json["detail"])
+
+
+def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> None:
+    rollout = world.operations.rollouts.get("shop")
+    now = world.clock()
+    remember(world.operations, "shop", seen(rollout, [GOOD], now=now, checks=(check(Outcome.INCONCLUSIVE),)))
+    told = admin("GET", "/rollouts/shop/analysis").json
+
+    assert {"whole", "inStep", "checks", "looks"} == told.keys()
+    assert told["whole"] == told["inStep"]
+    assert ("Successful", 2_000) == (told["whole"]["outcome"], told["whole"]["canaryRequests"])
+    assert ["errors", "latency"] == [metric["metric"] for metric in told["whole"]["metrics"]]
+    errors = told["whole"]["metrics"][0]
+    assert (0.004, 0.005) == (errors["canaryRate"], errors["stableRate"])
+    assert {"outcome", "reason", "worse", "failedAt", "notWorse", "passedAt", "atMost"} <= errors.keys()
+    assert [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}] == told["checks"]
+    assert [(2_000, 20_000), (0, 0)] == [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]]
+    assert ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"] == [look["at"] for look in told["looks"]]
+
+
+def test_a_source_that_is_away_is_told_look_by_look(admin: Client, judged: str, world: World) -> None:
+    remember(world.operations, "shop", unseen(world.operations.rollouts.get("shop"), 3, now=world.clock()))
+    told = admin("GET", "/rollouts/shop/analysis").json
+
+    assert [("Error", "edge does not answer")] * 3 == [(look["outcome"], look["reason"]) for look in told["looks"]]
+    assert "Inconclusive" == told["whole"]["outcome"]
+
+
+def test_why_a_canary_was_taken_back_can_be_read_until_the_next_begins(
+    admin: Client, judged: str, world: World
+) -> None:
+    operations = world.operations.rollouts
+    remember(world.operations, "shop", seen(operations.get("shop"), [BAD], now=world.clock()))
+    operations.move("shop", Action.ABORT, ME)
+    aborted = admin("GET", "/rollouts/shop/analysis")
+    world.clock.pass_time(timedelta(minutes=1).total_seconds())
+    operations.move("shop", Action.RETRY, ME)
+    retried = admin("GET", "/rollouts/shop/analysis")
+
+    assert (200, "Failed") == (aborted.status_code, aborted.json["whole"]["outcome"])
+    assert 404 == retried.status_code
+
+
+@pytest.mark.parametrize(
+    ("role", "status"),
+    [(Role.VIEWER, 200), (Role.OPERATOR, 200), (Role.ADMIN, 200), (Role.GATEWAY, 403), (None, 401)],
+)
+def test_whoever_may_read_may_read_it(
+    as_role: dict[Role | None, Client], judged: str, world: World, role: Role | None, status: int
+) -> None:
+    remember(world.operations, "shop", seen(world.operations.rollouts.get("shop"), [GOOD], now=world.clock()))
+
+    assert status == as_role[role]("GET", "/rollouts/shop/analysis").status_code
+
+
+def test_what_cannot_be_read_is_as_if_it_were_not_there(admin: Client, judged: str, world: World) -> None:
+    texts: list[Any] = ["nonsense", "[]", '{"attempt": 1}', '{"attempt": "x", "looks": 5}', "\x00", "{" * 5_000]
+    for text in texts:
+        world.store.replace_record("shop", expected=world.store.record("shop"), text=text)
+        assert 404 == admin("GET", "/rollouts/shop/analysis").status_code

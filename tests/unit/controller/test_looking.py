@@ -1,0 +1,250 @@
+"""Sources over real HTTP: who is asked what, how often, and what becomes of their answers."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import Any
+from urllib.parse import parse_qs
+
+import pytest
+
+from provider.analysis import CheckResult, Measurement, Outcome, Series
+from provider.controller.looking import Looking
+from provider.documents import read
+from provider.gateways import GatewaySpec
+from provider.rollouts import Rollout
+from tests.unit.measuring.sources import Server, Told, running_server
+from tests.world import Clock, spec
+
+SERIES = Series("200", "GET", "http")
+STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}]
+NOT_KNOWN = "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"
+
+
+@pytest.fixture
+def looking() -> Iterator[Looking]:
+    looking = Looking()
+    yield looking
+    looking.close()
+
+
+@pytest.fixture
+def servers() -> Iterator[Sequence[Server]]:
+    """Give two servers of metrics and one of checks."""
+    with ExitStack() as stack:
+        yield [stack.enter_context(running_server()) for _ in range(3)]
+
+
+def rollout(name: str = "shop", **changes: Any) -> Rollout:
+    return Rollout.create(name, spec(**{"steps": STEPS, **changes}), now=Clock().time)
+
+
+def page(**requests: int) -> Told:
+    """Write a Traefik's metrics: the requests by service, `shop_2` for shop_2@http."""
+    lines = [
+        f'traefik_service_requests_total{{code="200",method="GET",protocol="http",service="{service}@http"}} {count}'
+        for service, count in requests.items()
+    ]
+    return Told(
+        "\n".join(
+            ["process_start_time_seconds 7", "# TYPE traefik_config_reloads_total counter", *lines, ""]
+        ).encode()
+    )
+
+
+def gateways(**servers: Server | None) -> dict[str, GatewaySpec]:
+    """Make gateways whose metrics are at servers; None for one of which nothing is known."""
+    return {
+        name: read(GatewaySpec, {"metrics": f"{server.url}/metrics"} if server else {})
+        for name, server in servers.items()
+    }
+
+
+def seen(measurement: Measurement) -> dict[str, dict[str, float]]:
+    """Give the requests by gateway and service."""
+    assert "" == measurement.error
+    return {
+        gateway: {service: series[SERIES] for service, series in snapshot.services.items()}
+        for gateway, snapshot in measurement.snapshots.items()
+    }
+
+
+# Gateways
+
+
+def test_every_gateway_that_carries_it_is_counted(looking: Looking, servers: Sequence[Server]) -> None:
+    edge, core, _ = servers
+    edge.answers["/metrics"], core.answers["/metrics"] = page(shop_1=9, shop_2=1), page(shop_1=5)
+    found = looking.measure([rollout()], gateways(edge=edge, core=core))
+
+    assert {"edge": {"shop_1@http": 9, "shop_2@http": 1}, "core": {"shop_1@http": 5}} == seen(found["shop"])
+
+
+def test_a_gateway_that_does_not_carry_it_is_not_asked(looking: Looking, servers: Sequence[Server]) -> None:
+    edge, core, _ = servers
+    edge.answers["/metrics"] = page(shop_1=9)
+    found = looking.measure([rollout(gateways=["edge"])], gateways(edge=edge, core=core))
+
+    assert {"edge": {"shop_1@http": 9}} == seen(found["shop"])
+    assert [] == core.questions
+
+
+def test_metrics_are_beside_the_api_unless_something_else_is_said(
+    looking: Looking, servers: Sequence[Server]
+) -> None:
+    edge = servers[0]
+    edge.answers["/metrics"] = page(shop_1=9)
+    found = looking.measure([rollout()], {"edge": read(GatewaySpec, {"api": edge.url})})
+
+    assert {"edge": {"shop_1@http": 9}} == seen(found["shop"])
+
+
+def test_one_that_errs_errs_those_that_it_carries_and_no_other(looking: Looking, servers: Sequence[Server]) -> None:
+    edge, core, _ = servers
+    edge.answers["/metrics"], core.answers["/metrics"] = page(blog_1=9), Told(status=500)
+    found = looking.measure(
+        [rollout(), rollout("blog", gateways=["edge"]), rollout("wiki", gateways=["core"])],
+        gateways(edge=edge, core=core),
+    )
+
+    assert {"edge": {"blog_1@http": 9}} == seen(found["blog"])
+    for name in ("shop", "wiki"):
+        assert f"gateway core: {core.url}/metrics answers 500" == found[name].error
+
+
+def test_without_a_gateway_that_is_known_it_says_what_to_do(looking: Looking, servers: Sequence[Server]) -> None:
+    found = looking.measure([rollout(), rollout("blog", gateways=["core"])], gateways(edge=None, other=servers[0]))
+
+    assert NOT_KNOWN == found["blog"].error
+    assert NOT_KNOWN == looking.measure([rollout()], {})["shop"].error
+
+
+def test_a_source_is_asked_once_for_all(looking: Looking, servers: Sequence[Server]) -> None:
+    edge = servers[0]
+    edge.answers["/metrics"] = page(shop_1=9, shop_2=1, blog_1=5, other_1=3)
+    found = looking.measure([rollout(), rollout("blog")], gateways(edge=edge))
+
+    assert 1 == len(edge.questions)
+    assert {"edge": {"shop_1@http": 9, "shop_2@http": 1}} == seen(found["shop"])
+    assert {"edge": {"blog_1@http": 5}} == seen(found["blog"])
+
+
+def test_nothing_to_look_at_asks_nobody(looking: Looking, servers: Sequence[Server]) -> None:
+    assert {} == looking.measure([], gateways(edge=servers[0]))
+    assert [] == servers[0].questions
+
+
+# Prometheus
+
+
+def vector(*points: tuple[str, str, int]) -> Told:
+    """Write a Prometheus' answer: (instance, service, requests)."""
+    result = [
+        {
+            "metric": {
+                "__name__": "traefik_service_requests_total",
+                "job": "traefik",
+                "instance": instance,
+                "service": f"{service}@http",
+                "code": "200",
+                "method": "GET",
+                "protocol": "http",
+            },
+            "value": [1, str(requests)],
+        }
+        for instance, service, requests in points
+    ]
+    return Told(json.dumps({"status": "success", "data": {"resultType": "vector", "result": result}}).encode())
+
+
+def by_prometheus(server: Server, name: str = "shop", **changes: Any) -> Rollout:
+    return rollout(name, analysis={"source": {"prometheus": {"url": server.url}}}, **changes)
+
+
+def test_a_prometheus_is_asked_instead_of_the_gateways_and_once_for_all(
+    looking: Looking, servers: Sequence[Server]
+) -> None:
+    edge, prometheus, _ = servers
+    prometheus.answers["/api/v1/query"] = vector(("a", "shop_1", 9), ("b", "shop_2", 1), ("b", "blog_1", 5))
+    found = looking.measure(
+        [by_prometheus(prometheus), by_prometheus(prometheus, "blog", gateways=["edge"])], gateways(edge=edge)
+    )
+
+    assert {"traefik/a": {"shop_1@http": 9}, "traefik/b": {"shop_2@http": 1}} == seen(found["shop"])
+    assert {"blog_1@http": 5} == seen(found["blog"])["traefik/b"]
+    assert [] == edge.questions
+    assert 1 == len(prometheus.questions)
+
+
+def test_several_prometheuses_are_several_sources(looking: Looking, servers: Sequence[Server]) -> None:
+    one, other, _ = servers
+    one.answers["/api/v1/query"] = vector(("a", "shop_1", 9))
+    found = looking.measure([by_prometheus(one), by_prometheus(other, "blog")], {})
+
+    assert {"traefik/a": {"shop_1@http": 9}} == seen(found["shop"])
+    assert f"Prometheus {other.url} answers 404" == found["blog"].error
+
+
+# Checks
+
+
+def checked(*checks: dict[str, Any]) -> Rollout:
+    return rollout(analysis={"checks": list(checks)})
+
+
+def hook(server: Server, name: str, verdict: str, status: int = 200) -> dict[str, Any]:
+    server.answers[f"/{name}"] = Told(json.dumps({"verdict": verdict, "reason": "so it is"}).encode(), status)
+    return {"name": name, "webhook": {"url": f"{server.url}/{name}"}}
+
+
+def test_checks_answer_by_their_names(looking: Looking, servers: Sequence[Server]) -> None:
+    edge, _, hooks = servers
+    edge.answers["/metrics"] = page(shop_1=9)
+    found = looking.measure(
+        [checked(hook(hooks, "smoke", "yes"), hook(hooks, "load", "no"), hook(hooks, "cost", "wait"))],
+        gateways(edge=edge),
+    )
+
+    outcomes = {"smoke": Outcome.SUCCESSFUL, "load": Outcome.FAILED, "cost": Outcome.INCONCLUSIVE}
+    assert outcomes == {check.name: check.outcome for check in found["shop"].checks}
+    assert isinstance(found["shop"].checks[0], CheckResult)
+    assert "says yes: so it is" in found["shop"].checks[0].reason
+
+
+def test_a_webhook_is_told_where_the_rollout_stands(looking: Looking, servers: Sequence[Server]) -> None:
+    hooks = servers[2]
+    looking.measure([checked(hook(hooks, "smoke", "yes"))], {})
+
+    told = {
+        "rollout": "shop",
+        "stable": "shop_1@http",
+        "canary": "shop_2@http",
+        "weight": 5,
+        "phase": "Progressing",
+        "stepIndex": 1,
+    }
+    assert told == json.loads(hooks.questions[0].body)
+
+
+def test_a_query_has_the_names_in_its_placeholders(looking: Looking, servers: Sequence[Server]) -> None:
+    prometheus = servers[1]
+    prometheus.answers["/api/v1/query"] = vector(("a", "shop_1", 9))
+    query = 'x{r="{{rollout}}",s="{{stable}}",c="{{canary}}"}'
+    looking.measure([checked({"name": "a", "prometheus": {"url": prometheus.url, "query": query, "atMost": 1}})], {})
+
+    (question,) = prometheus.questions
+    assert ['x{r="shop",s="shop_1@http",c="shop_2@http"}'] == parse_qs(question.body.decode())["query"]
+
+
+def test_a_check_that_cannot_be_asked_is_an_error_of_the_look_by_its_name(
+    looking: Looking, servers: Sequence[Server]
+) -> None:
+    edge, _, hooks = servers
+    edge.answers["/metrics"] = page(shop_1=9)
+    found = looking.measure(
+        [checked(hook(hooks, "smoke", "yes"), hook(hooks, "load", "no", status=503)), rollout("blog")],
+        gateways(edge=edge),
+    )
+
+    assert f"load: webhook {hooks.url} answers 503" == found["shop"].error
+    assert "" == found["blog"].error
