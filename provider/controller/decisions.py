@@ -20,7 +20,7 @@ def decide(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     """Say what is due, if anything is. `record` is the `current` one of the rollout."""
     if rollout.status.phase not in {Phase.PROGRESSING, Phase.PAUSED}:
         return None
-    taken_back = None if rollout.spec.dry_run else _taken_back(rollout, record)
+    taken_back = None if rollout.spec.dry_run else _taken_back(rollout, record, now=now)
     if taken_back:
         return taken_back
     due = _due(rollout, record, now=now)
@@ -47,16 +47,23 @@ def _overdue(rollout: Rollout, *, now: datetime) -> Move | None:
     return _dry(Action.ABORT, why) if rollout.spec.dry_run else Move(Action.ABORT, why)
 
 
-def _taken_back(rollout: Rollout, record: Record) -> Move | None:
+def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     """Abort or hold, whatever the step waits for."""
+    settings = settings_of(rollout)
     reason = record.looks[0].reason if record.looks else ""
+    match record.tally.exceeded(settings):
+        case Outcome.FAILED:
+            return Move(Action.ABORT, reason)
+        case Outcome.ERROR:
+            borne = settings.consecutive_error_limit
+        case Outcome.INCONCLUSIVE:
+            borne = settings.inconclusive_limit or 0
+        case _:
+            return None
     goes_by_itself = rollout.is_judging or rollout.status.paused_until is not None
-    exceeded = record.tally.exceeded(settings_of(rollout))
-    if exceeded is Outcome.FAILED:
-        return Move(Action.ABORT, reason)
-    if exceeded and goes_by_itself:
-        return Move(Action.HOLD, f"the canary cannot be judged: {reason}")
-    return None
+    # A person who went on all the same has seen it; it is held again when the same has come together since then.
+    is_new = now - rollout.status.since >= borne * settings.interval
+    return Move(Action.HOLD, f"the canary cannot be judged: {reason}") if goes_by_itself and is_new else None
 
 
 def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:

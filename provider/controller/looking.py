@@ -104,7 +104,7 @@ def _measurement(rollout: Rollout, answers: Sequence[Answer], checks: tuple[Chec
     errors += [f"{check.name}: {check.reason}" for check in checks if check.outcome is Outcome.ERROR]
     if not answers:
         errors.append(_NO_SOURCE)
-    if errors:
+    if errors and not any(check.outcome is Outcome.FAILED for check in checks):
         return Measurement(error="; ".join(errors))
     snapshots = {
         name: _of(rollout, snapshot)

@@ -114,7 +114,11 @@ class Controller:
         if not rollouts:
             return ()
         gateways = self._feed.read(lambda image: dict(image.gateways))
-        measurements = self._looking.measure(rollouts, gateways)
+        try:
+            measurements = self._looking.measure(rollouts, gateways)
+        except Exception:
+            log.exception("looking.failed")  # what waits for a time goes on all the same
+            return ()
         for rollout in rollouts:
             self._remember(rollout, measurements[rollout.name], now)
         return measurements.keys()

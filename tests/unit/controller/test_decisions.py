@@ -211,6 +211,15 @@ def test_a_source_that_is_away_too_long_makes_the_canary_wait(errors: int, steps
     assert move is None or "the canary cannot be judged: edge does not answer" == move.reason
 
 
+def test_who_goes_on_all_the_same_is_not_stopped_again_at_once() -> None:
+    rollout = created(steps=[{"pause": {"duration": "1h"}}, {"pause": {"duration": "1h"}}], analysis={})
+    record = unseen(rollout, 5, now=T0)
+    resumed = rollout.hold(now=minutes(1), reason="it cannot be judged").resume(now=minutes(10))
+
+    assert due(resumed, record, after=10.1) is None
+    assert getattr(due(resumed, record, after=11), "action", None) is Action.HOLD
+
+
 # Deadlines and hours
 
 

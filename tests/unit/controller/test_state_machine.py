@@ -227,8 +227,10 @@ class ControllerMachine(RuleBasedStateMachine):
         self.providers[number].controller.tick()
         self.providers[number] = Provider(self.store, self.source)
 
-    @rule(target=late, number=_CONTROLLER)
-    def a_controller_is_held_up(self, number: int) -> HeldUp:
+    @rule(target=late, number=_CONTROLLER, seconds=_SECONDS)
+    def a_controller_is_held_up(self, number: int, seconds: float) -> HeldUp:
+        self.a_person_begins_again()
+        self.clock.pass_time(seconds)
         self.providers[number].catch_up()
         rollout = self.providers[number].seen()
         record = current_record(self.providers[number].analyses.read("shop").record, rollout)
