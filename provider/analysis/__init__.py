@@ -4,10 +4,11 @@ from provider.analysis.checks import Answer, Check, PrometheusCheck, WebhookChec
 from provider.analysis.counts import Counts, Histogram, Trials, Window
 from provider.analysis.evidence import Evidence
 from provider.analysis.limits import LimitVerdict
-from provider.analysis.outcome import Outcome, Tally
+from provider.analysis.outcome import Outcome
 from provider.analysis.record import CheckResult, Look, Measurement, Record, Sums
 from provider.analysis.settings import Analysis, Latency, Limits, Prometheus, Source, Undecided
 from provider.analysis.snapshots import Sample, Series, Snapshot, snapshot, window_between
+from provider.analysis.tally import Tally
 from provider.analysis.verdict import MetricVerdict, Verdict, judge
 
 __all__ = [

@@ -7,9 +7,10 @@ from typing import Self
 
 from provider.analysis.counts import Window
 from provider.analysis.evidence import Evidence
-from provider.analysis.outcome import Outcome, Tally, worst
+from provider.analysis.outcome import Outcome, worst
 from provider.analysis.settings import Analysis
 from provider.analysis.snapshots import Series, Snapshot, window_between
+from provider.analysis.tally import Tally
 from provider.analysis.values import Value
 from provider.analysis.verdict import Verdict, judge
 

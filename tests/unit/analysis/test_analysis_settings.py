@@ -16,6 +16,7 @@ def test_everything_has_a_default() -> None:
     assert settings == read(Analysis, write(settings))
     assert {
         "source": "traefik",
+        "interval": "5s",
         "metrics": ["errors", "latency"],
         "errors": "5..",
         "latency": {"above": "1.2s"},
@@ -35,6 +36,7 @@ def test_everything_has_a_default() -> None:
 def test_everything_can_be_set_and_is_written_as_it_was() -> None:
     document = {
         "source": {"prometheus": {"url": "http://prometheus:9090/some/path"}},
+        "interval": "1m",
         "metrics": ["errors"],
         "errors": "5..|429",
         "latency": {"above": "300ms"},
@@ -85,6 +87,7 @@ def test_patterns_that_no_status_matches_or_that_are_read_differently_elsewhere_
 @pytest.mark.parametrize(
     ("document", "words"),
     [
+        ({"interval": "999ms"}, "/: interval must be 1s at least"),
         ({"source": "prometheus"}, "/source: must be traefik, or an object with prometheus"),
         ({"source": {}}, "/source: must be traefik, or an object with prometheus"),
         ({"source": 3}, "/source: must be an object"),
