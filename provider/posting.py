@@ -4,14 +4,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
 
 import requests
+import urllib3
 
 from provider.notifications import Message
 
 TIMEOUT_SECONDS = 5.0
+# What requests lets through beside its own: a host that no resolver takes is a ValueError.
+_FAILURES = (requests.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ def post(url: str, message: Message) -> Outcome:
             return _outcome(response)
     except requests.Timeout:
         return Outcome(None, f"it does not answer within {TIMEOUT_SECONDS:g} s")
-    except (requests.RequestException, ValueError) as error:  # the latter for a host that no resolver takes
+    except _FAILURES as error:
         # Not the error's words: they hold the address, and with it what lets anybody write there.
         return Outcome(None, f"it cannot be reached: {type(error).__name__}")
 

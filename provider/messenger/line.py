@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 
 from provider.documents import InvalidDocumentError, NotJsonError
 from provider.feed import Feed, read_rollout
@@ -22,6 +23,8 @@ _FIRST_RETRY_SECONDS = 1.0
 _LONGEST_RETRY_SECONDS = 300.0
 _IDLE_SECONDS = 5.0
 _STORE_AWAY_SECONDS = 1.0
+# Every webhook is told of the same events: a document is parsed once for all of them.
+_NOTICES_KEPT = 128
 
 
 @dataclass
@@ -152,6 +155,7 @@ def _version(webhook: Webhook | None) -> int:
     return webhook.version if webhook else 0
 
 
+@lru_cache(maxsize=_NOTICES_KEPT)
 def _notice(event: Event) -> Notice | None:
     if event.key.kind is not Kind.ROLLOUT:
         return None

@@ -8,7 +8,6 @@ from enum import StrEnum
 from provider.documents import weight_number
 from provider.rollouts import Phase, Rollout
 
-
 _FOR_A_PERSON = "waiting for a person"
 
 

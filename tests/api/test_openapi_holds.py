@@ -18,6 +18,7 @@ from provider.api import ENDPOINTS, create_app
 from provider.api.openapi import describe
 from provider.documents.fields import NAME_PATTERN
 from provider.gateways import GatewaySpec
+from provider.notifications import WebhookSpec
 from provider.operations import NotFoundError
 from provider.rollouts import Action
 from tests.canaries import check, remember, seen
@@ -44,7 +45,7 @@ CHECKS = {
 }
 # Whether a rule or an address is valid, and what goes together with what, is more than a schema can say.
 WITH_A_SPEC = {
-    "include-path-regex": r"^/api/v1/(rollouts(/\{name\}(/canary)?)?|gateways/\{name\})$",
+    "include-path-regex": r"^/api/v1/(rollouts(/\{name\}(/canary)?)?|(gateways|webhooks)/\{name\})$",
     "include-method": ["POST", "PUT"],
     "checks": {"positive_data_acceptance": {"enabled": False}},
 }
@@ -89,6 +90,7 @@ def make_anew(world: World, case: Case) -> None:
         "rollouts": operations.rollouts.delete,
         "gateways": operations.gateways.delete,
         "tokens": operations.tokens.revoke,
+        "webhooks": operations.webhooks.delete,
     }
     with suppress(NotFoundError):
         forget[kind](name, ME)
@@ -103,6 +105,9 @@ def make_anew(world: World, case: Case) -> None:
             operations.gateways.put(name, GatewaySpec(), ME)
         case "tokens":
             operations.tokens.create(name, Role.VIEWER, ME)
+        case "webhooks":
+            # Where nobody listens: a test of it is answered at once.
+            operations.webhooks.put(name, WebhookSpec(url="http://127.0.0.1:1"), ME)
     world.caught_up()
 
 

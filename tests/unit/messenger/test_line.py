@@ -304,7 +304,7 @@ class Away:
 
 def test_while_the_store_is_away_nothing_is_lost(world: World, line: Line, chat: Chat) -> None:
     create(world)
-    line.store = Away()  # type: ignore[assignment]
+    line.store = Away()
     assert [1, 1] == [line.step(), line.step()]
     line.wait(0)
     line.store = world.store

@@ -43,6 +43,10 @@ def create(world: World, *names: str) -> None:
         world.operations.rollouts.create(name, spec(), ME)
 
 
+def leading(*messengers: Messenger) -> list[bool]:
+    return [messenger.leads for messenger in messengers]
+
+
 def test_every_webhook_is_told(world: World, receiver_named: Callable[[], Receiver]) -> None:
     first, second = receiver_named(), receiver_named()
     Messenger(world.operations).start()
@@ -80,7 +84,7 @@ def test_only_one_tells_at_a_time(world: World, receiver_named: Callable[[], Rec
         messenger.tick()
     create(world, "shop")
 
-    assert [True, False, False] == [messenger.leads for messenger in messengers]
+    assert [True, False, False] == leading(*messengers)
     assert wait_until(lambda: receiver.deliveries == [2])
 
 
@@ -93,12 +97,12 @@ def test_another_takes_over_when_the_lease_of_the_first_ends(
     world.store.lease(LEASE, owner="somebody who was killed", seconds=10)
     messenger = Messenger(world.operations)
     messenger.tick()
-    assert not messenger.leads
+    assert [False] == leading(messenger)
     create(world, "shop")
     world.clock.pass_time(10)
     messenger.tick()
 
-    assert messenger.leads
+    assert [True] == leading(messenger)
     assert wait_until(lambda: receiver.deliveries == [2])
 
 
@@ -108,12 +112,12 @@ def test_who_cannot_renew_its_lease_stops(world: World, receiver_named: Callable
     world.caught_up()
     messenger = Messenger(world.operations, clock=lambda: now[0])
     messenger.tick()
-    assert messenger.leads
+    assert [True] == leading(messenger)
     now[0] = 10.0
 
-    assert not messenger.leads
+    assert [False] == leading(messenger)
     messenger.tick()
-    assert messenger.leads
+    assert [True] == leading(messenger)
 
 
 def test_without_webhooks_the_store_is_not_asked(world: World) -> None:

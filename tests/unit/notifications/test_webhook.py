@@ -23,8 +23,7 @@ def webhook(**fields: Any) -> WebhookSpec:
         URL,
         "http://10.0.0.1:8080",
         "https://[fd00::1]/hook",
-        "https://prod-1.westeurope.logic.azure.com:443/workflows/x/triggers/manual/paths/invoke"
-        "?api-version=2016-06-01&sp=%2Ftriggers%2Fmanual%2Frun&sv=1.0&sig=aB_c-1",
+        "https://prod-1.logic.azure.com:443/workflows/x/paths/invoke?api-version=2016-06-01&sp=%2Frun&sig=aB_c-1",
     ],
 )
 def test_an_address_may_have_a_path_and_a_query(url: str) -> None:
