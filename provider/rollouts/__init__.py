@@ -1,10 +1,12 @@
 """What a rollout is and what may be done to it. Pure: no clock, store or network."""
 
 from provider.rollouts.judging import attempt_of, current_record, settings_of, step_of
+from provider.rollouts.overrides import Override
 from provider.rollouts.rollout import Rollout
 from provider.rollouts.schedule import Schedule
-from provider.rollouts.spec import Override, Ramp, Server, Side, Spec, Step, Strategy
+from provider.rollouts.spec import Server, Side, Spec, Strategy
 from provider.rollouts.status import Former, Promotion, Status
+from provider.rollouts.steps import Ramp, Step
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 __all__ = [

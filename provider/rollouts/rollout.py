@@ -9,8 +9,10 @@ from pydantic import Field, model_validator
 
 from provider.documents import Document
 from provider.documents.fields import Name, WholeNumber, format_duration, parse_weight, weight_number
-from provider.rollouts.spec import Mirror, Override, Side, Spec, Step
+from provider.rollouts.overrides import Override
+from provider.rollouts.spec import Mirror, Side, Spec
 from provider.rollouts.status import Promotion, Status
+from provider.rollouts.steps import Step, higher_index, set_before
 from provider.rollouts.succession import (
     former_with,
     former_without,
@@ -194,7 +196,7 @@ class Rollout(Document):
         """Hold at this weight until a person goes on; a timed pause forgets its time."""
         self._check(Action.PAUSE)
         # A weight by hand goes on with a higher step, also when it was paused meanwhile.
-        at = self._with(step_index=self._higher_index()) if self.is_held else self
+        at = self._with(step_index=higher_index(self.steps, self.status.weight)) if self.is_held else self
         return at._paused(None, now=now, reason=reason)
 
     def abort(self, *, now: datetime, reason: str = "") -> Self:
@@ -241,17 +243,8 @@ class Rollout(Document):
     def _repositioned(self, *, now: datetime, reason: str) -> Self:
         if self.status.phase is Phase.DEGRADED:
             return self._with(step_index=0)
-        moved = self._with(step_index=self._higher_index())
+        moved = self._with(step_index=higher_index(self.steps, self.status.weight))
         return moved._paused(None, now=now, reason=reason, why="the steps have changed")
-
-    def _higher_index(self) -> int:
-        """Find the step that goes on from a weight set by hand: the first that gives the canary more."""
-        higher = (
-            index
-            for index, step in enumerate(self.steps)
-            if (step.ramp.to if step.ramp else step.set_weight or ZERO) > self.status.weight
-        )
-        return next(higher, len(self.steps))
 
     def _from_first_step(self, *, now: datetime, reason: str) -> Self:
         begun = self._with(weight=ZERO, step_index=0, started=now, mirror=None, overrides=None)
@@ -263,7 +256,7 @@ class Rollout(Document):
         self._check(action)
         if not self.steps:
             self._refuse(action, "it has no steps: set a weight, or promote it in full")
-        at = self._placed(self._higher_index() if self.is_held else self.status.step_index)
+        at = self._placed(higher_index(self.steps, self.status.weight) if self.is_held else self.status.step_index)
         ramp, weight = at.step.ramp if at.step else None, at.status.weight
         is_past = action is Action.SKIP and not self.is_held and ramp is not None and ramp.from_ <= weight
         if ramp and weight < ramp.to and not is_past:
@@ -272,10 +265,7 @@ class Rollout(Document):
 
     def _placed(self, index: int) -> Self:
         """Stand at a step, with what the steps before it have set: a hold by hand may have passed them over."""
-        before: dict[str, Any] = {"mirror": None, "overrides": None}
-        for step in self.steps[:index]:
-            before |= {name: value for name, value in _set_by(step).items() if name in before}
-        return self._with(step_index=index, **before)
+        return self._with(step_index=index, **set_before(self.steps[:index]))
 
     def _next_index(self) -> int:
         is_at_wait = self.step is not None and self.step.is_waiting
@@ -285,7 +275,7 @@ class Rollout(Document):
         """Walk the steps up to the next one that waits, or to the end."""
         rollout = self
         for index in range(start, len(self.steps)):
-            rollout = rollout._with(step_index=index)._with(**_set_by(self.steps[index]))
+            rollout = rollout._with(step_index=index)._with(**self.steps[index].sets)
             if self.steps[index].is_waiting:
                 return rollout._waiting(now=now, reason=reason)
         return rollout._take_over(now=now, reason=reason)
@@ -367,12 +357,6 @@ class Rollout(Document):
 
 _WAITS_FOR_NOTHING: dict[str, Any] = {"paused_until": None, "judged_since": None}
 _NO_CANARY: dict[str, Any] = {**_WAITS_FOR_NOTHING, "started": None, "mirror": None, "overrides": None}
-
-
-def _set_by(step: Step) -> dict[str, Any]:
-    """Give what a step changes of the status."""
-    given = {"weight": step.weight, "mirror": step.set_mirror, "overrides": step.set_override}
-    return {name: value for name, value in given.items() if value is not None}
 
 
 def _words(what: str, reason: str) -> str:

@@ -37,19 +37,15 @@ def _time_zone(name: str) -> str:
     return name
 
 
-def _time(value: object) -> object:
-    if isinstance(value, time):
-        return value
+def _time(value: object) -> time:
     # A number is refused too: YAML reads 22:00 without quotes as one, and pydantic would take it for seconds.
     if not isinstance(value, str) or not re.fullmatch(_TIME_PATTERN, value):
         raise ValueError(f'must be a time of day in quotes, such as "09:00", not {value!r}')
     return time.fromisoformat(value)
 
 
-def _date(value: object) -> object:
+def _date(value: object) -> date:
     problem = f"must be a date such as 2026-12-24, not {value!r}"
-    if isinstance(value, date):
-        return value
     if not isinstance(value, str) or not re.fullmatch(_DATE_PATTERN, value):
         raise ValueError(problem)
     try:

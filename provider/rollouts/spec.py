@@ -1,7 +1,6 @@
 """What a person asks for: the spec of a rollout, valid by construction."""
 
 from datetime import timedelta
-from decimal import Decimal
 from enum import StrEnum
 from typing import Literal, Self
 
@@ -11,7 +10,6 @@ from pydantic.alias_generators import to_camel
 from provider.analysis import Analysis
 from provider.documents import Document, exactly_one, format_duration, one_of
 from provider.documents.fields import (
-    CookieValue,
     Duration,
     EntryPoint,
     HeaderValue,
@@ -21,12 +19,12 @@ from provider.documents.fields import (
     ServerUrl,
     Token,
     UrlPath,
-    Weight,
     WholeNumber,
 )
+from provider.rollouts.overrides import MOST_OVERRIDES, Override
 from provider.rollouts.schedule import Schedule
+from provider.rollouts.steps import Step
 
-MOST_OVERRIDES = 32
 # Traefik keeps the thousand topmost priorities to itself, counted on the smallest machine it runs on (pkg/server/
 # router/router.go); each override has one above ours, the fallback the one below.
 HIGHEST_PRIORITY = 2**31 - 1_001 - MOST_OVERRIDES
@@ -108,35 +106,6 @@ class Side(Document):
         return any(server.url in mine for server in other.servers or ())
 
 
-class HeaderMatch(Document):
-    """A request header with just this value."""
-
-    name: Token
-    value: HeaderValue
-
-
-class CookieMatch(Document):
-    """A request cookie with just this value."""
-
-    name: Token
-    value: CookieValue
-
-
-class Override(Document):
-    """Requests that go to one side whatever the weight."""
-
-    model_config = one_of("header", "cookie")
-
-    header: HeaderMatch | None = None
-    cookie: CookieMatch | None = None
-    to: Literal["stable", "canary"]
-
-    @model_validator(mode="after")
-    def _one_match(self) -> Self:
-        exactly_one(self, "header", "cookie")
-        return self
-
-
 class Mirror(Document):
     """Shadow traffic: a copy of stable's requests goes to the canary, whose answers are thrown away."""
 
@@ -176,89 +145,6 @@ class Tls(Document):
     cert_resolver: EntryPoint | None = None
     options: HeaderValue | None = None
     domains: tuple[Domain, ...] | None = Field(default=None, min_length=1, max_length=100)
-
-
-class Pause(Document):
-    """Wait: for a duration, or for a person where none is given."""
-
-    duration: Duration | None = None
-
-
-class AnalysisStep(Document):
-    """Judge the canary: for so long, or until it is known to be good or bad, by the deadline at most."""
-
-    model_config = one_of("duration", "until")
-
-    duration: Duration | None = None
-    until: Literal["known"] | None = None
-    deadline: Duration | None = None
-
-    @model_validator(mode="after")
-    def _one_end(self) -> Self:
-        if exactly_one(self, "duration", "until") == "duration" and self.deadline:
-            raise ValueError("deadline goes with until: a duration is its own")
-        return self
-
-
-class Ramp(Document):
-    """Weights that rise in even steps, each held for `every`: from 5 to 50 by 5 every 2m."""
-
-    from_: Weight = Field(alias="from")
-    to: Weight
-    by: Weight
-    every: Duration
-
-    @model_validator(mode="after")
-    def _rises(self) -> Self:
-        if not self.from_ < self.to:
-            raise ValueError("from must be below to")
-        if not self.by:
-            raise ValueError("by must be above 0")
-        return self
-
-    def weight_above(self, weight: Decimal) -> Decimal:
-        """Give the first weight of the ramp that is above another, and the last where none is."""
-        if weight < self.from_:
-            return self.from_
-        rises = (weight - self.from_) // self.by + 1
-        return min(self.from_ + rises * self.by, self.to)
-
-
-class Step(Document):
-    """One step of a rollout."""
-
-    model_config = one_of("setWeight", "pause", "analysis", "ramp", "setMirror", "setOverride")
-
-    set_weight: Weight | None = None
-    pause: Pause | None = None
-    analysis: AnalysisStep | None = None
-    ramp: Ramp | None = None
-    set_mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
-    set_override: tuple[Override, ...] | None = Field(default=None, max_length=MOST_OVERRIDES)
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Self:
-        exactly_one(self, *type(self).model_fields)
-        return self
-
-    @property
-    def weight(self) -> Decimal | None:
-        """The canary's per cent once the step has begun; None where it stays what it was."""
-        return self.ramp.from_ if self.ramp else self.set_weight
-
-    @property
-    def longest_wait(self) -> timedelta | None:
-        """How long the step waits by itself, as far as it says so."""
-        if self.analysis:
-            return self.analysis.duration or self.analysis.deadline
-        if self.ramp:
-            return self.ramp.every
-        return self.pause.duration if self.pause else None
-
-    @property
-    def is_waiting(self) -> bool:
-        """Tell whether the next step comes later: after a time, a verdict, or when a person says so."""
-        return bool(self.pause or self.analysis or self.ramp)
 
 
 class Strategy(StrEnum):

@@ -4,7 +4,8 @@ from pydantic import Field
 
 from provider.documents import Document, Moment
 from provider.documents.fields import Weight, WholeNumber
-from provider.rollouts.spec import Override, Side
+from provider.rollouts.overrides import Override
+from provider.rollouts.spec import Side
 from provider.rollouts.transitions import Phase
 
 

@@ -65,6 +65,8 @@ def test_a_service_of_another_provider_keeps_the_name_it_has_there(world: World)
         ({"mirror": {"percent": 0}}, "shop_1@http"),
         ({"mirror": {"percent": 10}, "canary": None}, "shop_1@http"),
         ({"mirror": {"percent": 10}, "stable": {"service": "shop-v1@docker"}}, "shop-v1@docker"),
+        ({"steps": [{"setMirror": 10}, {"pause": {}}]}, "shop_1_servers@http"),
+        ({"steps": [{"setMirror": 0}, {"pause": {}}], "mirror": {"percent": 10}}, "shop_1@http"),
     ],
 )
 def test_while_mirroring_stable_is_counted_behind_the_mirror(

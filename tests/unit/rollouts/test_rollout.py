@@ -8,7 +8,7 @@ import pytest
 
 from provider.documents import InvalidDocumentError, encode, read, write
 from provider.rollouts import IllegalMoveError, Phase, Promotion, Rollout
-from tests.unit.rollouts.lives import STEPS, T0, V1, V2, V3, at_rest, created, minutes, standing
+from tests.unit.rollouts.lives import STEPS, T0, V1, V2, V3, at_rest, created, edited, minutes, standing
 
 
 def generations(rollout: Rollout) -> tuple[int, int]:
@@ -244,3 +244,31 @@ def test_a_move_in_vain_costs_the_pause_nothing() -> None:
         rollout.advance(now=minutes(10) - timedelta(microseconds=1))
 
     assert Phase.PAUSED is rollout.advance(now=minutes(10)).status.phase
+
+
+@pytest.mark.parametrize(
+    ("rollout", "started"),
+    [
+        (created(), T0),
+        (created(steps=None), T0),
+        (created().promote(now=minutes(1)).set_weight(Decimal(9), now=minutes(2)), T0),
+        (created().abort(now=minutes(1)), T0),
+        (created().abort(now=minutes(1)).retry(now=minutes(2)), minutes(2)),
+        (created().start(V3, now=minutes(3)), minutes(3)),
+        (created().promote_full(now=minutes(1)), None),
+        (created().promote_full(now=minutes(1)).start(V1, now=minutes(2)), minutes(2)),
+    ],
+)
+def test_it_is_known_when_a_canary_began(rollout: Rollout, started: datetime | None) -> None:
+    assert started == rollout.status.started
+
+
+def test_the_step_is_the_one_that_runs_and_behind_the_last_one_there_is_none() -> None:
+    rollouts = [created(), created().promote(now=T0), created().promote_full(now=T0)]
+    held = created().set_weight(Decimal(60), now=T0)
+    beyond = held.replace(edited(held, steps=STEPS[:2]), now=T0)
+
+    assert [{"pause": {"duration": "10m"}}, {"pause": {}}, {"setWeight": 5}] == [
+        write(rollout.step) for rollout in rollouts if rollout.step
+    ]
+    assert (2, None, None) == (beyond.status.step_index, beyond.step, created(steps=None).step)

@@ -1,6 +1,6 @@
 """When steps may advance by themselves: hours of days, time zones, and days on which nothing moves."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,8 +11,9 @@ from provider.documents import InvalidDocumentError, decode_json, encode, read, 
 from provider.rollouts import Schedule
 
 OFFICE = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:30"}
+START = datetime(2020, 1, 1, tzinfo=UTC)
 NIGHT = {"days": ["fri"], "from": "22:00", "to": "02:00"}
-MOMENTS = st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))
+MOMENTS = st.integers(0, 10 * 366 * 24 * 60).map(lambda minutes: START + timedelta(minutes=minutes))
 
 
 def schedule(**document: Any) -> Schedule:

@@ -1,13 +1,13 @@
 from datetime import timedelta
-from decimal import Decimal
 from typing import Any
 
 import pytest
 from pydantic import BaseModel, ValidationError
 
 from provider.documents import Document, InvalidDocumentError, read, write
-from provider.rollouts import Override, Ramp, Server, Side, Spec, Step, Strategy
-from provider.rollouts.spec import HIGHEST_PRIORITY, AnalysisStep, HealthCheck, Mirror, PassiveHealthCheck, Pause
+from provider.rollouts import Override, Server, Side, Spec, Step, Strategy
+from provider.rollouts.spec import HIGHEST_PRIORITY, HealthCheck, Mirror, PassiveHealthCheck
+from provider.rollouts.steps import AnalysisStep, Pause
 from tests.world import spec
 
 A, B, C = ({"url": f"http://{host}"} for host in "abc")
@@ -153,125 +153,6 @@ def test_sticky_does_not_go_with_picking_by_address() -> None:
     assert {"": words} == mistakes(Spec, document)
 
 
-@pytest.mark.parametrize(
-    "steps", [[{"setWeight": 100}], [{"setWeight": 5}, {"setWeight": 50}], [{"setMirror": 50}, {"setOverride": []}]]
-)
-def test_steps_that_never_wait_are_refused(steps: object) -> None:
-    words = "steps must wait somewhere, with a pause, an analysis or a ramp: the canary would take over at once"
-
-    assert {"": words} == mistakes(Spec, write(spec()) | {"steps": steps})
-
-
-RAMP = {"from": 5, "to": 50, "by": 5, "every": "2m"}
-
-
-@pytest.mark.parametrize(
-    "step",
-    [{"pause": {}}, {"pause": {"duration": "1m"}}, {"analysis": {"until": "known"}}, {"analysis": {"duration": "5m"}}]
-    + [{"ramp": RAMP}],
-)
-def test_one_step_that_waits_is_enough(step: dict[str, Any]) -> None:
-    assert [step] == write(spec(steps=[step]))["steps"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "expected"),
-    [
-        ({"from": 50}, {"": "from must be below to"}),
-        ({"from": 50.01}, {"": "from must be below to"}),
-        ({"by": 0}, {"": "by must be above 0"}),
-        ({"by": -1}, {"/by": "must be a number from 0 to 100 with at most two decimals, not -1"}),
-        ({"to": 101}, {"/to": "must be a number from 0 to 100 with at most two decimals, not 101"}),
-        ({"every": "0s"}, {"/every": "must be a whole number of milliseconds, 1 at least, not 0s"}),
-    ],
-)
-def test_a_ramp_that_does_not_rise_is_refused(changes: dict[str, Any], expected: dict[str, str]) -> None:
-    assert expected == mistakes(Ramp, RAMP | changes)
-
-
-@pytest.mark.parametrize(
-    ("by", "weight", "above"),
-    [
-        (5, "0", "5"),
-        (5, "5", "10"),
-        (5, "9.99", "10"),
-        (5, "45", "50"),
-        (5, "50", "50"),
-        (20, "25", "45"),
-        (20, "45", "50"),
-        (100, "5", "50"),
-        (0.01, "5", "5.01"),
-    ],
-)
-def test_a_ramp_has_even_steps_and_ends_exactly(by: float, weight: str, above: str) -> None:
-    assert Decimal(above) == read(Ramp, RAMP | {"by": by}).weight_above(Decimal(weight))
-
-
-def test_only_an_analysis_until_it_is_known_has_a_deadline() -> None:
-    document = {"until": "known", "deadline": "1h"}
-
-    assert document == write(read(AnalysisStep, document))
-    assert {"": "deadline goes with until: a duration is its own"} == mistakes(
-        AnalysisStep, {"duration": "5m", "deadline": "1h"}
-    )
-
-
-@pytest.mark.parametrize("percent", [0, 1, 100])
-def test_a_step_may_set_any_per_cent_of_copies(percent: int) -> None:
-    assert percent == read(Step, {"setMirror": percent}).set_mirror
-
-
-@pytest.mark.parametrize(
-    ("percent", "detail"),
-    [
-        (-1, "must be greater than or equal to 0"),
-        (101, "must be less than or equal to 100"),
-        (0.5, "must be a valid integer, got a number with a fractional part"),
-    ],
-)
-def test_what_is_no_whole_per_cent_of_copies_is_refused(percent: float, detail: str) -> None:
-    assert {"/setMirror": detail} == mistakes(Step, {"setMirror": percent})
-
-
-@pytest.mark.parametrize("overrides", [[], [{"header": HEADER, "to": "canary"}] * 32])
-def test_a_step_may_set_any_overrides_and_none(overrides: list[Any]) -> None:
-    assert {"setOverride": overrides} == write(read(Step, {"setOverride": overrides}))
-
-
-@pytest.mark.parametrize(
-    ("overrides", "expected"),
-    [
-        ([{"header": HEADER, "to": "canary"}] * 33, {"/setOverride": "must have at most 32"}),
-        ([{"to": "canary"}], {"/setOverride/0": "must have exactly one of header or cookie"}),
-        ({}, {"/setOverride": "must be a list"}),
-    ],
-)
-def test_a_step_sets_overrides_as_the_spec_has_them(overrides: object, expected: dict[str, str]) -> None:
-    assert expected == mistakes(Step, {"setOverride": overrides})
-
-
-@pytest.mark.parametrize(
-    ("step", "wait"),
-    [
-        ({"pause": {"duration": "10m"}}, "10m"),
-        ({"analysis": {"duration": "10m"}}, "10m"),
-        ({"analysis": {"until": "known", "deadline": "10m"}}, "10m"),
-        ({"ramp": RAMP}, "2m"),
-    ],
-)
-def test_progress_has_more_time_than_a_step_takes_for_itself(step: dict[str, Any], wait: str) -> None:
-    document = write(spec()) | {"steps": [{"pause": {"duration": "1s"}}, step]}
-    words = f"progressDeadline must be longer than what a step waits for, {wait}"
-
-    assert {"": words} == mistakes(Spec, {**document, "progressDeadline": wait})
-    assert read(Spec, {**document, "progressDeadline": "10m0.001s"}).progress_deadline
-
-
-@pytest.mark.parametrize("steps", [None, [{"pause": {}}], [{"analysis": {"until": "known"}}]])
-def test_what_waits_without_an_end_takes_any_deadline(steps: object) -> None:
-    assert timedelta(milliseconds=1) == spec(steps=steps, progressDeadline="1ms").progress_deadline
-
-
 @pytest.mark.parametrize("priority", [2, HIGHEST_PRIORITY])
 def test_a_priority_leaves_room_for_the_fallback_below_it(priority: int) -> None:
     assert priority == spec(priority=priority).priority
@@ -295,10 +176,6 @@ def test_a_pause_is_for_a_duration_or_for_a_person(document: object, duration: t
 
 def test_a_mirror_bounds_the_bodies_that_traefik_holds_in_memory() -> None:
     assert 1_048_576 == read(Mirror, {"percent": 10}).max_body_size
-
-
-def test_the_weight_of_a_step_is_exact() -> None:
-    assert Decimal("0.1") == read(Step, {"setWeight": 0.1}).set_weight
 
 
 @pytest.mark.parametrize(

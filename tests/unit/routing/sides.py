@@ -17,6 +17,11 @@ def held(weight: float, **changes: Any) -> Rollout:
     return Rollout.create("shop", spec(**changes), now=NOW).set_weight(Decimal(str(weight)), now=NOW)
 
 
+def stepped(*steps: dict[str, Any], **changes: Any) -> Rollout:
+    """Make a rollout of two sides that waits for a person behind some steps."""
+    return Rollout.create("shop", spec(steps=[*steps, {"pause": {}}], **changes), now=NOW)
+
+
 def at_rest(**changes: Any) -> Rollout:
     """Make a rollout without a canary."""
     return Rollout.create("shop", spec(canary=None, **changes), now=NOW)

@@ -138,6 +138,54 @@ def test_the_canary_gets_its_weight_and_nothing_while_at_rest_or_aborted(rollout
 
 @pace
 @each_rollout
+def test_copies_and_overrides_of_steps_are_told_as_if_the_spec_said_them(rollout: Rollout) -> None:
+    said = {"mirror": rollout.mirror, "overrides": tuple(rollout.overrides) or None}
+    unset = {"mirror": None, "overrides": None}
+    same = rollout.model_copy(
+        update={
+            "spec": rollout.spec.model_copy(update=said),
+            "status": rollout.status.model_copy(update=unset),
+        }
+    )
+
+    assert render(rollout) == render(same)
+
+
+@pace
+@each_rollout
+def test_stable_is_copied_while_the_canary_is_asked_to_get_copies(rollout: Rollout) -> None:
+    fragment = render(rollout)
+    percents = [
+        mirror["percent"]
+        for service in fragment.services.values()
+        for mirror in service.get("mirroring", {}).get("mirrors", [])
+    ]
+    is_copied = rollout.mirror is not None and rollout.status.weight < 100
+
+    assert ([rollout.mirror.percent] if rollout.mirror and is_copied else []) == percents
+    assert len(rollout.overrides) == len([name for name in fragment.routers if "_override_" in name])
+
+
+@pace
+@each_rollout
+def test_what_is_counted_has_servers_and_no_copies(rollout: Rollout) -> None:
+    fragment = render(rollout)
+    counted = {name.removesuffix("@http") for name in names.counted_services(rollout) if name}
+    balancers = {name for name, service in fragment.services.items() if "loadBalancer" in service}
+    copies = {
+        mirror["name"]
+        for service in fragment.services.values()
+        for mirror in service.get("mirroring", {}).get("mirrors", [])
+    }
+
+    assert balancers == {name for name in fragment.services if name in counted} | {
+        name for name in copies if name in fragment.services
+    }
+    assert not {name for name in copies if "@" not in name} & counted
+
+
+@pace
+@each_rollout
 def test_nothing_is_empty_where_traefik_takes_nothing_empty(rollout: Rollout) -> None:
     fragment = render(rollout)
     empty = [

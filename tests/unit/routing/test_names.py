@@ -5,7 +5,7 @@ import pytest
 from provider.documents import read
 from provider.rollouts import Rollout, Side
 from provider.routing import names, qualified
-from tests.unit.routing.sides import NOW, at_rest, held
+from tests.unit.routing.sides import NOW, at_rest, held, stepped
 
 V3 = read(Side, {"servers": [{"url": "http://127.0.0.1:9003"}]})
 
@@ -33,6 +33,38 @@ def test_a_side_keeps_its_name_and_none_gets_one_that_was_in_use(
     rollout: Rollout, expected: tuple[str, str | None]
 ) -> None:
     assert expected == targets(rollout)
+
+
+FOREIGN_STABLE, FOREIGN_CANARY = {"service": "v1@docker"}, {"service": "v2@docker"}
+COPIED = {"percent": 10}
+
+
+@pytest.mark.parametrize(
+    ("rollout", "expected"),
+    [
+        (at_rest(), ("shop_1@http", None)),
+        (at_rest(mirror=COPIED), ("shop_1@http", None)),
+        (held(10), ("shop_1@http", "shop_2@http")),
+        (held(0), ("shop_1@http", "shop_2@http")),
+        (held(100), ("shop_1@http", "shop_2@http")),
+        (held(10, mirror=COPIED), ("shop_1_servers@http", "shop_2@http")),
+        (held(10, mirror={"percent": 0}), ("shop_1@http", "shop_2@http")),
+        (stepped({"setMirror": 10}), ("shop_1_servers@http", "shop_2@http")),
+        (stepped({"setMirror": 0}, mirror=COPIED), ("shop_1@http", "shop_2@http")),
+        (stepped({"setMirror": 10}).abort(now=NOW), ("shop_1@http", None)),
+        (stepped({"setMirror": 10}).promote_full(now=NOW), ("shop_2@http", None)),
+        (held(10, mirror=COPIED, stable=FOREIGN_STABLE), ("v1@docker", "shop_2@http")),
+        (held(10, mirror=COPIED, canary=FOREIGN_CANARY), ("shop_1_servers@http", "v2@docker")),
+        (held(10, stable=FOREIGN_STABLE, canary=FOREIGN_CANARY), ("v1@docker", "v2@docker")),
+        (held(10, canary=FOREIGN_CANARY).abort(now=NOW), ("shop_1@http", None)),
+        (held(10).abort(now=NOW).retry(now=NOW), ("shop_1@http", "shop_2@http")),
+        (held(10, mirror=COPIED).promote_full(now=NOW).start(V3, now=NOW), ("shop_2_servers@http", "shop_3@http")),
+    ],
+)
+def test_a_sides_requests_are_counted_where_nothing_else_is(
+    rollout: Rollout, expected: tuple[str, str | None]
+) -> None:
+    assert expected == names.counted_services(rollout)
 
 
 @pytest.mark.parametrize(

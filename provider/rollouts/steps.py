@@ -1,0 +1,115 @@
+"""The steps of a rollout: what each takes, sets and waits for."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from provider.documents import Document, exactly_one, one_of
+from provider.documents.fields import Duration, Weight, WholeNumber
+from provider.rollouts.overrides import MOST_OVERRIDES, Override
+
+
+class Pause(Document):
+    """Wait: for a duration, or for a person where none is given."""
+
+    duration: Duration | None = None
+
+
+class AnalysisStep(Document):
+    """Judge the canary: for so long, or until it is known to be good or bad, by the deadline at most."""
+
+    model_config = one_of("duration", "until")
+
+    duration: Duration | None = None
+    until: Literal["known"] | None = None
+    deadline: Duration | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> Self:
+        if exactly_one(self, "duration", "until") == "duration" and self.deadline:
+            raise ValueError("deadline goes with until: a duration is its own")
+        return self
+
+
+class Ramp(Document):
+    """Weights that rise in even steps, each held for `every`: from 5 to 50 by 5 every 2m."""
+
+    from_: Weight = Field(alias="from")
+    to: Weight
+    by: Weight
+    every: Duration
+
+    @model_validator(mode="after")
+    def _rises(self) -> Self:
+        if not self.from_ < self.to:
+            raise ValueError("from must be below to")
+        if not self.by:
+            raise ValueError("by must be above 0")
+        return self
+
+    def weight_above(self, weight: Decimal) -> Decimal:
+        """Give the first weight of the ramp that is above another, and the last where none is."""
+        if weight < self.from_:
+            return self.from_
+        rises = (weight - self.from_) // self.by + 1
+        return min(self.from_ + rises * self.by, self.to)
+
+
+class Step(Document):
+    """One step of a rollout."""
+
+    model_config = one_of("setWeight", "pause", "analysis", "ramp", "setMirror", "setOverride")
+
+    set_weight: Weight | None = None
+    pause: Pause | None = None
+    analysis: AnalysisStep | None = None
+    ramp: Ramp | None = None
+    set_mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
+    set_override: tuple[Override, ...] | None = Field(default=None, max_length=MOST_OVERRIDES)
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        exactly_one(self, *type(self).model_fields)
+        return self
+
+    @property
+    def weight(self) -> Decimal | None:
+        """The canary's per cent once the step has begun; None where it stays what it was."""
+        return self.ramp.from_ if self.ramp else self.set_weight
+
+    @property
+    def sets(self) -> dict[str, Any]:
+        """What the step changes of a status, by field."""
+        given = {"weight": self.weight, "mirror": self.set_mirror, "overrides": self.set_override}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
+    def longest_wait(self) -> timedelta | None:
+        """How long the step waits by itself, as far as it says so."""
+        if self.analysis:
+            return self.analysis.duration or self.analysis.deadline
+        if self.ramp:
+            return self.ramp.every
+        return self.pause.duration if self.pause else None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Tell whether the next step comes later: after a time, a verdict, or when a person says so."""
+        return bool(self.pause or self.analysis or self.ramp)
+
+
+def higher_index(steps: Sequence[Step], weight: Decimal) -> int:
+    """Find the step that goes on from a weight set by hand: the first that gives the canary more."""
+    most = [step.ramp.to if step.ramp else step.set_weight or Decimal(0) for step in steps]
+    return next((index for index, offered in enumerate(most) if offered > weight), len(steps))
+
+
+def set_before(steps: Sequence[Step]) -> dict[str, Any]:
+    """Give the copies and overrides behind some steps, by field of the status; None for what none of them has set."""
+    found: dict[str, Any] = {"mirror": None, "overrides": None}
+    for step in steps:
+        found |= {name: value for name, value in step.sets.items() if name in found}
+    return found
