@@ -147,13 +147,22 @@ class Stack:
     # The provider
 
     def call(self, method: str, path: str, document: Any = None, **headers: str) -> requests.Response:
-        return self.session.request(
-            method,
-            f"http://{HOST}:{self.provider_port}/api/v1{path}",
-            json=document,
-            headers={"Authorization": f"Bearer {self.token}", **headers},
-            timeout=30,
-        )
+        """Call the API. A question is asked again for two seconds where nobody answers: killed workers come back."""
+        attempts = 20 if method == "GET" else 1
+        while True:
+            try:
+                return self.session.request(
+                    method,
+                    f"http://{HOST}:{self.provider_port}/api/v1{path}",
+                    json=document,
+                    headers={"Authorization": f"Bearer {self.token}", **headers},
+                    timeout=30,
+                )
+            except requests.RequestException:
+                attempts -= 1
+                if not attempts:
+                    raise
+                time.sleep(0.1)
 
     def done(self, method: str, path: str, document: Any = None) -> Any:
         """Call, and insist that it was done."""
@@ -178,7 +187,7 @@ class Stack:
         def answers() -> bool:
             try:
                 return self.call("GET", "/rollouts").ok
-            except requests.ConnectionError:
+            except requests.RequestException:
                 return False
 
         eventually(answers, what="the API answers")

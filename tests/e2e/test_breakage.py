@@ -44,7 +44,7 @@ def times_said(stack: Stack, event: str) -> int:
 def is_answered(stack: Stack) -> bool:
     try:
         return poll(stack).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

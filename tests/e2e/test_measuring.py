@@ -65,7 +65,7 @@ def prometheus(tmp_path: Path, stack: Stack) -> Iterator[str]:
 def _is_ready(address: str) -> bool:
     try:
         return requests.get(f"http://{address}/-/ready", timeout=5).ok
-    except requests.ConnectionError:
+    except requests.RequestException:
         return False
 
 

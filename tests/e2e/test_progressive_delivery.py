@@ -35,7 +35,7 @@ def status(stack: Stack) -> Mapping[str, Any]:
     """Read where it stands; nothing while no worker answers."""
     try:
         answer = stack.call("GET", "/rollouts/shop")
-    except requests.ConnectionError:
+    except requests.RequestException:
         return {}
     found: dict[str, Any] = answer.json()["status"] if answer.ok else {}
     return found

@@ -41,7 +41,7 @@ def told(provider: Stack, method: str, path: str, document: Any = None) -> int:
     def changed() -> int | None:
         try:
             answer = provider.call(method, path, document, **key)
-        except requests.ConnectionError:
+        except requests.RequestException:
             return None
         assert answer.ok, answer.text
         return int(answer.json()["version"])
