@@ -12,9 +12,9 @@ from typing import NamedTuple, Protocol
 
 from provider.analysis.counts import Counts, Histogram, Window
 
-_REQUESTS = "traefik_service_requests_total"
-_BUCKETS = "traefik_service_request_duration_seconds_bucket"
-_STARTED = "process_start_time_seconds"
+REQUESTS = "traefik_service_requests_total"
+BUCKETS = "traefik_service_request_duration_seconds_bucket"
+STARTED = "process_start_time_seconds"
 
 
 class Sample(Protocol):
@@ -53,9 +53,9 @@ def snapshot(samples: Iterable[Sample]) -> Snapshot:
     services: dict[str, dict[Series, float]] = {}
     started = None
     for sample in samples:
-        if sample.name == _STARTED:
+        if sample.name == STARTED:
             started = sample.value
-        elif sample.name in {_REQUESTS, _BUCKETS}:
+        elif sample.name in {REQUESTS, BUCKETS}:
             services.setdefault(sample.labels["service"], {})[_series(sample)] = sample.value
     return Snapshot(services=services, started=started)
 
@@ -81,7 +81,7 @@ def window_between(
 
 def _series(sample: Sample) -> Series:
     labels = sample.labels
-    edge = float(labels["le"]) if sample.name == _BUCKETS else None
+    edge = float(labels["le"]) if sample.name == BUCKETS else None
     return Series(labels["code"], labels["method"], labels["protocol"], edge)
 
 

@@ -17,7 +17,7 @@ class Move:
 
 
 def decide(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
-    """Say what is due, if anything is. `record` is the `current` one of the rollout."""
+    """Say what is due, if anything is. `record` is the rollout's `current_record`."""
     if rollout.status.phase not in {Phase.PROGRESSING, Phase.PAUSED}:
         return None
     taken_back = None if rollout.spec.dry_run else _taken_back(rollout, record, now=now)
@@ -43,8 +43,7 @@ def _overdue(rollout: Rollout, *, now: datetime) -> Move | None:
     limit = rollout.spec.progress_deadline
     if limit is None or not rollout.is_judging or now < rollout.status.since + limit:
         return None
-    why = f"no progress for {format_duration(limit)}"
-    return _dry(Action.ABORT, why) if rollout.spec.dry_run else Move(Action.ABORT, why)
+    return _stop(rollout, Action.ABORT, f"no progress for {format_duration(limit)}")
 
 
 def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
@@ -77,7 +76,7 @@ def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     if outcome is Outcome.SUCCESSFUL:
         return Move(Action.ADVANCE, reason)
     if outcome is Outcome.FAILED and rollout.spec.dry_run:
-        return _dry(Action.ABORT, reason)
+        return _stop(rollout, Action.ABORT, reason)
     if step.analysis.deadline and now >= since + step.analysis.deadline:
         return _undecided(rollout, outcome=outcome, deadline=step.analysis.deadline, reason=reason)
     return None
@@ -91,9 +90,8 @@ def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) 
     if verdict.outcome is Outcome.SUCCESSFUL and not checks and outcome is not Outcome.FAILED:
         return Move(Action.ADVANCE, verdict.reason)
     if outcome is Outcome.FAILED:
-        return _dry(Action.ABORT, reason) if rollout.spec.dry_run else Move(Action.HOLD, reason)
-    why = "; ".join(f"{check.name}: {check.reason}" for check in checks) or verdict.reason
-    return _dry(Action.HOLD, why) if rollout.spec.dry_run else Move(Action.HOLD, why)
+        return _stop(rollout, Action.ABORT if rollout.spec.dry_run else Action.HOLD, reason)
+    return _stop(rollout, Action.HOLD, "; ".join(f"{one.name}: {one.reason}" for one in checks) or verdict.reason)
 
 
 def _undecided(rollout: Rollout, *, outcome: Outcome, deadline: timedelta, reason: str) -> Move:
@@ -102,11 +100,14 @@ def _undecided(rollout: Rollout, *, outcome: Outcome, deadline: timedelta, reaso
         case Undecided.PROMOTE if outcome is not Outcome.FAILED:
             return Move(Action.ADVANCE, why)
         case Undecided.ABORT:
-            return _dry(Action.ABORT, why) if rollout.spec.dry_run else Move(Action.ABORT, why)
+            return _stop(rollout, Action.ABORT, why)
         case _:  # also a failure within its limit: borne, but no reason to go on
-            return _dry(Action.HOLD, why) if rollout.spec.dry_run else Move(Action.HOLD, why)
+            return _stop(rollout, Action.HOLD, why)
 
 
-def _dry(action: Action, reason: str) -> Move:
+def _stop(rollout: Rollout, action: Action, reason: str) -> Move:
+    """Abort or hold; a dry run goes on, and says what it would have done."""
+    if not rollout.spec.dry_run:
+        return Move(action, reason)
     words = {Action.ABORT: "aborted", Action.HOLD: "held"}[action]
     return Move(Action.ADVANCE, f"dry run: it would have been {words}: {reason}")

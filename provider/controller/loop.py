@@ -88,6 +88,7 @@ class Controller:
             if not moving or not self._leads():
                 self._memory.clear()
                 return 0
+            self._forget_all_but(moving)
             now = self._store.now()
             looked = self._look([rollout for rollout in moving if self._is_due_for_a_look(rollout, now)], now)
         except StoreUnavailableError:
@@ -144,6 +145,10 @@ class Controller:
             self._memory[name] = self._analyses.read(name)
         return self._memory[name]
 
+    def _forget_all_but(self, moving: Sequence[Rollout]) -> None:
+        names = {rollout.name for rollout in moving}
+        self._memory = {name: known for name, known in self._memory.items() if name in names}
+
     def _take(self, rollout: Rollout, now: datetime) -> bool:
         key = (rollout.name, rollout.version)
         if self._put_off.get(key, 0) > 0:
@@ -151,9 +156,7 @@ class Controller:
             return False
         self._put_off.pop(key, None)
         try:
-            move = decide(
-                rollout, self._record(rollout) if rollout.is_judged else current_record(None, rollout), now=now
-            )
+            move = decide(rollout, self._record(rollout), now=now)
             if move:
                 self._make(rollout, move)
         except _PASSING:

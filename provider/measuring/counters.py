@@ -6,10 +6,8 @@ from math import isfinite, isnan
 from prometheus_client.samples import Sample
 
 from provider.analysis import Snapshot, snapshot
+from provider.analysis.snapshots import BUCKETS, REQUESTS, STARTED
 
-REQUESTS = "traefik_service_requests_total"
-BUCKETS = "traefik_service_request_duration_seconds_bucket"
-STARTED = "process_start_time_seconds"
 _LABELS = ("service", "code", "method", "protocol", "le")
 _NEEDED = {REQUESTS: {"service", "code", "method", "protocol"}, BUCKETS: set(_LABELS)}
 

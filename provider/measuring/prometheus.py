@@ -11,9 +11,10 @@ from prometheus_client.samples import Sample
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from provider.analysis import Snapshot
+from provider.analysis.snapshots import BUCKETS, REQUESTS, STARTED
 from provider.documents import NotJsonError, decode_json
 from provider.measuring.asking import Source, SourceError, asked, new_session, printable, shown
-from provider.measuring.counters import BUCKETS, REQUESTS, STARTED, counted
+from provider.measuring.counters import counted
 
 _SIZE = 64 * 1024 * 1024
 # A metric that every Traefik has from its start, whether it had a request yet or not.

@@ -10,8 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from provider.analysis import Snapshot
+from provider.analysis.snapshots import BUCKETS, REQUESTS, STARTED
 from provider.measuring.asking import Reply, Source, SourceError, asked, new_session, shown
-from provider.measuring.counters import BUCKETS, REQUESTS, STARTED, counted
+from provider.measuring.counters import counted
 
 _SIZE = 256 * 1024 * 1024
 _LONGEST_LINE = 1024 * 1024

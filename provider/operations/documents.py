@@ -8,6 +8,7 @@ from provider.feed import Feed, State
 from provider.operations.calls import (
     Call,
     ContentionError,
+    NotFoundError,
     StaleVersionError,
     StoreWentBackError,
 )
@@ -62,6 +63,18 @@ class Documents:
             except ConflictError:
                 continue
         raise ContentionError(f"{key} kept changing; try again")
+
+    def delete(self, key: Key, call: Call, *, action: str = "delete") -> Event:
+        """Remove a document; NotFoundError where there is none, else as `change`."""
+
+        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001 a delete knows no time
+            if stored is None:
+                raise NotFoundError(key)
+            return Decision(action, None)
+
+        event = self.change(key, decide, call)
+        assert event is not None  # noqa: S101 there is always something to change
+        return event
 
     def catch_up(self) -> None:
         """Wait until the feed has all that was written before: what is read then is not stale.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.feed import Feed
 from provider.gateways import GatewaySpec, Sighting, expectation
-from provider.operations.calls import Call, NotFoundError
+from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
 from provider.rollouts import Rollout
 from provider.store import Key, Kind, Store, Stored
@@ -85,13 +85,7 @@ class Gateways:
 
     def delete(self, name: str, call: Call) -> None:
         """Forget where a gateway can be asked; if it polls it is still listed."""
-
-        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001
-            if stored is None:
-                raise NotFoundError(_key(name))
-            return Decision("delete", None)
-
-        self._documents.change(_key(name), decide, call)
+        self._documents.delete(_key(name), call)
 
     def views(self) -> Sequence[GatewayView]:
         """List every gateway that was written down or has polled lately, and ask those that can be asked."""

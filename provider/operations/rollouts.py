@@ -131,13 +131,7 @@ class Rollouts:
 
     def delete(self, name: str, call: Call) -> None:
         """Remove a rollout: Traefik answers 404 for its rule from then on."""
-
-        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001 a delete knows no time
-            if stored is None:
-                raise NotFoundError(_key(name))
-            return Decision("delete", None)
-
-        self._documents.change(_key(name), decide, call)
+        self._documents.delete(_key(name), call)
         with suppress(StoreUnavailableError):  # it is deleted; what was remembered of it harms nobody
             self._store.replace_record(name, expected=self._store.record(name), text=None)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from provider.access import Caller, Role, StoredToken, fingerprint, new_secret
 from provider.documents import decode_json, encode, read
 from provider.feed import Feed
-from provider.operations.calls import Call, ExistsError, NotFoundError
+from provider.operations.calls import Call, ExistsError
 from provider.operations.documents import Decision, Documents
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 
@@ -91,15 +91,8 @@ class Tokens:
 
     def revoke(self, name: str, call: Call) -> None:
         """Make a token worthless."""
-
-        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001
-            if stored is None:
-                raise NotFoundError(_key(name))
-            return Decision("revoke", None)
-
-        event = self._documents.change(_key(name), decide, call)
-        if event:
-            self._documents.follow(event)
+        event = self._documents.delete(_key(name), call, action="revoke")
+        self._documents.follow(event)
 
 
 def _key(name: str) -> Key:

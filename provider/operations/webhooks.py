@@ -53,13 +53,7 @@ class Webhooks:
 
     def delete(self, name: str, call: Call) -> None:
         """Tell a webhook nothing more; what was not yet told is not told any more."""
-
-        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001
-            if stored is None:
-                raise NotFoundError(_key(name))
-            return Decision("delete", None)
-
-        self._documents.change(_key(name), decide, call)
+        self._documents.delete(_key(name), call)
         with suppress(StoreUnavailableError):  # one of the same name begins anew all the same
             self._store.advance_position(name, expected=self._store.positions().get(name), revision=None)
 

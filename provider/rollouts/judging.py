@@ -1,20 +1,23 @@
 """What of a canary's record is about the canary that is on its way now."""
 
 import hashlib
+from functools import lru_cache
 
 from provider.analysis import Analysis, Record
 from provider.documents import encode
 from provider.rollouts.rollout import Rollout
 
+_DEFAULTS = Analysis()
+
 
 def settings_of(rollout: Rollout) -> Analysis:
     """Give how a canary is judged: as the spec says, or by the defaults."""
-    return rollout.spec.analysis or Analysis()
+    return rollout.spec.analysis or _DEFAULTS
 
 
 def attempt_of(rollout: Rollout) -> str:
     """Name the attempt: another canary, a retry, or other settings are another one."""
-    settings = hashlib.sha256(encode(settings_of(rollout)).encode()).hexdigest()[:12]
+    settings = _digest(settings_of(rollout))
     started = rollout.status.started
     return f"{rollout.status.generation}@{started.isoformat() if started else ''}:{settings}"
 
@@ -29,3 +32,9 @@ def current_record(record: Record | None, rollout: Rollout) -> Record:
     """Give the record of just this attempt and step, with nothing in it where there is none."""
     attempt, step = attempt_of(rollout), step_of(rollout)
     return record.about(attempt, step) if record else Record(attempt, step)
+
+
+@lru_cache(maxsize=4_096)
+def _digest(settings: Analysis) -> str:
+    """Give what tells settings apart; it is asked for at every tick, of every canary that is judged."""
+    return hashlib.sha256(encode(settings).encode()).hexdigest()[:12]
