@@ -217,9 +217,9 @@ class Stack:
     def get(self, path: str = "/", **headers: str) -> requests.Response:
         return self.traffic.get(f"http://{HOST}:{self.web_port}{path}", headers=headers, timeout=10)
 
-    def count(self, requests_: int) -> Counter[str]:
+    def count(self, requests_: int, *, host: str = SITE) -> Counter[str]:
         """Send so many requests and count the answers by version, or by status where one failed."""
-        answers = (self.get() for _ in range(requests_))
+        answers = (self.get(Host=host) for _ in range(requests_))
         return Counter(
             answer.text.strip() if answer.status_code == 200 else str(answer.status_code) for answer in answers
         )

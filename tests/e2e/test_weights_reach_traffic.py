@@ -68,9 +68,16 @@ def test_steps_and_timed_pauses_move_real_traffic(stack: Stack) -> None:
     assert 58 <= stack.count(100)["v2"] <= 62
 
 
+# Beside the tenth of `shop`: a weight, and how many of a thousand requests the canary may get at it.
+OTHERS = {"none": (0, range(1)), "all": (100, range(1_000, 1_001)), "few": (0.5, range(4, 7))}
+
+
 @pytest.mark.parametrize("name", ["traefik", "provider", "valkey"])
 def test_the_share_is_the_same_after_a_restart(stack: Stack, name: str) -> None:
     stack.shift(10)
+    for other, (weight, _) in OTHERS.items():
+        stack.done("PUT", f"/rollouts/{other}", {"spec": stack.spec(rule=f"Host(`{other}.localhost`)")})
+        stack.shift(weight, name=other)
     restart(stack, name)
     stack.wait_for_provider()
     stack.wait_applied()
@@ -78,6 +85,11 @@ def test_the_share_is_the_same_after_a_restart(stack: Stack, name: str) -> None:
 
     assert {"v1", "v2"} == set(counts)
     assert 95 <= counts["v2"] <= 105
+    for other, (_, expected) in OTHERS.items():
+        stack.wait_applied(name=other)
+        counts = stack.count(1_000, host=f"{other}.localhost")
+        assert counts["v2"] in expected
+        assert 1_000 == counts["v1"] + counts["v2"]
 
 
 def restart(stack: Stack, name: str) -> None:
