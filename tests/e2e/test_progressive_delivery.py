@@ -15,7 +15,7 @@ from tests.e2e.harness import HOST, Load, Stack, eventually
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(240)]
 
 QUICK = {"interval": "1s", "minRequests": 20}
-STEPS = [part for weight in (5, 25, 50) for part in ({"setWeight": weight}, {"analysis": {"duration": "5s"}})]
+STEPS = [part for weight in (5, 25, 50, 100) for part in ({"setWeight": weight}, {"analysis": {"duration": "5s"}})]
 
 
 def begin(stack: Stack, *, steps: Sequence[Any] = STEPS, **analysis: Any) -> None:
@@ -74,7 +74,7 @@ def test_a_good_canary_takes_over_with_nobody_touching_it(stack: Stack) -> None:
         load.see(100)
     weights = [entry["after"]["status"]["weight"] for entry in stack.done("GET", "/rollouts/shop/history")["history"]]
 
-    assert [0, 50, 25, 5, 0] == weights[:5]
+    assert [0, 100, 50, 25, 5, 0] == weights[:6]
     assert [] == load.failures
     assert {"v2": 20} == stack.count(20)
 
