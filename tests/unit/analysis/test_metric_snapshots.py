@@ -10,28 +10,9 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from provider.analysis import Counts, Histogram, Sample, Series, Snapshot, Window, snapshot, window_between
+from tests.traefik_page import PAGE
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"
-# As Traefik 3.7 writes it.
-_LABELS = 'code="200",method="GET",protocol="http",service="shop_1@http"'
-PAGE = f"""\
-# HELP process_start_time_seconds Start time of the process since unix epoch in seconds.
-# TYPE process_start_time_seconds gauge
-process_start_time_seconds 1.79555224642e+09
-# HELP traefik_entrypoint_requests_total How many HTTP requests processed on an entrypoint.
-# TYPE traefik_entrypoint_requests_total counter
-traefik_entrypoint_requests_total{{code="200",entrypoint="web",method="GET",protocol="http"}} 9
-# HELP traefik_service_request_duration_seconds How long it took to process the request on a service.
-# TYPE traefik_service_request_duration_seconds histogram
-traefik_service_request_duration_seconds_bucket{{{_LABELS},le="0.1"}} 2
-traefik_service_request_duration_seconds_bucket{{{_LABELS},le="+Inf"}} 3
-traefik_service_request_duration_seconds_sum{{{_LABELS}}} 0.83
-traefik_service_request_duration_seconds_count{{{_LABELS}}} 3
-# HELP traefik_service_requests_total How many HTTP requests processed on a service.
-# TYPE traefik_service_requests_total counter
-traefik_service_requests_total{{{_LABELS}}} 3
-traefik_service_requests_total{{code="502",method="GET",protocol="http",service="shop_2@http"}} 1
-"""
 
 
 def series(status: str, edge: float | None = None, *, method: str = "GET") -> Series:

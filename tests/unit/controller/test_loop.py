@@ -9,7 +9,7 @@ from provider.analysis import Measurement, Outcome, Snapshot
 from provider.controller import Controller
 from provider.gateways import GatewaySpec
 from provider.operations import Call, Operations
-from provider.rollouts import Phase, Rollout
+from provider.rollouts import Action, Phase, Rollout
 from provider.store import Key, Kind, StoreUnavailableError
 from tests.canaries import Side, counters, remember, seen
 from tests.world import ME, World, spec, wait_until
@@ -263,6 +263,17 @@ def test_what_a_person_did_in_between_stands(world: World, controller: Controlle
 
     assert not controller._take(stale, world.clock())
     assert (Phase.PAUSED, 5) == status(world)
+
+
+def test_a_move_is_made_only_of_the_rollout_that_it_was_decided_for(world: World, controller: Controller) -> None:
+    created(world, steps=[*TIMED[:3], {"pause": {"duration": "1m"}}])
+    stale = world.operations.rollouts.get("shop")
+    world.operations.rollouts.move("shop", Action.PROMOTE, ME)
+    world.clock.pass_time(600)
+
+    # The pause that it is in now is over as well: only its version tells that this is not the one that was seen.
+    assert not controller._take(stale, world.clock())
+    assert (Phase.PAUSED, 50) == status(world)
 
 
 def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(

@@ -11,30 +11,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from provider.analysis import Series, Snapshot
 from provider.measuring import SourceError, TraefikMetrics
+from tests.traefik_page import LABELS
+from tests.traefik_page import PAGE as TRAEFIK_PAGE
 from tests.unit.measuring.sources import Server, Told, running_server
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"
-_LABELS = 'code="200",method="GET",protocol="http",service="shop_1@http"'
-# As Traefik 3.7 writes it.
-PAGE = f"""\
-# HELP process_start_time_seconds Start time of the process since unix epoch in seconds.
-# TYPE process_start_time_seconds gauge
-process_start_time_seconds 1.79555224642e+09
-# HELP traefik_entrypoint_requests_total How many HTTP requests processed on an entrypoint.
-# TYPE traefik_entrypoint_requests_total counter
-traefik_entrypoint_requests_total{{code="200",entrypoint="web",method="GET",protocol="http"}} 9
-# HELP traefik_service_request_duration_seconds How long it took to process the request on a service.
-# TYPE traefik_service_request_duration_seconds histogram
-traefik_service_request_duration_seconds_bucket{{{_LABELS},le="0.1"}} 2
-traefik_service_request_duration_seconds_bucket{{{_LABELS},le="+Inf"}} 3
-traefik_service_request_duration_seconds_sum{{{_LABELS}}} 0.83
-traefik_service_request_duration_seconds_count{{{_LABELS}}} 3
-# HELP traefik_service_requests_total How many HTTP requests processed on a service.
-# TYPE traefik_service_requests_total counter
-traefik_service_requests_total{{{_LABELS}}} 3
-traefik_service_requests_total{{code="502",method="GET",protocol="http",service="shop_2@http"}} 1
-traefik_service_requests_total{{code="200",method="GET",protocol="http",service="blog_1@http"}} 7
-"""
+PAGE = f"{TRAEFIK_PAGE}traefik_service_requests_total{{{LABELS.replace(STABLE, 'blog_1@http')}}} 7\n"
 COUNTED = {
     STABLE: {
         Series("200", "GET", "http"): 3,
@@ -104,7 +86,7 @@ def test_a_page_may_come_in_any_way_that_http_has(
 
 def test_counters_that_are_split_by_header_are_added_up(metrics: TraefikMetrics, server: Server) -> None:
     page = PAGE + "".join(
-        f'traefik_service_requests_total{{{_LABELS},useragent="{agent}"}} 10\n'
+        f'traefik_service_requests_total{{{LABELS},useragent="{agent}"}} 10\n'
         for agent in ("curl", r"x\",service=\"shop_2@http", "")
     )
 
