@@ -188,3 +188,22 @@ class Store(Protocol):
     def sightings(self) -> Mapping[str, str]:
         """Read what all workers have noted of gateways."""
         ...
+
+    def keep(self, name: str, text: str, *, seconds: float) -> None:
+        """Keep a note for so long, in the place of one of the same name.
+
+        Notes are no documents: sessions and what was observed come and go without a revision.
+        """
+        ...
+
+    def kept(self, name: str) -> str | None:
+        """Read a note; None where there is none, or none any more."""
+        ...
+
+    def take(self, name: str) -> str | None:
+        """Read a note and forget it: of all who take it, one gets it."""
+        ...
+
+    def count(self, name: str, *, seconds: float) -> int:
+        """Count once more and tell how often that was in the time that began with the first of them."""
+        ...

@@ -14,6 +14,8 @@ canary:{NS}:lease:NAME         string      whose it is; expires
 canary:{NS}:records            hash        ROLLOUT -> JSON, what is remembered of a canary under judgement
 canary:{NS}:notified           hash        WEBHOOK -> the revision up to which it was told what happened
 canary:{NS}:sightings          hash        GATEWAY@ADDRESS -> JSON; expires a day after the last report
+canary:{NS}:note:NAME          string      a session, or what was observed; expires
+canary:{NS}:count:NAME         string      how often something was done lately; expires
 =============================  ==========  ============================================================
 """
 
@@ -79,6 +81,14 @@ class Keys:
     def lease(self, name: str) -> str:
         """Whose turn it is to do something that one is enough for."""
         return self._key(f"lease:{name}")
+
+    def note(self, name: str) -> str:
+        """What is kept for a while only."""
+        return self._key(f"note:{name}")
+
+    def count(self, name: str) -> str:
+        """How often something was done lately."""
+        return self._key(f"count:{name}")
 
     def history(self, key: Key) -> str:
         """The revisions of one document."""

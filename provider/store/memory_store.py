@@ -38,6 +38,8 @@ class MemoryStore:
     _records: dict[str, str] = field(default_factory=dict)
     _positions: dict[str, int] = field(default_factory=dict)
     _leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    _notes: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    _counts: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
 
     def now(self) -> datetime:
@@ -151,6 +153,32 @@ class MemoryStore:
         """Read what was seen of gateways."""
         with self._changed:
             return dict(self._sightings)
+
+    def keep(self, name: str, text: str, *, seconds: float) -> None:
+        """Keep a note for so long."""
+        with self._changed:
+            self._notes[name] = (text, self.clock() + timedelta(seconds=seconds))
+
+    def kept(self, name: str) -> str | None:
+        """Read a note."""
+        with self._changed:
+            text, until = self._notes.get(name, (None, self.clock()))
+            return text if self.clock() < until else None
+
+    def take(self, name: str) -> str | None:
+        """Read a note and forget it."""
+        with self._changed:
+            text, until = self._notes.pop(name, (None, self.clock()))
+            return text if self.clock() < until else None
+
+    def count(self, name: str, *, seconds: float) -> int:
+        """Count once more."""
+        with self._changed:
+            number, until = self._counts.get(name, (0, self.clock()))
+            if self.clock() >= until:
+                number, until = 0, self.clock() + timedelta(seconds=seconds)
+            self._counts[name] = (number + 1, until)
+            return number + 1
 
     def _recalled(self, request: Request) -> Event | None:
         fingerprint, event = self._requests.get(request.id, (None, None))

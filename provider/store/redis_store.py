@@ -221,6 +221,32 @@ class RedisStore:
         with _own_errors():
             return dict(self._redis.hgetall(self._keys.sightings))
 
+    def keep(self, name: str, text: str, *, seconds: float) -> None:
+        """Keep a note for so long."""
+        with _own_errors():
+            self._redis.set(self._keys.note(name), text, px=round(seconds * 1_000))
+
+    def kept(self, name: str) -> str | None:
+        """Read a note."""
+        with _own_errors():
+            text: str | None = self._redis.get(self._keys.note(name))
+            return text
+
+    def take(self, name: str) -> str | None:
+        """Read a note and forget it."""
+        with _own_errors():
+            text: str | None = self._redis.getdel(self._keys.note(name))
+            return text
+
+    def count(self, name: str, *, seconds: float) -> int:
+        """Count once more."""
+        key = self._keys.count(name)
+        pipeline = self._redis.pipeline(transaction=True)
+        pipeline.set(key, 0, px=round(seconds * 1_000), nx=True)
+        pipeline.incr(key)
+        with _own_errors():
+            return int(pipeline.execute()[1])
+
     def _commit_keys(self, change: Change) -> list[str]:
         keys = self._keys
         return [

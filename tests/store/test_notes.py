@@ -1,0 +1,64 @@
+"""What is kept for a while only, as both stores keep it."""
+
+import threading
+
+import pytest
+
+from provider.store import Store
+from tests.store.writing import write
+from tests.world import wait_until
+
+
+def test_a_note_is_kept_until_another_takes_its_place(store: Store) -> None:
+    store.keep("session:one", "grüße", seconds=60)
+    store.keep("session:two", "", seconds=60)
+
+    assert "grüße" == store.kept("session:one")
+    assert "" == store.kept("session:two")
+    assert store.kept("session:three") is None
+
+    store.keep("session:one", "again", seconds=60)
+
+    assert "again" == store.kept("session:one")
+
+
+def test_a_note_is_gone_after_its_time(store: Store) -> None:
+    store.keep("short", "text", seconds=0.05)
+    store.keep("long", "text", seconds=60)
+
+    assert wait_until(lambda: store.kept("short") is None)
+    assert store.take("short") is None
+    assert "text" == store.kept("long")
+
+
+def test_a_note_is_taken_once(store: Store) -> None:
+    store.keep("link", "text", seconds=60)
+    taken: list[str | None] = []
+    threads = [threading.Thread(target=lambda: taken.append(store.take("link"))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 1 == taken.count("text")
+    assert 7 == taken.count(None)
+    assert store.kept("link") is None
+
+
+def test_counts_rise_until_their_time_is_over(store: Store) -> None:
+    assert [1, 2, 3] == [store.count("wrong", seconds=60) for _ in range(3)]
+    assert 1 == store.count("other", seconds=0.05)
+
+    assert wait_until(lambda: store.count("other", seconds=0.05) == 1)
+    assert 4 == store.count("wrong", seconds=60)
+
+
+@pytest.mark.parametrize("name", ["a", "a:b:c", "192.0.2.1"])
+def test_a_note_is_no_change(store: Store, name: str) -> None:
+    write(store)
+    contents = store.load()
+    store.keep(name, "text", seconds=60)
+    store.count(name, seconds=60)
+
+    assert contents == store.load()
+    assert [] == store.changes(after=1, wait_seconds=0)
