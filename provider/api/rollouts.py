@@ -18,6 +18,7 @@ from provider.api.schemas import (
     RolloutAnswer,
     RolloutList,
     SpecBody,
+    UndoBody,
     WaitAnswer,
     WaitQuery,
     WeightBody,
@@ -90,6 +91,12 @@ def promote(exchange: Exchange) -> Answer:
     body: PromoteBody = exchange.body
     action = Action.PROMOTE_FULL if body.full else Action.PROMOTE
     return _answer(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
+
+
+def undo(exchange: Exchange) -> Answer:
+    """Go back to an earlier state."""
+    body: UndoBody = exchange.body
+    return _answer(exchange.operations.rollouts.undo(exchange.name, body.to_revision, exchange.call))
 
 
 def history(exchange: Exchange) -> Answer:
@@ -219,6 +226,16 @@ ENDPOINTS = (
         problems=(404, 409),
     ),
     *map(_move, _MOVES),
+    Endpoint(
+        "POST",
+        f"{_ONE}/undo",
+        undo,
+        Permission.ADMINISTER,
+        "Be again what it was at a revision of its history; a canary is held at the weight that it had",
+        body=UndoBody,
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    ),
     Endpoint(
         "GET",
         f"{_ONE}/history",

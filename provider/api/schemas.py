@@ -71,6 +71,12 @@ class PromoteBody(ReasonBody):
     full: StrictBool = False
 
 
+class UndoBody(ReasonBody):
+    """The revision of the history whose state comes back."""
+
+    to_revision: WholeNumber = Field(ge=1, le=2**53)
+
+
 class GatewayBody(ReasonBody):
     """Where a gateway can be asked."""
 

@@ -9,7 +9,13 @@ import click
 from provider.cli import administration, files, rollouts, servers, webhooks
 
 _SECTIONS: dict[str, Sequence[click.Command]] = {
-    "Shift traffic": (rollouts.set_weight, rollouts.promote, *rollouts.MOVES, rollouts.set_canary),
+    "Shift traffic": (
+        rollouts.set_weight,
+        rollouts.promote,
+        *rollouts.MOVES,
+        rollouts.undo,
+        rollouts.set_canary,
+    ),
     "Look": (rollouts.status, rollouts.list_, rollouts.get, rollouts.history, rollouts.analysis, rollouts.wait),
     "Define": (files.apply, files.diff, files.export, rollouts.create, rollouts.delete),
     "Administer": (administration.token, administration.gateway, webhooks.webhook, administration.restore),

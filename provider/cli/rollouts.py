@@ -161,6 +161,17 @@ def promote(shell: Shell, name: str, full: bool, change: Change) -> None:
     finish(shell, shell.client.write("POST", rollout_path(name, "promote"), {"full": full}, change.write), change)
 
 
+@click.command()
+@click.argument("name")
+@click.option("--to-revision", type=click.IntRange(min=1), required=True, help="A revision of the history")
+@changing
+@connected
+def undo(shell: Shell, name: str, to_revision: int, change: Change) -> None:
+    """Be again what it was at a revision; a canary is held at the weight that it had."""
+    document = {"toRevision": to_revision}
+    finish(shell, shell.client.write("POST", rollout_path(name, "undo"), document, change.write), change)
+
+
 def _move(action: str, words: str) -> click.Command:
     @click.command(action, help=words)
     @click.argument("name")
@@ -231,8 +242,11 @@ def history(shell: Shell, name: str, limit: int) -> None:
     if shell.is_json:
         show_json(entries)
         return
-    rows = [(entry["at"], entry["actor"], entry["action"], _weight(entry), entry["reason"]) for entry in entries]
-    show_table(("WHEN", "WHO", "WHAT", "WEIGHT", "WHY"), rows, empty="Nothing was changed yet.")
+    rows = [
+        (entry["at"], str(entry["revision"]), entry["actor"], entry["action"], _weight(entry), entry["reason"])
+        for entry in entries
+    ]
+    show_table(("WHEN", "REVISION", "WHO", "WHAT", "WEIGHT", "WHY"), rows, empty="Nothing was changed yet.")
 
 
 @click.command()

@@ -121,6 +121,25 @@ class Rollouts:
         """Do one of MOVES; IllegalMoveError where the phase does not allow it."""
         return self._move(name, action, MOVES[action], call)
 
+    def undo(self, name: str, to_revision: int, call: Call) -> Rollout:
+        """Make a rollout be again what one of its changes made it; NotFoundError where its history has none such."""
+        earlier = self._as_of(name, to_revision)
+        return self._move(
+            name,
+            Action.UNDO,
+            lambda rollout, /, *, now, reason: rollout.undo(earlier, now=now, reason=reason),
+            call,
+        )
+
+    def _as_of(self, name: str, revision: int) -> Rollout:
+        events = self._store.history(_key(name), limit=1, before=revision + 1)
+        if not events or events[0].revision != revision:
+            raise NotFoundError(_key(name), f"its history has no revision {revision}")
+        text = events[0].after
+        if text is None:
+            raise NotFoundError(_key(name), f"it was deleted in revision {revision}")
+        return _existing(name, Stored(revision, text))
+
     def advance(self, name: str, call: Call) -> Rollout:
         """End a timed pause that is over, or an analysis step; IllegalMoveError where there is none."""
         return self._move(name, Action.ADVANCE, Rollout.advance, call)

@@ -16,6 +16,7 @@ from provider.rollouts.steps import Step, higher_index, set_before
 from provider.rollouts.succession import (
     former_with,
     former_without,
+    generations_of,
     makes_canary_stable,
     stable_until,
     without_finished_canary,
@@ -23,8 +24,8 @@ from provider.rollouts.succession import (
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 ZERO = Decimal(0)
-# What follows from a new spec, or from the time, and is not asked for by its name.
-_NOT_BY_NAME = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD}
+# What follows from a new spec, from the time, or from an earlier state, and is not asked for by its name alone.
+_NOT_BY_NAME = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO}
 _ALONG_STEPS = {Action.PROMOTE, Action.SKIP}
 
 
@@ -230,12 +231,34 @@ class Rollout(Document):
             return edited.start(spec.canary, now=now, reason=reason)
         return edited if spec.steps == before.spec.steps else edited._repositioned(now=now, reason=reason)
 
-    def _withdrawn(self, *, now: datetime, reason: str) -> Self:
+    def undo(self, earlier: Self, *, now: datetime, reason: str = "") -> Self:
+        """Be again what it was earlier: the same spec, and a canary that had traffic is held at its weight.
+
+        A side that is there now keeps its name in Traefik, and so its sticky clients; one that comes back has a new
+        one, as another version may have had its own since. What is rolled back from is not known to be good.
+        """
+        self._check(Action.UNDO)
+        stable, canary = generations_of(
+            earlier.spec, current=self.spec, stable=self.status.stable_generation, newest=self.status.generation
+        )
+        former = self.status.former or ()
+        if stable != self.status.stable_generation:
+            former = former_without(earlier.spec.stable, former_without(self.spec.stable, former))
+        # What was found out about the canary then counts no more: it begins again.
+        back = self._with(
+            spec=earlier.spec, stable_generation=stable, generation=canary, former=former or None, started=now
+        )
+        if earlier.spec.canary is None:
+            return back._withdrawn(now=now, reason=reason, why="as it was earlier, without a canary")
+        held = back._placed(earlier.status.step_index)._held(earlier.status.weight, now=now, reason=reason)
+        return held.abort(now=now, reason=reason) if earlier.status.phase is Phase.DEGRADED else held
+
+    def _withdrawn(self, *, now: datetime, reason: str, why: str = "the canary was withdrawn") -> Self:
         return self._with(
             phase=Phase.HEALTHY,
             weight=ZERO,
             step_index=0,
-            reason=_words("the canary was withdrawn", reason),
+            reason=_words(why, reason),
             since=now,
             **_NO_CANARY,
         )

@@ -35,6 +35,25 @@ def makes_canary_stable(wanted: Spec, *, current: Spec) -> bool:
     )
 
 
+def generations_of(wanted: Spec, *, current: Spec, stable: int, newest: int) -> tuple[int, int]:
+    """Give the generations of stable and canary when both are put in place at once.
+
+    `stable` and `newest` are those of the current spec, whose canary has the newest. A side that is there keeps its
+    number; one that comes back gets a new one.
+    """
+    if wanted.stable.is_same_version(current.stable):
+        of_stable = stable
+    elif current.canary and wanted.stable.is_same_version(current.canary):
+        of_stable = newest
+    else:
+        of_stable = newest + 1
+    if wanted.canary is None:
+        return of_stable, max(of_stable, newest)
+    # The canary always has the newest number.
+    is_kept = current.canary is not None and wanted.canary.is_same_version(current.canary) and of_stable < newest
+    return of_stable, newest if is_kept else max(of_stable, newest) + 1
+
+
 def stable_until(side: Side, former: Iterable[Former], *, now: datetime, window: timedelta | None) -> datetime | None:
     """Tell until when a version was stable, if that is no longer ago than the window; None without a window."""
     if window is None:

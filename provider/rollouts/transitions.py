@@ -33,6 +33,7 @@ class Action(StrEnum):
     SKIP = "skip"
     ADVANCE = "advance"
     HOLD = "hold"
+    UNDO = "undo"
 
 
 _HEALTHY = frozenset({Phase.HEALTHY})
@@ -45,11 +46,14 @@ _WALKED = _PAUSED | _PROGRESSING | _HEALTHY
 _BEGUN = _PAUSED | _PROGRESSING
 # A version that was stable a moment ago takes over at once.
 _STARTED = _BEGUN | _HEALTHY
+# What it once was: without a canary, with one that is held at its weight by hand, or with one that was aborted.
+_UNDONE = _HEALTHY | _PROGRESSING | _DEGRADED
 
 TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
     Phase.HEALTHY: {
         Action.START: _STARTED,
         Action.EDIT: _HEALTHY,
+        Action.UNDO: _UNDONE,
     },
     Phase.PROGRESSING: {
         Action.START: _STARTED,
@@ -64,6 +68,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.SKIP: _WALKED,
         Action.ADVANCE: _WALKED,
         Action.HOLD: _PAUSED,
+        Action.UNDO: _UNDONE,
     },
     Phase.PAUSED: {
         Action.START: _STARTED,
@@ -78,12 +83,14 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.SKIP: _WALKED,
         Action.ADVANCE: _WALKED,
         Action.HOLD: _PAUSED,
+        Action.UNDO: _UNDONE,
     },
     Phase.DEGRADED: {
         Action.START: _STARTED,
         Action.EDIT: _DEGRADED,
         Action.WITHDRAW: _HEALTHY,
         Action.RETRY: _BEGUN,
+        Action.UNDO: _UNDONE,
     },
 }
 

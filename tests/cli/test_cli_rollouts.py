@@ -324,17 +324,32 @@ def test_what_may_be_done_are_commands(run: Run, shop: str) -> None:
     assert "--full" in run("promote", "--help").stdout
 
 
-def test_a_history_tells_who_did_what_when_and_why(run: Run, shop: str) -> None:
+def test_a_history_tells_who_did_what_when_and_why(run: Run, shop: str, world: World) -> None:
+    created = world.operations.rollouts.get(shop).version
     run("set-weight", shop, "25", "--reason", "Größe zählt: 見て", role=Role.OPERATOR)
     run("abort", shop)
     heading, *lines = run("history", shop).stdout.splitlines()
 
-    assert ["WHEN", "WHO", "WHAT", "WEIGHT", "WHY"] == heading.split()
+    assert ["WHEN", "REVISION", "WHO", "WHAT", "WEIGHT", "WHY"] == heading.split()
     assert [
-        ["2026-01-01T00:00:00.000Z", "admin", "abort", "25 % > 0 %"],
-        ["2026-01-01T00:00:00.000Z", "operator", "set-weight", "5 % > 25 %", "Größe zählt: 見て"],
-        ["2026-01-01T00:00:00.000Z", "test", "create", "5 %"],
+        ["2026-01-01T00:00:00.000Z", str(created + 2), "admin", "abort", "25 % > 0 %"],
+        ["2026-01-01T00:00:00.000Z", str(created + 1), "operator", "set-weight", "5 % > 25 %", "Größe zählt: 見て"],
+        ["2026-01-01T00:00:00.000Z", str(created), "test", "create", "5 %"],
     ] == [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
+
+
+def test_a_rollout_goes_back_to_a_revision_of_its_history(run: Run, shop: str, world: World) -> None:
+    revision = world.operations.rollouts.get(shop).version
+    run("promote", shop, "--full")
+    undone = run("undo", shop, "--to-revision", str(revision), "--reason", "v2 leaks")
+
+    assert "shop is Progressing, 5 % to the canary: held at 5 % by hand: v2 leaks\n" == undone.stdout
+
+
+def test_a_revision_that_is_none_of_its_history_is_refused(run: Run, shop: str) -> None:
+    refused = run("undo", shop, "--to-revision", "999")
+
+    assert (1, "traefik-canary: shop: its history has no revision 999\n") == (refused.exit_code, refused.stderr)
 
 
 def test_a_history_is_cut_where_that_is_asked_for(run: Run, shop: str) -> None:
@@ -355,7 +370,7 @@ def test_a_history_goes_on_past_what_was_damaged_by_hand_and_a_delete(run: Run, 
     told = run("history", shop)
 
     assert 0 == told.exit_code
-    assert ["delete", "meddle", "meddle", "create"] == [line.split()[2] for line in told.stdout.splitlines()[1:]]
+    assert ["delete", "meddle", "meddle", "create"] == [line.split()[3] for line in told.stdout.splitlines()[1:]]
 
 
 @pytest.mark.parametrize(("goal", "action"), [("healthy", Action.PROMOTE_FULL), ("degraded", Action.ABORT)])

@@ -48,10 +48,27 @@ class RolloutMachine(RuleBasedStateMachine):
         super().__init__()
         self.now = START
         self.is_aborted = False
+        self.past: list[Rollout] = []
 
     @initialize(spec=SPECS)
     def create(self, spec: Spec) -> None:
         self.rollout = Rollout.create("shop", spec, now=self.now)
+
+    @rule()
+    def remember(self) -> None:
+        self.past.append(self.rollout)
+
+    @precondition(lambda self: self.past)
+    @rule(number=st.integers(0, 9))
+    def undo(self, number: int) -> None:
+        earlier, before = self.past[number % len(self.past)], self.rollout
+        self._do(partial(Rollout.undo, earlier=earlier), Action.UNDO)
+        after = self.rollout
+
+        assert earlier.spec == after.spec
+        assert (earlier.canary, earlier.status.weight) == (after.canary, after.status.weight)
+        if before.spec.stable.is_same_version(after.spec.stable):
+            assert before.status.stable_generation == after.status.stable_generation
 
     @rule(seconds=st.sampled_from([0, 1, 60, 600, 3_600]))
     def pass_time(self, seconds: int) -> None:
@@ -231,7 +248,8 @@ class RolloutMachine(RuleBasedStateMachine):
         assert after.status.generation >= before.status.generation
         self._check_steps(before, after, action)
         self._check_sides(before, after, action)
-        self.is_aborted = action is Action.ABORT or (self.is_aborted and action not in {Action.RETRY, Action.START})
+        is_begun_again = action in {Action.RETRY, Action.START, Action.UNDO}
+        self.is_aborted = action is Action.ABORT or (self.is_aborted and not is_begun_again)
         self.rollout = after
         return True
 

@@ -35,6 +35,11 @@ ACTS: Mapping[Action, Sequence[Act]] = {
     Action.SKIP: [lambda rollout: rollout.skip(now=LATER)],
     Action.ADVANCE: [lambda rollout: rollout.advance(now=LATER)],
     Action.HOLD: [lambda rollout: rollout.hold(now=LATER, reason="nothing is known")],
+    Action.UNDO: [
+        lambda rollout: rollout.undo(at_rest(), now=LATER),
+        lambda rollout: rollout.undo(created(), now=LATER),
+        lambda rollout: rollout.undo(created().abort(now=T0), now=LATER),
+    ],
 }
 
 WITHOUT_STEPS = {"steps": None}
@@ -76,6 +81,8 @@ EXAMPLES: Mapping[Phase, Sequence[Rollout]] = {
         KNOWN.start(V1, now=T0).abort(now=T0),
     ],
 }
+
+NOT_BY_NAME_ALONE = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO}
 
 REMEDIES = {
     Phase.HEALTHY: "there is no canary: all traffic is on stable; start one first",
@@ -179,14 +186,14 @@ def test_what_goes_nowhere_by_itself_is_not_held(rollout: Rollout) -> None:
 def test_what_a_person_may_do_is_listed_without_what_follows_by_itself() -> None:
     assert [Action.START] == at_rest().actions
     assert [Action.START, Action.RETRY] == created().abort(now=T0).actions
-    assert not {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD} & set(created().actions)
+    assert not NOT_BY_NAME_ALONE & set(created().actions)
 
 
 @pytest.mark.parametrize("rollout", [rollout for rollouts in EXAMPLES.values() for rollout in rollouts])
 def test_whatever_is_listed_can_be_done_and_nothing_else(rollout: Rollout) -> None:
     possible = {action for action in ACTS if any(leads_somewhere(rollout, act) for act in ACTS[action])}
 
-    assert set(rollout.actions) == possible - {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD}
+    assert set(rollout.actions) == possible - NOT_BY_NAME_ALONE
 
 
 def leads_somewhere(rollout: Rollout, act: Act) -> bool:
