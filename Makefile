@@ -5,9 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TEST_STAMP := $(VENV)/.installed-test
 PROMETHEUS := $(BIN)/prometheus
+CHROMIUM := $(BIN)/chromium
+AXE := $(VENV)/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format unit bench simulate constraints clean
+.PHONY: help install demo test check format unit bench simulate fuzz audit constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -38,6 +40,20 @@ $(PROMETHEUS): | $(BIN)/python
 			&& dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool usr/bin/prometheus "$$bin"; } \
 		|| { echo "prometheus and promtool must be on the path; on Debian: apt-get install prometheus" >&2; exit 1; }
 
+# The browser of the pages' tests. As a package of Debian it needs root; whoever has one already needs nothing.
+$(CHROMIUM): | $(BIN)/python
+	@command -v chromium >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q \
+			&& DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; } >/dev/null \
+		|| { echo "chromium must be on the path; on Debian: apt-get install chromium" >&2; exit 1; }
+	@ln -sf "$$(command -v chromium)" $@
+
+# What finds what people with other senses stumble over. From npm.
+$(AXE): | $(BIN)/python
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT \
+		&& npm pack --silent --pack-destination "$$dir" axe-core@4.14.1 >/dev/null \
+		&& tar -xzf "$$dir"/axe-core-*.tgz -C "$$dir" && cp "$$dir/package/axe.min.js" $@
+
 install: $(STAMP) ## a .venv with the project in it, editable
 
 demo: $(STAMP) ## the provider, the real Traefik and two versions of an app: open it, try it
@@ -52,7 +68,7 @@ check: $(TEST_STAMP) ## linters, types, the direction of the imports
 unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
-test: check $(PROMETHEUS) ## everything that CI runs
+test: check $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything that CI runs
 	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
 
 format: $(TEST_STAMP) ## let ruff write
@@ -64,6 +80,20 @@ bench: $(STAMP) ## how long a weight takes to reach traffic, as a distribution
 
 simulate: $(STAMP) ## how often a canary is judged wrongly, as a table; takes minutes
 	$(BIN)/python -m simulation
+
+# Both are in `make test` too, in short. How many: make fuzz REQUESTS=1000000 FLEETS=2000
+REQUESTS := 100000
+FLEETS := 400
+fuzz: $(TEST_STAMP) ## a hundred thousand odd requests, and thousands of rollouts into the real Traefik; takes minutes
+	CANARY_FUZZ_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -q -s tests/api/test_fuzz.py
+	CANARY_TEST_FLEETS=$(FLEETS) $(BIN)/python -m pytest -q -s tests/e2e/test_rendering_in_traefik.py
+
+# Needs https://pypi.org itself: a mirror has no advisories. With --strict what cannot be looked up is a failure, not a
+# good sign. In an environment of its own, as what audits must not decide what is audited.
+audit: | $(BIN)/python ## look for known holes in what the project is tested with; needs the internet
+	@tool=$$(mktemp -d) && trap 'rm -rf "$$tool"' EXIT \
+		&& $(PYTHON) -m venv "$$tool" && "$$tool/bin/python" -m pip install --quiet --disable-pip-version-check pip-audit \
+		&& "$$tool/bin/pip-audit" --strict --progress-spinner off --disable-pip --no-deps -r constraints.txt
 
 # The newest of everything, in an environment of its own. What was there stays until all of it is installed.
 constraints: ## pin anew what the project is tested with

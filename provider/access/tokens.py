@@ -45,7 +45,15 @@ class TokenTable:
 
     def caller(self, secret: str) -> Caller | None:
         """Find whose secret it is. The look-up is by hash, so its time tells nothing of the secret."""
-        return self._callers.get(fingerprint(secret))
+        return self.caller_of(fingerprint(secret))
+
+    def caller_of(self, sha256: str) -> Caller | None:
+        """Find whose token it is, by the hash of its secret."""
+        return self._callers.get(sha256)
+
+    def fingerprint_of(self, caller: Caller) -> str | None:
+        """Find the hash of a caller's token; None where it was revoked meanwhile."""
+        return next((found for found, known in self._callers.items() if known == caller), None)
 
     def has_admin(self) -> bool:
         """Tell whether anybody can make further tokens."""

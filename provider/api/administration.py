@@ -8,15 +8,17 @@ from provider.api.schemas import (
     GatewayList,
     InstanceAnswer,
     NewToken,
+    ReasonBody,
     ReasonQuery,
     RestoreBody,
     Restored,
+    SignInLink,
     StoredGateway,
     TokenAnswer,
     TokenBody,
     TokenList,
 )
-from provider.operations import GatewayView
+from provider.operations import LINK_SECONDS, GatewayView
 
 _GATEWAYS = "/api/v1/gateways"
 _TOKENS = "/api/v1/tokens"
@@ -63,6 +65,12 @@ def revoke_token(exchange: Exchange) -> Answer:
     return Answer(status=204)
 
 
+def link(exchange: Exchange) -> Answer:
+    """Make a link that signs in to the pages."""
+    path = f"/sign-in/{exchange.operations.sessions.link(exchange.caller)}"
+    return Answer(SignInLink(path=path, expires_in_seconds=LINK_SECONDS), status=201)
+
+
 def restore(exchange: Exchange) -> Answer:
     """Bring Redis and what is served together again."""
     body: RestoreBody = exchange.body
@@ -75,7 +83,7 @@ ENDPOINTS = (
         _GATEWAYS,
         list_gateways,
         Permission.READ,
-        "The Traefik instances: last poll, revision served, revision applied, errors",
+        "The Traefik instances: last poll, revision served, revision applied, errors, state",
         answers={200: GatewayList},
         tag="gateways",
     ),
@@ -133,6 +141,16 @@ ENDPOINTS = (
     ),
     Endpoint(
         "POST",
+        "/api/v1/sign-in-links",
+        link,
+        Permission.READ,
+        "Make a link that signs the caller in to the pages, once",
+        body=ReasonBody,
+        answers={201: SignInLink},
+        tag="tokens",
+    ),
+    Endpoint(
+        "POST",
         "/api/v1/restore",
         restore,
         Permission.ADMINISTER,
@@ -154,6 +172,10 @@ def _gateway(view: GatewayView) -> GatewayAnswer:
         is_current=view.is_current,
         revision_applied=view.applied,
         errors=tuple(view.errors),
+        state=view.condition.state if view.condition else None,
+        detail=view.condition.detail or None if view.condition else None,
+        state_since=view.condition.since if view.condition else None,
+        traefik=view.condition.traefik if view.condition else None,
         instances=tuple(
             InstanceAnswer(
                 address=sighting.address,

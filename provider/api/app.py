@@ -6,19 +6,20 @@ from provider.api import administration, events, rollouts, webhooks
 from provider.api.endpoints import register
 from provider.api.machines import machines
 from provider.api.problems import answer_problems
+from provider.limits import Limits
 from provider.operations import Operations
 
 LARGEST_BODY_BYTES = 1024 * 1024
 ENDPOINTS = (*rollouts.ENDPOINTS, *administration.ENDPOINTS, *webhooks.ENDPOINTS, *events.ENDPOINTS)
 
 
-def create_app(operations: Operations, *, version: str) -> Flask:
-    """Make the application that answers everything but Traefik's polls."""
+def create_app(operations: Operations, *, version: str, limits: Limits | None = None) -> Flask:
+    """Make the application that answers everything but Traefik's polls; the limits are the worker's own."""
     app = Flask("provider.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     # Refuse /rollouts/ instead of redirecting: a redirected PUT loses its body in many clients.
     app.url_map.strict_slashes = True
-    register(app, ENDPOINTS, operations)
+    register(app, ENDPOINTS, operations, limits or Limits(operations.store))
     app.register_blueprint(machines(operations, ENDPOINTS, version=version))
     answer_problems(app)
     app.after_request(_harden)

@@ -21,6 +21,7 @@ from provider.api.problems import (
 from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery
 from provider.documents import InvalidDocumentError, decode_json, read, write
 from provider.documents.fields import NAME_PATTERN
+from provider.limits import Limits
 from provider.operations import Call, Operations
 from provider.store import Request
 
@@ -71,6 +72,7 @@ class Endpoint:
     query: type[BaseModel] = NoQuery
     media_type: str = "application/json"
     tag: str = field(default="rollouts")
+    is_held: bool = False
 
     @property
     def is_write(self) -> bool:
@@ -89,36 +91,56 @@ class Endpoint:
         return False
 
 
-def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations) -> None:
+def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations, limits: Limits) -> None:
     """Route every endpoint: authenticate, permit, parse, handle, serialise."""
     for endpoint in endpoints:
         app.add_url_rule(
             endpoint.path,
             endpoint=f"{endpoint.method} {endpoint.path}",
-            view_func=_view(endpoint, operations),
+            view_func=_view(endpoint, operations, limits),
             methods=[endpoint.method],
         )
 
 
-def _view(endpoint: Endpoint, operations: Operations) -> Callable[..., Response]:
+def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callable[..., Response]:
     def view(name: str = "") -> Response:
-        caller = _permitted_caller(endpoint.permission, operations)
+        caller = _permitted_caller(endpoint.permission, operations, limits)
         if name and not re.fullmatch(NAME_PATTERN, name):
             raise BadRequestError(f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}")
         body, query = _body(endpoint), _query(endpoint)
         exchange = Exchange(operations, caller, name, body, query, _call(caller, body, query))
-        return _respond(endpoint.handler(exchange))
+        return _held(endpoint, exchange, limits) if endpoint.is_held else _respond(endpoint.handler(exchange))
 
     return view
 
 
-def _permitted_caller(permission: Permission, operations: Operations) -> Caller:
+def _held(endpoint: Endpoint, exchange: Exchange, limits: Limits) -> Response:
+    place = limits.held.take(exchange.caller.name)
+    try:
+        response = _respond(endpoint.handler(exchange))
+    except BaseException:
+        place.give_back()
+        raise
+    # A stream goes on after this: the server closes it when it ends, or when nobody reads it any more.
+    if response.is_streamed:
+        response.call_on_close(place.give_back)
+    else:
+        place.give_back()
+    return response
+
+
+def _permitted_caller(permission: Permission, operations: Operations, limits: Limits) -> Caller:
+    address = request.remote_addr or ""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
+        limits.rate.of_address(address)
         raise UnauthenticatedError("send the header Authorization: Bearer TOKEN")
-    caller = operations.tokens.caller(secret.strip())
+    caller = limits.guesses.caller(
+        secret.strip(), address, known=operations.feed.caller, find=operations.tokens.caller
+    )
     if caller is None:
         raise UnauthenticatedError("the token is not known; it may have been revoked")
+    limits.rate.of_token(caller.name)
     if not caller.may(permission):
         raise ForbiddenError(f"the role {caller.role} may not {permission}")
     return caller

@@ -83,5 +83,6 @@ ENDPOINTS = (
         answers={200: None},
         media_type="text/event-stream",
         tag="events",
+        is_held=True,
     ),
 )

@@ -21,8 +21,8 @@ from provider.documents.fields import NAME_PATTERN
 Json = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
-# What any endpoint may answer: no or too small a token, a bad query, Redis away.
-_COMMON_PROBLEMS = (400, 401, 403, 503)
+# What any endpoint may answer: no or too small a token, a bad query, too many calls, Redis away.
+_COMMON_PROBLEMS = (400, 401, 403, 429, 503)
 _BODY_PROBLEMS = (413, 415, 422)
 
 
@@ -164,7 +164,7 @@ def _problem(status: int) -> Json:
         "description": HTTPStatus(status).phrase,
         "content": {CONTENT_TYPE: {"schema": _reference(Problem)}},
     }
-    headers: Mapping[int, str] = {401: "WWW-Authenticate", 503: "Retry-After"}
+    headers: Mapping[int, str] = {401: "WWW-Authenticate", 429: "Retry-After", 503: "Retry-After"}
     if status in headers:
         answer["headers"] = {headers[status]: {"schema": {"type": "string"}}}
     return answer

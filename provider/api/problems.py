@@ -10,14 +10,17 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from provider.documents import InvalidDocumentError, Mistake, NotJsonError
+from provider.limits import TooFastError, TooManyGuessesError, TooManyHeldError, WorkerFullError
 from provider.operations import (
     ContentionError,
     ExistsError,
     NotFoundError,
     NotInTimeError,
     OutOfReachError,
+    SignInError,
     StaleVersionError,
     StoreWentBackError,
+    TooManyAttemptsError,
     TooManyError,
     UnreadableDocumentError,
 )
@@ -69,6 +72,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     NotJsonError: Kind(400, "not-json", "The body is not JSON"),
     UnauthenticatedError: Kind(401, "unauthenticated", "A token is needed", {"WWW-Authenticate": "Bearer"}),
     ForbiddenError: Kind(403, "forbidden", "The token's role does not permit this"),
+    SignInError: Kind(403, "sign-in", "This signs nobody in"),
     NotFoundError: Kind(404, "not-found", "There is no such thing"),
     ExistsError: Kind(409, "exists", "It is there already"),
     IllegalMoveError: Kind(409, "illegal-move", "The rollout's phase does not allow this"),
@@ -80,6 +84,11 @@ KINDS: Mapping[type[Exception], Kind] = {
     WrongContentTypeError: Kind(415, "wrong-content-type", "The body must be JSON"),
     InvalidDocumentError: Kind(422, "invalid-document", "The body is not valid"),
     RequestReusedError: Kind(422, "idempotency-key-reused", "The Idempotency-Key was used for another request"),
+    TooFastError: Kind(429, "too-fast", "So many calls a second are not taken", {"Retry-After": "1"}),
+    TooManyGuessesError: Kind(429, "too-many-guesses", "Too many wrong tokens", {"Retry-After": "60"}),
+    TooManyHeldError: Kind(429, "too-many-held", "So many calls are not held at once", {"Retry-After": "5"}),
+    WorkerFullError: Kind(503, "worker-full", "No more calls are held here", {"Retry-After": "5"}),
+    TooManyAttemptsError: Kind(429, "too-many-attempts", "Too many attempts", {"Retry-After": "60"}),
     StoreUnavailableError: Kind(503, "store-unavailable", "Redis cannot be reached", {"Retry-After": "1"}),
     StoreWentBackError: Kind(503, "store-went-back", "Redis holds less than is served", {"Retry-After": "30"}),
     NotInTimeError: Kind(504, "not-in-time", "It was not so in time"),
@@ -97,7 +106,7 @@ def answer_problems(app: Flask) -> None:
 def _answer_known(error: Exception) -> Response:
     kind = KINDS[type(error)]
     mistakes: tuple[Mistake, ...] = getattr(error, "mistakes", ())
-    return _respond(kind, str(error), mistakes)
+    return _respond(kind, str(error) or kind.title, mistakes)
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -18,6 +18,7 @@ from provider.api.schemas import (
     RolloutAnswer,
     RolloutList,
     SpecBody,
+    TrafficAnswer,
     UndoBody,
     WaitAnswer,
     WaitQuery,
@@ -119,6 +120,13 @@ def analysis(exchange: Exchange) -> Answer:
             looks=tuple(judgement.looks),
         )
     )
+
+
+def traffic(exchange: Exchange) -> Answer:
+    """Tell what the canary really gets."""
+    operations = exchange.operations
+    share = operations.traffic.share(operations.rollouts.get(exchange.name))
+    return Answer(TrafficAnswer(**dict(share)))
 
 
 def wait(exchange: Exchange) -> Answer:
@@ -257,6 +265,15 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET",
+        f"{_ONE}/traffic",
+        traffic,
+        Permission.READ,
+        "What part of the requests the canary really gets at its weight, by Traefik's counters",
+        answers={200: TrafficAnswer},
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
         f"{_ONE}/wait",
         wait,
         Permission.READ,
@@ -264,6 +281,7 @@ ENDPOINTS = (
         query=WaitQuery,
         answers={200: WaitAnswer},
         problems=(404, 409, 504),
+        is_held=True,
     ),
 )
 

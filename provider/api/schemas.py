@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, StrictBool
 
 from provider.access import Role
-from provider.analysis import CheckResult, Look, Verdict
+from provider.analysis import CheckResult, Look, Share, Verdict
 from provider.documents import Document, Moment
 from provider.documents.fields import Name, Weight, WholeNumber
-from provider.gateways import GatewaySpec
+from provider.gateways import GatewaySpec, GatewayState
 from provider.notifications import ShownSpec, WebhookSpec
 from provider.operations import Delivery, Goal, Truth
 from provider.rollouts import Action, Phase, Side, Spec, Status
@@ -181,6 +181,10 @@ class AnalysisAnswer(Document):
     looks: tuple[Look, ...]
 
 
+class TrafficAnswer(Share):
+    """What part of the requests the canary really gets, and since when; `words` say what is not as asked, or why."""
+
+
 class HistoryEntry(Document):
     """One change: who, when, what, why, before and after."""
 
@@ -209,7 +213,11 @@ class InstanceAnswer(Document):
 
 
 class GatewayAnswer(Document):
-    """A gateway: what was asked of it, what it polled, and what it carries."""
+    """A gateway: what was asked of it, what it polled, and what it carries.
+
+    `state` is how the controller saw it last, `detail` and `stateSince` why and since when; without a controller
+    they are missing. `traefik` is its version.
+    """
 
     name: str
     version: int | None = None
@@ -220,6 +228,10 @@ class GatewayAnswer(Document):
     revision_applied: int | None = None
     instances: tuple[InstanceAnswer, ...]
     errors: tuple[str, ...]
+    state: GatewayState | None = None
+    detail: str | None = None
+    state_since: Moment | None = None
+    traefik: str | None = None
 
 
 class GatewayList(Document):
@@ -279,6 +291,13 @@ class NewToken(Document):
     name: str
     role: Role
     token: str
+
+
+class SignInLink(Document):
+    """The path of a link that signs in to the pages, once."""
+
+    path: str
+    expires_in_seconds: int
 
 
 class Restored(Document):

@@ -122,3 +122,15 @@ def restore(shell: Shell, truth: str, write: Write) -> None:
         show_json(restored)
     else:
         say(f"what was {truth} is right; Redis and the provider agree at revision {restored['revision']}")
+
+
+@click.command("sign-in")
+@connected
+def sign_in(shell: Shell) -> None:
+    """Print a link that signs in to the pages, once and within ten minutes."""
+    made = shell.client.write("POST", "sign-in-links", {}, Write())
+    link = shell.client.url.rstrip("/") + made["path"]
+    if shell.is_json:
+        show_json({**made, "link": link})
+    else:
+        say(link)

@@ -116,7 +116,7 @@ def read_documents(file: IO[bytes]) -> Sequence[Json]:
     """
     import yaml  # noqa: PLC0415 most commands need none of it
 
-    from provider.cli.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
+    from provider.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
 
     try:
         found = [document for document in yaml.load_all(file.read(), StrictLoader) if document is not None]

@@ -18,7 +18,13 @@ _SECTIONS: dict[str, Sequence[click.Command]] = {
     ),
     "Look": (rollouts.status, rollouts.list_, rollouts.get, rollouts.history, rollouts.analysis, rollouts.wait),
     "Define": (files.apply, files.diff, files.export, rollouts.create, rollouts.delete),
-    "Administer": (administration.token, administration.gateway, webhooks.webhook, administration.restore),
+    "Administer": (
+        administration.token,
+        administration.sign_in,
+        administration.gateway,
+        webhooks.webhook,
+        administration.restore,
+    ),
     "Run": (servers.serve, servers.demo, servers.controller, servers.certificate),
 }
 

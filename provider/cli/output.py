@@ -67,7 +67,16 @@ def show_facts(facts: Mapping[str, str]) -> None:
 
 def ago(moment: str) -> str:
     """Say how long ago something was: `3m`, `2h`, `5d`."""
-    seconds = max(0, int((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds()))
+    return _length((datetime.now(UTC) - datetime.fromisoformat(moment)).total_seconds())
+
+
+def between(begin: str, end: str) -> str:
+    """Say how long it was from one moment to another, as `ago` does."""
+    return _length((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
+
+
+def _length(time: float) -> str:
+    seconds = max(0, int(time))
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):
         if seconds >= length:
             return f"{seconds // length}{unit}"

@@ -11,7 +11,7 @@ from provider.cli.client import Json, Write, rollout_path
 from provider.cli.errors import CommandError, TimedOutError
 from provider.cli.files import name_of, read_documents
 from provider.cli.options import Change, Shell, changing, connected, delivery, finish, show_arrival, writing
-from provider.cli.output import ago, as_yaml, phase, say, show_facts, show_json, show_table, side, step
+from provider.cli.output import ago, as_yaml, between, phase, say, show_facts, show_json, show_table, side, step
 
 GOALS = ("applied", "healthy", "paused", "degraded")
 PHASES = ("Healthy", "Progressing", "Paused", "Degraded")
@@ -198,9 +198,9 @@ MOVES = (
 def status(shell: Shell, name: str) -> None:
     """Show where a rollout stands, and whether Traefik has it."""
     rollout = shell.client.get(rollout_path(name))
-    seen = _seen(shell, name)
+    seen, traffic = _seen(shell, name), shell.client.get(rollout_path(name, "traffic"))
     if shell.is_json:
-        show_json({**rollout, "delivery": seen})
+        show_json({**rollout, "delivery": seen, "traffic": traffic})
         return
     spec, now = rollout["spec"], rollout["status"]
     show_facts(
@@ -212,6 +212,7 @@ def status(shell: Shell, name: str) -> None:
             "canary": side(spec.get("canary")),
             "steps": _steps(rollout),
             "traefik": "; ".join(seen),
+            "traffic": _traffic(traffic) if 0 < now["weight"] < 100 else "",
             "may": ", ".join(_COMMANDS.get(action, action) for action in rollout["actions"]),
         }
     )
@@ -224,6 +225,17 @@ def _seen(shell: Shell, name: str) -> list[str]:
         # It was asked how it is now: that no time was given need not be said.
         return [re.sub(r" (after|within) 0 s", "", error.message)]
     return [delivery(gateway) for gateway in answer.get("gateways", ())]
+
+
+def _traffic(share: Json) -> str:
+    """Say what was asked for and what came of it, over how long it was counted."""
+    asked, canary = f"asked {share['asked']} %", share["canaryRequests"]
+    if "achieved" not in share:
+        return f"{asked}: {share['words']}"
+    total = canary + share["stableRequests"]
+    time = between(share["since"], share["seenAt"])
+    got = f"{asked}, got {share['achieved']:g} % ({canary} of {total} requests in {time})"
+    return f"{got}; {share['words']}" if share["words"] else got
 
 
 def _steps(rollout: Json) -> str:

@@ -18,7 +18,26 @@ _PORT = click.IntRange(1, 65_535)
 _COMMON = (
     click.option("--data-dir", metavar="DIR", help="Where state is kept. CANARY_DATA_DIR"),
     click.option("--redis-url", metavar="URL", help="Redis or Valkey; an embedded one if left out. CANARY_REDIS_URL"),
+    click.option("--redis-url-file", metavar="FILE", help="Read the URL from there. CANARY_REDIS_URL_FILE"),
+    click.option(
+        "--confirm-replicas",
+        type=int,
+        metavar="N",
+        help="Answer a change when it is on N replicas. CANARY_CONFIRM_REPLICAS",
+    ),
+    click.option(
+        "--confirm-fsync",
+        is_flag=True,
+        default=None,
+        help="Answer a change when it is on disk, there and on the N replicas. CANARY_CONFIRM_FSYNC",
+    ),
     click.option("--namespace", metavar="NAME", help="Several providers, one Redis. CANARY_NAMESPACE"),
+    click.option(
+        "--allow-networks",
+        metavar="LIST",
+        help="Where servers and what is asked may be, such as 10.0.0.0/8,fd00::/8; anywhere if left out. "
+        "CANARY_ALLOW_NETWORKS",
+    ),
     click.option("--log-format", type=click.Choice(["text", "json"]), help="CANARY_LOG_FORMAT"),
 )
 
@@ -35,6 +54,9 @@ def _common(command: Any) -> Any:
 @click.option("--controller/--no-controller", default=None, help="Run the control loop here too. CANARY_CONTROLLER")
 @click.option(
     "--polls-need-token", is_flag=True, default=None, help="Traefik must poll with a token of the role gateway"
+)
+@click.option(
+    "--rate-limit", type=int, metavar="N", help="Calls of one caller a second and worker. CANARY_RATE_LIMIT"
 )
 @_common
 def serve(**options: object) -> None:
@@ -72,6 +94,8 @@ def controller(**options: object) -> None:
 def _settings(options: Mapping[str, object]) -> "Settings":
     from provider.server.settings import ENV_PREFIX, SettingError, Settings  # noqa: PLC0415
 
+    if options.get("redis_url_file"):
+        options = {"redis_url": "", **{name: value for name, value in options.items() if value is not None}}
     chosen = {f"{ENV_PREFIX}{name.upper()}": str(value) for name, value in options.items() if value is not None}
     try:
         return Settings.from_environment({**os.environ, **chosen})

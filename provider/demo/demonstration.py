@@ -72,7 +72,9 @@ def run_demo(options: DemoOptions) -> int:
     with _ended_by_signals(), _directory(options) as directory, Processes(directory) as processes:
         try:
             _start(options, processes, directory, provider)
-            _say(_greeting(options, provider, directory, seconds=time.monotonic() - started))
+            seconds = time.monotonic() - started
+            path = provider.call("POST", "/sign-in-links", {}).json()["path"]
+            _say(_greeting(options, provider, directory, sign_in=provider.url + path, seconds=seconds))
             while True:
                 processes.check()
                 time.sleep(0.2)
@@ -146,13 +148,17 @@ def _say(text: str) -> None:
     sys.stdout.flush()
 
 
-def _greeting(options: DemoOptions, provider: ProviderProcess, directory: Path, *, seconds: float) -> str:
+def _greeting(
+    options: DemoOptions, provider: ProviderProcess, directory: Path, *, sign_in: str, seconds: float
+) -> str:
     command = shlex.quote(str(Path(sys.argv[0]))) if Path(sys.argv[0]).name == "traefik-canary" else "traefik-canary"
     return f"""
 traefik-canary is running ({seconds:.1f} s): the provider, Traefik, and version v1 and v2 of an app.
 The rollout {_ROLLOUT} sends 5 % to v2 and waits for you.
 
-Open    {options.web}    the app: every square is a request
+Open    {sign_in}
+            the pages, signed in: shift, promote, abort. The link works once; later: {command} sign-in
+        {options.web}    the app: every square is a request
         http://{options.host}:{options.api_port}/dashboard/    what Traefik has
         {provider.url}/docs    the REST API
 

@@ -11,17 +11,30 @@ from provider.operations.calls import (
     TooManyError,
     UnreadableDocumentError,
 )
-from provider.operations.gateways import Delivery, Gateways, GatewayView, Report
+from provider.operations.gateways import Applied, Delivery, Gateways, GatewayView, Polled, Report
+from provider.operations.observations import Observations
 from provider.operations.operations import Operations
 from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
+from provider.operations.sessions import (
+    LINK_SECONDS,
+    SESSION_SECONDS,
+    Sessions,
+    SignInError,
+    TooManyAttemptsError,
+    Visitor,
+)
 from provider.operations.tokens import Tokens, TokenView
+from provider.operations.traffic import Traffic, weight_of
 from provider.operations.waiting import Arrival, Goal, NotInTimeError, OutOfReachError, Waiting
 from provider.operations.webhooks import Webhooks
 
 __all__ = [
+    "LINK_SECONDS",
     "MOVES",
+    "SESSION_SECONDS",
     "Analyses",
+    "Applied",
     "Arrival",
     "Call",
     "ContentionError",
@@ -33,20 +46,28 @@ __all__ = [
     "Judgement",
     "NotFoundError",
     "NotInTimeError",
+    "Observations",
     "Operations",
     "OutOfReachError",
     "Page",
+    "Polled",
     "Remembered",
     "Report",
     "Restoring",
     "Rollouts",
+    "Sessions",
+    "SignInError",
     "StaleVersionError",
     "StoreWentBackError",
     "TokenView",
     "Tokens",
+    "TooManyAttemptsError",
     "TooManyError",
+    "Traffic",
     "Truth",
     "UnreadableDocumentError",
+    "Visitor",
     "Waiting",
     "Webhooks",
+    "weight_of",
 ]

@@ -1,7 +1,8 @@
 """What a caller brings to a write, and the ways in which one is refused."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from provider.store import Key, Request
 
@@ -26,6 +27,10 @@ class Call:
         if self.must_exist and not version:
             return False
         return self.if_match is None or self.if_match == version
+
+    def unconditional(self) -> Self:
+        """Give the call without its condition."""
+        return replace(self, if_match=None, must_exist=False)
 
     def as_request(self) -> Request:
         """Give the request to commit with; one of our own guards against the store client's retries."""

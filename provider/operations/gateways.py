@@ -1,22 +1,27 @@
 """The use cases of gateways: where one can be asked, what it polled, and whether it has a rollout."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
+from provider.documents.addresses import Networks
 from provider.feed import Feed
-from provider.gateways import GatewaySpec, Sighting, expectation
+from provider.gateways import Condition, GatewaySpec, Sighting, expectation
 from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
+from provider.operations.observations import Observations
+from provider.reaching import ANYWHERE
 from provider.rollouts import Rollout
 from provider.store import Key, Kind, Store, Stored
-from provider.traefik_api import GatewayUnreachableError, TraefikApi
+from provider.traefik_api import GatewayUnreachableError, Overview, TraefikApi
 
 # A held poll comes back every few seconds. One that was not seen for so long is gone, unless it was written down.
 GONE_AFTER = timedelta(seconds=60)
 _SHOWN_PROBLEMS = 10
+_AT_A_TIME = 50
 
 
 class Delivery(StrEnum):
@@ -39,8 +44,30 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Polled:
+    """A gateway that was written down or has polled lately, and its polls."""
+
+    name: str
+    spec: GatewaySpec | None
+    sightings: Sequence[Sighting]
+    is_current: bool
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a Traefik's API shows of our rollouts: what is not as it is to be, and what Traefik finds wrong."""
+
+    revision: int
+    differs: Sequence[str]
+    errors: Sequence[str]
+
+
+@dataclass(frozen=True)
 class GatewayView:
-    """All that is known of a gateway. `applied` is None where its API was not given or does not answer."""
+    """All that is known of a gateway. `applied` is None where its API was not given or does not answer.
+
+    `condition` is how the controller saw it last; None where none watches.
+    """
 
     name: str
     version: int | None
@@ -49,6 +76,7 @@ class GatewayView:
     is_current: bool
     applied: int | None
     errors: Sequence[str]
+    condition: Condition | None = None
 
     @property
     def last_poll(self) -> datetime | None:
@@ -64,14 +92,17 @@ class GatewayView:
 class Gateways:
     """Write gateways down, and ask what they carry."""
 
-    def __init__(self, store: Store, feed: Feed) -> None:
+    def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE) -> None:
+        self._networks = networks
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
+        self.observations = Observations(store)
         self._apis: dict[str, TraefikApi] = {}
 
     def put(self, name: str, spec: GatewaySpec, call: Call) -> tuple[int, bool]:
         """Write down where a gateway can be asked; the answer is its version, and whether it is new."""
+        self._networks.check(spec, pointer="/spec")
         text = encode(spec)
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001
@@ -90,10 +121,39 @@ class Gateways:
     def views(self) -> Sequence[GatewayView]:
         """List every gateway that was written down or has polled lately, and ask those that can be asked."""
         self._documents.catch_up()
+        conditions = self.observations.conditions()
+        return [self._view(polled, conditions.get(polled.name)) for polled in self.polled()]
+
+    def polled(self) -> Sequence[Polled]:
+        """List every gateway that was written down or has polled lately, by what is known here."""
         sightings = list(self._lately())
         specs = self._feed.read(lambda image: dict(image.gateways))
         names = sorted(specs.keys() | {sighting.gateway for sighting in sightings})
-        return [self._view(name, specs.get(name), sightings) for name in names]
+        return [self._polled(name, specs.get(name), _of(name, sightings)) for name in names]
+
+    def applied(self, name: str, api: str) -> Applied:
+        """Ask a Traefik for all its routers and services. Raises GatewayUnreachableError."""
+        revision, rollouts = self._feed.read(
+            lambda image: (image.revision, [r for r in image.rollouts.values() if r.spec.is_carried_by(name)])
+        )
+        shown = {**self._api(api).show_all("routers"), **self._api(api).show_all("services")}
+        differs: list[str] = []
+        errors: list[str] = []
+        for number, expected in enumerate(map(expectation, rollouts)):
+            if number % _AT_A_TIME == 0:
+                time.sleep(0)  # thousands of rollouts take seconds: let others of this process have a turn
+            paths = [*expected.present, *sorted(expected.absent)]
+            differs += [problem for path in paths if (problem := expected.problem(path, shown.get(path)))]
+            errors += [error for path in paths if (error := expected.error(path, shown.get(path)))]
+        return Applied(revision, differs[:_SHOWN_PROBLEMS], errors[:_SHOWN_PROBLEMS])
+
+    def overview(self, api: str) -> Overview:
+        """Ask a Traefik how many parts it has, and how many of them are wrong. Raises GatewayUnreachableError."""
+        return self._api(api).overview()
+
+    def traefik(self, api: str) -> str | None:
+        """Ask a Traefik for its version. Raises GatewayUnreachableError."""
+        return self._api(api).version()
 
     def reports(self, rollout: Rollout) -> Sequence[Report]:
         """Tell of each gateway that carries a rollout whether it has it as it is. Empty where none is known."""
@@ -132,34 +192,31 @@ class Gateways:
             return str(error)
         return None
 
-    def _view(self, name: str, spec: GatewaySpec | None, sightings: Sequence[Sighting]) -> GatewayView:
-        seen = _of(name, sightings)
-        applied, errors = self._applied(name, spec.api) if spec and spec.api else (None, [])
+    def _polled(self, name: str, spec: GatewaySpec | None, seen: Sequence[Sighting]) -> Polled:
+        return Polled(name, spec, seen, bool(seen) and all(map(self._is_current, seen)))
+
+    def _view(self, polled: Polled, condition: Condition | None) -> GatewayView:
+        name, spec = polled.name, polled.spec
+        applied, problems = self._shown(name, spec.api) if spec and spec.api else (None, [])
         return GatewayView(
             name=name,
             version=self._feed.read(lambda image: _version(image.documents.get(_key(name)))),
             spec=spec,
-            instances=seen,
-            is_current=bool(seen) and all(self._is_current(sighting) for sighting in seen),
+            instances=polled.sightings,
+            is_current=polled.is_current,
             applied=applied,
-            errors=errors,
+            errors=problems,
+            condition=condition,
         )
 
-    def _applied(self, name: str, api: str) -> tuple[int | None, Sequence[str]]:
-        revision, rollouts = self._feed.read(
-            lambda image: (image.revision, [r for r in image.rollouts.values() if r.spec.is_carried_by(name)])
-        )
+    def _shown(self, name: str, api: str) -> tuple[int | None, Sequence[str]]:
         try:
-            shown = {**self._api(api).show_all("routers"), **self._api(api).show_all("services")}
+            applied = self.applied(name, api)
         except GatewayUnreachableError as error:
             return None, [str(error)]
-        problems = [
-            problem
-            for expected in map(expectation, rollouts)
-            for path in [*expected.present, *sorted(expected.absent)]
-            if (problem := expected.problem(path, shown.get(path)))
-        ]
-        return (None if problems else revision), problems[:_SHOWN_PROBLEMS]
+        # One that is disabled is among what differs; a mere warning stands in nobody's way.
+        problems = [*applied.differs, *(error for error in applied.errors if error not in applied.differs)]
+        return (None if applied.differs else applied.revision), problems[:_SHOWN_PROBLEMS]
 
     def _is_current(self, sighting: Sighting) -> bool:
         body = self._feed.body(sighting.gateway)
@@ -177,7 +234,7 @@ class Gateways:
 
     def _api(self, url: str) -> TraefikApi:
         if url not in self._apis:
-            self._apis[url] = TraefikApi(url)
+            self._apis[url] = TraefikApi(url, networks=self._networks)
         return self._apis[url]
 
 

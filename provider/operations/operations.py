@@ -1,26 +1,34 @@
 """All use cases over one store and one feed."""
 
+from provider.documents.addresses import Networks
 from provider.feed import Feed
 from provider.operations.analyses import Analyses
 from provider.operations.gateways import Gateways
 from provider.operations.restoring import Restoring
 from provider.operations.rollouts import Rollouts
+from provider.operations.sessions import Sessions
 from provider.operations.tokens import Tokens
+from provider.operations.traffic import Traffic
 from provider.operations.waiting import Waiting
 from provider.operations.webhooks import Webhooks
+from provider.reaching import ANYWHERE
 from provider.store import Store
 
 
 class Operations:
     """What the entry points are given."""
 
-    def __init__(self, store: Store, feed: Feed) -> None:
+    def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE) -> None:
         self.store = store
         self.feed = feed
-        self.rollouts = Rollouts(store, feed)
+        self.networks = networks
+        self.rollouts = Rollouts(store, feed, networks=networks)
         self.analyses = Analyses(store)
-        self.gateways = Gateways(store, feed)
+        self.gateways = Gateways(store, feed, networks=networks)
+        self.observations = self.gateways.observations
+        self.traffic = Traffic(store, feed)
         self.tokens = Tokens(store, feed)
-        self.webhooks = Webhooks(store, feed)
+        self.sessions = Sessions(store, feed)
+        self.webhooks = Webhooks(store, feed, networks=networks)
         self.waiting = Waiting(self.rollouts, self.gateways, feed)
         self.restoring = Restoring(store, feed)

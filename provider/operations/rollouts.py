@@ -9,9 +9,11 @@ from decimal import Decimal
 from typing import Protocol
 
 from provider.documents import InvalidDocumentError, NotJsonError, write
+from provider.documents.addresses import Networks
 from provider.feed import Feed, read_rollout
 from provider.operations.calls import Call, ExistsError, NotFoundError, UnreadableDocumentError
 from provider.operations.documents import Decision, Documents
+from provider.reaching import ANYWHERE
 from provider.rollouts import Action, Phase, Rollout, Side, Spec
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
@@ -48,7 +50,8 @@ class Page:
 class Rollouts:
     """Read and change rollouts. Errors are those of `Documents.change`, NotFoundError, and each method's own."""
 
-    def __init__(self, store: Store, feed: Feed) -> None:
+    def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE) -> None:
+        self._networks = networks
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
@@ -58,14 +61,17 @@ class Rollouts:
         stored, _ = self._store.read(_key(name))
         return _existing(name, stored)
 
+    def all(self) -> Sequence[Rollout]:
+        """List all rollouts, in no order."""
+        self._documents.catch_up()
+        return self._feed.read(lambda image: list(image.rollouts.values()))
+
     def page(self, *, limit: int, cursor: str = "", phase: Phase | None = None, gateway: str | None = None) -> Page:
         """List rollouts by name, those behind `cursor`."""
-        self._documents.catch_up()
-        rollouts = self._feed.read(lambda image: list(image.rollouts.values()))
         chosen = sorted(
             (
                 rollout
-                for rollout in rollouts
+                for rollout in self.all()
                 if rollout.name > cursor
                 and (phase is None or rollout.status.phase is phase)
                 and (gateway is None or rollout.spec.is_carried_by(gateway))
@@ -76,6 +82,7 @@ class Rollouts:
 
     def create(self, name: str, spec: Spec, call: Call) -> Rollout:
         """Store a new rollout; ExistsError where there is one of that name."""
+        self._networks.check(spec, pointer="/spec")
 
         def decide(stored: Stored | None, now: datetime) -> Decision:
             if stored:
@@ -89,6 +96,7 @@ class Rollouts:
 
         A stored document that cannot be read is made anew.
         """
+        self._networks.check(spec, pointer="/spec")
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:
             current = _readable(name, stored)
@@ -101,6 +109,7 @@ class Rollouts:
 
     def start(self, name: str, canary: Side, call: Call) -> Rollout:
         """Begin with a new canary."""
+        self._networks.check(canary)
         return self._move(
             name,
             "canary",
@@ -123,7 +132,7 @@ class Rollouts:
 
     def undo(self, name: str, to_revision: int, call: Call) -> Rollout:
         """Make a rollout be again what one of its changes made it; NotFoundError where its history has none such."""
-        earlier = self._as_of(name, to_revision)
+        earlier = self.as_of(name, to_revision)
         return self._move(
             name,
             Action.UNDO,
@@ -131,7 +140,8 @@ class Rollouts:
             call,
         )
 
-    def _as_of(self, name: str, revision: int) -> Rollout:
+    def as_of(self, name: str, revision: int) -> Rollout:
+        """Read what a change made of a rollout; NotFoundError where its history has none such."""
         events = self._store.history(_key(name), limit=1, before=revision + 1)
         if not events or events[0].revision != revision:
             raise NotFoundError(_key(name), f"its history has no revision {revision}")

@@ -5,6 +5,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from provider.documents import InvalidDocumentError, NotJsonError, encode
+from provider.documents.addresses import Networks
 from provider.feed import Feed, read_document
 from provider.notifications import Webhook, WebhookSpec, render, sample
 from provider.operations.calls import (
@@ -15,7 +16,8 @@ from provider.operations.calls import (
     UnreadableDocumentError,
 )
 from provider.operations.documents import Decision, Documents
-from provider.posting import Outcome, Post, post
+from provider.posting import Outcome, Post, poster
+from provider.reaching import ANYWHERE
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 
 # Each is told by a thread of its own.
@@ -25,10 +27,11 @@ MOST_WEBHOOKS = 100
 class Webhooks:
     """Write webhooks down. Who tells them what happened finds out by itself."""
 
-    def __init__(self, store: Store, feed: Feed, *, post: Post = post) -> None:
+    def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE, post: Post | None = None) -> None:
+        self._networks = networks
         self._store = store
         self._feed = feed
-        self._post = post
+        self._post: Post = post or poster(networks)
         self._documents = Documents(store, feed)
 
     def put(self, name: str, spec: WebhookSpec, call: Call) -> tuple[Webhook, bool]:
@@ -37,6 +40,7 @@ class Webhooks:
         A spec without a secret keeps the one that there is, so that what was read can be written back; an empty one
         takes it away. Raises TooManyError.
         """
+        self._networks.check(spec, pointer="/spec")
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001
             if stored is None and self._count() >= MOST_WEBHOOKS:

@@ -4,7 +4,7 @@ import logging.config
 import signal
 from types import FrameType
 
-from provider.controller import Controller
+from provider.controller import Controller, Watcher
 from provider.feed import Feed
 from provider.messenger import Messenger
 from provider.operations import Operations
@@ -28,6 +28,7 @@ def control(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     feed.start()
-    operations = Operations(store, feed)
+    operations = Operations(store, feed, networks=settings.networks)
     Messenger(operations).start()
+    Watcher(operations).start()
     Controller(operations).run()

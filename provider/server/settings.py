@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from provider.access import is_strong_enough
+from provider.documents.addresses import Networks
 
 ENV_PREFIX = "CANARY_"
 NAMESPACE_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -32,12 +33,16 @@ class Settings:
 
     bind: str = "127.0.0.1:8080"
     data_dir: str = field(default_factory=lambda: str(default_data_dir()))
-    redis_url: str = ""
+    redis_url: str = field(default="", repr=False)
+    confirm_replicas: int = 0
+    confirm_fsync: bool = False
     workers: int = 2
     namespace: str = "default"
-    admin_token: str = ""
+    admin_token: str = field(default="", repr=False)
     controller: bool = True
     polls_need_token: bool = False
+    allow_networks: str = ""
+    rate_limit: int = 200
     log_format: str = "text"
 
     def __post_init__(self) -> None:
@@ -50,16 +55,40 @@ class Settings:
             raise SettingError(
                 f"namespace (CANARY_NAMESPACE) must be lower-case letters, digits and hyphens, not {self.namespace}"
             )
+        if not 0 <= self.confirm_replicas <= 16:
+            raise SettingError(
+                f"confirm-replicas (CANARY_CONFIRM_REPLICAS) must be from 0 to 16, not {self.confirm_replicas}"
+            )
+        if self.confirm_replicas and self.is_embedded:
+            raise SettingError(
+                "confirm-replicas (CANARY_CONFIRM_REPLICAS) needs a redis-url: the embedded has no replicas"
+            )
         if self.admin_token and not is_strong_enough(self.admin_token):
             raise SettingError("CANARY_ADMIN_TOKEN must be 20 or more printable characters without spaces")
+        self._check_guards()
         if self.log_format not in {"text", "json"}:
             raise SettingError(f"log-format (CANARY_LOG_FORMAT) must be text or json, not {self.log_format}")
+
+    def _check_guards(self) -> None:
+        if not 0 <= self.rate_limit <= 1_000_000:
+            raise SettingError(
+                f"rate-limit (CANARY_RATE_LIMIT) must be from 0, no limit, to 1000000, not {self.rate_limit}"
+            )
+        try:
+            Networks.parse(self.allow_networks)
+        except ValueError as error:
+            raise SettingError(f"allow-networks (CANARY_ALLOW_NETWORKS) must be {error}") from error
 
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of `bind`."""
         host, _, port = self.bind.rpartition(":")
         return host.strip("[]"), int(port)
+
+    @property
+    def networks(self) -> Networks:
+        """Where servers and what is asked may be."""
+        return Networks.parse(self.allow_networks)
 
     @property
     def snapshot_path(self) -> Path:
@@ -79,11 +108,28 @@ class Settings:
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
         """Read the variables that are set; SettingError names one that makes no sense."""
         values: dict[str, str | int | bool] = {}
+        environment = _with_url_from_file(environment)
         for name, kind in cls.__annotations__.items():
             text = environment.get(f"{ENV_PREFIX}{name.upper()}")
             if text is not None and (text or kind is str):
                 values[name] = _parsed(name, text, kind)
         return cls(**values)  # type: ignore[arg-type]  # parsed by the field's own type
+
+
+def _with_url_from_file(environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Take the URL out of the file that is named, as containers are given secrets."""
+    path = environment.get(f"{ENV_PREFIX}REDIS_URL_FILE")
+    if not path or environment.get(f"{ENV_PREFIX}REDIS_URL"):
+        return environment
+    try:
+        url = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeError) as error:
+        raise SettingError(
+            f"redis-url-file (CANARY_REDIS_URL_FILE) must be a file that can be read: {path}"
+        ) from error
+    if not url:
+        raise SettingError(f"redis-url-file (CANARY_REDIS_URL_FILE) must hold a URL; {path} is empty")
+    return {**environment, f"{ENV_PREFIX}REDIS_URL": url}
 
 
 def _as_text(value: object) -> str:

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from provider.server.settings import SettingError, Settings
-from provider.store import RedisStore, embedded_url
+from provider.store import Confirmation, RedisStore, embedded_url
 
 # Where in the data directory the embedded server keeps what it has.
 EMBEDDED_FOLDER = "valkey"
@@ -16,6 +16,10 @@ def open_store(settings: Settings) -> RedisStore:
     """
     url = settings.redis_url or embedded_url(Path(settings.data_dir) / EMBEDDED_FOLDER)
     try:
-        return RedisStore(url, namespace=settings.namespace)
+        return RedisStore(
+            url,
+            namespace=settings.namespace,
+            confirm=Confirmation(replicas=settings.confirm_replicas, fsync=settings.confirm_fsync),
+        )
     except ValueError as error:
         raise SettingError(f"redis-url (CANARY_REDIS_URL) must be {error}") from error

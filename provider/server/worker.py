@@ -6,8 +6,9 @@ import threading
 from dataclasses import dataclass
 
 from provider.api import create_app
-from provider.controller import Controller
+from provider.controller import Controller, Watcher
 from provider.feed import Feed, SnapshotFile, State
+from provider.limits import Limits
 from provider.messenger import Messenger
 from provider.operations import Operations
 from provider.polling import Polling, SightingBook
@@ -16,6 +17,7 @@ from provider.server.settings import Settings
 from provider.server.stores import open_store
 from provider.server.version import installed_version
 from provider.store import StoreUnavailableError
+from provider.web import create_pages, with_pages
 
 log = logging.getLogger(__name__)
 
@@ -34,14 +36,18 @@ def build_worker(settings: Settings) -> Worker:
     """Build a worker and start its threads. Works with Redis away: polls are then answered from the snapshot."""
     store = open_store(settings)
     feed = Feed(store, snapshot=SnapshotFile(settings.snapshot_path))
-    operations = Operations(store, feed)
+    operations = Operations(store, feed, networks=settings.networks)
     book = SightingBook(store, feed)
-    polling = Polling(feed, book, needs_token=settings.polls_need_token)
-    application = mounted(polling, create_app(operations, version=installed_version()))
+    limits = Limits(store, rate=settings.rate_limit)
+    polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses)
+    version = installed_version()
+    api = create_app(operations, version=version, limits=limits)
+    application = mounted(polling, with_pages(api, create_pages(operations, version=version)))
     feed.start()
     book.start()
     if settings.controller:
         Controller(operations).start()
+        Watcher(operations).start()
     Messenger(operations).start()
     threading.Thread(target=_give_out_admin, args=(settings, operations), name="admin", daemon=True).start()
     return Worker(application, feed)

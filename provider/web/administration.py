@@ -1,0 +1,104 @@
+"""The pages of gateways and of tokens."""
+
+from provider.access import Permission, Role
+from provider.api.schemas import GatewayBody, TokenBody
+from provider.documents import InvalidDocumentError, Mistake, read
+from provider.operations import ExistsError
+from provider.web.visits import Page, Route, Visit, goto
+
+
+def gateways(visit: Visit) -> Page:
+    """Show every Traefik: when it polled, what it has, where it can be asked."""
+    return _gateways_page(visit)
+
+
+def put_gateway(visit: Visit) -> Page:
+    """Write down where a gateway can be asked."""
+    spec = {name: text for name in ("api", "metrics") if (text := visit.form.get(name, "").strip())}
+    name = visit.form.get("name", "").strip()
+    try:
+        _check_name(name)
+        body = read(GatewayBody, {"spec": spec})
+    except InvalidDocumentError as error:
+        return _gateways_page(visit, error.mistakes), 422
+    visit.operations.gateways.put(name, body.spec, visit.call().unconditional())
+    visit.leave_word(f"The gateway {name} is written down.")
+    return goto("/gateways")
+
+
+def delete_gateway(visit: Visit) -> Page:
+    """Forget where a gateway can be asked."""
+    visit.operations.gateways.delete(visit.name, visit.call())
+    visit.leave_word(f"Where {visit.name} can be asked is forgotten; while it polls it is listed.")
+    return goto("/gateways")
+
+
+def _gateways_page(visit: Visit, mistakes: tuple[Mistake, ...] = ()) -> str:
+    return visit.render(
+        "gateways.html",
+        views=visit.operations.gateways.views(),
+        revision=visit.operations.feed.revision,
+        mistakes=_by_field(mistakes),
+        now=visit.operations.store.now(),
+        word=visit.take_word(),
+    )
+
+
+def tokens(visit: Visit) -> Page:
+    """Show the tokens and what each may do."""
+    return _tokens_page(visit)
+
+
+def create_token(visit: Visit) -> Page:
+    """Make a token; the next page shows its secret, once."""
+    document = {name: visit.form.get(name, "").strip() for name in ("name", "role")}
+    try:
+        body = read(TokenBody, document)
+        secret = visit.operations.tokens.create(body.name, body.role, visit.call().unconditional())
+    except InvalidDocumentError as error:
+        return _tokens_page(visit, error.mistakes), 422
+    except ExistsError as error:
+        return _tokens_page(visit, (Mistake("/name", str(error)),)), 409
+    visit.leave_word(f"{_SECRET_MARK}{body.name} {secret}")
+    return goto("/tokens")
+
+
+def revoke_token(visit: Visit) -> Page:
+    """Make a token worthless, and end its sessions."""
+    visit.operations.tokens.revoke(visit.name, visit.call())
+    visit.leave_word(f"The token {visit.name} is revoked.")
+    return goto("/tokens")
+
+
+_SECRET_MARK = "secret: "  # noqa: S105 what tells a word that holds a new token from others
+
+
+def _tokens_page(visit: Visit, mistakes: tuple[Mistake, ...] = ()) -> str:
+    word = visit.take_word()
+    new = word.removeprefix(_SECRET_MARK).split(" ") if word and word.startswith(_SECRET_MARK) else None
+    return visit.render(
+        "tokens.html",
+        tokens=visit.operations.tokens.views(),
+        roles=tuple(Role),
+        new_token={"name": new[0], "secret": new[1]} if new else None,
+        word=None if new else word,
+        mistakes=_by_field(mistakes),
+    )
+
+
+def _by_field(mistakes: tuple[Mistake, ...]) -> dict[str, str]:
+    return {mistake.pointer.rsplit("/", 1)[-1]: mistake.detail for mistake in mistakes}
+
+
+def _check_name(name: str) -> None:
+    read(TokenBody, {"name": name, "role": "viewer"})
+
+
+ROUTES = (
+    Route("GET", "/gateways", gateways, Permission.READ),
+    Route("POST", "/gateways", put_gateway, Permission.ADMINISTER),
+    Route("POST", "/gateways/<name>/delete", delete_gateway, Permission.ADMINISTER),
+    Route("GET", "/tokens", tokens, Permission.ADMINISTER),
+    Route("POST", "/tokens", create_token, Permission.ADMINISTER),
+    Route("POST", "/tokens/<name>/revoke", revoke_token, Permission.ADMINISTER),
+)

@@ -1,0 +1,136 @@
+"""Sign in and out."""
+
+import pytest
+
+from provider.access import Role
+from tests.unit.web.conftest import Browser
+from tests.world import ME, World
+
+
+def test_who_is_not_signed_in_is_asked_to_and_led_where_they_wanted(
+    anybody: Browser, secrets: dict[Role, str], world: World
+) -> None:
+    asked = anybody.open("/gateways?a=b")
+
+    assert (303, "/sign-in?next=%2Fgateways%3Fa%3Db") == (asked.status_code, asked.location)
+
+    anybody.open(asked.location)
+    anybody.send("/sign-in", {"token": secrets[Role.VIEWER], "next": anybody.hidden("next")})
+
+    assert "/gateways?a=b" == anybody.page.request.full_path.rstrip("?")
+
+
+@pytest.mark.parametrize(
+    "wanted", ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)", ""]
+)
+def test_nobody_is_led_elsewhere(anybody: Browser, secrets: dict[Role, str], wanted: str) -> None:
+    anybody.send("/sign-in", {"token": secrets[Role.VIEWER], "next": wanted})
+
+    assert "/" == anybody.last_redirect.location
+
+
+def test_a_wrong_token_is_said_to_be(anybody: Browser) -> None:
+    anybody.sign_in("tcy_wrong")
+
+    assert 422 == anybody.page.status_code
+    assert "This token is not known; it may have been revoked." in anybody.text
+
+
+def test_a_gateways_token_signs_nobody_in(anybody: Browser, secrets: dict[Role, str]) -> None:
+    anybody.sign_in(secrets[Role.GATEWAY])
+
+    assert "A token of the role gateway is for a Traefik that polls, not for people." in anybody.text
+
+
+def test_a_link_signs_in_once(anybody: Browser, secrets: dict[Role, str], world: World) -> None:
+    caller = world.operations.tokens.caller(secrets[Role.OPERATOR])
+    assert caller
+    link = world.operations.sessions.link(caller)
+
+    assert "/" == anybody.open(f"/sign-in/{link}").location
+    assert 200 == anybody.open("/").status_code
+
+    again = anybody.open(f"/sign-in/{link}")
+
+    assert 422 == again.status_code
+    assert "This link has been used, or is older than ten minutes; ask for a new one." in anybody.text
+
+
+def test_a_link_ends_after_ten_minutes(anybody: Browser, secrets: dict[Role, str], world: World) -> None:
+    caller = world.operations.tokens.caller(secrets[Role.OPERATOR])
+    assert caller
+    link = world.operations.sessions.link(caller)
+    world.clock.pass_time(601)
+
+    assert 422 == anybody.open(f"/sign-in/{link}").status_code
+
+
+def test_a_session_ends_when_it_is_signed_out_of(viewer: Browser) -> None:
+    viewer.open("/")
+    viewer.send("/sign-out")
+
+    assert "/sign-in" == viewer.open("/").location
+
+
+def test_a_session_ends_when_its_token_is_revoked(viewer: Browser, world: World) -> None:
+    world.operations.tokens.revoke("viewer", ME)
+
+    assert 303 == viewer.open("/").status_code
+
+
+def test_a_session_ends_after_half_a_day(viewer: Browser, world: World) -> None:
+    world.clock.pass_time(12 * 3_600 - 1)
+    assert 200 == viewer.open("/").status_code
+
+    world.clock.pass_time(2)
+    assert 303 == viewer.open("/").status_code
+
+
+def test_a_session_that_was_there_before_is_not_the_one_that_is_signed_in(
+    anybody: Browser, secrets: dict[Role, str]
+) -> None:
+    planted = anybody.page.headers["Set-Cookie"]
+    anybody.send("/sign-in", {"token": secrets[Role.ADMIN]})
+
+    assert planted.split(";")[0] != anybody.last_redirect.headers["Set-Cookie"].split(";")[0]
+
+
+@pytest.mark.parametrize(("header", "is_secure"), [("https", True), ("http", False), ("", False)])
+def test_the_cookie_is_kept_from_scripts_and_other_sites_and_behind_tls_from_plain_text(
+    anybody: Browser, header: str, is_secure: bool
+) -> None:
+    cookie = anybody.open("/sign-in", X_Forwarded_Proto=header).headers["Set-Cookie"]
+
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    assert is_secure is ("Secure" in cookie)
+
+
+def test_who_tries_too_often_has_to_wait(anybody: Browser, secrets: dict[Role, str], world: World) -> None:
+    for _ in range(20):
+        anybody.sign_in("tcy_wrong")
+    refused = anybody.sign_in(secrets[Role.ADMIN])
+
+    assert (429, "60") == (refused.status_code, refused.headers["Retry-After"])
+
+    world.clock.pass_time(61)
+
+    assert 200 == anybody.sign_in(secrets[Role.ADMIN]).status_code
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
+def test_a_form_of_another_site_signs_nobody_in_or_out(viewer: Browser, path: str) -> None:
+    refused = viewer.send(path, {"csrf": "guessed", "token": "x"})
+
+    assert 400 == refused.status_code
+    assert 200 == viewer.open("/").status_code
+
+
+def test_a_part_of_a_page_whose_session_has_ended_makes_the_whole_page_go(anybody: Browser) -> None:
+    answer = anybody.open("/", HX_Request="true")
+
+    assert (204, "/sign-in") == (answer.status_code, answer.headers["HX-Redirect"])
+
+
+def test_who_is_signed_in_needs_no_form(viewer: Browser) -> None:
+    assert "/" == viewer.open("/sign-in").location
