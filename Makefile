@@ -78,6 +78,9 @@ format: $(TEST_STAMP) ## let ruff write
 bench: $(STAMP) ## how long a weight takes to reach traffic, as a distribution
 	$(BIN)/python -m benchmarks
 
+slow: $(TEST_STAMP) ## what takes minutes: Redis that fails over, by Sentinel, Cluster and TLS
+	$(BIN)/python -m pytest -n 2 -m slow
+
 simulate: $(STAMP) ## how often a canary is judged wrongly, as a table; takes minutes
 	$(BIN)/python -m simulation
 

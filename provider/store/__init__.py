@@ -1,5 +1,6 @@
 """Documents, revisions and events."""
 
+from provider.store.confirming import Confirmation
 from provider.store.embedded import EmbeddedServer, EmbeddedServerError, embedded_url
 from provider.store.interface import (
     Change,
@@ -20,6 +21,7 @@ from provider.store.redis_store import RedisStore
 
 __all__ = [
     "Change",
+    "Confirmation",
     "ConflictError",
     "Contents",
     "EmbeddedServer",

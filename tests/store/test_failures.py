@@ -6,13 +6,14 @@ import socketserver
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 import redis
 
-from provider.store import Contents, EmbeddedServer, Event, RedisStore, Request, StoreUnavailableError
+from provider.store import Contents, EmbeddedServer, Event, RedisStore, StoreUnavailableError
+from tests.store.questions import QUESTIONS, READS, WRITES
 from tests.store.writing import SHOP, change, write
 from tests.world import wait_until
 
@@ -20,26 +21,6 @@ By = Callable[[redis.Redis], object]
 
 SECRET = "s3cret"
 NOT_PERMITTED = "Redis refuses user or password, or does not permit the command"
-QUESTIONS: Mapping[str, Callable[[RedisStore], object]] = {
-    "now": lambda store: store.now(),
-    "read": lambda store: store.read(SHOP),
-    "revision": lambda store: store.revision(),
-    "load": lambda store: store.load(),
-    "commit": lambda store: store.commit(change()),
-    "recall": lambda store: store.recall(Request("again", "")),
-    "changes": lambda store: store.changes(after=0, wait_seconds=0.01),
-    "history": lambda store: store.history(SHOP, limit=1),
-    "restore": lambda store: store.restore(Contents("theirs", 1, {}), actor="me", reason=""),
-    "lease": lambda store: store.lease("controller", owner="me", seconds=5),
-    "record": lambda store: store.record("shop"),
-    "replace_record": lambda store: store.replace_record("shop", expected=None, text="{}"),
-    "positions": lambda store: store.positions(),
-    "advance_position": lambda store: store.advance_position("chat", expected=None, revision=7),
-    "report": lambda store: store.report({"edge": "here"}),
-    "sightings": lambda store: store.sightings(),
-}
-WRITES = ["commit", "restore", "lease", "replace_record", "advance_position", "report"]
-READS = sorted(QUESTIONS.keys() - set(WRITES))
 
 
 @pytest.fixture
@@ -274,6 +255,23 @@ def test_a_store_finds_a_server_that_was_started_again(
 
     assert [event] == store.changes(after=0, wait_seconds=0)
     assert 2 == write(store).revision
+
+
+def test_who_waits_for_changes_is_told_that_the_connection_ended(
+    server: EmbeddedServer, store: RedisStore, operator: redis.Redis
+) -> None:
+    # Had it gone on in silence, it might go on with another server, or one that was set back.
+    words: list[str] = []
+    waiting = threading.Thread(
+        target=lambda: words.append(refusal(lambda store: store.changes(after=0, wait_seconds=20), store))
+    )
+    waiting.start()
+    assert wait_until(lambda: operator.info("clients")["blocked_clients"] == 1)
+    operator.client_kill_filter(_type="normal", skipme=True)
+    waiting.join(5)
+
+    assert ["Redis cannot be reached"] == words
+    assert 1 == write(store).revision
 
 
 def test_who_waits_for_changes_is_told_at_once_that_the_server_died(

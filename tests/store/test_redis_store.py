@@ -40,7 +40,7 @@ def pattern(key: str, keys: Keys) -> str:
     """Write a key as the documented list does."""
     general = key.replace(keys.namespace, "NS").replace(str(SHOP), "KIND/NAME")
     general = re.sub("[0-9a-f]{64}$", "SHA256", general)
-    return re.sub("lease:.*", "lease:NAME", general)
+    return re.sub("(lease|note|count):.*", r"\1:NAME", general)
 
 
 def fill(store: Store) -> None:
@@ -50,6 +50,8 @@ def fill(store: Store) -> None:
     store.lease("controller", owner="me", seconds=60)
     store.replace_record("shop", expected=None, text="{}")
     store.advance_position("chat", expected=None, revision=7)
+    store.keep("seen", "{}", seconds=30)
+    store.count("wrong", seconds=30)
 
 
 # Keys
@@ -79,11 +81,12 @@ def test_all_keys_of_a_namespace_share_one_slot(valkey: RedisStore, hand: redis.
     assert {key_slot(b"{%b}" % keys.namespace.encode())} == {key_slot(key) for key in found}
 
 
-def test_only_requests_leases_and_sightings_expire(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:
+def test_only_what_is_kept_for_a_while_expires(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:
     fill(valkey)
     expiring = {key: hand.ttl(key) for key in everything(hand, keys) if hand.ttl(key) != -1}
 
-    assert {keys.request(AGAIN.id), keys.lease("controller"), keys.sightings} == set(expiring)
+    short = {keys.request(AGAIN.id), keys.lease("controller"), keys.note("seen"), keys.count("wrong")}
+    assert {*short, keys.sightings} == set(expiring)
     assert 55 <= expiring[keys.lease("controller")] <= 60
     assert AGAIN.keep_seconds - 5 <= expiring[keys.request(AGAIN.id)] <= AGAIN.keep_seconds
     assert DAY - 5 <= expiring[keys.sightings] <= DAY

@@ -22,6 +22,10 @@ def test_settings_go_through_the_environment_unchanged() -> None:
         admin_token="a-secret-long-enough-to-take",
         controller=False,
         polls_need_token=True,
+        allow_networks="10.0.0.0/8,fd00::/8",
+        rate_limit=0,
+        confirm_replicas=2,
+        confirm_fsync=True,
         log_format="json",
     )
 
@@ -42,6 +46,12 @@ def test_settings_go_through_the_environment_unchanged() -> None:
         ("CANARY_ADMIN_TOKEN", "with a space in the middle", "without spaces"),
         ("CANARY_CONTROLLER", "maybe", "true or false"),
         ("CANARY_LOG_FORMAT", "xml", "text or json"),
+        ("CANARY_ALLOW_NETWORKS", "10.0.0.1/8", "networks such as"),
+        ("CANARY_RATE_LIMIT", "1000001", "from 0, no limit"),
+        ("CANARY_CONFIRM_REPLICAS", "17", "from 0 to 16"),
+        ("CANARY_CONFIRM_REPLICAS", "1", "needs a redis-url"),
+        ("CANARY_REDIS_URL_FILE", "/nowhere/url", "a file that can be read"),
+        ("CANARY_REDIS_URL_FILE", "/dev/null", "must hold a URL"),
     ],
 )
 def test_a_value_that_makes_no_sense_is_refused_by_its_name(variable: str, value: str, words: str) -> None:
@@ -54,6 +64,24 @@ def test_a_secret_is_not_told_when_it_is_refused() -> None:
     with pytest.raises(SettingError) as refused:
         Settings(admin_token="hunter2")
     assert "hunter2" not in str(refused.value)
+
+
+def test_a_token_is_shown_by_no_settings() -> None:
+    assert "hunter2" not in repr(Settings(admin_token="hunter2-and-some-more"))
+
+
+def test_a_url_is_shown_by_no_settings() -> None:
+    assert "hunter2" not in repr(Settings(redis_url="redis://:hunter2@redis"))
+
+
+def test_a_url_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "url"
+    file.write_text("redis://:hunter2@redis\n")
+    by_file = Settings.from_environment({"CANARY_REDIS_URL_FILE": str(file)})
+    by_both = Settings.from_environment({"CANARY_REDIS_URL_FILE": str(file), "CANARY_REDIS_URL": "redis://other"})
+
+    assert "redis://:hunter2@redis" == by_file.redis_url
+    assert "redis://other" == by_both.redis_url
 
 
 def test_an_empty_variable_is_as_none() -> None:
