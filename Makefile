@@ -9,7 +9,7 @@ CHROMIUM := $(BIN)/chromium
 AXE := $(VENV)/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format unit bench simulate fuzz audit constraints clean
+.PHONY: help install demo test slow check format unit bench simulate fuzz audit constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'

@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from http.client import HTTPException
-from http.cookiejar import DefaultCookiePolicy
 from typing import Protocol
 
 import requests
 import urllib3
 
+from provider.documents.addresses import Networks
 from provider.notifications import Message
+from provider.reaching import ANYWHERE, RefusedAddressError, new_session
 
 TIMEOUT_SECONDS = 5.0
 # What requests lets through beside its own: a host that no resolver takes is a ValueError.
@@ -45,11 +47,11 @@ class Post(Protocol):
         ...
 
 
-def post(url: str, message: Message) -> Outcome:
+def post(url: str, message: Message, *, networks: Networks = ANYWHERE) -> Outcome:
     """Send a message by POST. Redirects are not followed, and of the answer only its head is read."""
     try:
         with (
-            _session() as session,
+            _session(networks) as session,
             session.post(
                 url,
                 data=message.body,
@@ -62,14 +64,20 @@ def post(url: str, message: Message) -> Outcome:
             return _outcome(response)
     except requests.Timeout:
         return Outcome(None, f"it does not answer within {TIMEOUT_SECONDS:g} s")
+    except RefusedAddressError as error:
+        return Outcome(None, f"it is not called: {error}")
     except _FAILURES as error:
         # Not the error's words: they hold the address, and with it what lets anybody write there.
         return Outcome(None, f"it cannot be reached: {type(error).__name__}")
 
 
-def _session() -> requests.Session:
-    session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+def poster(networks: Networks) -> Post:
+    """Give what sends messages to such networks only."""
+    return partial(post, networks=networks)
+
+
+def _session(networks: Networks) -> requests.Session:
+    session = new_session(networks)
     # A proxy of the environment is wanted, a password from ~/.netrc is not.
     session.auth = _as_it_is
     return session

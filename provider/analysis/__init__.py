@@ -7,6 +7,7 @@ from provider.analysis.limits import LimitVerdict
 from provider.analysis.outcome import Outcome
 from provider.analysis.record import CheckResult, Look, Measurement, Record, Sums
 from provider.analysis.settings import Analysis, Latency, Limits, Prometheus, Source, Undecided
+from provider.analysis.share import Share, ShareState
 from provider.analysis.snapshots import Sample, Series, Snapshot, snapshot, window_between
 from provider.analysis.tally import Tally
 from provider.analysis.verdict import MetricVerdict, Verdict, judge
@@ -31,6 +32,8 @@ __all__ = [
     "Record",
     "Sample",
     "Series",
+    "Share",
+    "ShareState",
     "Snapshot",
     "Source",
     "Sums",

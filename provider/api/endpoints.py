@@ -9,6 +9,7 @@ from typing import Any
 
 from flask import Flask, Response, request
 from pydantic import BaseModel
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from provider.access import Caller, Permission
 from provider.api.problems import (
@@ -150,6 +151,9 @@ def _body(endpoint: Endpoint) -> BaseModel | None:
     if endpoint.body is None:
         return None
     data = request.get_data(cache=True)
+    # Of a body in chunks, whose length nobody said before, Werkzeug gives what the limit leaves of it.
+    if request.content_length is None and len(data) >= (request.max_content_length or len(data) + 1):
+        raise RequestEntityTooLarge
     if not data and not endpoint.is_body_required:
         return endpoint.body.model_validate({})
     if not request.is_json:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from flask import Response, request
 
@@ -25,16 +25,25 @@ def stream_events(exchange: Exchange) -> Response:
     last = request.headers.get("Last-Event-ID", "")
     if not re.fullmatch(LAST_EVENT_ID_PATTERN, last):
         raise BadRequestError("Last-Event-ID must be the id of an event: a whole number")
-    response = Response(_events(feed, store, int(last or feed.revision)), content_type="text/event-stream")
+    caller = exchange.caller
+
+    def is_known() -> bool:
+        return feed.read(lambda image: image.tokens.fingerprint_of(caller)) is not None
+
+    events = _events(feed, store, int(last or feed.revision), is_known)
+    response = Response(events, content_type="text/event-stream")
     response.headers["Cache-Control"] = "no-store"
     response.headers["X-Accel-Buffering"] = "no"
     return response
 
 
-def _events(feed: Feed, store: Store, after: int) -> Iterator[bytes]:
+def _events(feed: Feed, store: Store, after: int, is_known: Callable[[], bool]) -> Iterator[bytes]:
     yield b": connected\n\n"
     while not feed.is_closing:
         events = feed.events(after=after, seconds=_HEARTBEAT_SECONDS)
+        # That its token was revoked is an event too, and ends the stream at once.
+        if not is_known():
+            return
         if events is None:
             events = _older(store, after)
             if events is None:

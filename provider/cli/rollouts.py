@@ -198,11 +198,12 @@ MOVES = (
 def status(shell: Shell, name: str) -> None:
     """Show where a rollout stands, and whether Traefik has it."""
     rollout = shell.client.get(rollout_path(name))
-    seen, traffic = _seen(shell, name), shell.client.get(rollout_path(name, "traffic"))
-    if shell.is_json:
-        show_json({**rollout, "delivery": seen, "traffic": traffic})
-        return
     spec, now = rollout["spec"], rollout["status"]
+    seen = _seen(shell, name)
+    traffic = shell.client.get(rollout_path(name, "traffic")) if 0 < now["weight"] < 100 else None
+    if shell.is_json:
+        show_json({**rollout, "delivery": seen, **({"traffic": traffic} if traffic else {})})
+        return
     show_facts(
         {
             "rollout": phase(rollout),
@@ -212,7 +213,7 @@ def status(shell: Shell, name: str) -> None:
             "canary": side(spec.get("canary")),
             "steps": _steps(rollout),
             "traefik": "; ".join(seen),
-            "traffic": _traffic(traffic) if 0 < now["weight"] < 100 else "",
+            "traffic": _traffic(traffic) if traffic else "",
             "may": ", ".join(_COMMANDS.get(action, action) for action in rollout["actions"]),
         }
     )

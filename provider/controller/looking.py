@@ -7,8 +7,10 @@ from typing import TypeAlias
 from provider.analysis import CheckResult, Measurement, Outcome, Snapshot
 from provider.analysis.checks import Check
 from provider.documents import weight_number
+from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Gates, PrometheusMetrics, SourceError, TraefikMetrics
+from provider.reaching import ANYWHERE
 from provider.rollouts import Rollout, settings_of
 from provider.routing import counted_services
 
@@ -24,10 +26,10 @@ Answer: TypeAlias = Mapping[str, Snapshot] | SourceError
 class Looking:
     """Measures canaries; what cannot be measured is said in words."""
 
-    def __init__(self) -> None:
-        self._traefiks = TraefikMetrics()
-        self._prometheuses = PrometheusMetrics()
-        self._gates = Gates()
+    def __init__(self, networks: Networks = ANYWHERE) -> None:
+        self._traefiks = TraefikMetrics(networks=networks)
+        self._prometheuses = PrometheusMetrics(networks=networks)
+        self._gates = Gates(networks=networks)
         self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="looking")
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Gateways) -> Mapping[str, Measurement]:

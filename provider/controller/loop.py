@@ -62,7 +62,7 @@ class Controller:
         self._feed = operations.feed
         self._rollouts = operations.rollouts
         self._analyses = operations.analyses
-        self._looking = looking or Looking()
+        self._looking = looking or Looking(operations.networks)
         self._me = secrets.token_hex(8)
         self._memory: dict[str, Remembered] = {}
         self._put_off: dict[tuple[str, int], int] = {}

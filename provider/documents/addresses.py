@@ -1,15 +1,22 @@
-"""Addresses that this program asks by itself, on behalf of whoever wrote them into a document."""
+"""Addresses that documents name: servers, and what this program asks by itself on behalf of whoever wrote them."""
 
-import re
-from ipaddress import IPv4Address, IPv6Address, ip_network
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import Self
 from urllib.parse import urlsplit
 
-from provider.documents.fields import url_problem
+from pydantic import BaseModel
 
-# Where clouds hand out credentials to whoever asks from inside. fd00:ec2::254 is AWS' over IPv6.
-_REFUSED = tuple(ip_network(network) for network in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
-_C_NUMBER = re.compile(r"0[xX](?P<hex>[0-9A-Fa-f]+)|0(?P<octal>[0-7]*)|(?P<decimal>[1-9][0-9]*)")
-_BASES = {"hex": 16, "octal": 8, "decimal": 10}
+from provider.documents.fields import url_problem
+from provider.documents.hosts import IpAddress, is_metadata, unwrapped, written_address
+from provider.documents.reading import InvalidDocumentError, Mistake, write
+
+METADATA_WORDS = "link-local and metadata addresses are never asked: a cloud hands out credentials there"
+# Every field, of every kind of document, that holds an address.
+_FIELDS = frozenset({"url", "api", "metrics"})
+# A mapping whose keys are the writer's own.
+_FREE = "headers"
 
 
 def asked_url_problem(url: str) -> str | None:
@@ -20,31 +27,62 @@ def asked_url_problem(url: str) -> str | None:
     problem = url_problem(url, schemes={"http", "https"}, has_path=True)
     if problem:
         return problem
-    address = _address(urlsplit(url).hostname or "")
-    if address and any(address in network for network in _REFUSED):
-        return "link-local and metadata addresses are never asked: a cloud hands out credentials there"
-    return None
+    address = written_address(urlsplit(url).hostname or "")
+    return METADATA_WORDS if address and is_metadata(address) else None
 
 
-def _address(host: str) -> IPv4Address | IPv6Address | None:
-    if ":" not in host:
-        return _ipv4(host.removesuffix("."))
-    address = IPv6Address(host)
-    return address.ipv4_mapped or address
+@dataclass(frozen=True)
+class Networks:
+    """Where addresses may point to: the networks that are named, anywhere if none is; never to metadata services."""
 
+    allowed: tuple[IPv4Network | IPv6Network, ...] = ()
 
-def _ipv4(host: str) -> IPv4Address | None:
-    """Read an address as the C library's inet_aton does: 169.254.1.1, but 2852039166 and 0xa9fea9fe as well."""
-    parts = [_C_NUMBER.fullmatch(part) for part in host.split(".")]
-    numbers = [_number(part) for part in parts if part]
-    if len(numbers) != len(parts) or len(parts) > 4:
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read a list such as `10.0.0.0/8, fd00::/8`; ValueError names what is none."""
+        return cls(tuple(_network(part) for part in text.replace(",", " ").split()))
+
+    def refusal(self, address: IpAddress) -> str | None:
+        """Say why nothing may point to an address, if nothing may."""
+        if is_metadata(address):
+            return METADATA_WORDS
+        bare = unwrapped(address)
+        if self.allowed and not any(bare in network for network in self.allowed):
+            return "it is outside of the networks that are allowed (CANARY_ALLOW_NETWORKS)"
         return None
-    *high, low = numbers
-    if any(number > 255 for number in high) or low >= 256 ** (4 - len(high)):
-        return None
-    return IPv4Address(low + sum(number << (24 - 8 * place) for place, number in enumerate(high)))
+
+    def check(self, document: BaseModel, *, pointer: str = "") -> None:
+        """Insist that the addresses written in a document may be pointed to; InvalidDocumentError lists the others.
+
+        A name is not resolved: where it leads may change with every question.
+        """
+        mistakes = [
+            Mistake(where, f"must be within the allowed networks: {problem}")
+            for where, url in _addresses(write(document), pointer)
+            if (problem := self._problem(url))
+        ]
+        if mistakes:
+            raise InvalidDocumentError(mistakes)
+
+    def _problem(self, url: str) -> str | None:
+        address = written_address(urlsplit(url).hostname or "")
+        return self.refusal(address) if address else None
 
 
-def _number(match: re.Match[str]) -> int:
-    base = match.lastgroup or "decimal"
-    return int(match[base] or "0", _BASES[base])
+def _network(text: str) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        raise ValueError(f"networks such as 10.0.0.0/8, separated by commas, not {text}") from error
+
+
+def _addresses(part: object, pointer: str) -> Iterator[tuple[str, str]]:
+    if isinstance(part, Mapping):
+        for name, value in part.items():
+            if name in _FIELDS and isinstance(value, str):
+                yield f"{pointer}/{name}", value
+            elif name != _FREE:
+                yield from _addresses(value, f"{pointer}/{name}")
+    elif isinstance(part, Sequence) and not isinstance(part, str):
+        for place, value in enumerate(part):
+            yield from _addresses(value, f"{pointer}/{place}")

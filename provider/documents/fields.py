@@ -20,6 +20,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from provider.documents.hosts import is_metadata, written_address
 from provider.rules import RuleError, parse_rule
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -83,6 +84,9 @@ def _server_url(url: str) -> str:
     problem = url_problem(url, schemes={"http", "https", "h2c"}, has_path=False)
     if problem:
         raise ValueError(f"must be a server's address such as http://10.0.0.1:8080: {problem}")
+    address = written_address(urlsplit(url).hostname or "")
+    if address and is_metadata(address):
+        raise ValueError("must not be link-local: a cloud hands out credentials there, to whoever Traefik lets in")
     return url.removesuffix("/")
 
 

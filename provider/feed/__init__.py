@@ -1,8 +1,20 @@
 """What a worker knows: an image of the store that a thread keeps current, and a snapshot of it on disk."""
 
 from provider.feed.bodies import Body
-from provider.feed.feed import Feed, State
+from provider.feed.feed import DISPUTED, Feed, State
 from provider.feed.image import Image, read_document, read_rollout
+from provider.feed.served import Shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
 
-__all__ = ["Body", "Feed", "Image", "SnapshotError", "SnapshotFile", "State", "read_document", "read_rollout"]
+__all__ = [
+    "DISPUTED",
+    "Body",
+    "Feed",
+    "Image",
+    "Shrink",
+    "SnapshotError",
+    "SnapshotFile",
+    "State",
+    "read_document",
+    "read_rollout",
+]

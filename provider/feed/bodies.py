@@ -1,16 +1,13 @@
 """The body of every gateway, joined from fragments that are rendered once for each change of a rollout."""
 
 from bisect import bisect_left, insort
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
+from provider.feed.served import COMMON, Gateways, Served
 from provider.rollouts import Rollout
-from provider.routing import Encoded, assemble, encode_fragment, render
-
-# Gateways that no rollout names get what every gateway gets: they share one body, under this name.
-_COMMON = ""
+from provider.routing import Encoded, assemble, checked, render
 
 
 @dataclass(frozen=True)
@@ -24,7 +21,7 @@ class Body:
 @dataclass(frozen=True)
 class _Part:
     encoded: Encoded
-    gateways: tuple[str, ...] | None
+    gateways: Gateways
 
     def is_for(self, gateway: str) -> bool:
         return self.gateways is None or gateway in self.gateways
@@ -36,30 +33,38 @@ class Bodies:
     def __init__(self) -> None:
         self._parts: dict[str, _Part] = {}
         self._names: list[str] = []
-        self._named_gateways: Counter[str] = Counter()
+        self.served = Served()
         self._cache: dict[str, Body] = {}
 
     def put(self, rollout: Rollout) -> None:
-        """Render a rollout anew and drop the bodies that it is part of."""
-        self._detach(rollout.name)
-        part = _Part(encode_fragment(render(rollout)), rollout.spec.gateways)
+        """Render a rollout anew and drop the bodies that it is part of.
+
+        What Traefik would not take changes nothing: UnfitFragmentError.
+        """
+        part = _Part(checked(render(rollout)), rollout.spec.gateways)
+        self._drop_bodies(self.gateways_of(rollout.name))
+        self.served.change(self.gateways_of(rollout.name), part.gateways)
         if rollout.name not in self._parts:
             insort(self._names, rollout.name)
         self._parts[rollout.name] = part
-        self._named_gateways.update(part.gateways or ())
         self._drop_bodies(part.gateways)
 
     def remove(self, name: str) -> None:
         """Forget a rollout; one that is not there is no error."""
         if name not in self._parts:
             return
-        self._detach(name)
+        self._drop_bodies(self.gateways_of(name))
+        self.served.change(self.gateways_of(name), ())
         del self._parts[name]
         del self._names[bisect_left(self._names, name)]
 
+    def gateways_of(self, name: str) -> Gateways:
+        """Tell which gateways carry a rollout: none of them where it is not there."""
+        return self._parts[name].gateways if name in self._parts else ()
+
     def body(self, gateway: str) -> Body:
         """Give what a gateway carries, by rollouts' names in order."""
-        key = gateway if self._named_gateways[gateway] > 0 else _COMMON
+        key = gateway if self.served.names(gateway) else COMMON
         cached = self._cache.get(key)
         if cached is None:
             cached = self._cache[key] = self._join(key)
@@ -69,13 +74,6 @@ class Bodies:
         parts = (self._parts[name] for name in self._names)
         content = assemble(part.encoded for part in parts if part.is_for(gateway))
         return Body(content, blake2b(content, digest_size=16).hexdigest())
-
-    def _detach(self, name: str) -> None:
-        part = self._parts.get(name)
-        if part is None:
-            return
-        self._named_gateways.subtract(part.gateways or ())
-        self._drop_bodies(part.gateways)
 
     def _drop_bodies(self, gateways: Iterable[str] | None) -> None:
         if gateways is None:

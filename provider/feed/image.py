@@ -9,6 +9,7 @@ from provider.feed.bodies import Bodies
 from provider.gateways import GatewaySpec
 from provider.notifications import Webhook, WebhookSpec
 from provider.rollouts import Rollout
+from provider.routing import UnfitFragmentError
 from provider.store import Contents, Event, Key, Kind, Stored
 
 
@@ -16,12 +17,14 @@ from provider.store import Contents, Event, Key, Kind, Stored
 class Image:
     """All documents at one revision. Changed by one thread only; readers see whole values.
 
-    A document that cannot be read keeps its last good state here, and is named in `unreadable`: one damaged rollout
-    must neither stop the others nor lose its traffic.
+    A document that cannot be read, or that would make Traefik refuse what it is told, keeps its last good state here,
+    and is named in `unreadable`: one damaged rollout must neither stop the others nor lose its traffic.
     """
 
     lineage: str = ""
     revision: int = 0
+    mark: str = ""
+    """The mark of the change that made this revision; empty where it is not known."""
     documents: dict[Key, Stored] = field(default_factory=dict)
     unreadable: dict[Key, str] = field(default_factory=dict)
     unknown: frozenset[Key] = frozenset()
@@ -54,7 +57,7 @@ class Image:
         if not self.lineage:
             self.unknown = frozenset(key for key in self.unreadable if key.kind is Kind.ROLLOUT)
         self._index_tokens()
-        self.lineage, self.revision = contents.lineage, contents.revision
+        self.lineage, self.revision, self.mark = contents.lineage, contents.revision, contents.mark
 
     def apply(self, events: Iterable[Event]) -> None:
         """Follow changes one by one."""
@@ -65,18 +68,20 @@ class Image:
                 self._forget(event.key)
             else:
                 self._take(event.key, Stored(event.revision, event.after))
-            self.revision = event.revision
+            self.revision, self.mark = event.revision, event.mark
         if Kind.TOKEN in kinds:
             self._index_tokens()
 
     def contents(self) -> Contents:
         """Give back all that is known good."""
-        return Contents(self.lineage, self.revision, dict(self.documents))
+        return Contents(self.lineage, self.revision, dict(self.documents), mark=self.mark)
 
     def _take(self, key: Key, stored: Stored) -> None:
         try:
             value = read_document(key, stored)
-        except (InvalidDocumentError, NotJsonError) as error:
+            if isinstance(value, Rollout):
+                self.bodies.put(value)
+        except (InvalidDocumentError, NotJsonError, UnfitFragmentError) as error:
             self.unreadable[key] = str(error)
             return
         self.unreadable.pop(key, None)
@@ -93,7 +98,6 @@ class Image:
         self.moving.pop(rollout.name, None)
         if rollout.is_moving:
             self.moving[rollout.name] = rollout
-        self.bodies.put(rollout)
 
     def _forget(self, key: Key) -> None:
         self.unreadable.pop(key, None)

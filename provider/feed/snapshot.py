@@ -90,6 +90,7 @@ def _format(contents: Contents) -> object:
         "format": _FORMAT,
         "lineage": contents.lineage,
         "revision": contents.revision,
+        "mark": contents.mark,
         "documents": documents,
     }
 
@@ -101,4 +102,5 @@ def _parse(document: object) -> Contents:
         Key(Kind(kind), str(name)): Stored(int(version), str(text))
         for kind, name, version, text in document["documents"]
     }
-    return Contents(str(document["lineage"]), int(document["revision"]), documents)
+    mark = str(document.get("mark", ""))
+    return Contents(str(document["lineage"]), int(document["revision"]), documents, mark=mark)

@@ -25,11 +25,18 @@ class Expectation:
             return f"{path} is still there" if shown is not None else None
         if shown is None:
             return f"{path} is not there yet"
-        # A router that Traefik has disabled carries its reasons.
         if shown.get("status") == "disabled":
-            return f"{path} is disabled: {'; '.join(shown.get('error', ['no reason given']))}"
+            return self.error(path, shown)
         differs = [key for key, value in self.present[path].items() if not _shows(shown.get(key), value)]
         return f"{path} has another {differs[0]}" if differs else None
+
+    def error(self, path: str, shown: Json | None) -> str | None:
+        """Say what Traefik itself finds wrong with a part: one that it has disabled, or warns of, carries why."""
+        status = shown.get("status") if shown and path in self.present else None
+        if shown is None or status not in {"disabled", "warning"}:
+            return None
+        words = "is disabled" if status == "disabled" else "has a warning"
+        return f"{path} {words}: {'; '.join(shown.get('error', ['no reason given']))}"
 
 
 def expectation(rollout: Rollout) -> Expectation:

@@ -4,6 +4,6 @@ from provider.analysis import Answer
 from provider.measuring.asking import SourceError
 from provider.measuring.gates import Gates
 from provider.measuring.prometheus import PrometheusMetrics
-from provider.measuring.traefik import TraefikMetrics
+from provider.measuring.traefik import Page, TraefikMetrics
 
-__all__ = ["Answer", "Gates", "PrometheusMetrics", "SourceError", "TraefikMetrics"]
+__all__ = ["Answer", "Gates", "Page", "PrometheusMetrics", "SourceError", "TraefikMetrics"]

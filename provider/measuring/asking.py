@@ -4,16 +4,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
-# At a time, and of one host; more are possible, but their connections are not kept.
-_CONNECTIONS = 16
+from provider.reaching import RefusedAddressError
+
 _BLOCK = 256 * 1024
 
 
@@ -48,15 +46,6 @@ class Reply:
     def body(self) -> bytes:
         """Read the whole body."""
         return b"".join(self.blocks)
-
-
-def new_session() -> requests.Session:
-    """Make a session that several threads can use at once: nothing an answer says is kept in it."""
-    session = requests.Session()
-    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
-    for scheme in ("http://", "https://"):
-        session.mount(scheme, HTTPAdapter(pool_maxsize=_CONNECTIONS))
-    return session
 
 
 @contextmanager
@@ -102,6 +91,8 @@ def _request(
         )
     except requests.RequestException:
         raise
+    except RefusedAddressError as error:
+        raise source.fail(f"is not asked: {error}") from error
     except ValueError as error:  # for a host that no resolver takes
         raise source.fail(f"does not answer: {type(error).__name__}") from error
 

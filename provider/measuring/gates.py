@@ -8,8 +8,10 @@ from pydantic import BaseModel, ValidationError
 
 from provider.analysis import Answer, Check, Outcome, PrometheusCheck, WebhookCheck, filled_in, held_against_bounds
 from provider.documents import NotJsonError, decode_json
-from provider.measuring.asking import Source, SourceError, asked, new_session, place, printable, shown
+from provider.documents.addresses import Networks
+from provider.measuring.asking import Source, SourceError, asked, place, printable, shown
 from provider.measuring.prometheus import instant
+from provider.reaching import ANYWHERE, new_session
 
 _SIZE = 64 * 1024
 _REASON = 300
@@ -26,10 +28,10 @@ _OUTCOMES = {"yes": Outcome.SUCCESSFUL, "no": Outcome.FAILED, "wait": Outcome.IN
 class Gates:
     """Asks checks. May be used by several threads at once."""
 
-    def __init__(self, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(self, *, networks: Networks = ANYWHERE, timeout_seconds: float = 5.0) -> None:
         """Wait so long for a Prometheus; a webhook has a timeout of its own."""
         self._timeout = timeout_seconds
-        self._session = new_session()
+        self._session = new_session(networks)
 
     def ask(self, check: Check, *, names: Mapping[str, object]) -> Answer:
         """Ask one check now; SourceError says why it could not be answered.

@@ -13,8 +13,10 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 from provider.analysis import Snapshot
 from provider.analysis.snapshots import BUCKETS, REQUESTS, STARTED
 from provider.documents import NotJsonError, decode_json
-from provider.measuring.asking import Source, SourceError, asked, new_session, printable, shown
+from provider.documents.addresses import Networks
+from provider.measuring.asking import Source, SourceError, asked, printable, shown
 from provider.measuring.counters import counted
+from provider.reaching import ANYWHERE, new_session
 
 _SIZE = 64 * 1024 * 1024
 # A metric that every Traefik has from its start, whether it had a request yet or not.
@@ -55,10 +57,10 @@ _Key = tuple[str, str]
 class PrometheusMetrics:
     """Reads what Traefiks count out of a Prometheus that scrapes them. May be used by several threads at once."""
 
-    def __init__(self, *, timeout_seconds: float = 5.0) -> None:
+    def __init__(self, *, networks: Networks = ANYWHERE, timeout_seconds: float = 5.0) -> None:
         """Wait so long for all of an answer."""
         self._timeout = timeout_seconds
-        self._session = new_session()
+        self._session = new_session(networks)
 
     def snapshots(self, url: str, *, services: Collection[str]) -> Mapping[str, Snapshot]:
         """Give the last scrape of each Traefik, by `JOB/INSTANCE`, with just these services.

@@ -2,7 +2,9 @@
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from math import isfinite
 from typing import Any
 
 import re2
@@ -11,8 +13,10 @@ from prometheus_client.samples import Sample
 
 from provider.analysis import Snapshot
 from provider.analysis.snapshots import BUCKETS, REQUESTS, STARTED
-from provider.measuring.asking import Reply, Source, SourceError, asked, new_session, shown
+from provider.documents.addresses import Networks
+from provider.measuring.asking import Reply, Source, SourceError, asked, shown
 from provider.measuring.counters import counted
+from provider.reaching import ANYWHERE, new_session
 
 _SIZE = 256 * 1024 * 1024
 _LONGEST_LINE = 1024 * 1024
@@ -20,8 +24,17 @@ _SERIES_KEPT = 65_536
 _PATTERN_MEMORY = 256 * 1024 * 1024
 # Traefik collects the whole page before its first byte; what follows is as long as the page is.
 _PATIENCE = 10
+_RELOADS = "traefik_config_reloads_total"
 _OF_TRAEFIK = re.compile(rb"\n(?:# (?:TYPE|HELP) )?traefik_")
 _HINT = "set metrics.prometheus in Traefik's static configuration, and name the entry point that has /metrics"
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one Traefik counts, and how often it has rebuilt its routing since it started (None: it does not say)."""
+
+    snapshot: Snapshot
+    reloads: int | None
 
 
 class TraefikMetrics:
@@ -31,10 +44,10 @@ class TraefikMetrics:
     9.5 s to parse, and a tenth of a second to search for 200 of them.
     """
 
-    def __init__(self, *, timeout_seconds: float = 2.0) -> None:
+    def __init__(self, *, networks: Networks = ANYWHERE, timeout_seconds: float = 2.0) -> None:
         """Wait so long for each part of a page, and ten times as long for all of it."""
         self._timeout = timeout_seconds
-        self._session = new_session()
+        self._session = new_session(networks)
 
     def snapshots(self, urls: Mapping[str, str], *, services: Collection[str]) -> Mapping[str, Snapshot]:
         """Read the pages at `urls`, by the gateways' names, one after the other.
@@ -43,13 +56,17 @@ class TraefikMetrics:
         SourceError unless all answer: of a gateway that is left out the traffic would not be seen.
         """
         wanted = frozenset(services)
-        return {gateway: self._snapshot(gateway, url, wanted) for gateway, url in urls.items()}
+        return {gateway: self._page(gateway, url, wanted).snapshot for gateway, url in urls.items()}
+
+    def page(self, gateway: str, url: str, *, services: Collection[str]) -> Page:
+        """Read one page. Raises SourceError."""
+        return self._page(gateway, url, frozenset(services))
 
     def close(self) -> None:
         """Let go of the connections."""
         self._session.close()
 
-    def _snapshot(self, gateway: str, url: str, services: frozenset[str]) -> Snapshot:
+    def _page(self, gateway: str, url: str, services: frozenset[str]) -> Page:
         source = Source(
             name=f"gateway {gateway}: {shown(url)}",
             timeout_seconds=self._timeout,
@@ -60,7 +77,8 @@ class TraefikMetrics:
             _insist_on_200(reply, source)
             lines = list(_wanted_lines(reply.blocks, services, source))
         try:
-            return counted(_parsed(lines), services=services)
+            samples = list(_parsed(lines))
+            return Page(counted(samples, services=services), _reloads(samples))
         except ValueError as error:
             raise _not_traefik(source) from error
 
@@ -98,7 +116,12 @@ def _lines_of(services: frozenset[str]) -> Any:
     counters = rb"(?:%b|%b)\{(?:[^\n]*,)?service=\"(?:%b)\"" % (REQUESTS.encode(), BUCKETS.encode(), names)
     options = re2.Options()
     options.encoding, options.max_mem = re2.Options.Encoding.LATIN1, _PATTERN_MEMORY
-    return re2.compile(rb"\n(?:%b[ \t{]|%b)[^\n]*" % (STARTED.encode(), counters), options)
+    return re2.compile(rb"\n(?:(?:%b|%b)[ \t{]|%b)[^\n]*" % (STARTED.encode(), _RELOADS.encode(), counters), options)
+
+
+def _reloads(samples: Iterable[Sample]) -> int | None:
+    values = (sample.value for sample in samples if sample.name == _RELOADS)
+    return next((round(value) for value in values if isfinite(value)), None)
 
 
 def _escaped(service: str) -> bytes:

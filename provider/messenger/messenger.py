@@ -9,7 +9,7 @@ from collections.abc import Callable
 from provider.feed import State
 from provider.messenger.line import Line
 from provider.operations import Operations
-from provider.posting import Post, post
+from provider.posting import Post, poster
 from provider.store import StoreUnavailableError
 
 log = logging.getLogger(__name__)
@@ -28,11 +28,11 @@ class Messenger:
     """
 
     def __init__(
-        self, operations: Operations, *, post: Post = post, clock: Callable[[], float] = time.monotonic
+        self, operations: Operations, *, post: Post | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._store = operations.store
         self._feed = operations.feed
-        self._post = post
+        self._post: Post = post or poster(operations.networks)
         self._clock = clock
         self._me = secrets.token_hex(8)
         self._leads_until = float("-inf")

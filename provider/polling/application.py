@@ -6,6 +6,7 @@ answer is either a body that is known to be right, or an error.
 
 import re
 import threading
+import time
 import weakref
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -14,11 +15,12 @@ from urllib.parse import parse_qs
 
 import yaml
 
-from provider.access import Permission
+from provider.access import Caller, Permission
 from provider.documents import decode_json
 from provider.documents.fields import NAME_PATTERN
 from provider.feed import Body, Feed
 from provider.gateways import DEFAULT_GATEWAY
+from provider.limits import Guesses, TooManyGuessesError
 from provider.polling.sightings import SightingBook
 
 if TYPE_CHECKING:
@@ -27,6 +29,18 @@ if TYPE_CHECKING:
 PATH = "/traefik/config"
 # Traefik cannot cancel a fetch: one held longer makes its shutdown panic.
 LONGEST_HOLD_SECONDS = 8
+# Of a worker. Beyond it a poll is answered at once, which costs more but takes nothing from any Traefik.
+MOST_HELD = 15_000
+# Whatever is answered here is for a machine: a browser makes nothing of it.
+_SECURITY = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cache-Control", "no-store"),
+)
+# Each body that Traefik takes rebuilds all of its routing, and begins every weighted schedule anew.
+GATHER_SECONDS = 0.05
 _WAIT = re.compile(r"(?:^|[,;])\s*wait\s*=\s*\"?([0-9]{1,4})\"?\s*(?:$|[,;])", re.IGNORECASE)
 _NAME = re.compile(NAME_PATTERN)
 _RETRY = ("Retry-After", "1")
@@ -46,16 +60,41 @@ class _Poll:
     wants_yaml: bool
 
 
-class Polling:
-    """Answers polls at once, or holds them until what the connection got last is no longer right."""
+@dataclass(frozen=True)
+class _Served:
+    """What a connection got last, and when (`time.monotonic`) that was another body than before."""
 
-    def __init__(self, feed: Feed, book: SightingBook, *, needs_token: bool) -> None:
+    gateway: str
+    digest: str
+    changed_at: float
+
+
+class Polling:
+    """Answers polls at once, or holds them until what the connection got last is no longer right.
+
+    A change after a quiet time goes out at once. Those that follow within `gather_seconds` of it are gathered, and
+    go out together: a burst costs Traefik few rebuilds.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        book: SightingBook,
+        *,
+        needs_token: bool,
+        guesses: Guesses | None = None,
+        gather_seconds: float = GATHER_SECONDS,
+        most_held: int = MOST_HELD,
+    ) -> None:
         self._feed = feed
         self._book = book
         self._needs_token = needs_token
+        self._guesses = guesses
+        self._most_held = most_held
+        self._gather_seconds = gather_seconds
         # Traefik sends no If-None-Match, so what it has is remembered with its connection. WSGI never tells that a
         # connection is gone; its socket object being collected does.
-        self._served: weakref.WeakKeyDictionary[object, tuple[str, str]] = weakref.WeakKeyDictionary()
+        self._served: weakref.WeakKeyDictionary[object, _Served] = weakref.WeakKeyDictionary()
         self._yaml: dict[str, bytes] = {}
         self._held = 0
         self._count = threading.Lock()
@@ -76,7 +115,7 @@ class Polling:
         headers = [
             ("Content-Type", "application/yaml" if poll.wants_yaml else "application/json"),
             ("Content-Length", str(len(content))),
-            ("Cache-Control", "no-store"),
+            *_SECURITY,
         ]
         if poll.hold_seconds:
             headers.append(("Preference-Applied", f"wait={poll.hold_seconds}"))
@@ -86,7 +125,7 @@ class Polling:
     def _accepted(self, environ: "WSGIEnvironment") -> _Poll:
         if environ["REQUEST_METHOD"] != "GET":
             raise _RefusalError("405 Method Not Allowed", "only GET is answered here", (("Allow", "GET"),))
-        self._check_token(environ.get("HTTP_AUTHORIZATION", ""))
+        self._check_token(environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
         gateway = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [DEFAULT_GATEWAY])[-1]
         if not _NAME.fullmatch(gateway):
             raise _RefusalError("400 Bad Request", "gateway must be 1 to 63 lower-case letters, digits and hyphens")
@@ -97,15 +136,24 @@ class Polling:
             wants_yaml="yaml" in environ.get("HTTP_ACCEPT", ""),
         )
 
-    def _check_token(self, authorization: str) -> None:
+    def _check_token(self, authorization: str, address: str) -> None:
         if not authorization and not self._needs_token:
             return
-        caller = self._feed.caller(authorization.removeprefix("Bearer ").strip())
+        caller = self._caller(authorization.removeprefix("Bearer ").strip(), address)
         if caller is None:
             challenge = (("WWW-Authenticate", "Bearer"),)
             raise _RefusalError("401 Unauthorized", "a token of the role gateway is needed", challenge)
         if not caller.may(Permission.POLL):
             raise _RefusalError("403 Forbidden", f"the role {caller.role} may not poll; gateway may")
+
+    def _caller(self, secret: str, address: str) -> Caller | None:
+        find = self._feed.caller
+        if not self._guesses or not secret:
+            return find(secret)
+        try:
+            return self._guesses.caller(secret, address, known=find, find=find)
+        except TooManyGuessesError as error:
+            raise _RefusalError("429 Too Many Requests", str(error), (("Retry-After", "60"),)) from error
 
     def _body(self, poll: _Poll, environ: "WSGIEnvironment") -> Body:
         connection = environ.get("gunicorn.socket")
@@ -116,24 +164,36 @@ class Polling:
             )
         address = f"{environ.get('REMOTE_ADDR', '')}:{environ.get('REMOTE_PORT', '')}"
         if connection is not None:
-            if connection not in self._served:
+            before = self._served.get(connection)
+            if before is None:
                 weakref.finalize(connection, self._book.forget, poll.gateway, address).atexit = False
-            self._served[connection] = (poll.gateway, body.digest)
+            is_same = before is not None and (before.gateway, before.digest) == (poll.gateway, body.digest)
+            changed_at = before.changed_at if before and is_same else time.monotonic()
+            self._served[connection] = _Served(poll.gateway, body.digest, changed_at)
         self._book.note(poll.gateway, address, digest=body.digest, revision=self._feed.revision)
         return body
 
     def _held_body(self, poll: _Poll, connection: object) -> Body | None:
-        if not poll.hold_seconds:
+        if not poll.hold_seconds or self._held >= self._most_held:
             return self._feed.body(poll.gateway)
         known = self._served.get(connection) if connection is not None else None
-        digest = known[1] if known and known[0] == poll.gateway else None
         with self._count:
             self._held += 1
         try:
-            return self._feed.wait_for_body(poll.gateway, other_than=digest, seconds=poll.hold_seconds)
+            if known is None or known.gateway != poll.gateway:
+                return self._feed.wait_for_body(poll.gateway, other_than=None, seconds=poll.hold_seconds)
+            self._feed.wait_for_body(poll.gateway, other_than=known.digest, seconds=poll.hold_seconds)
+            self._gather(known)
+            return self._feed.body(poll.gateway)
         finally:
             with self._count:
                 self._held -= 1
+
+    def _gather(self, known: _Served) -> None:
+        """Let the changes come that follow the last one closely; not at all where that was a while ago."""
+        left = known.changed_at + self._gather_seconds - time.monotonic()
+        if left > 0:
+            self._feed.wait_for_close(left)
 
     def _as_yaml(self, body: Body) -> bytes:
         if body.digest not in self._yaml:
@@ -157,6 +217,6 @@ WSGI = Callable[["WSGIEnvironment", "StartResponse"], Iterable[bytes]]
 
 def _refuse(refusal: _RefusalError, start_response: "StartResponse") -> Iterable[bytes]:
     content = refusal.words.encode()
-    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(content))), *refusal.headers]
+    headers = [("Content-Type", "text/plain"), ("Content-Length", str(len(content))), *_SECURITY, *refusal.headers]
     start_response(refusal.status, headers)
     return [content]

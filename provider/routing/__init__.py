@@ -1,5 +1,6 @@
 """What Traefik is told: from a rollout to a fragment, from fragments to a body. Pure."""
 
+from provider.routing.checking import UnfitFragmentError, checked, fault_of
 from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, encode_fragment
 from provider.routing.fragment import Fragment, render
 from provider.routing.names import counted_services, qualified
@@ -9,9 +10,12 @@ __all__ = [
     "EMPTY_BODY",
     "Encoded",
     "Fragment",
+    "UnfitFragmentError",
     "assemble",
+    "checked",
     "counted_services",
     "encode_fragment",
+    "fault_of",
     "qualified",
     "render",
     "smallest_weights",

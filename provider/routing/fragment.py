@@ -148,16 +148,20 @@ class _Rendering:
 
     def _split(self) -> Json:
         stable, canary = smallest_weights(self.weight)
+        is_hrw = self.spec.strategy is Strategy.HRW
+        # Traefik scores a child by FNV-1a of the client's address and this name. Names that differ in their last
+        # character alone have all but the same score, and the smaller weight gets no client below 50 %.
+        named = names.qualified if is_hrw else str
         children = [
-            {"name": self.stable_target, "weight": stable},
-            {"name": self.canary_servers, "weight": canary},
+            {"name": named(self.stable_target), "weight": stable},
+            {"name": named(self.canary_servers), "weight": canary},
         ]
         split: Json = {"services": children}
         if self._is_checked:
             split["healthCheck"] = {}
         if self.spec.sticky:
             split["sticky"] = write(self.spec.sticky)
-        return {"highestRandomWeight" if self.spec.strategy is Strategy.HRW else "weighted": split}
+        return {"highestRandomWeight" if is_hrw else "weighted": split}
 
     @property
     def _is_checked(self) -> bool:

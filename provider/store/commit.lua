@@ -3,7 +3,7 @@
 -- KEYS  1 revision   string     ARGV  1 KIND/NAME             8 reason
 --       2 lineage    string           2 expected version      9 fingerprint of the request
 --       3 documents  hash             3 "set" or "delete"    10 seconds to keep the request
---       4 versions   hash             4 text                 11 a lineage, should there be none yet
+--       4 versions   hash             4 text                 11 the mark; a lineage, should there be none yet
 --       5 events     stream           5 kind                 12 length of the stream
 --       6 history    sorted set       6 name                 13 length of the history
 --       7 request    hash             7 action                14 actor
@@ -26,12 +26,19 @@ if version ~= ARGV[2] then return {"conflict", version} end
 local revision = tonumber(redis.call("GET", KEYS[1]) or "0") or 0
 local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
 if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
+-- What a reader must have seen last, to know that this is not another history that counts on from an old backup.
+local follows
+if last and last[1] == string.format("%.0f-0", revision) then
+  for index = 1, #last[2], 2 do if last[2][index] == "mark" then follows = last[2][index + 1] end end
+end
 revision = string.format("%.0f", revision + 1)
 
 local time = redis.call("TIME")
 local at = string.format("%.0f", tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000))
 local before = redis.call("HGET", KEYS[3], ARGV[1])
-local event = {"kind", ARGV[5], "name", ARGV[6], "action", ARGV[7], "actor", ARGV[14], "reason", ARGV[8], "at", at}
+local event = {"kind", ARGV[5], "name", ARGV[6], "action", ARGV[7], "actor", ARGV[14], "reason", ARGV[8], "at", at,
+  "mark", ARGV[11]}
+if follows then table.insert(event, "follows") table.insert(event, follows) end
 if before then table.insert(event, "before") table.insert(event, before) end
 if ARGV[3] == "set" then table.insert(event, "after") table.insert(event, ARGV[4]) end
 

@@ -30,9 +30,16 @@ def parsed_event(identity: str, fields: Mapping[str, str]) -> Event | None:
             at=since_epoch(fields["at"]),
             before=fields.get("before"),
             after=fields.get("after"),
+            mark=fields.get("mark", ""),
+            follows=fields.get("follows", ""),
         )
     except (KeyError, ValueError, OverflowError):
         return None
+
+
+def mark_of(found: Sequence[tuple[str, Mapping[str, str]]]) -> str:
+    """Give the mark of the one entry that was asked for; empty where it has none, or is gone."""
+    return found[0][1].get("mark", "") if found else ""
 
 
 def parsed_key(field: str) -> Key | None:

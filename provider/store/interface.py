@@ -1,7 +1,7 @@
 """What the rest of the project asks of a store, whatever keeps the documents."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
@@ -63,7 +63,11 @@ class Change:
 
 @dataclass(frozen=True)
 class Event:
-    """A change that happened. `revision` is the version of the document that it wrote."""
+    """A change that happened. `revision` is the version of the document that it wrote.
+
+    A store that went back counts on with other changes: `mark` tells one from another under the same number, and
+    `follows` is the mark of the one before. Both are empty where they are not known.
+    """
 
     revision: int
     key: Key
@@ -73,15 +77,22 @@ class Event:
     at: datetime
     before: str | None
     after: str | None
+    mark: str = field(default="", compare=False)
+    follows: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """All that a store holds at one revision. `lineage` is empty where nothing was ever written."""
+    """All that a store holds at one revision. `lineage` is empty where nothing was ever written.
+
+    `mark` is that of the newest change, and `restored` the revision at which somebody last decided what is right.
+    """
 
     lineage: str
     revision: int
     documents: Mapping[Key, Stored]
+    mark: str = field(default="", compare=False)
+    restored: int = field(default=0, compare=False)
 
 
 class StoreUnavailableError(Exception):
@@ -125,6 +136,10 @@ class Store(Protocol):
 
     def revision(self) -> tuple[str, int]:
         """Tell lineage and revision, in one round trip; ("", 0) where nothing was ever written."""
+        ...
+
+    def mark(self, revision: int) -> str:
+        """Tell the mark of a change; empty where it is not known, or where a restore has decided since."""
         ...
 
     def load(self) -> Contents:

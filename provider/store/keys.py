@@ -5,9 +5,11 @@ key                            type        holds
 =============================  ==========  ============================================================
 canary:{NS}:lineage            string      a random id, made with the first write of all
 canary:{NS}:revision           string      the number of the newest change
+canary:{NS}:restored           string      the number at which somebody last decided what is right
 canary:{NS}:documents          hash        KIND/NAME -> JSON
 canary:{NS}:versions           hash        KIND/NAME -> the revision that wrote the document
-canary:{NS}:events             stream      REVISION-0 -> kind, name, action, actor, reason, at, before, after
+canary:{NS}:events             stream      REVISION-0 -> kind, name, action, actor, reason, at, before, after,
+                                           mark, follows (the mark of the one before)
 canary:{NS}:history:KIND/NAME  sorted set  the revisions of one document, kept after it is deleted
 canary:{NS}:request:SHA256     hash        fingerprint, revision of a request; expires
 canary:{NS}:lease:NAME         string      whose it is; expires
@@ -47,6 +49,11 @@ class Keys:
     def revision(self) -> str:
         """The number of the newest change."""
         return self._key("revision")
+
+    @property
+    def restored(self) -> str:
+        """The number of the last restore."""
+        return self._key("restored")
 
     @property
     def documents(self) -> str:

@@ -31,6 +31,8 @@ class MemoryStore:
     clock: Callable[[], datetime] = _utc_now
     _lineage: str = ""
     _revision: int = 0
+    _restored: int = 0
+    _marks: dict[int, str] = field(default_factory=dict)
     _documents: dict[Key, Stored] = field(default_factory=dict)
     _events: list[Event] = field(default_factory=list)
     _requests: dict[str, tuple[str, Event]] = field(default_factory=dict)
@@ -56,10 +58,18 @@ class MemoryStore:
         with self._changed:
             return self._lineage, self._revision
 
+    def mark(self, revision: int) -> str:
+        """Tell the mark of a change, unless a restore has decided since."""
+        with self._changed:
+            return self._marks.get(revision, "") if self._restored <= revision else ""
+
     def load(self) -> Contents:
         """Read everything."""
         with self._changed:
-            return Contents(self._lineage, self._revision, dict(self._documents))
+            mark = self._marks.get(self._revision, "")
+            return Contents(
+                self._lineage, self._revision, dict(self._documents), mark=mark, restored=self._restored
+            )
 
     def commit(self, change: Change) -> Event:
         """Write atomically; see Store."""
@@ -99,6 +109,8 @@ class MemoryStore:
         """Hold just these contents."""
         with self._changed:
             self._revision = max(self._revision, contents.revision) + 1
+            self._restored = self._revision
+            self._marks[self._revision] = uuid4().hex
             self._lineage = contents.lineage
             self._documents = dict(contents.documents)
             self._changed.notify_all()
@@ -188,7 +200,9 @@ class MemoryStore:
 
     def _append(self, change: Change, before: Stored | None) -> Event:
         self._lineage = self._lineage or uuid4().hex
+        follows = self._marks.get(self._revision, "")
         self._revision += 1
+        mark = self._marks[self._revision] = uuid4().hex
         event = Event(
             revision=self._revision,
             key=change.key,
@@ -198,6 +212,8 @@ class MemoryStore:
             at=self.clock(),
             before=before.text if before else None,
             after=change.text,
+            mark=mark,
+            follows=follows,
         )
         if change.text is None:
             self._documents.pop(change.key, None)

@@ -11,7 +11,7 @@ from redis.commands.core import Script
 
 from provider.store.confirming import CONFIRM_SECONDS, Confirmation
 from provider.store.connecting import connect
-from provider.store.entries import entries, moment, parsed_event, parsed_key, since_epoch, whole
+from provider.store.entries import entries, mark_of, moment, parsed_event, parsed_key, since_epoch, whole
 from provider.store.interface import (
     Change,
     ConflictError,
@@ -82,21 +82,39 @@ class RedisStore:
         lineage, revision = self._ask(lambda redis: redis.mget(self._keys.lineage, self._keys.revision))
         return lineage or "", whole(revision)
 
+    def mark(self, revision: int) -> str:
+        """Tell the mark of a change, unless a restore has decided since."""
+
+        def fill(pipeline: Any) -> None:
+            pipeline.get(self._keys.restored)
+            pipeline.xrange(self._keys.events, f"{revision}-0", f"{revision}-0")
+
+        restored, found = self._ask_at_once(fill)
+        return mark_of(found) if whole(restored) <= revision else ""
+
     def load(self) -> Contents:
         """Read everything, as it was at one revision."""
 
         def fill(pipeline: Any) -> None:
-            pipeline.mget(self._keys.lineage, self._keys.revision)
+            pipeline.mget(self._keys.lineage, self._keys.revision, self._keys.restored)
+            pipeline.xrevrange(self._keys.events, count=1)
             pipeline.hgetall(self._keys.documents)
             pipeline.hgetall(self._keys.versions)
 
-        (lineage, revision), texts, versions = self._ask_at_once(fill)
+        (lineage, revision, restored), newest, texts, versions = self._ask_at_once(fill)
         documents = {
             key: Stored(whole(versions.get(field)), text)
             for field, text in texts.items()
             if (key := parsed_key(field))
         }
-        return Contents(lineage or "", whole(revision), documents)
+        is_newest = bool(newest) and newest[0][0] == f"{whole(revision)}-0"
+        return Contents(
+            lineage or "",
+            whole(revision),
+            documents,
+            mark=mark_of(newest) if is_newest else "",
+            restored=whole(restored),
+        )
 
     def commit(self, change: Change) -> Event:
         """Write atomically; see Store."""
@@ -166,12 +184,12 @@ class RedisStore:
     def restore(self, contents: Contents, *, actor: str, reason: str) -> int:
         """Hold just these contents, at a revision above both."""
         keys = self._keys
-        arguments: list[str | int] = [contents.lineage, contents.revision, actor, reason]
+        arguments: list[str | int] = [contents.lineage, contents.revision, actor, reason, uuid4().hex]
         for key, stored in contents.documents.items():
             arguments += [str(key), stored.version, stored.text]
         revision = self._write(
             self._restore,
-            keys=[keys.revision, keys.lineage, keys.documents, keys.versions, keys.events],
+            keys=[keys.revision, keys.lineage, keys.documents, keys.versions, keys.events, keys.restored],
             args=arguments,
         )
         return int(revision)

@@ -4,7 +4,8 @@
 --       2 lineage    string           2 the least revision to be above
 --       3 documents  hash             3 actor
 --       4 versions   hash             4 reason
---       5 events     stream           5… KIND/NAME, version, text of every document
+--       5 events     stream           5 mark
+--       6 restored   string           6… KIND/NAME, version, text of every document
 --
 -- Answers the revision. Whoever follows the stream sees an event of no kind it knows, and loads everything again.
 
@@ -14,12 +15,13 @@ if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"
 revision = string.format("%.0f", revision + 1)
 
 -- First what can fail, for want of memory: a script is not rolled back.
-redis.call("XADD", KEYS[5], revision .. "-0", "kind", "restore", "actor", ARGV[3], "reason", ARGV[4])
+redis.call("XADD", KEYS[5], revision .. "-0", "kind", "restore", "actor", ARGV[3], "reason", ARGV[4], "mark", ARGV[5])
 redis.call("DEL", KEYS[3], KEYS[4])
-for index = 5, #ARGV, 3 do
+for index = 6, #ARGV, 3 do
   redis.call("HSET", KEYS[4], ARGV[index], ARGV[index + 1])
   redis.call("HSET", KEYS[3], ARGV[index], ARGV[index + 2])
 end
 redis.call("SET", KEYS[1], revision)
 redis.call("SET", KEYS[2], ARGV[1])
+redis.call("SET", KEYS[6], revision)
 return revision

@@ -163,4 +163,4 @@ def goto(path: str) -> Response:
 
 def is_part() -> bool:
     """Tell whether a script asks for a part of a page that is open."""
-    return "HX-Request" in request.headers
+    return "HX-Request" in request.headers or request.accept_mimetypes.best == "text/event-stream"

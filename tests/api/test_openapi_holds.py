@@ -149,8 +149,9 @@ def test_an_operation_answers_as_the_document_says(
     case.operation.app = case.operation.schema.app = app
     if is_there and re.fullmatch(NAME_PATTERN, str(case.path_parameters.get("name"))):
         make_anew(world, case)
-    # Idempotency keys that were used before are another example's.
+    # Idempotency keys that were used before, and wrong tokens, are another example's.
     world.store._requests.clear()
+    world.store._counts.clear()
     bring_to_an_end(world, case)
 
     case.call_and_validate(headers=as_admin)

@@ -5,12 +5,15 @@ import os
 import pty
 import subprocess
 import sys
+from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 import yaml
 
 from provider.access import Role
+from provider.analysis import Share, ShareState
 from provider.rollouts import Action, Phase
 from provider.store import Change, Key, Kind, Request
 from tests.cli.conftest import CANARY, RULE, STABLE, STEPS, Run, stored
@@ -315,7 +318,29 @@ def test_a_status_leaves_out_what_there_is_not(run: Run, world: World) -> None:
 def test_a_status_for_machines_is_the_rollout_and_its_delivery(run: Run, shop: str) -> None:
     rollout, status = (json.loads(run(command, shop, "-o", "json").stdout) for command in ("get", "status"))
 
+    traffic = status.pop("traffic")
     assert {**rollout, "delivery": ["no Traefik that carries shop has polled"]} == status
+    assert ("unknown", 5) == (traffic["state"], traffic["asked"])
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        ({}, "asked 5 %, got 4.8 % (24 of 500 requests in 3m)"),
+        ({"words": "starved: look"}, "asked 5 %, got 4.8 % (24 of 500 requests in 3m); starved: look"),
+        ({"achieved": None, "words": "no requests yet"}, "asked 5 %: no requests yet"),
+    ],
+)
+def test_a_status_says_what_the_canary_really_gets(
+    run: Run, shop: str, world: World, share: dict[str, Any], words: str
+) -> None:
+    now = world.clock.time
+    counted = {"achieved": 4.8, "canary_requests": 24, "stable_requests": 476, "since": now - timedelta(minutes=3)}
+    known = {"state": ShareState.OK, "words": "", "asked": Decimal(5), "seen_at": now, **counted, **share}
+    world.operations.traffic.publish({shop: Share(**known)}, seconds=15)
+    facts = dict(line.split(maxsplit=1) for line in run("status", shop).stdout.splitlines())
+
+    assert words == facts["traffic"]
 
 
 def test_what_may_be_done_are_commands(run: Run, shop: str) -> None:

@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 import redis
 
+from chaos.servers import HOST, Cluster, Node, Sentinels, free_ports
 from provider.store import EmbeddedServer, MemoryStore, RedisStore, Store
 from provider.store.keys import Keys
-from tests.store.servers import HOST, Cluster, Node, Sentinels, free_ports
 from tests.store.tls import Certificate, make_certificate, tls_front
 
 # Where one server on a socket is not the whole truth: all of the contract is asked of these with `-m slow`.

@@ -9,6 +9,7 @@ QUESTIONS: Mapping[str, Callable[[Store], object]] = {
     "now": lambda store: store.now(),
     "read": lambda store: store.read(SHOP),
     "revision": lambda store: store.revision(),
+    "mark": lambda store: store.mark(1),
     "load": lambda store: store.load(),
     "commit": lambda store: store.commit(change()),
     "recall": lambda store: store.recall(Request("again", "")),

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from chaos.servers import HOST, Node, following
+from chaos.waiting import wait_for
 from provider.server.settings import Settings
 from provider.server.stores import open_store
 from provider.store import Confirmation, Contents, EmbeddedServer, RedisStore, Request, Store, StoreUnavailableError
 from tests.store.questions import QUESTIONS
-from tests.store.servers import HOST, Node, following, wait_for
 from tests.store.writing import BLOG, SHOP, change, version, write
 
 NOT_IN_TIME = "it may be lost or may last; repeated under the same Idempotency-Key, it is done once"

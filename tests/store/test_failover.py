@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from chaos.servers import Cluster, Node, Sentinels
+from chaos.waiting import wait_for
 from provider.feed import Feed
 from provider.store import (
     Change,
@@ -20,7 +22,6 @@ from provider.store import (
 )
 from provider.store.keys import Keys
 from tests.store.questions import QUESTIONS
-from tests.store.servers import Cluster, Node, Sentinels, wait_for
 from tests.store.writing import change, write
 
 # What operators ask; see it with --log-cli-level=INFO.

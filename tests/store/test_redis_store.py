@@ -52,6 +52,7 @@ def fill(store: Store) -> None:
     store.advance_position("chat", expected=None, revision=7)
     store.keep("seen", "{}", seconds=30)
     store.count("wrong", seconds=30)
+    store.restore(store.load(), actor="me", reason="")
 
 
 # Keys

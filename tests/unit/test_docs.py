@@ -9,7 +9,7 @@ import yaml
 
 from provider.analysis import Analysis
 from provider.cli.main import cli
-from provider.cli.strict_yaml import StrictLoader
+from provider.strict_yaml import StrictLoader
 from provider.documents import read
 from provider.rollouts import Spec
 

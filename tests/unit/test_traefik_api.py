@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from provider.traefik_api import GatewayUnreachableError, TraefikApi
+from provider.traefik_api import GatewayUnreachableError, Overview, TraefikApi
 from tests.unit.operations.traefik import Raw, Traefik, running_traefik
 
 SHOP = {"name": "shop@http", "status": "enabled", "rule": "Host(`shop.localhost`)"}
@@ -151,3 +151,28 @@ def test_the_next_request_is_answered_after_a_failure(traefik: Traefik, api: Tra
     traefik.raw, traefik.parts = {}, {"routers/shop@http": SHOP}
 
     assert SHOP == api.show("routers/shop@http")
+
+
+def test_parts_are_counted_with_those_that_something_is_wrong_with(traefik: Traefik, api: TraefikApi) -> None:
+    traefik.parts = {
+        "routers/a@http": {"status": "disabled"},
+        "routers/b@http": SHOP,
+        "services/a@docker": {"status": "warning"},
+    }
+
+    assert Overview(total=3, wrong=2) == api.overview()
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"http": 7}', b'{"http": {"routers": {"total": "many"}}}', b"[]"])
+def test_a_count_that_is_none_of_traefiks_is_no_count(traefik: Traefik, api: TraefikApi, body: bytes) -> None:
+    traefik.raw = {"/api/overview": Raw(body)}
+
+    with pytest.raises(GatewayUnreachableError, match="does not answer as Traefik does"):
+        api.overview()
+
+
+def test_a_version_is_told_where_traefik_tells_it(traefik: Traefik, api: TraefikApi) -> None:
+    first = api.version()
+    traefik.raw = {"/api/version": Raw(status=404)}
+
+    assert ("3.7.15", None) == (first, api.version())

@@ -56,8 +56,11 @@ function listen() {
   stream.onerror = () => {
     wasLost = true;
     say("connection lost: what you see may be old", true);
-    // A browser gives up for good where it got an answer that is no stream, as from a proxy whose upstream is away.
-    if (stream.readyState === EventSource.CLOSED) setTimeout(() => stream === null || restart(), 2000);
+    // A browser gives up for good where it got an answer that is no stream: from a proxy whose upstream is away, or
+    // because the session has ended, which the page learns when it asks.
+    if (stream.readyState !== EventSource.CLOSED) return;
+    refresh();
+    setTimeout(() => stream === null || restart(), 2000);
   };
   stream.addEventListener("changed", (event) => {
     if (concerns(JSON.parse(event.data))) refresh();

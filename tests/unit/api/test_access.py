@@ -1,31 +1,9 @@
-"""Every endpoint, with every role: read off the same table that OpenAPI is."""
+"""Tokens as callers send them; every endpoint with every role is walked in tests/api."""
 
 import pytest
 
 from provider.access import Role
-from provider.api import ENDPOINTS
-from provider.api.endpoints import Endpoint
 from tests.unit.api.conftest import Client
-
-ROLES = [*Role, None]
-
-
-@pytest.mark.parametrize("role", ROLES, ids=str)
-@pytest.mark.parametrize("endpoint", ENDPOINTS, ids=lambda endpoint: f"{endpoint.method} {endpoint.path}")
-def test_a_role_gets_as_far_as_it_may(
-    as_role: dict[Role | None, Client], endpoint: Endpoint, role: Role | None
-) -> None:
-    if endpoint.media_type == "text/event-stream" and role and endpoint.permission in role.permissions:
-        pytest.skip("a stream has no end; tested by itself")
-    path = endpoint.path.removeprefix("/api/v1").replace("<name>", "nope")
-    status = as_role[role](endpoint.method, path).status_code
-
-    if role is None:
-        assert 401 == status
-    elif endpoint.permission in role.permissions:
-        assert status not in {401, 403}
-    else:
-        assert 403 == status
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Bearer nope", "Bearer \u00e4"])

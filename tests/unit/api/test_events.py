@@ -21,7 +21,7 @@ def told(stream: Iterator[bytes], kinds: int) -> list[tuple[str, int, dict[str, 
 
 
 def test_changes_are_told_as_they_happen(world: World) -> None:
-    stream = _events(world.feed, world.store, 0)
+    stream = _events(world.feed, world.store, 0, lambda: True)
     assert b": connected\n\n" == next(stream)
     world.operations.tokens.create("secret", Role.VIEWER, ME)
     world.operations.rollouts.create("shop", spec(), ME)
@@ -41,7 +41,7 @@ def test_a_listener_that_comes_back_is_told_what_it_missed(world: World) -> None
     with world.feed._changed:
         world.feed._recent.clear()
 
-    assert ["b", "c"] == [event[2]["name"] for event in told(_events(world.feed, world.store, 1), 2)]
+    assert ["b", "c"] == [event[2]["name"] for event in told(_events(world.feed, world.store, 1, lambda: True), 2)]
 
 
 def test_a_listener_that_was_away_too_long_is_told_to_read_everything(world: World) -> None:
@@ -51,11 +51,11 @@ def test_a_listener_that_was_away_too_long_is_told_to_read_everything(world: Wor
         world.feed._recent.clear()
     world.store._events.clear()
 
-    assert [("reset", 1)] == [event[:2] for event in told(_events(world.feed, world.store, 0), 1)]
+    assert [("reset", 1)] == [event[:2] for event in told(_events(world.feed, world.store, 0, lambda: True), 1)]
 
 
 def test_a_stream_ends_when_the_worker_does(world: World) -> None:
-    stream = _events(world.feed, world.store, 0)
+    stream = _events(world.feed, world.store, 0, lambda: True)
     next(stream)
     world.feed.close()
 
@@ -69,3 +69,15 @@ def test_the_endpoint_streams(admin: Client, world: World) -> None:
     assert "text/event-stream" == answer.content_type.split(";")[0]
     answer.close()
     assert 400 == admin("GET", "/events", Last_Event_ID="x").status_code
+
+
+def test_a_stream_ends_when_its_token_is_revoked(
+    admin: Client, as_role: dict[Role | None, Client], shop: str
+) -> None:
+    stream = as_role[Role.VIEWER]("GET", "/events").iter_encoded()
+    next(stream)
+    admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5})
+
+    assert b"event: rollout" in next(stream)
+    admin("DELETE", "/tokens/viewer")
+    assert [] == list(stream)

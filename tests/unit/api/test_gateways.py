@@ -1,5 +1,5 @@
 from provider.documents import encode
-from provider.gateways import Sighting
+from provider.gateways import Condition, GatewayState, Sighting
 from tests.unit.api.conftest import Client
 from tests.world import World
 
@@ -25,6 +25,23 @@ def test_a_gateway_is_written_down_and_forgotten(admin: Client) -> None:
     assert 204 == admin("DELETE", "/gateways/edge").status_code
     assert 404 == admin("DELETE", "/gateways/edge").status_code
     assert [] == admin("GET", "/gateways").json["gateways"]
+
+
+def test_a_gateway_is_listed_with_how_the_controller_saw_it(admin: Client, world: World) -> None:
+    admin("PUT", "/gateways/edge", {"spec": {}})
+    unwatched = admin("GET", "/gateways").json["gateways"][0]
+    now = world.clock.time
+    condition = Condition(state=GatewayState.SILENT, detail="it polls no more", since=now, traefik="3.7.15")
+    world.operations.observations.publish({"edge": condition}, seconds=15)
+    watched = admin("GET", "/gateways").json["gateways"][0]
+
+    assert {"state", "detail", "stateSince", "traefik"}.isdisjoint(unwatched)
+    assert ("silent", "it polls no more", "2026-01-01T00:00:00.000Z", "3.7.15") == (
+        watched["state"],
+        watched["detail"],
+        watched["stateSince"],
+        watched["traefik"],
+    )
 
 
 def test_an_address_that_is_none_is_refused(admin: Client) -> None:

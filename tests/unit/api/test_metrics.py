@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -6,8 +7,10 @@ from hypothesis import given, settings
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
+from provider.analysis import Share, ShareState
 from provider.api.metrics import exposition
 from provider.documents import encode
+from provider.gateways import Condition, GatewayState
 from provider.rollouts import Phase, Rollout
 from provider.routing import qualified, render
 from provider.store import Change, Key, Kind, Request
@@ -109,4 +112,34 @@ def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: W
         "canary_revision": 1,
         "canary_store_following": 1,
         "canary_unreadable_documents": 1,
+        # What nobody has seen is not told.
+        "canary_rollout_share_percent": 0,
+        "canary_rollout_starved": 0,
+        "canary_gateway_last_poll_timestamp_seconds": 0,
+        "canary_gateway_revision_served": 0,
+        "canary_gateway_revision_applied": 0,
+        "canary_gateway_state": 0,
     } == counts
+
+
+def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: World, shop: str) -> None:
+    now = world.clock.time
+    world.operations.rollouts.set_weight(shop, Decimal(5), ME)
+    starved = Share(state=ShareState.STARVED, words="", asked=Decimal(5), achieved=0.5, since=now, seen_at=now)
+    unknown = Share(state=ShareState.UNKNOWN, words="no requests yet", asked=Decimal(5), since=now, seen_at=now)
+    world.operations.rollouts.create("blog", spec(steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    world.caught_up()
+    world.operations.traffic.publish({shop: starved, "blog": unknown}, seconds=15)
+    polled = Condition(state=GatewayState.LAGGING, since=now, last_poll=now, revision_served=3)
+    world.operations.observations.publish({"edge": polled}, seconds=15)
+    found = {
+        name: [(*sample.labels.values(), sample.value) for sample in family.samples]
+        for name, family in families(world).items()
+    }
+
+    assert [(shop, 0.5)] == found["canary_rollout_share_percent"]
+    assert [(shop, 1)] == found["canary_rollout_starved"]
+    assert [("edge", now.timestamp())] == found["canary_gateway_last_poll_timestamp_seconds"]
+    assert [("edge", 3)] == found["canary_gateway_revision_served"]
+    assert [] == found["canary_gateway_revision_applied"]
+    assert [("edge", "lagging", 1)] == found["canary_gateway_state"]

@@ -127,7 +127,7 @@ def test_events_show_neither_webhooks_nor_tokens(world: World, admin: Client) ->
     put(admin, secret=SECRET)
     admin("DELETE", "/webhooks/chat")
     world.operations.rollouts.create("shop", spec(), ME)
-    stream = _events(world.feed, world.store, 0)
+    stream = _events(world.feed, world.store, 0, lambda: True)
 
     assert ["rollout"] == [kind for kind, _, _ in told(stream, 1)]
 

@@ -50,8 +50,20 @@ class Traefik:
             return self.raw[path]
         if path in {"routers", "services"}:
             return self._page(path, int(parse_qs(url.query)["page"][0]))
+        if path == "/api/overview":
+            return Raw(json.dumps({"http": {name: self._counted(name) for name in ("routers", "services")}}).encode())
+        if path == "/api/version":
+            return Raw(b'{"Version": "3.7.15", "Codename": "langres"}')
         part = self.parts.get(path)
         return Raw(json.dumps(part).encode()) if part else Raw(b'{"message": "not found"}', 404)
+
+    def _counted(self, section: str) -> Json:
+        statuses = [part.get("status") for path, part in self.parts.items() if path.startswith(f"{section}/")]
+        return {
+            "total": len(statuses),
+            "warnings": statuses.count("warning"),
+            "errors": statuses.count("disabled"),
+        }
 
     def _page(self, section: str, page: int) -> Raw:
         parts = [part for path, part in sorted(self.parts.items()) if path.startswith(f"{section}/")]

@@ -52,8 +52,8 @@ def test_a_promoted_canary_keeps_its_service() -> None:
     assert Fragment(routers={"shop": router("shop_2")}, services={"shop_2": SHOP_2}) == render(promoted)
 
 
-def test_by_address_the_split_has_the_same_shape() -> None:
-    split = weighted(("shop_1", 1), ("shop_2", 1))["weighted"]
+def test_by_address_the_split_has_the_same_shape_with_names_that_traefik_scores_apart() -> None:
+    split = weighted(("shop_1@http", 1), ("shop_2@http", 1))["weighted"]
 
     assert {"highestRandomWeight": split} == render(held(50, strategy="hrw")).services["shop"]
 

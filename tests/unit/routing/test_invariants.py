@@ -56,9 +56,14 @@ def split(fragment: Fragment) -> Json | None:
     return found[0] if found else None
 
 
+def own(name: str) -> str:
+    """Give a service its plain name: by address it is a child under its full one."""
+    return name.removesuffix("@http")
+
+
 def children(service: Json) -> Iterator[str]:
     for kind in SPLITS:
-        yield from (child["name"] for child in service.get(kind, {}).get("services", []))
+        yield from (own(child["name"]) for child in service.get(kind, {}).get("services", []))
     if mirroring := service.get("mirroring"):
         yield mirroring["service"]
         yield from (mirror["name"] for mirror in mirroring["mirrors"])
@@ -90,7 +95,7 @@ def share(fragment: Fragment, name: str, target: str) -> Fraction:
     sides: list[Json] = next((service[kind]["services"] for kind in SPLITS if kind in service), [])
     total = sum(side["weight"] for side in sides)
     return sum(
-        (Fraction(side["weight"], total) * share(fragment, side["name"], target) for side in sides), Fraction()
+        (Fraction(side["weight"], total) * share(fragment, own(side["name"]), target) for side in sides), Fraction()
     )
 
 

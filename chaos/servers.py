@@ -1,4 +1,4 @@
-"""Real servers for tests: a Valkey that can be killed, one that Sentinels watch, and a Cluster. TLS is in tls.py.
+"""Real servers to be broken: a Valkey that can be killed, one that Sentinels watch, and a Cluster.
 
 All are context managers, start in the folder that they are given, and end what they have started.
 """
@@ -9,7 +9,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -20,12 +19,16 @@ from typing import Any, Self
 import redis
 from redis.crc import key_slot
 
+from chaos.waiting import wait_for
 from provider.store.embedded import die_with_parent, find_server
 
 HOST = "127.0.0.1"
 SERVICE = "canary"
 _SLOTS = 16_384
-_START_SECONDS = 30.0
+
+
+class ServerEndedError(Exception):
+    """A server that is not running, or has ended at its start; the words are its last."""
 
 
 class Node:
@@ -52,9 +55,8 @@ class Node:
 
     @property
     def pid(self) -> int:
-        """The id of its process."""
-        assert self._process
-        return self._process.pid
+        """The id of its process. Raises ServerEndedError."""
+        return self._started.pid
 
     @property
     def is_running(self) -> bool:
@@ -97,8 +99,7 @@ class Node:
     def kill(self) -> None:
         """End it as a power cut of its process would."""
         self._signal(signal.SIGKILL)
-        assert self._process
-        self._process.wait()
+        self._started.wait()
 
     def pause(self) -> None:
         """Hold it: it accepts connections, and answers nothing."""
@@ -133,12 +134,18 @@ class Node:
         """Stop."""
         self.stop()
 
+    @property
+    def _started(self) -> "subprocess.Popen[bytes]":
+        if self._process is None:
+            raise ServerEndedError(f"{self.folder.name} was never started")
+        return self._process
+
     def _signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
     def _answers(self) -> bool:
-        assert self._process
-        assert self._process.poll() is None, (self.folder / "log").read_text()[-2_000:]
+        if not self.is_running:
+            raise ServerEndedError(f"{self.folder.name}: {(self.folder / 'log').read_text()[-2_000:]}")
         with contextlib.suppress(redis.RedisError), self.hand() as hand:
             return bool(hand.ping())
         return False
@@ -345,15 +352,6 @@ def free_ports(count: int) -> list[int]:
         for one in sockets:
             one.bind((HOST, 0))
         return [one.getsockname()[1] for one in sockets]
-
-
-def wait_for(holds: Callable[[], bool], *, what: str, seconds: float = _START_SECONDS) -> float:
-    """Wait until something holds, and tell how many seconds that took."""
-    started = time.monotonic()
-    while not holds():
-        assert time.monotonic() - started < seconds, f"not in {seconds} s: {what}"
-        time.sleep(0.02)
-    return time.monotonic() - started
 
 
 def following(primary: Node) -> int:

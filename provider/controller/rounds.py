@@ -1,0 +1,151 @@
+"""A look at every gateway: does it poll, does it take what changes, does it find our routers and services right?"""
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from provider.gateways import Condition, Sighting, Signs, condition_of
+from provider.gateways.condition import QUIET_AFTER
+from provider.operations import Operations, Polled
+from provider.operations.gateways import GONE_AFTER
+from provider.traefik_api import GatewayUnreachableError, Overview
+
+_ASKED_AT_ONCE = 16
+# All routers and services of thousands of rollouts take Traefik and us a while: so much of the time at most, a tenth.
+_REST = 10
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is remembered of a gateway from look to look.
+
+    `seen` is what was there when its API was asked for everything: the body's digest, and Traefik's own count of its
+    parts. While that is the same, so is the answer.
+    """
+
+    last_poll: datetime | None = None
+    target: int = 0
+    behind_since: datetime | None = None
+    unreachable: str = ""
+    unreachable_since: datetime | None = None
+    seen: tuple[str, Overview] | None = None
+    applied: int | None = None
+    differs: Sequence[str] = ()
+    errors: Sequence[str] = ()
+    traefik: str | None = None
+    rests_until: datetime | None = None
+
+
+class Rounds:
+    """Looks at gateways, and tells how they do."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._store = operations.store
+        self._feed = operations.feed
+        self._gateways = operations.gateways
+        self._observations = operations.observations
+        self._known: dict[str, _Known] = {}
+        self._conditions: Mapping[str, Condition] = {}
+        self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="rounds")
+
+    def begin(self) -> Mapping[str, Condition]:
+        """Take over from who watched before: what they have said is not said again."""
+        self._conditions = self._observations.conditions()
+        self._known = {name: _Known(last_poll=one.last_poll) for name, one in self._conditions.items()}
+        return self._conditions
+
+    def look(self, now: datetime) -> Mapping[str, Condition]:
+        """Look at every gateway that is known, by its name."""
+        polled = {one.name: one for one in self._gateways.polled()}
+        for name, known in self._known.items():
+            # Who has hung up is no longer among those that poll, and is missed for a while.
+            if name not in polled and known.last_poll and now - known.last_poll < GONE_AFTER:
+                polled[name] = Polled(name, None, (), is_current=False)
+        looked = self._pool.map(lambda one: self._looked(one, now), polled.values())
+        self._known = dict(zip(polled, looked, strict=True))
+        self._conditions = {name: self._condition(one, now) for name, one in polled.items()}
+        return self._conditions
+
+    def served(self) -> Mapping[str, int]:
+        """Tell which revision the gateways that poll have been served, as of the last look."""
+        return {
+            name: condition.revision_served
+            for name, condition in self._conditions.items()
+            if condition.revision_served is not None
+        }
+
+    def close(self) -> None:
+        """Let go of the threads."""
+        self._pool.shutdown()
+
+    def _looked(self, polled: Polled, now: datetime) -> _Known:
+        before = self._known.get(polled.name, _Known())
+        last = max((sighting.last_poll for sighting in polled.sightings), default=before.last_poll)
+        known = replace(before, last_poll=last)
+        api = polled.spec.api if polled.spec else None
+        if api is None:
+            return _Known(last_poll=last, target=known.target, behind_since=known.behind_since)
+        try:
+            known = self._asked(polled.name, api, known, now)
+        except GatewayUnreachableError as error:
+            since = known.unreachable_since or now
+            return replace(known, unreachable=str(error), unreachable_since=since, applied=None, traefik=None)
+        return replace(known, unreachable="", unreachable_since=None)
+
+    def _asked(self, name: str, api: str, known: _Known, now: datetime) -> _Known:
+        """Ask for everything only where the answer may be another, and count the parts otherwise."""
+        revision, digest = self._feed.read(lambda image: (image.revision, image.bodies.body(name).digest))
+        seen = (digest, self._gateways.overview(api))
+        traefik = known.traefik or self._gateways.traefik(api)
+        if known.seen == seen and not known.differs:
+            return replace(known, applied=revision, traefik=traefik)
+        if known.rests_until and now < known.rests_until:
+            return replace(known, traefik=traefik)
+        answer = self._gateways.applied(name, api)
+        took = self._store.now() - now
+        return replace(
+            known,
+            seen=seen,
+            traefik=traefik,
+            applied=known.applied if answer.differs else answer.revision,
+            differs=answer.differs,
+            errors=answer.errors,
+            rests_until=now + _REST * took if took > timedelta() else None,
+        )
+
+    def _condition(self, polled: Polled, now: datetime) -> Condition:
+        revision = self._feed.revision
+        fresh = [sighting for sighting in polled.sightings if now - sighting.last_poll < QUIET_AFTER]
+        served = _served(polled, fresh, revision)
+        known = self._known[polled.name] = _behind(self._known[polled.name], served, revision, now)
+        signs = Signs(
+            last_poll=known.last_poll,
+            is_connected=bool(polled.sightings),
+            has_api=bool(polled.spec and polled.spec.api),
+            errors=known.errors,
+            unreachable=known.unreachable,
+            unreachable_since=known.unreachable_since,
+            behind=known.differs[0] if known.differs else f"it has not been served revision {known.target}",
+            behind_since=known.behind_since,
+        )
+        condition = condition_of(signs, before=self._conditions.get(polled.name), now=now)
+        return condition.model_copy(
+            update={"revision_served": served, "revision_applied": known.applied, "traefik": known.traefik}
+        )
+
+
+def _served(polled: Polled, fresh: Sequence[Sighting], revision: int) -> int | None:
+    if not fresh:
+        return None
+    # What changed since does not concern it.
+    return revision if polled.is_current else min(sighting.revision_served for sighting in fresh)
+
+
+def _behind(known: _Known, served: int | None, revision: int, now: datetime) -> _Known:
+    """Note since when a gateway lacks a revision; what changes all the time is no lag while it follows."""
+    has_caught_up = served is not None and served >= known.target and not known.differs
+    if known.behind_since and not has_caught_up:
+        return known
+    is_behind = served is None or served < revision or bool(known.differs)
+    return replace(known, target=revision, behind_since=now if is_behind else None)

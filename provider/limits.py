@@ -1,0 +1,211 @@
+"""What one caller may ask of a worker: how fast, how often with a wrong token, and how much of it held at once.
+
+Rates and held calls are each worker's own: they keep one caller from taking a worker away from the others, and asking
+the store would cost more than what is limited. Wrong tokens are counted in the store, for all workers together: who
+guesses must not get as many tries more as there are workers, and each costs a round trip to the store anyway.
+"""
+
+import threading
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import ip_address, ip_network
+from typing import TypeVar
+
+from provider.access import Caller
+from provider.store import Store, StoreUnavailableError
+
+_BURST_SECONDS = 10
+# Of callers, and of addresses: those that were not seen for longest are forgotten, whatever they did.
+_REMEMBERED = 10_000
+_MOST_GUESSES, _GUESSES_SECONDS = 30, 60
+_MOST_HELD_OF_ONE, _MOST_HELD = 200, 2_000
+
+Clock = Callable[[], float]
+Find = Callable[[str], Caller | None]
+_Key = TypeVar("_Key")
+_Value = TypeVar("_Value")
+
+
+class TooFastError(Exception):
+    """More calls a second than one caller may make."""
+
+
+class TooManyGuessesError(Exception):
+    """An address that sent wrong tokens too often."""
+
+
+class TooManyHeldError(Exception):
+    """A caller that has as many calls held as one may."""
+
+
+class WorkerFullError(Exception):
+    """A worker that holds as many calls as it may."""
+
+
+class Limits:
+    """All limits of a worker. A rate of 0 is none."""
+
+    def __init__(self, store: Store, *, rate: int = 0, clock: Clock = time.monotonic) -> None:
+        self.rate = Rate(rate, clock=clock)
+        self.guesses = Guesses(store, clock=clock)
+        self.held = Held()
+
+
+@dataclass
+class _Bucket:
+    calls: float
+    seen: float
+
+
+class Rate:
+    """Token buckets: so many calls a second of each caller, and ten seconds' worth of them at once."""
+
+    def __init__(self, per_second: int, *, clock: Clock = time.monotonic) -> None:
+        self._per_second = per_second
+        self._clock = clock
+        self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of_token(self, name: str) -> None:
+        """Count a call of a token. Raises TooFastError."""
+        self._take(("token", name))
+
+    def of_address(self, address: str) -> None:
+        """Count a call without a token. Raises TooFastError."""
+        self._take(("address", neighbourhood(address)))
+
+    def _take(self, key: Hashable) -> None:
+        if not self._per_second:
+            return
+        with self._lock:
+            bucket = self._bucket(key)
+            if bucket.calls < 1:
+                raise TooFastError(f"one caller may make {self._per_second} calls a second; make fewer")
+            bucket.calls -= 1
+
+    def _bucket(self, key: Hashable) -> _Bucket:
+        now, most = self._clock(), self._per_second * _BURST_SECONDS
+        bucket = self._buckets.setdefault(key, _Bucket(most, now))
+        bucket.calls = min(most, bucket.calls + (now - bucket.seen) * self._per_second)
+        bucket.seen = now
+        self._buckets.move_to_end(key)
+        _forget_oldest(self._buckets)
+        return bucket
+
+
+class Guesses:
+    """Wrong tokens by address. Who guessed too often is refused for a while, with a right token too.
+
+    Else that would tell which guess was right. Only a token that came from there before goes on working: others
+    behind the same proxy are not shut out.
+    """
+
+    def __init__(self, store: Store, *, clock: Clock = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._trusted: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._refused_until: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def caller(self, secret: str, address: str, *, known: Find, find: Find) -> Caller | None:
+        """Find whose token a secret is. Raises TooManyGuessesError.
+
+        `known` costs nothing, `find` is asked for those that it does not know.
+        """
+        near = neighbourhood(address)
+        caller = known(secret)
+        if caller and self._is_trusted(caller.name, near):
+            return caller
+        self._insist(near)
+        caller = caller or find(secret)
+        if caller:
+            self._trust(caller.name, near)
+        else:
+            self._count(near)
+        return caller
+
+    def _is_trusted(self, name: str, near: str) -> bool:
+        with self._lock:
+            if (name, near) not in self._trusted:
+                return False
+            self._trusted.move_to_end((name, near))
+            return True
+
+    def _trust(self, name: str, near: str) -> None:
+        with self._lock:
+            self._trusted[name, near] = None
+            _forget_oldest(self._trusted)
+
+    def _insist(self, near: str) -> None:
+        with self._lock:
+            until = self._refused_until.get(near, float("-inf"))
+        if self._clock() < until:
+            raise TooManyGuessesError("wrong tokens came from this address too often; try again in a minute")
+
+    def _count(self, near: str) -> None:
+        # While the store is away nobody counts, and no new token is found either.
+        with suppress(StoreUnavailableError):
+            if self._store.count(f"wrong-token/{near}", seconds=_GUESSES_SECONDS) >= _MOST_GUESSES:
+                with self._lock:
+                    self._refused_until[near] = self._clock() + _GUESSES_SECONDS
+                    _forget_oldest(self._refused_until)
+
+
+class Place:
+    """The place of one held call; given back once."""
+
+    def __init__(self, held: "Held", caller: str) -> None:
+        self._held = held
+        self._caller: str | None = caller
+
+    def give_back(self) -> None:
+        """Let another call be held."""
+        caller, self._caller = self._caller, None
+        if caller is not None:
+            self._held.give_back(caller)
+
+
+class Held:
+    """Waits and streams that a worker holds at once, in all and for each caller."""
+
+    def __init__(self, *, most: int = _MOST_HELD, most_of_one: int = _MOST_HELD_OF_ONE) -> None:
+        self._most, self._most_of_one = most, most_of_one
+        self._counts: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, caller: str) -> Place:
+        """Take a place. Raises TooManyHeldError, WorkerFullError."""
+        with self._lock:
+            if self._counts[caller] >= self._most_of_one:
+                raise TooManyHeldError(
+                    f"{caller} has {self._most_of_one} waits and streams here already; end one first"
+                )
+            if self._counts.total() >= self._most:
+                raise WorkerFullError(f"{self._most} waits and streams are held here already; try again soon")
+            self._counts[caller] += 1
+        return Place(self, caller)
+
+    def give_back(self, caller: str) -> None:
+        """Count one call less."""
+        with self._lock:
+            self._counts[caller] -= 1
+            self._counts += Counter()  # drops those at zero
+
+
+@lru_cache(maxsize=4_096)
+def neighbourhood(address: str) -> str:
+    """Give what one person has of addresses: an IPv4 address, or a /64 of IPv6."""
+    try:
+        found = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
+
+
+def _forget_oldest(remembered: OrderedDict[_Key, _Value]) -> None:
+    while len(remembered) > _REMEMBERED:
+        remembered.popitem(last=False)

@@ -1,0 +1,113 @@
+"""Sessions that connect only to where they may: the address that a name leads to is checked first.
+
+A name that is checked and then resolved again may lead elsewhere by then (DNS rebinding). So it is resolved once, and
+what is connected to is the very address that was checked. Where a proxy of the environment is used, it is the proxy
+that resolves: only an address that is written out is checked then.
+"""
+
+import socket
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from http.cookiejar import DefaultCookiePolicy
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+from urllib3.util.connection import allowed_gai_family
+
+from provider.documents.addresses import Networks
+from provider.documents.hosts import written_address
+
+# At a time, and of one host; more are possible, but their connections are not kept.
+_CONNECTIONS = 16
+ANYWHERE = Networks()
+
+
+class RefusedAddressError(ValueError):
+    """An address that must not be connected to. Not one of OSError's kind: urllib3 would wrap it."""
+
+
+def new_session(networks: Networks = ANYWHERE) -> requests.Session:
+    """Make a session that several threads can use at once: nothing an answer says is kept in it.
+
+    What it sends raises RefusedAddressError where the networks do not allow the address.
+    """
+    session = requests.Session()
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, _Adapter(networks))
+    return session
+
+
+class _Adapter(HTTPAdapter):
+    def __init__(self, networks: Networks) -> None:
+        self._networks = networks
+        super().__init__(pool_maxsize=_CONNECTIONS)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _pools(self._networks)
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        written = written_address(urlsplit(request.url or "").hostname or "")
+        if written:
+            _insist(self._networks, str(written))
+        return super().send(request, *args, **kwargs)
+
+
+@lru_cache(maxsize=8)
+def _pools(networks: Networks) -> dict[str, type[HTTPConnectionPool]]:
+    """Make the classes of urllib3 that connect within networks; the only way to tell its connections of them."""
+
+    class Plain(HTTPConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connected(self, super()._new_conn, networks)
+
+    class Encrypted(HTTPSConnection):
+        def _new_conn(self) -> socket.socket:
+            return _connected(self, super()._new_conn, networks)
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class EncryptedPool(HTTPSConnectionPool):
+        ConnectionCls = Encrypted
+
+    return {"http": PlainPool, "https": EncryptedPool}
+
+
+def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket], networks: Networks) -> socket.socket:
+    """Connect to the first address of a host that answers, once it is known to be allowed."""
+    named = connection._dns_host
+    failure: Exception | None = None
+    for address in _resolved(connection):
+        _insist(networks, address)
+        # urllib3 takes from here what to connect to, and later the name that a certificate must be for.
+        connection._dns_host = address
+        try:
+            return connect()
+        except (NewConnectionError, ConnectTimeoutError) as error:
+            failure = error
+        finally:
+            connection._dns_host = named
+    raise failure or NewConnectionError(connection, "the name has no address")
+
+
+def _resolved(connection: HTTPConnection) -> Iterator[str]:
+    host, port = connection._dns_host.strip("[]"), connection.port
+    try:
+        found = socket.getaddrinfo(host, port, allowed_gai_family(), socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        raise NameResolutionError(connection.host, connection, error) from error
+    return (str(address[0]) for *_, address in found)
+
+
+def _insist(networks: Networks, address: str) -> None:
+    refusal = networks.refusal(ip_address(address))
+    if refusal:
+        raise RefusedAddressError(refusal)

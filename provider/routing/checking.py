@@ -1,0 +1,110 @@
+"""The last look at a fragment before it may reach Traefik: what it would refuse, or lose traffic by, goes no further.
+
+Everything that renders is valid by construction. This is for the day on which that is not so: one wrong field in one
+rollout's fragment makes Traefik refuse the configuration of all of them.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from provider.routing.configuration import Encoded, encode_fragment
+from provider.routing.fragment import Fragment, Json
+from provider.routing.shapes import ROUTER, SERVICE, TRANSPORT, Shape, name
+from provider.rules import RuleError, parse_rule
+
+_SECTIONS: tuple[tuple[str, Shape], ...] = (("routers", ROUTER), ("services", SERVICE), ("transports", TRANSPORT))
+_SPLITS = ("weighted", "highestRandomWeight")
+# Traefik's YAML reader takes neither of these escapes, which JSON may be written with.
+_REFUSED_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\(?:/|u[dD][89a-fA-F])")
+
+
+class UnfitFragmentError(Exception):
+    """A fragment that Traefik would refuse, or lose traffic by; the words name the place and what would be right."""
+
+    def __init__(self, fault: str) -> None:
+        super().__init__(f"Traefik would not take this as it is meant: {fault}")
+
+
+def checked(fragment: Fragment) -> Encoded:
+    """Encode a fragment that Traefik takes. Raises UnfitFragmentError."""
+    fault = fault_of(fragment)
+    if fault:
+        raise UnfitFragmentError(fault)
+    encoded = encode_fragment(fragment)
+    if any(b"\\" in part and _REFUSED_ESCAPE.search(part) for part in (encoded.routers, encoded.services)):
+        raise UnfitFragmentError("its text must be written without an escape that YAML does not know")
+    return encoded
+
+
+def fault_of(fragment: Fragment) -> str | None:
+    """Name the first thing in a fragment that Traefik would refuse or lose traffic by; None where all is well."""
+    return _fault_of_shape(fragment) or next(_faults_of_meaning(fragment), None)
+
+
+def _fault_of_shape(fragment: Fragment) -> str | None:
+    for section, shape in _SECTIONS:
+        for key, part in getattr(fragment, section).items():
+            if problem := name(key) or shape(part):
+                return f"{section}.{key}{problem}"
+    return None
+
+
+def _faults_of_meaning(fragment: Fragment) -> Iterator[str]:
+    if not fragment.routers:
+        yield "there is no router"
+    read: set[str] = set()
+    for key, router in fragment.routers.items():
+        if router["rule"] not in read:
+            read.add(router["rule"])
+            yield from _faults_of_rule(f"routers.{key}", router["rule"])
+        yield from _missing(f"routers.{key}.service", router["service"], fragment.services)
+    for key, service in fragment.services.items():
+        yield from _faults_of_service(f"services.{key}", service, fragment)
+
+
+def _faults_of_rule(place: str, rule: str) -> Iterator[str]:
+    try:
+        parse_rule(rule)
+    except RuleError as error:
+        yield f"{place}.rule: {error}"
+
+
+def _faults_of_service(place: str, service: Json, fragment: Fragment) -> Iterator[str]:
+    if len(service) != 1:
+        yield f"{place} must be of one kind, not {' and '.join(service)}"
+    ((kind, options),) = service.items()
+    if kind == "loadBalancer":
+        transport = options.get("serversTransport")
+        if transport:
+            yield from _missing(f"{place}.{kind}.serversTransport", transport, fragment.transports)
+        return
+    for child in _children(kind, options):
+        yield from _missing(f"{place}.{kind}", child, fragment.services)
+        if "healthCheck" in options and not _is_checked(child, fragment):
+            # Traefik disables the service, and the router with it.
+            yield f"{place}.{kind}.healthCheck needs a healthCheck of {child}"
+    if kind in _SPLITS:
+        weights = [child["weight"] for child in options["services"]]
+        if not any(weights):
+            yield f"{place}.{kind} needs a weight above 0: it would answer 503"
+        if "healthCheck" in options and not all(weights):
+            # Seen to let Traefik spin for ever.
+            yield f"{place}.{kind}.healthCheck must not stand above a weight of 0"
+
+
+def _children(kind: str, options: Json) -> list[str]:
+    if kind in _SPLITS:
+        return [child["name"] for child in options["services"]]
+    return [options["service"], *(mirror["name"] for mirror in options["mirrors"])]
+
+
+def _missing(place: str, reference: str, defined: Mapping[str, Any]) -> Iterator[str]:
+    # What another provider has is known to Traefik only.
+    if "@" not in (own := reference.removesuffix("@http")) and own not in defined:
+        yield f"{place} names {reference}, which is not there"
+
+
+def _is_checked(reference: str, fragment: Fragment) -> bool:
+    service = fragment.services.get(reference.removesuffix("@http"), {})
+    return any("healthCheck" in options for options in service.values())

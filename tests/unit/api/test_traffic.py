@@ -1,0 +1,50 @@
+"""What a canary really gets, as the API tells it."""
+
+from decimal import Decimal
+
+from provider.analysis import Share, ShareState
+from tests.unit.api.conftest import Client
+from tests.world import ME, World
+
+
+def test_the_share_is_told_with_what_it_is_made_of(admin: Client, world: World, shop: str) -> None:
+    world.operations.rollouts.set_weight(shop, Decimal(5), ME)
+    now = world.clock.time
+    share = Share(
+        state=ShareState.STARVED,
+        words="starved",
+        asked=Decimal(5),
+        achieved=0.2,
+        canary_requests=2,
+        stable_requests=998,
+        reloads=40,
+        since=now,
+        seen_at=now,
+    )
+    world.operations.traffic.publish({shop: share}, seconds=15)
+
+    assert {
+        "state": "starved",
+        "words": "starved",
+        "asked": 5,
+        "achieved": 0.2,
+        "canaryRequests": 2,
+        "stableRequests": 998,
+        "reloads": 40,
+        "since": "2026-01-01T00:00:00.000Z",
+        "seenAt": "2026-01-01T00:00:00.000Z",
+    } == admin("GET", f"/rollouts/{shop}/traffic").json
+
+
+def test_where_it_is_not_known_it_is_said_why(admin: Client, world: World, shop: str) -> None:
+    at_rest = admin("GET", f"/rollouts/{shop}/traffic")
+    world.operations.rollouts.set_weight(shop, Decimal(5), ME)
+    unwatched = admin("GET", f"/rollouts/{shop}/traffic").json
+
+    assert 200 == at_rest.status_code
+    assert ("unknown", "all requests go to one side") == (at_rest.json["state"], at_rest.json["words"])
+    assert ("unknown", "nobody looks: is a controller running?") == (unwatched["state"], unwatched["words"])
+
+
+def test_of_no_rollout_nothing_is_told(admin: Client) -> None:
+    assert 404 == admin("GET", "/rollouts/nope/traffic").status_code

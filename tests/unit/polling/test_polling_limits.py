@@ -1,0 +1,88 @@
+"""What a poll meets when there are too many, or when tokens are guessed. Traefik itself is never worse off."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from provider.access import Role
+from provider.limits import Limits
+from provider.polling import Polling
+from tests.unit.polling.test_application import Answer, Connection, Poller
+from tests.world import ME, World, spec, wait_until
+
+
+@pytest.fixture
+def poller(world: World) -> Poller:
+    world.operations.rollouts.create("shop", spec(), ME)
+    world.caught_up()
+    poller = Poller(world)
+    limits = Limits(world.store, clock=lambda: 0)
+    poller.polling = Polling(world.feed, poller.book, needs_token=True, guesses=limits.guesses, most_held=1)
+    return poller
+
+
+@pytest.fixture
+def secret(world: World) -> str:
+    secret = world.operations.tokens.create("edge", Role.GATEWAY, ME)
+    world.caught_up()
+    return f"Bearer {secret}"
+
+
+@contextmanager
+def held_poll(poller: Poller, secret: str) -> Iterator[None]:
+    connection = Connection()
+    poller.poll(connection, HTTP_AUTHORIZATION=secret)
+    held = threading.Thread(target=lambda: poller.poll(connection, HTTP_AUTHORIZATION=secret, HTTP_PREFER="wait=8"))
+    held.start()
+    assert wait_until(lambda: poller.polling.held == 1)
+    yield
+    poller.world.feed.close()
+    held.join()
+
+
+def test_a_poll_too_many_is_answered_at_once_and_not_refused(poller: Poller, secret: str) -> None:
+    answers: list[Answer] = []
+    with held_poll(poller, secret):
+        another = Connection()
+        poller.poll(another, HTTP_AUTHORIZATION=secret)
+        # It would be held: nothing has changed since.
+        more = threading.Thread(
+            target=lambda: answers.append(poller.poll(another, HTTP_AUTHORIZATION=secret, HTTP_PREFER="wait=8"))
+        )
+        more.start()
+
+        assert wait_until(lambda: bool(answers), seconds=5)
+    more.join()
+
+    assert "200 OK" == answers[0].status
+    assert b"shop" in answers[0].content
+
+
+def guess(poller: Poller) -> list[str]:
+    return [poller.poll(HTTP_AUTHORIZATION=f"Bearer guess-{number}").status for number in range(31)]
+
+
+def test_who_guesses_is_refused_and_a_traefik_that_polls_from_there_goes_on(poller: Poller, secret: str) -> None:
+    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=secret).status
+    refused = guess(poller)
+
+    assert [*["401 Unauthorized"] * 30, "429 Too Many Requests"] == refused
+    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=secret).status
+
+
+def test_a_guess_that_is_right_is_not_told_to_who_guessed_before(poller: Poller, secret: str) -> None:
+    guess(poller)
+    answer = poller.poll(HTTP_AUTHORIZATION=secret)
+
+    assert "429 Too Many Requests" == answer.status
+    assert "60" == answer.headers["Retry-After"]
+    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=secret, REMOTE_ADDR="10.0.0.9").status
+
+
+def test_every_answer_carries_the_security_headers(poller: Poller, secret: str) -> None:
+    for answer in (poller.poll(), poller.poll(HTTP_AUTHORIZATION=secret), poller.poll(REQUEST_METHOD="POST")):
+        assert "nosniff" == answer.headers["X-Content-Type-Options"]
+        assert "default-src 'none'; frame-ancestors 'none'" == answer.headers["Content-Security-Policy"]
+        assert "no-store" == answer.headers["Cache-Control"]
