@@ -126,7 +126,9 @@ class Polling:
         if environ["REQUEST_METHOD"] != "GET":
             raise _RefusalError("405 Method Not Allowed", "only GET is answered here", (("Allow", "GET"),))
         self._check_token(environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
-        gateway = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [DEFAULT_GATEWAY])[-1]
+        # By the address that Traefik polls, or by a header that its configuration sets.
+        named = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [])
+        gateway = [environ.get("HTTP_X_CANARY_GATEWAY") or DEFAULT_GATEWAY, *named][-1]
         if not _NAME.fullmatch(gateway):
             raise _RefusalError("400 Bad Request", "gateway must be 1 to 63 lower-case letters, digits and hyphens")
         wanted = _WAIT.search(environ.get("HTTP_PREFER", ""))

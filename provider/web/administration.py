@@ -3,8 +3,13 @@
 from provider.access import Permission, Role
 from provider.api.schemas import GatewayBody, TokenBody
 from provider.documents import InvalidDocumentError, Mistake, read
+from provider.documents.fields import Name
 from provider.operations import ExistsError
 from provider.web.visits import Page, Route, Visit, goto
+
+
+class _NamedGateway(GatewayBody):
+    name: Name
 
 
 def gateways(visit: Visit) -> Page:
@@ -15,14 +20,12 @@ def gateways(visit: Visit) -> Page:
 def put_gateway(visit: Visit) -> Page:
     """Write down where a gateway can be asked."""
     spec = {name: text for name in ("api", "metrics") if (text := visit.form.get(name, "").strip())}
-    name = visit.form.get("name", "").strip()
     try:
-        _check_name(name)
-        body = read(GatewayBody, {"spec": spec})
+        body = read(_NamedGateway, {"name": visit.form.get("name", "").strip(), "spec": spec})
     except InvalidDocumentError as error:
         return _gateways_page(visit, error.mistakes), 422
-    visit.operations.gateways.put(name, body.spec, visit.call().unconditional())
-    visit.leave_word(f"The gateway {name} is written down.")
+    visit.operations.gateways.put(body.name, body.spec, visit.call().unconditional())
+    visit.leave_word(f"The gateway {body.name} is written down.")
     return goto("/gateways")
 
 
@@ -88,10 +91,6 @@ def _tokens_page(visit: Visit, mistakes: tuple[Mistake, ...] = ()) -> str:
 
 def _by_field(mistakes: tuple[Mistake, ...]) -> dict[str, str]:
     return {mistake.pointer.rsplit("/", 1)[-1]: mistake.detail for mistake in mistakes}
-
-
-def _check_name(name: str) -> None:
-    read(TokenBody, {"name": name, "role": "viewer"})
 
 
 ROUTES = (

@@ -1,12 +1,13 @@
 """The form by which rollouts are made, edited and deleted."""
 
+import dataclasses
 import secrets
 from collections.abc import Sequence
 
 from provider.access import Permission
 from provider.api.schemas import CreateBody
 from provider.documents import InvalidDocumentError, Mistake, read, write
-from provider.operations import ExistsError, StaleVersionError
+from provider.operations import ExistsError, ShrinkError, StaleVersionError
 from provider.rollouts import Rollout, Spec, Strategy
 from provider.rules import RuleError, parse_rule
 from provider.web.form import Fields, by_field
@@ -58,6 +59,9 @@ def replace(visit: Visit) -> Page:
         done, _ = visit.operations.rollouts.replace(visit.name, spec, call)
     except InvalidDocumentError as error:
         return _form(visit, fields, current=current, version=version, mistakes=error.mistakes), 422
+    except ShrinkError as error:
+        mistake = Mistake("/gateways", f"{error.shrink} with this; save again if that is meant")
+        return _form(visit, fields, current=current, version=version, mistakes=(mistake,), confirms=True), 409
     except StaleVersionError:
         return _form(visit, fields, current=current, version=current.version, seen=version), 412
     visit.leave_word("Nothing was different." if done.version == current.version else "The spec is changed.")
@@ -72,7 +76,7 @@ def ask_to_delete(visit: Visit) -> Page:
 
 def delete(visit: Visit) -> Page:
     """Delete a rollout."""
-    visit.operations.rollouts.delete(visit.name, visit.call())
+    visit.operations.rollouts.delete(visit.name, dataclasses.replace(visit.call(), allow_shrink=True))
     visit.leave_word(f"{visit.name} is deleted: Traefik answers 404 for its rule.")
     return goto("/")
 
@@ -123,6 +127,7 @@ def _form(
     seen: int | None = None,
     mistakes: Sequence[Mistake] = (),
     outlook: Outlook | None = None,
+    confirms: bool = False,
 ) -> str:
     """Show the form. `seen` is the version that it was made for, where that is no longer the newest."""
     history = visit.operations.rollouts.history
@@ -134,6 +139,7 @@ def _form(
         meanwhile=since(history, current, seen) if current and seen is not None else None,
         mistakes=by_field(mistakes),
         outlook=outlook,
+        confirms=confirms,
         configuration=configuration(outlook.after) if outlook else "",
         strategies=_STRATEGIES,
         typed_name=visit.values("name"),

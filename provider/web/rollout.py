@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from provider.access import Permission
 from provider.api.problems import BadRequestError
-from provider.operations import Goal, Judgement, NotFoundError, NotInTimeError, StaleVersionError
+from provider.operations import Goal, Judgement, NotFoundError, NotInTimeError, ShrinkError, StaleVersionError
 from provider.rollouts import Action, IllegalMoveError, Rollout
 from provider.web.changes import Change, Move, move_of, shift_of, undo_of
 from provider.web.outlook import Outlook, configuration, of_moves
@@ -83,6 +83,8 @@ def _change(visit: Visit, change: Change) -> Page:
     started = time.monotonic()
     try:
         done = change.make(visit.name, rollouts, call)
+    except ShrinkError:
+        return _outlook_page(visit, change, rollout), 409
     except StaleVersionError:
         return _conflict_page(visit, change, seen=call.if_match or 0), 412
     visit.leave_word(_arrival(visit, done, started))

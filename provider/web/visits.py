@@ -57,6 +57,8 @@ class Visit:
             reason=read(ReasonBody, {"reason": self.form.get("reason", "").strip()}).reason,
             if_match=int(version) if version.isdecimal() and len(version) <= 16 else None,
             request=self._request(),
+            # Who confirms has seen what will be.
+            allow_shrink=self.form.get("confirmed") == "yes",
         )
 
     def _request(self) -> Request | None:

@@ -183,6 +183,7 @@ MOVES: dict[Action, Change] = {
     Action.SKIP: lambda r: r.skip(now=LATER),
     Action.ADVANCE: lambda r: r.advance(now=LATER),
     Action.HOLD: lambda r: r.hold(now=LATER, reason="no data"),
+    Action.UNDO: lambda r: r.undo(rollout().set_weight(Decimal(3), now=NOW), now=LATER),
 }
 # A rollout held by hand goes nowhere by itself.
 NOT_NOW = {(Phase.PROGRESSING, Action.ADVANCE), (Phase.PROGRESSING, Action.HOLD)}

@@ -176,6 +176,17 @@ def test_only_get_is_answered(poller: Poller, method: str) -> None:
 @pytest.mark.parametrize("name", ["Edge", "a_b", "%2F", "x" * 64])
 def test_a_gateway_with_an_impossible_name_is_refused(poller: Poller, name: str) -> None:
     assert "400 Bad Request" == poller.poll(query=f"gateway={name}").status
+    assert "400 Bad Request" == poller.poll(query="", HTTP_X_CANARY_GATEWAY=name).status
+
+
+@pytest.mark.parametrize(("query", "gateway"), [("", "west"), ("a=b", "west"), ("gateway=edge", "edge")])
+def test_a_gateway_may_be_named_by_a_header_and_the_address_goes_first(
+    poller: Poller, query: str, gateway: str
+) -> None:
+    poller.poll(query=query, HTTP_X_CANARY_GATEWAY="west")
+    poller.book.report()
+
+    assert [f"{gateway}@127.0.0.1:5000"] == list(poller.world.store.sightings())
 
 
 def test_a_gateway_without_a_name_is_the_default_one(poller: Poller) -> None:
