@@ -1,7 +1,7 @@
 """How long a page takes to come and to be seen: `python -m benchmarks.pages`.
 
-A provider as `serve` runs it, with a thousand rollouts stored, a tenth of them with a canary. Measured is how long the
-server takes to answer, from the first byte sent to the last byte read over a connection that is open; and, where
+A provider as `serve` runs it, with a thousand rollouts stored, a tenth of them with a canary. Measured is how long
+the server takes to answer, from the first byte sent to the last byte read over a connection that is open; and, where
 Chromium and Playwright are there, when a browser that has the style sheet shows something for the first time.
 """
 

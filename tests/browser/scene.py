@@ -51,7 +51,7 @@ def browsing() -> Iterator[Browser]:
 
 @dataclass
 class Scene:
-    """A provider, and those who are signed in there. Each of their visits has a browser of its own, as good as new."""
+    """A provider, and those who are signed in there. Each visit has a browser of its own, as good as new."""
 
     stack: Stack
     browser: Browser
@@ -138,7 +138,7 @@ class Scene:
         for context in self.contexts:
             context.close()
         for name in self.made:
-            self.stack.call("DELETE", f"/rollouts/{name}")
+            self.stack.call("DELETE", f"/rollouts/{name}?allowShrink=true")
         self.contexts.clear()
         self.made.clear()
         self.all_is_well()

@@ -122,7 +122,11 @@ def test_what_an_edit_would_change_is_seen_before_anything_is_saved(scene: Scene
 
 
 def test_what_has_no_field_of_its_own_outlives_an_edit(scene: Scene) -> None:
-    name = scene.rollout("kept", sticky={"cookie": {"name": "kept"}}, overrides=[{"header": {"name": "X-Canary", "value": "always"}, "to": "canary"}])
+    name = scene.rollout(
+        "kept",
+        sticky={"cookie": {"name": "kept"}},
+        overrides=[{"header": {"name": "X-Canary", "value": "always"}, "to": "canary"}],
+    )
     before = scene.stack.done("GET", f"/rollouts/{name}")["spec"]
     page = scene.visit(f"/rollouts/{name}/edit")
     fill(page, steps="10 %\npause 10m")

@@ -75,7 +75,9 @@ def test_a_page_that_the_role_may_not_see_says_which_role_may(scene: Scene, path
 
     assert answer
     assert 403 == answer.status
-    expect(page.get_by_role("main")).to_contain_text("your role, operator, may not do this; it needs admin", ignore_case=True)
+    expect(page.get_by_role("main")).to_contain_text(
+        "your role, operator, may not do this; it needs admin", ignore_case=True
+    )
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator"])
@@ -97,7 +99,11 @@ def test_the_server_refuses_what_the_role_may_not_send(scene: Scene, role: str) 
 def test_a_form_that_is_not_from_here_is_refused_and_changes_nothing(scene: Scene, forged: str) -> None:
     name = scene.rollout("forged-form", weight=10)
     page = scene.visit()
-    tokens = {"none": {}, "wrong": {"csrf": "0" * 64}, "of another session": {"csrf": own(scene.visit(role="viewer"))}}
+    tokens = {
+        "none": {},
+        "wrong": {"csrf": "0" * 64},
+        "of another session": {"csrf": own(scene.visit(role="viewer"))},
+    }
     before = everything(scene)
     fields = {**tokens[forged], "version": version(scene, name), "confirmed": "yes"}
     answers = {path: send(page, path.replace(NAME, name), {**fields, **form}) for path, form in FORMS.items()}

@@ -48,7 +48,9 @@ def test_a_number_shifts_and_its_reason_is_kept(scene: Scene) -> None:
     press(page, "Shift")
 
     seen_in_traefik(page, "12.5 %")
-    expect(page.locator(".timeline li").first).to_contain_text("a-operator set the weight 0 % → 12.5 % a <b>careful</b> start")
+    expect(page.locator(".timeline li").first).to_contain_text(
+        "a-operator set the weight 0 % → 12.5 % a <b>careful</b> start"
+    )
     assert 12.5 == scene.status(name)["weight"]
     assert "v2" in scene.stack.count(16, host=f"{name}.localhost")
 
@@ -147,7 +149,7 @@ def test_a_move_is_what_traffic_then_does(scene: Scene, button: str, phase: str,
     expect(page.locator(".head .phase")).to_contain_text(phase)
     seen_in_traefik(page, weight)
     expect(page.locator(".timeline li").first).to_contain_text("as planned")
-    assert int(weight.split()[0]) * 20 // 100 == scene.canary_gets(name)
+    assert int(weight.split(maxsplit=1)[0]) * 20 // 100 == scene.canary_gets(name)
 
 
 def test_a_hold_by_hand_can_be_paused_and_resumed(scene: Scene) -> None:

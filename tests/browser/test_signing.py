@@ -93,10 +93,11 @@ def test_an_open_page_of_a_revoked_token_is_closed_and_its_form_refused(scene: S
 
 
 @pytest.mark.parametrize(
-    "wanted", ["https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)", "/%09/evil.example"]
+    "wanted",
+    ["https://evil.example/", "//evil.example/", "/\\evil.example/", "javascript:alert(1)", "/%09/evil.example"],
 )
 def test_after_signing_in_only_own_pages_are_gone_to(lone: Scene, wanted: str) -> None:
-    page = lone.visit("/sign-in?next=" + wanted.replace("%", "%25").replace("\\", "%5C"))
+    page = lone.visit("/sign-in?next=" + wanted.replace("\\", "%5C"))
 
     assert page.url.startswith(f"{lone.url}/")
 

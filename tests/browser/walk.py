@@ -16,9 +16,10 @@ from tests.e2e.harness import eventually
 
 Way: TypeAlias = Callable[[Scene, Page], Any]
 
+LONG_NAME = "a-name-that-is-as-long-as-names-may-be-in-a-fleet-of-rollouts-1"
 _PAUSING = [{"setWeight": 25}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]
 _TIMED = [{"setWeight": 10}, {"pause": {"duration": "10h"}}, {"ramp": {"from": 10, "to": 50, "by": 5, "every": "2m"}}]
-_JUDGING = [{"setWeight": 5}, {"analysis": {"duration": "10h"}}, {"setWeight": 50}, {"setMirror": 10}]
+_JUDGING = [{"setWeight": 5}, {"analysis": {"duration": "10h"}}, {"setWeight": 50}, {"pause": {}}, {"setMirror": 10}]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def furnish(scene: Scene) -> None:
     scene.rollout("basket", steps=_PAUSING)
     scene.rollout("mail", steps=_TIMED)
     scene.rollout("payments", steps=_JUDGING)
-    scene.rollout("a-name-that-is-as-long-as-names-may-be-in-a-fleet-of-rollouts-1", weight=100)
+    scene.rollout(LONG_NAME, weight=100)
     scene.rollout("catalogue", weight=40)
     scene.stack.done("POST", "/rollouts/catalogue/abort", {"reason": "5xx rose to 7 % within a minute of the shift"})
 
@@ -151,14 +152,16 @@ STOPS: Mapping[str, Stop] = {
     "paused for a while": Stop("/rollouts/<name>", go("/rollouts/mail")),
     "judged": Stop("/rollouts/<name>", _details),
     "degraded": Stop("/rollouts/<name>", go("/rollouts/catalogue")),
-    "a long name": Stop("/rollouts/<name>", go("/rollouts/a-name-that-is-as-long-as-names-may-be-in-a-fleet-of-rollouts-1")),
+    "a long name": Stop("/rollouts/<name>", go(f"/rollouts/{LONG_NAME}")),
     "paused, to a viewer": Stop("/rollouts/<name>", go("/rollouts/basket"), role="viewer"),
     "paused, to an operator": Stop("/rollouts/<name>", go("/rollouts/basket"), role="operator"),
     "delivery": Stop("/rollouts/<name>/delivery", go("/rollouts/search/delivery")),
     "outlook of a shift": Stop("/rollouts/<name>/outlook", go("/rollouts/search/outlook?weight=20")),
     "outlook of a bold shift": Stop("/rollouts/<name>/outlook", go("/rollouts/search/outlook?weight=100")),
     "outlook of a move": Stop("/rollouts/<name>/outlook", go("/rollouts/basket/outlook?action=abort")),
-    "outlook, to a viewer": Stop("/rollouts/<name>/outlook", go("/rollouts/basket/outlook?action=promote"), role="viewer"),
+    "outlook, to a viewer": Stop(
+        "/rollouts/<name>/outlook", go("/rollouts/basket/outlook?action=promote"), role="viewer"
+    ),
     "conflict": Stop("/rollouts/<name>/weight", partial(_race, "/rollouts/search", "50 %")),
     "conflict, impossible now": Stop("/rollouts/<name>/move", _race_for_nothing),
     "editor, new": Stop("/new", go("/new")),
