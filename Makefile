@@ -9,7 +9,7 @@ CHROMIUM := $(BIN)/chromium
 AXE := $(VENV)/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow check format unit bench simulate fuzz audit constraints clean
+.PHONY: help install demo test slow check format unit bench simulate chaos fuzz audit constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -83,6 +83,10 @@ slow: $(TEST_STAMP) ## what takes minutes: Redis that fails over, by Sentinel, C
 
 simulate: $(STAMP) ## how often a canary is judged wrongly, as a table; takes minutes
 	$(BIN)/python -m simulation
+
+# In short it is in `make test` too. A disk can only be filled as root.
+chaos: $(STAMP) ## break one part after another under load, and count who was harmed; takes minutes
+	$(BIN)/python -m chaos --json build/chaos.json --docs docs/chaos.md
 
 # Both are in `make test` too, in short. How many: make fuzz REQUESTS=1000000 FLEETS=2000
 REQUESTS := 100000

@@ -1,1 +1,1 @@
-"""One fault after another under load, and what users, writers and Traefik see of it: `python -m chaos`, docs/chaos.md."""
+"""One fault after another under load, and what users and writers see of it: `python -m chaos`, docs/chaos.md."""

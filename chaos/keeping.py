@@ -82,8 +82,9 @@ class Service:
             os.kill(chance.choice(children(self.pid)), signal.SIGKILL)
 
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to its process alone."""
-        os.kill(self.pid, number)
+        """Send a signal to its process alone, if there is one."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
 
 
 class Keeper:

@@ -4,7 +4,8 @@ import http.client
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 HOST = "127.0.0.1"
 
@@ -33,8 +34,8 @@ class Answer:
 class Line:
     """Ask one server, one question after another, on a connection that is kept.
 
-    A GET whose kept connection turns out to be closed is asked again on a new one, as every HTTP client does: the server
-    had let it go while nothing was asked.
+    A GET whose kept connection turns out to be closed is asked again on a new one, as every HTTP client does: the
+    server had let it go while nothing was asked.
     """
 
     def __init__(self, port: int, *, seconds: float, token: str = "") -> None:
@@ -65,6 +66,16 @@ class Line:
         if self._connection:
             self._connection.close()
             self._connection = None
+
+    def __enter__(self) -> Self:
+        """Connect when something is asked."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let the connection go."""
+        self.close()
 
     def _answer(self, method: str, path: str, body: str | None, headers: Mapping[str, str]) -> Answer:
         if self._connection is None:

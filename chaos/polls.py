@@ -17,8 +17,8 @@ _BETWEEN_SECONDS = 0.01
 class Watch:
     """Polls as Traefik does.
 
-    A poll is late where it is answered a second after its hold was over, or later; failed where there was no answer, or
-    another than 200; and wrong where it was 200 without all the rollouts, which would take them from Traefik.
+    A poll is late where it is answered a second after its hold was over, or later; failed where there was no answer,
+    or another than 200; and wrong where it was 200 without all the rollouts, which would take them from Traefik.
     """
 
     system: System
@@ -54,6 +54,7 @@ class Watch:
                 continue
             self.polls += 1
             self._judge(answer.status, answer.body, time.monotonic() - started)
+        line.close()
 
     def _judge(self, status: int, body: bytes, seconds: float) -> None:
         if status != 200:

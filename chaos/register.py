@@ -1,13 +1,14 @@
 """Whether what was seen of a versioned register can be explained by one change after another. Pure.
 
-The store orders writes itself: their versions rise. So no order has to be guessed, as a checker of plain registers must;
-it is enough that the order of versions agrees with everything that was seen, and with real time: what had been answered
-before something else was asked must come before it.
+The store orders writes itself: their versions rise. So no order has to be guessed, as a checker of plain registers
+must; it is enough that the order of versions agrees with everything that was seen, and with real time: what had been
+answered before something else was asked must come before it.
 """
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from math import inf
 
 
@@ -15,9 +16,9 @@ from math import inf
 class Operation:
     """One read or write as a client saw it, with the seconds at which it was asked and answered.
 
-    `version` is the one that was acknowledged, or read. A write that was never answered has none and returns never: it
-    may have happened or not. A refused one has none either, and must not have happened. `expected` is the version that
-    a compare-and-set named.
+    `version` is the one that was acknowledged, or read. A write that was never answered has none and never returns:
+    it may have happened or not. A refused one has none either, and must not have happened. `expected` is the version
+    that a compare-and-set named.
     """
 
     id: str
@@ -46,7 +47,8 @@ class Entry:
 def lost(history: Sequence[Entry], operations: Sequence[Operation]) -> Sequence[Operation]:
     """Give the acknowledged writes that the history does not have under their version."""
     ids = {entry.version: entry.id for entry in history}
-    return [seen for seen in operations if seen.version is not None and not seen.is_read and ids.get(seen.version) != seen.id]
+    acknowledged = [seen for seen in operations if seen.version is not None and not seen.is_read]
+    return [seen for seen in acknowledged if ids.get(seen.version or 0) != seen.id]
 
 
 def violations(history: Sequence[Entry], operations: Sequence[Operation]) -> Sequence[str]:
@@ -65,7 +67,7 @@ def violations(history: Sequence[Entry], operations: Sequence[Operation]) -> Seq
 
 
 def _disorder(history: Sequence[Entry]) -> Iterator[str]:
-    for before, after in zip(history, history[1:], strict=False):
+    for before, after in pairwise(history):
         if after.version <= before.version:
             yield f"version {after.version} follows {before.version}"
 
@@ -114,7 +116,7 @@ def _out_of_time(history: Sequence[Entry], operations: Sequence[Operation]) -> I
 
 def _wrongly_done(history: Sequence[Entry], operations: Sequence[Operation]) -> Iterator[str]:
     """Find compare-and-sets that did not follow the version that they named."""
-    before = {after.version: entry.version for entry, after in zip(history, history[1:], strict=False)}
+    before = {after.version: entry.version for entry, after in pairwise(history)}
     made = {entry.id: entry.version for entry in history[1:]}
     for seen in operations:
         version = made.get(seen.id)
@@ -133,9 +135,7 @@ def _wrongly_refused(history: Sequence[Entry], operations: Sequence[Operation]) 
             yield f"{seen.id}: refused, though version {seen.expected} was there"
 
 
-def _surely_current(
-    history: Sequence[Entry], writes: Mapping[str, Operation]
-) -> Mapping[int, tuple[float, float]]:
+def _surely_current(history: Sequence[Entry], writes: Mapping[str, Operation]) -> Mapping[int, tuple[float, float]]:
     """Give for each version from when to when it was there for certain: until the next one was asked for."""
     starts = [-inf, *(writes[entry.id].returned if entry.id in writes else inf for entry in history[1:])]
     ends = [*(writes[entry.id].invoked if entry.id in writes else -inf for entry in history[1:]), inf]

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,7 @@ class System:
     redis_url: str
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     providers: list[Service] = field(default_factory=list)
+    ports: list[int] = field(default_factory=list)
     controller: Service | None = None
     traefiks: list[Service] = field(default_factory=list)
     web_ports: list[int] = field(default_factory=list)
@@ -60,11 +62,11 @@ class System:
         self.app_ports = [free_port() for _ in VERSIONS]
         for version, port in zip(VERSIONS, self.app_ports, strict=True):
             start_app(self.processes, version=version, port=port)
-        ports = [free_port() for _ in range(providers)]
-        self.providers = [self._provider(index, port) for index, port in enumerate(ports)]
+        self.ports = [free_port() for _ in range(providers)]
+        self.providers = [self._provider(index, port) for index, port in enumerate(self.ports)]
         if providers > 1:
-            self.front = Wire(*ports)
-        self.port = self.front.port if self.front else ports[0]
+            self.front = Wire(*self.ports)
+        self.port = self.front.port if self.front else self.ports[0]
         for provider in self.providers:
             self.keeper.keep(provider)
         wait_for(self.answers, what="the provider answers", seconds=_READY_SECONDS)
@@ -75,7 +77,7 @@ class System:
         for name in GATEWAYS:
             self._start_traefik(name)
         for port in self.web_ports:
-            wait_for(lambda port=port: self.sees(port, SHOPS[0]) != "", what="traffic flows", seconds=_READY_SECONDS)
+            wait_for(partial(self.is_seen, port, QUIET, "v1"), what="traffic flows", seconds=_READY_SECONDS)
 
     def _provider(self, index: int, port: int) -> Service:
         environment = {**self._environment(index), "CANARY_BIND": f"{HOST}:{port}", "CANARY_CONTROLLER": "false"}
@@ -92,7 +94,9 @@ class System:
 
     def _spec(self, name: str) -> Mapping[str, Any]:
         stable, canary = ({"servers": [{"url": f"http://{HOST}:{port}"}]} for port in self.app_ports)
-        return {"rule": f"Host(`{host_of(name)}`)", "entryPoints": ["web"], "stable": stable, "canary": canary}
+        spec = {"rule": f"Host(`{host_of(name)}`)", "entryPoints": ["web"], "stable": stable}
+        steps = [{"setWeight": 50}, {"pause": {"duration": "500ms"}}, {"setWeight": 100}]
+        return {**spec, "steps": steps} if name == TIMED else {**spec, "canary": canary}
 
     def _start_traefik(self, name: str) -> None:
         folder = self.folder / f"traefik-{name}"
@@ -126,7 +130,8 @@ class System:
     def answers(self) -> bool:
         """Tell whether the API answers."""
         try:
-            return self.line(seconds=2).ask("GET", "/api/v1/rollouts").is_ok
+            with self.line(seconds=2) as line:
+                return line.ask("GET", "/api/v1/rollouts").is_ok
         except NoAnswerError:
             return False
 
@@ -136,7 +141,8 @@ class System:
 
         def is_done() -> bool:
             try:
-                answer = self.line().ask(method, f"/api/v1{path}", document, headers=request)
+                with self.line() as line:
+                    answer = line.ask(method, f"/api/v1{path}", document, headers=request)
             except NoAnswerError:
                 return False
             if answer.is_ok:
@@ -157,10 +163,15 @@ class System:
     def sees(self, port: int, name: str) -> str:
         """Tell which version answers for a rollout through a Traefik; nothing where none does."""
         try:
-            answer = Line(port, seconds=2).ask("GET", "/", headers={"Host": host_of(name)})
+            with Line(port, seconds=2) as line:
+                answer = line.ask("GET", "/", headers={"Host": host_of(name)})
         except NoAnswerError:
             return ""
         return answer.body.decode().strip() if answer.is_ok else ""
+
+    def is_seen(self, port: int, name: str, version: str) -> bool:
+        """Tell whether a version answers for a rollout through a Traefik."""
+        return self.sees(port, name) == version
 
     def complaints(self) -> int:
         """Count how often Traefik has said that a poll failed."""

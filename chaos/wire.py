@@ -31,9 +31,9 @@ class Weather:
 class Wire:
     """Listens on `port`, and connects to the first of `targets` that accepts, staying with it while it does.
 
-    No byte is ever missing, as TCP does not lose any: of a lost packet an application sees that it comes later, after one
-    or more times of waiting for the repetition. That is what is done here, for each piece that is read. When the wire is
-    cut its connections are reset, and new ones refused.
+    No byte is ever missing, as TCP does not lose any: of a lost packet an application sees that it comes later, after
+    one or more times of waiting for the repetition. That is what is done here, for each piece that is read. When the
+    wire is cut its connections are ended, and new ones refused.
     """
 
     def __init__(self, *targets: int, seed: int = 0) -> None:
@@ -99,7 +99,9 @@ class Wire:
         time.sleep(self._losses(_CONNECT_AGAIN_SECONDS))
         server = self._connected()
         if server is None or self._listener is None:
-            _reset(client)
+            client.close()
+            if server:
+                server.close()
             return
         with self._lock:
             self._open |= {client, server}

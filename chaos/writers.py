@@ -4,13 +4,14 @@ import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 from chaos.line import Answer, Line, NoAnswerError
 from chaos.register import Entry, Operation
 from chaos.system import SHOPS, System
+from chaos.waiting import wait_for
 
 _PATIENCE_SECONDS = 10.0
 _AGAIN_SECONDS = 0.05
@@ -38,7 +39,7 @@ class Writers:
         self._may_run, self._is_ending = threading.Event(), threading.Event()
         self._busy = 0
         self._operations: dict[str, list[Operation]] = {name: [] for name in SHOPS}
-        jobs = (self._set, self._compare_and_set, self._compare_and_set, self._read)
+        jobs = (self._set, self._compare_and_set, self._compare_and_set, self._just_read)
         self._threads = [
             threading.Thread(target=self._run, args=(job, name, seed))
             for seed, (name, job) in enumerate((name, job) for name in SHOPS for job in jobs)
@@ -56,8 +57,7 @@ class Writers:
     def hold(self) -> None:
         """Begin nothing more, and wait until all is answered."""
         self._may_run.clear()
-        while self._busy:
-            time.sleep(0.01)
+        wait_for(lambda: self._busy == 0, what="every write is answered", seconds=60)
 
     def stop(self) -> None:
         """End."""
@@ -72,7 +72,7 @@ class Writers:
             done, self._operations[name] = self._operations[name], []
         return done
 
-    def _run(self, job: "Job", name: str, seed: int) -> None:
+    def _run(self, job: Callable[[Line, str, random.Random], object], name: str, seed: int) -> None:
         chance = random.Random(seed)  # noqa: S311 a game, no secret
         line = self.system.line(seconds=_PATIENCE_SECONDS)
         while not self._is_ending.is_set():
@@ -84,8 +84,12 @@ class Writers:
                 self._busy -= 1
             self._is_ending.wait(self.pause_seconds * (0.5 + chance.random()))
             self._may_run.wait()
+        line.close()
 
-    def _read(self, line: Line, name: str, chance: random.Random) -> Operation | None:
+    def _just_read(self, line: Line, name: str, chance: random.Random) -> None:  # noqa: ARG002 a job's shape
+        self._read(line, name)
+
+    def _read(self, line: Line, name: str) -> Operation | None:
         invoked = time.monotonic()
         answer = self._asked(line, "GET", name, {}, None)
         if answer is None or not answer.is_ok:
@@ -99,7 +103,7 @@ class Writers:
         self._write(line, name, chance, expected=None)
 
     def _compare_and_set(self, line: Line, name: str, chance: random.Random) -> None:
-        seen = self._read(line, name, chance)
+        seen = self._read(line, name)
         if seen:
             self._write(line, name, chance, expected=seen.version)
 
@@ -121,9 +125,7 @@ class Writers:
             self.odd[f"{answer.status} {answer.body.decode(errors='replace')[:300]}"] += 1
         self._note(name, wanted)
 
-    def _asked(
-        self, line: Line, method: str, path: str, headers: dict[str, str], document: object
-    ) -> Answer | None:
+    def _asked(self, line: Line, method: str, path: str, headers: dict[str, str], document: object) -> Answer | None:
         """Ask until something is answered that will not pass; None where the end comes before."""
         while not self._is_ending.is_set():
             try:

@@ -17,6 +17,7 @@ from provider.operations import (
     NotFoundError,
     NotInTimeError,
     OutOfReachError,
+    ShrinkError,
     SignInError,
     StaleVersionError,
     StoreWentBackError,
@@ -25,6 +26,7 @@ from provider.operations import (
     UnreadableDocumentError,
 )
 from provider.rollouts import IllegalMoveError
+from provider.routing import UnfitFragmentError
 from provider.store import RequestReusedError, StoreUnavailableError
 
 log = logging.getLogger(__name__)
@@ -78,11 +80,13 @@ KINDS: Mapping[type[Exception], Kind] = {
     IllegalMoveError: Kind(409, "illegal-move", "The rollout's phase does not allow this"),
     OutOfReachError: Kind(409, "out-of-reach", "This is not reached by waiting"),
     UnreadableDocumentError: Kind(409, "unreadable-document", "The stored document is damaged"),
+    ShrinkError: Kind(409, "shrink", "A gateway would be left with little or nothing"),
     TooManyError: Kind(409, "too-many", "There are as many as there may be"),
     ContentionError: Kind(409, "contention", "Others kept changing it"),
     StaleVersionError: Kind(412, "stale-version", "It has changed since you read it"),
     WrongContentTypeError: Kind(415, "wrong-content-type", "The body must be JSON"),
     InvalidDocumentError: Kind(422, "invalid-document", "The body is not valid"),
+    UnfitFragmentError: Kind(422, "unfit", "Traefik would not take this"),
     RequestReusedError: Kind(422, "idempotency-key-reused", "The Idempotency-Key was used for another request"),
     TooFastError: Kind(429, "too-fast", "So many calls a second are not taken", {"Retry-After": "1"}),
     TooManyGuessesError: Kind(429, "too-many-guesses", "Too many wrong tokens", {"Retry-After": "60"}),
@@ -90,7 +94,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     WorkerFullError: Kind(503, "worker-full", "No more calls are held here", {"Retry-After": "5"}),
     TooManyAttemptsError: Kind(429, "too-many-attempts", "Too many attempts", {"Retry-After": "60"}),
     StoreUnavailableError: Kind(503, "store-unavailable", "Redis cannot be reached", {"Retry-After": "1"}),
-    StoreWentBackError: Kind(503, "store-went-back", "Redis holds less than is served", {"Retry-After": "30"}),
+    StoreWentBackError: Kind(503, "store-went-back", "Redis does not hold what is served", {"Retry-After": "30"}),
     NotInTimeError: Kind(504, "not-in-time", "It was not so in time"),
 }
 

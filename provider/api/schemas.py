@@ -118,6 +118,20 @@ class ReasonQuery(Document):
     reason: Reason = ""
 
 
+class ShrinkQuery(Document):
+    """`allowShrink=true` lets a gateway be left with less than half of what it was served lately, or with nothing."""
+
+    allow_shrink: Literal["true", "false"] = "false"
+
+
+class ReplaceQuery(DryRunQuery, ShrinkQuery):
+    """How a spec is replaced."""
+
+
+class DeleteQuery(ReasonQuery, ShrinkQuery):
+    """Why a rollout is deleted."""
+
+
 class ListQuery(Document):
     """Which rollouts, and how many."""
 

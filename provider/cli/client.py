@@ -83,9 +83,9 @@ class Client:
         body = {**document, **({"reason": write.reason} if write.reason else {})}
         return self._document(self._send(method, path, document=body, headers=write.headers, query=query))
 
-    def delete(self, path: str, write: Write) -> None:
+    def delete(self, path: str, write: Write, **query: str) -> None:
         """Remove something."""
-        query = {"reason": write.reason} if write.reason else {}
+        query |= {"reason": write.reason} if write.reason else {}
         answer = self._send("DELETE", path, headers=write.headers, query=query)
         if answer.status_code != 204:
             # Many a web server is pleased with everything.

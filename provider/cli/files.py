@@ -12,7 +12,7 @@ import click
 from provider.cli.client import Client, Json, Write, rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.failures import NotFoundError
-from provider.cli.options import Change, Shell, changing, connected, delivery
+from provider.cli.options import Change, Shell, allowing_shrink, changing, connected, delivery, shrink_query
 from provider.cli.output import as_yaml, say, show_json
 
 _FILE = click.option(
@@ -27,9 +27,10 @@ _FILE = click.option(
 @click.command()
 @_FILE
 @click.option("--dry-run", is_flag=True, help="Only check, and say what would change")
+@allowing_shrink
 @changing
 @connected
-def apply(shell: Shell, file: IO[bytes], dry_run: bool, change: Change) -> None:
+def apply(shell: Shell, file: IO[bytes], dry_run: bool, allow_shrink: bool, change: Change) -> None:
     """Make the rollouts of a file so: create them, or replace their specs.
 
     All are checked before the first is written. A canary on its way keeps its weight unless the file changes it.
@@ -38,8 +39,9 @@ def apply(shell: Shell, file: IO[bytes], dry_run: bool, change: Change) -> None:
     if change.write.if_match and len(documents) > 1:
         raise click.UsageError("--if-match goes with a single rollout: each one has a version of its own")
     check = Write(if_match=change.write.if_match)
-    plans = [(document, *_planned(shell.client, document, check)) for document in documents]
-    rollouts = [_applied(shell, *plan, write=change.write, dry_run=dry_run) for plan in plans]
+    query = shrink_query(allow_shrink)
+    plans = [(document, *_planned(shell.client, document, check, **query)) for document in documents]
+    rollouts = [_applied(shell, *plan, write=change.write, dry_run=dry_run, query=query) for plan in plans]
     if change.waits and not dry_run:
         rollouts = _awaited(shell, rollouts, change)
     if shell.is_json:
@@ -47,11 +49,18 @@ def apply(shell: Shell, file: IO[bytes], dry_run: bool, change: Change) -> None:
 
 
 def _applied(
-    shell: Shell, document: Json, current: Json | None, planned: Json, *, write: Write, dry_run: bool
+    shell: Shell,
+    document: Json,
+    current: Json | None,
+    planned: Json,
+    *,
+    write: Write,
+    dry_run: bool,
+    query: dict[str, str],
 ) -> Json:
     name, outcome = document["name"], _outcome(current, planned)
     is_written = not dry_run and outcome != "unchanged"
-    rollout = _put(shell.client, document, write.part(name)) if is_written else planned
+    rollout = _put(shell.client, document, write.part(name), **query) if is_written else planned
     if not shell.is_json:
         say(f"{name}: {outcome}{' (not written: --dry-run)' if dry_run else ''}")
     return rollout
@@ -163,13 +172,13 @@ def _mistake(document: Json) -> str | None:
     return None
 
 
-def _planned(client: Client, document: Json, check: Write) -> tuple[Json | None, Json]:
+def _planned(client: Client, document: Json, check: Write, **query: str) -> tuple[Json | None, Json]:
     """Give a rollout as it is, and as it would be."""
     try:
         current = client.get(rollout_path(document["name"]))
     except NotFoundError:
         current = None
-    return current, _put(client, document, check, dryRun="true")
+    return current, _put(client, document, check, dryRun="true", **query)
 
 
 def _put(client: Client, document: Json, write: Write, **query: str) -> Json:
@@ -191,7 +200,7 @@ def _comparable(rollout: Json | None) -> Json:
 
 
 def _difference(client: Client, document: Json) -> Sequence[str]:
-    current, planned = _planned(client, document, Write())
+    current, planned = _planned(client, document, Write(), **shrink_query(True))
     before, after = (as_yaml(_shown(rollout)).splitlines() if rollout else [] for rollout in (current, planned))
     name = document["name"]
     return list(difflib.unified_diff(before, after, f"{name} (now)", f"{name} (then)", lineterm=""))

@@ -100,6 +100,18 @@ def writing(command: Command) -> Command:
     return with_write
 
 
+allowing_shrink = click.option(
+    "--allow-shrink",
+    is_flag=True,
+    help="Even where a gateway is left with less than half of its rollouts, or with none",
+)
+
+
+def shrink_query(is_allowed: bool) -> dict[str, str]:
+    """Give the query that says so."""
+    return {"allowShrink": "true"} if is_allowed else {}
+
+
 def changing(command: Command) -> Command:
     """Give a command what writes take, and `--wait`; it gets a Change."""
 

@@ -10,7 +10,18 @@ import click
 from provider.cli.client import Json, Write, rollout_path
 from provider.cli.errors import CommandError, TimedOutError
 from provider.cli.files import name_of, read_documents
-from provider.cli.options import Change, Shell, changing, connected, delivery, finish, show_arrival, writing
+from provider.cli.options import (
+    Change,
+    Shell,
+    allowing_shrink,
+    changing,
+    connected,
+    delivery,
+    finish,
+    show_arrival,
+    shrink_query,
+    writing,
+)
 from provider.cli.output import ago, as_yaml, between, phase, say, show_facts, show_json, show_table, side, step
 
 GOALS = ("applied", "healthy", "paused", "degraded")
@@ -104,7 +115,7 @@ def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
         raise click.UsageError(f"this takes {name} out of Traefik; say --yes to do it")
     if not yes:
         click.confirm(f"Traefik will answer 404 for the rule of {name}. Delete it?", abort=True)
-    shell.client.delete(rollout_path(name), write)
+    shell.client.delete(rollout_path(name), write, allowShrink="true")
     if not shell.is_json:
         say(f"{name} is deleted")
 
@@ -164,12 +175,14 @@ def promote(shell: Shell, name: str, full: bool, change: Change) -> None:
 @click.command()
 @click.argument("name")
 @click.option("--to-revision", type=click.IntRange(min=1), required=True, help="A revision of the history")
+@allowing_shrink
 @changing
 @connected
-def undo(shell: Shell, name: str, to_revision: int, change: Change) -> None:
+def undo(shell: Shell, name: str, to_revision: int, allow_shrink: bool, change: Change) -> None:
     """Be again what it was at a revision; a canary is held at the weight that it had."""
     document = {"toRevision": to_revision}
-    finish(shell, shell.client.write("POST", rollout_path(name, "undo"), document, change.write), change)
+    query = shrink_query(allow_shrink)
+    finish(shell, shell.client.write("POST", rollout_path(name, "undo"), document, change.write, **query), change)
 
 
 def _move(action: str, words: str) -> click.Command:

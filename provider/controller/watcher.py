@@ -11,6 +11,7 @@ from collections.abc import Mapping
 
 from provider.analysis import Share, ShareState
 from provider.controller.counting import Counting
+from provider.controller.reverting import Reverting
 from provider.controller.rounds import Rounds
 from provider.feed import State
 from provider.gateways import Condition, GatewayState
@@ -40,6 +41,7 @@ class Watcher:
         self._traffic = operations.traffic
         self._observations = operations.observations
         self._rounds = Rounds(operations)
+        self._reverting = Reverting(operations)
         self._counting = Counting(operations.networks)
         self._me = secrets.token_hex(8)
         self._leads = False
@@ -74,6 +76,7 @@ class Watcher:
         conditions = self._rounds.look(now)
         self._observations.publish(conditions, seconds=self._life)
         self._tell_gateways(conditions)
+        self._reverting.look()
         split, gateways = self._feed.read(
             lambda image: (
                 [rollout for rollout in image.rollouts.values() if weight_of(rollout)],

@@ -1,7 +1,7 @@
 """The body of every gateway, joined from fragments that are rendered once for each change of a rollout."""
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -30,7 +30,8 @@ class _Part:
 class Bodies:
     """Fragments by rollout, and the bodies made of them. Written by one thread; `body` may be called by any."""
 
-    def __init__(self) -> None:
+    def __init__(self, encode: Callable[[Rollout], Encoded] = lambda rollout: checked(render(rollout))) -> None:
+        self._encode = encode
         self._parts: dict[str, _Part] = {}
         self._names: list[str] = []
         self.served = Served()
@@ -41,7 +42,7 @@ class Bodies:
 
         What Traefik would not take changes nothing: UnfitFragmentError.
         """
-        part = _Part(checked(render(rollout)), rollout.spec.gateways)
+        part = _Part(self._encode(rollout), rollout.spec.gateways)
         self._drop_bodies(self.gateways_of(rollout.name))
         self.served.change(self.gateways_of(rollout.name), part.gateways)
         if rollout.name not in self._parts:

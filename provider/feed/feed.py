@@ -10,6 +10,7 @@ from typing import TypeVar
 from provider.access import Caller
 from provider.feed.bodies import Body
 from provider.feed.image import Image
+from provider.feed.shrinking import unmeant_shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
 from provider.store import Contents, Event, Key, MissedChangesError, Store, StoreUnavailableError
 
@@ -21,6 +22,8 @@ log = logging.getLogger(__name__)
 _CHANGES_WAIT_SECONDS = 2.0
 _RETRY_SECONDS = 0.25
 _WENT_BACK_RETRY_SECONDS = 0.5
+# Each try loads everything.
+_SHRANK_RETRY_SECONDS = 2.0
 _RECENT_EVENTS = 10_000
 _SNAPSHOT_SECONDS = 1.0
 
@@ -32,13 +35,20 @@ class State(StrEnum):
     FOLLOWING = "following"
     AWAY = "store-away"
     WENT_BACK = "store-went-back"
+    """It is empty, older than what is served, or went on from something older."""
+    SHRANK = "store-shrank"
+    """It lacks so much of what is served, and nobody has deleted it."""
+
+
+DISPUTED = frozenset({State.WENT_BACK, State.SHRANK})
+"""The states in which a person decides which side is right: until then nothing is written."""
 
 
 class Feed:
     """A worker's image of the store, kept current by a thread of its own.
 
-    Reads never ask the store. While the store is away, or holds less than what was served, the last good state
-    stays in force.
+    Reads never ask the store. While the store is away, or does not hold what was served, the last good state stays
+    in force.
     """
 
     def __init__(self, store: Store, *, snapshot: SnapshotFile | None = None) -> None:
@@ -175,23 +185,42 @@ class Feed:
         if events and not self._image.lineage:
             # The first write of all made the lineage; only loading tells it.
             self._load()
+        elif _differ(self._image.mark, events[0].follows) if events else self._has_other_history():
+            self._load()
         elif events:
             self._apply(events)
 
     def _load(self) -> None:
         lineage, revision = self._store.revision()
         known = self._image
-        if known.lineage and (lineage != known.lineage or revision < known.revision):
+        is_same_lineage = lineage == known.lineage
+        if known.lineage and (not is_same_lineage or revision < known.revision or self._has_other_history()):
             self._enter(
                 State.WENT_BACK,
                 served_revision=known.revision,
                 store_revision=revision,
-                is_same_lineage=lineage == known.lineage,
+                is_same_lineage=is_same_lineage,
             )
             self._closing.wait(_WENT_BACK_RETRY_SECONDS)
             return
-        self._replace(self._store.load())
+        contents = self._store.load()
+        shrink = unmeant_shrink(known, contents, self._store)
+        if shrink:
+            self._enter(
+                State.SHRANK,
+                served_revision=known.revision,
+                store_revision=contents.revision,
+                detail=str(shrink),
+            )
+            self._closing.wait(_SHRANK_RETRY_SECONDS)
+            return
+        self._replace(contents)
         self._enter(State.FOLLOWING, revision=self._image.revision)
+
+    def _has_other_history(self) -> bool:
+        """Tell whether another change made the revision that is served: an old backup that was written past it."""
+        known = self._image
+        return bool(known.mark) and _differ(known.mark, self._store.mark(known.revision))
 
     def _replace(self, contents: Contents) -> None:
         with self._changed:
@@ -246,3 +275,7 @@ class Feed:
         if error and not self._snapshot_error:
             log.error("snapshot.failed", extra={"error": error})
         self._snapshot_error = error
+
+
+def _differ(known: str, mark: str) -> bool:
+    return bool(known and mark) and known != mark

@@ -23,8 +23,8 @@ class Shrink:
 
     def __str__(self) -> str:
         who = f"gateway {self.gateway}" if self.gateway else "a gateway that no rollout names"
-        left = f"{self.left} of {self.most} rollouts" if self.left else f"none of {self.most} rollouts"
-        return f"{who} would be served {left if self.most > 1 else 'no rollout any more'}"
+        left = f"{self.left} of the {self.most} rollouts that it was served lately" if self.left else "no rollout"
+        return f"{who} would be served {left}"
 
 
 class Served:

@@ -4,6 +4,7 @@ import secrets
 from dataclasses import dataclass, replace
 from typing import Self
 
+from provider.feed import Shrink
 from provider.store import Key, Request
 
 
@@ -12,7 +13,8 @@ class Call:
     """Who writes, why, and on what condition.
 
     `if_match` is the version that the caller saw, `must_exist` that it saw any; the write is refused when that is no
-    longer so. `request` makes a repeated call happen once; without one the call is taken as new.
+    longer so. `request` makes a repeated call happen once; without one the call is taken as new. `allow_shrink` says
+    that a gateway may be left with little or nothing.
     """
 
     actor: str
@@ -21,6 +23,7 @@ class Call:
     must_exist: bool = False
     request: Request | None = None
     is_dry_run: bool = False
+    allow_shrink: bool = False
 
     def accepts(self, version: int) -> bool:
         """Tell whether the condition holds for a document at this version (0: absent)."""
@@ -76,9 +79,18 @@ class StoreWentBackError(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            "Redis came back empty or older than what is served. What was served stays in force. "
+            "Redis came back empty or older than what is served, went on from something older, or lacks most of it. "
+            "What was served stays in force. "
             "`traefik-canary restore --from served` writes it back; `--from stored` takes what Redis has"
         )
+
+
+class ShrinkError(Exception):
+    """A change that would leave a gateway with little or nothing, and does not say that it may."""
+
+    def __init__(self, shrink: Shrink) -> None:
+        self.shrink = shrink
+        super().__init__(f"{shrink}; say allowShrink=true (--allow-shrink) if that is meant")
 
 
 class TooManyError(Exception):

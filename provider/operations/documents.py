@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from provider.feed import Feed, State
+from provider.feed import DISPUTED, Feed
 from provider.operations.calls import (
     Call,
     ContentionError,
@@ -43,13 +43,15 @@ class Documents:
         between, unless the caller named a version. Raises StaleVersionError, StoreWentBackError, ContentionError,
         and what `decide` and the store raise.
         """
-        if self.feed.state is State.WENT_BACK:
+        if self.feed.state in DISPUTED:
             raise StoreWentBackError
         done = self.store.recall(call.request) if call.request else None
         if done:
             return done
         for _ in range(_ATTEMPTS):
             stored, now = self.store.read(key)
+            if stored is None:
+                self.check_lineage()
             version = stored.version if stored else 0
             if not call.accepts(version):
                 raise StaleVersionError(key, call.if_match, version)
@@ -75,6 +77,15 @@ class Documents:
         event = self.change(key, decide, call)
         assert event is not None  # noqa: S101 there is always something to change
         return event
+
+    def check_lineage(self) -> None:
+        """Raise StoreWentBackError where a document is missing because the store was emptied, seen by the feed or not.
+
+        The feed notices within seconds; until then nobody must be told that there is no such thing, or begin anew.
+        """
+        known = self.feed.read(lambda image: image.lineage)
+        if known and self.store.revision()[0] != known:
+            raise StoreWentBackError
 
     def catch_up(self) -> None:
         """Wait until the feed has all that was written before: what is read then is not stale.

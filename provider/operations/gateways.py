@@ -1,7 +1,7 @@
 """The use cases of gateways: where one can be asked, what it polled, and whether it has a rollout."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -16,7 +16,7 @@ from provider.operations.observations import Observations
 from provider.reaching import ANYWHERE
 from provider.rollouts import Rollout
 from provider.store import Key, Kind, Store, Stored
-from provider.traefik_api import GatewayUnreachableError, Overview, TraefikApi
+from provider.traefik_api import GatewayUnreachableError, Json, Overview, TraefikApi
 
 # A held poll comes back every few seconds. One that was not seen for so long is gone, unless it was written down.
 GONE_AFTER = timedelta(seconds=60)
@@ -146,6 +146,11 @@ class Gateways:
             differs += [problem for path in paths if (problem := expected.problem(path, shown.get(path)))]
             errors += [error for path in paths if (error := expected.error(path, shown.get(path)))]
         return Applied(revision, differs[:_SHOWN_PROBLEMS], errors[:_SHOWN_PROBLEMS])
+
+    def shown(self, rollout: Rollout, api: str) -> Mapping[str, Json | None]:
+        """Ask a Traefik for the parts of one rollout, by path; None where it has none. Raises as `applied`."""
+        expected = expectation(rollout)
+        return {path: self._api(api).show(path) for path in (*expected.present, *sorted(expected.absent))}
 
     def overview(self, api: str) -> Overview:
         """Ask a Traefik how many parts it has, and how many of them are wrong. Raises GatewayUnreachableError."""

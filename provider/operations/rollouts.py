@@ -11,10 +11,11 @@ from typing import Protocol
 from provider.documents import InvalidDocumentError, NotJsonError, write
 from provider.documents.addresses import Networks
 from provider.feed import Feed, read_rollout
-from provider.operations.calls import Call, ExistsError, NotFoundError, UnreadableDocumentError
+from provider.operations.calls import Call, ExistsError, NotFoundError, ShrinkError, UnreadableDocumentError
 from provider.operations.documents import Decision, Documents
 from provider.reaching import ANYWHERE
 from provider.rollouts import Action, Phase, Rollout, Side, Spec
+from provider.routing import checked, render
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
 _HISTORY_LIMIT = 1_000
@@ -48,7 +49,11 @@ class Page:
 
 
 class Rollouts:
-    """Read and change rollouts. Errors are those of `Documents.change`, NotFoundError, and each method's own."""
+    """Read and change rollouts. Errors are those of `Documents.change`, NotFoundError, and each method's own.
+
+    Nothing is written that Traefik would not take (UnfitFragmentError), nor, unless the call allows it, what leaves a
+    gateway with less than half of what it was served lately (ShrinkError).
+    """
 
     def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE) -> None:
         self._networks = networks
@@ -59,6 +64,8 @@ class Rollouts:
     def get(self, name: str) -> Rollout:
         """Read a rollout as the store has it now."""
         stored, _ = self._store.read(_key(name))
+        if stored is None:
+            self._documents.check_lineage()
         return _existing(name, stored)
 
     def all(self) -> Sequence[Rollout]:
@@ -87,7 +94,7 @@ class Rollouts:
         def decide(stored: Stored | None, now: datetime) -> Decision:
             if stored:
                 raise ExistsError(_key(name))
-            return Decision("create", _text(Rollout.create(name, spec, now=now, reason=call.reason)))
+            return _fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
 
         return self._written(name, self._documents.change(_key(name), decide, call))
 
@@ -101,8 +108,10 @@ class Rollouts:
         def decide(stored: Stored | None, now: datetime) -> Decision | None:
             current = _readable(name, stored)
             if current is None:
-                return Decision("create", _text(Rollout.create(name, spec, now=now, reason=call.reason)))
-            return _decision("replace", current.replace(spec, now=now, reason=call.reason), current)
+                if stored:
+                    self._check_shrink(name, spec.gateways, call)
+                return _fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
+            return self._decision("replace", current.replace(spec, now=now, reason=call.reason), current, call)
 
         event = self._documents.change(_key(name), decide, call)
         return self._written(name, event), event is not None and event.before is None
@@ -160,7 +169,14 @@ class Rollouts:
 
     def delete(self, name: str, call: Call) -> None:
         """Remove a rollout: Traefik answers 404 for its rule from then on."""
-        self._documents.delete(_key(name), call)
+
+        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001 a delete knows no time
+            if stored is None:
+                raise NotFoundError(_key(name))
+            self._check_shrink(name, (), call)
+            return Decision("delete", None)
+
+        self._documents.change(_key(name), decide, call)
         with suppress(StoreUnavailableError):  # it is deleted; what was remembered of it harms nobody
             self._store.replace_record(name, expected=self._store.record(name), text=None)
 
@@ -174,9 +190,24 @@ class Rollouts:
     def _move(self, name: str, action: str, move: Move, call: Call) -> Rollout:
         def decide(stored: Stored | None, now: datetime) -> Decision | None:
             current = _existing(name, stored)
-            return _decision(action, move(current, now=now, reason=call.reason), current)
+            return self._decision(action, move(current, now=now, reason=call.reason), current, call)
 
         return self._written(name, self._documents.change(_key(name), decide, call))
+
+    def _decision(self, action: str, rollout: Rollout, before: Rollout, call: Call) -> Decision | None:
+        if rollout == before:
+            return None
+        if rollout.spec.gateways != before.spec.gateways:
+            self._check_shrink(rollout.name, rollout.spec.gateways, call)
+        return _fit(action, rollout)
+
+    def _check_shrink(self, name: str, gateways: tuple[str, ...] | None, call: Call) -> None:
+        if call.allow_shrink:
+            return
+        self._documents.catch_up()
+        shrink = self._feed.read(lambda image: image.bodies.served.shrink(image.bodies.gateways_of(name), gateways))
+        if shrink:
+            raise ShrinkError(shrink)
 
     def _written(self, name: str, event: Event | None) -> Rollout:
         if event is None or event.after is None:
@@ -188,8 +219,10 @@ def _key(name: str) -> Key:
     return Key(Kind.ROLLOUT, name)
 
 
-def _decision(action: str, rollout: Rollout, before: Rollout) -> Decision | None:
-    return None if rollout == before else Decision(action, _text(rollout))
+def _fit(action: str, rollout: Rollout) -> Decision:
+    """Decide for what Traefik takes. Raises UnfitFragmentError."""
+    checked(render(rollout))
+    return Decision(action, _text(rollout))
 
 
 def _text(rollout: Rollout) -> str:

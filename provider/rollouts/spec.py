@@ -180,6 +180,10 @@ class Spec(Document):
     rollback_window: Duration | None = Field(
         default=None, description="A version that was stable so recently takes over at once when it comes back."
     )
+    revert_when_broken: StrictBool | None = Field(
+        default=None,
+        description="A change that Traefik reports as broken is taken back to the last state that it carried well.",
+    )
     dry_run: StrictBool | None = Field(
         default=None, description="Verdicts change nothing: what they would have done is said instead."
     )

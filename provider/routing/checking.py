@@ -5,7 +5,7 @@ rollout's fragment makes Traefik refuse the configuration of all of them.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from provider.routing.configuration import Encoded, encode_fragment
@@ -32,9 +32,14 @@ def checked(fragment: Fragment) -> Encoded:
     if fault:
         raise UnfitFragmentError(fault)
     encoded = encode_fragment(fragment)
-    if any(b"\\" in part and _REFUSED_ESCAPE.search(part) for part in (encoded.routers, encoded.services)):
+    if has_refused_escape(encoded.routers) or has_refused_escape(encoded.services):
         raise UnfitFragmentError("its text must be written without an escape that YAML does not know")
     return encoded
+
+
+def has_refused_escape(content: bytes) -> bool:
+    r"""Tell whether JSON holds an escape that Traefik's YAML reader refuses: ``\/``, or half of a surrogate pair."""
+    return b"\\" in content and bool(_REFUSED_ESCAPE.search(content))
 
 
 def fault_of(fragment: Fragment) -> str | None:
@@ -79,18 +84,26 @@ def _faults_of_service(place: str, service: Json, fragment: Fragment) -> Iterato
         if transport:
             yield from _missing(f"{place}.{kind}.serversTransport", transport, fragment.transports)
         return
-    for child in _children(kind, options):
-        yield from _missing(f"{place}.{kind}", child, fragment.services)
+    yield from _faults_of_parent(f"{place}.{kind}", _children(kind, options), options, fragment)
+    if kind in _SPLITS:
+        yield from _faults_of_weights(f"{place}.{kind}", options)
+
+
+def _faults_of_parent(place: str, children: Iterable[str], options: Json, fragment: Fragment) -> Iterator[str]:
+    for child in children:
+        yield from _missing(place, child, fragment.services)
         if "healthCheck" in options and not _is_checked(child, fragment):
             # Traefik disables the service, and the router with it.
-            yield f"{place}.{kind}.healthCheck needs a healthCheck of {child}"
-    if kind in _SPLITS:
-        weights = [child["weight"] for child in options["services"]]
-        if not any(weights):
-            yield f"{place}.{kind} needs a weight above 0: it would answer 503"
-        if "healthCheck" in options and not all(weights):
-            # Seen to let Traefik spin for ever.
-            yield f"{place}.{kind}.healthCheck must not stand above a weight of 0"
+            yield f"{place}.healthCheck needs a healthCheck of {child}"
+
+
+def _faults_of_weights(place: str, options: Json) -> Iterator[str]:
+    weights = [child["weight"] for child in options["services"]]
+    if not any(weights):
+        yield f"{place} needs a weight above 0: it would answer 503"
+    if "healthCheck" in options and not all(weights):
+        # Seen to let Traefik spin for ever.
+        yield f"{place}.healthCheck must not stand above a weight of 0"
 
 
 def _children(kind: str, options: Json) -> list[str]:

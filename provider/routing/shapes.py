@@ -1,8 +1,8 @@
 """What Traefik takes in each place of its dynamic configuration, as a table.
 
-The fields are those of Traefik's `pkg/config/dynamic/http_config.go` that concern routing: one unknown field, one empty
-map or one number with a point, and the *whole* configuration is refused. A shape answers None for a value that is taken,
-and for another one its place and what would be right.
+The fields are those of Traefik's `pkg/config/dynamic/http_config.go` that concern routing: one unknown field, one
+empty map or one number with a point, and the *whole* configuration is refused. A shape answers None for a value that
+is taken, and for another one its place and what would be right.
 """
 
 import re

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 
 from provider.server.logs import logging_config
 from provider.server.settings import SettingError, Settings
@@ -20,6 +21,28 @@ _KEEP_ALIVE_SECONDS = 75
 _HELD_CONNECTIONS = 20_000
 # Held polls and waits are let go at once; this is for connections that idle, which gunicorn would wait for.
 _GRACE_SECONDS = 2
+# How long a new worker may take to start, at the most; then the old ones go all the same.
+_START_SECONDS = 30
+_LOOK_SECONDS = 0.05
+
+
+class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+    """Lets old workers go once the new ones serve: gunicorn does so at once, and polls would wait all the while."""
+
+    def manage_workers(self) -> None:
+        """Make workers more or fewer."""
+        deadline = time.monotonic() + _START_SECONDS
+        while len(self.WORKERS) > self.num_workers and not self._are_new_ones_serving():
+            if time.monotonic() > deadline:
+                break
+            self.reap_workers()
+            time.sleep(_LOOK_SECONDS)
+        super().manage_workers()
+
+    def _are_new_ones_serving(self) -> bool:
+        # A worker's first sign of life dates its file by the monotonic clock; before, it has the time of day.
+        newest = sorted(self.WORKERS.values(), key=lambda worker: worker.age)[-self.num_workers :]
+        return all(worker.tmp.last_update() <= time.monotonic() for worker in newest)
 
 
 class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -52,6 +75,13 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
         for name, value in options.items():
             self.cfg.set(name, value)
+
+    def run(self) -> None:
+        """Run until told to end."""
+        try:
+            _Arbiter(self).run()
+        except RuntimeError as error:
+            sys.exit(f"traefik-canary: {error}")
 
     def load(self) -> "WSGI":
         """Build the application: in the worker, once gevent has patched what it uses."""

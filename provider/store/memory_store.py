@@ -67,9 +67,7 @@ class MemoryStore:
         """Read everything."""
         with self._changed:
             mark = self._marks.get(self._revision, "")
-            return Contents(
-                self._lineage, self._revision, dict(self._documents), mark=mark, restored=self._restored
-            )
+            return Contents(self._lineage, self._revision, dict(self._documents), mark=mark, restored=self._restored)
 
     def commit(self, change: Change) -> Event:
         """Write atomically; see Store."""

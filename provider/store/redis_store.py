@@ -118,7 +118,9 @@ class RedisStore:
 
     def commit(self, change: Change) -> Event:
         """Write atomically; see Store."""
-        outcome, *facts = self._write(self._commit, keys=self._commit_keys(change), args=_commit_arguments(change))
+        mark = uuid4().hex
+        arguments = _commit_arguments(change, mark)
+        outcome, *facts = self._write(self._commit, keys=self._commit_keys(change), args=arguments)
         if outcome == "conflict":
             raise ConflictError(change.key, change.expected, whole(facts[0]))
         if outcome == "reused":
@@ -135,6 +137,7 @@ class RedisStore:
             at=since_epoch(at),
             before=before[0] if before else None,
             after=change.text,
+            mark=mark,
         )
 
     def recall(self, request: Request) -> Event | None:
@@ -338,7 +341,7 @@ def _optional(text: str | None) -> tuple[str, str]:
     return ("no", "") if text is None else ("yes", text)
 
 
-def _commit_arguments(change: Change) -> list[str | int]:
+def _commit_arguments(change: Change, mark: str) -> list[str | int]:
     return [
         str(change.key),
         change.expected,
@@ -350,7 +353,7 @@ def _commit_arguments(change: Change) -> list[str | int]:
         change.reason,
         change.request.fingerprint,
         change.request.keep_seconds,
-        uuid4().hex,
+        mark,
         _EVENTS_KEPT,
         _HISTORY_KEPT,
         change.actor,

@@ -87,6 +87,8 @@ def request_of(path: str, operation: Mapping[str, Any]) -> tuple[str, dict[str, 
     """Make a request that would do something."""
     kind = path.split("/")[3]
     query = "?for=healthy&timeout=0" if path.endswith("/wait") else ""
+    if any(parameter["name"] == "allowShrink" for parameter in operation.get("parameters", ())):
+        query = "?allowShrink=true"
     reference = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     body = BODIES[reference["$ref"].rpartition("/")[2]] if reference else None
     return path.replace("{name}", NAMES.get(kind, "")) + query, {"json": body} if reference else {}

@@ -278,3 +278,18 @@ def test_a_file_that_cannot_be_read_is_wrong_usage(offline: Run, path: str) -> N
 def test_a_file_is_needed(offline: Run) -> None:
     assert 2 == offline("apply").exit_code
     assert 2 == offline("diff").exit_code
+
+
+def test_a_file_that_would_empty_a_gateway_is_refused_before_it_is_written_and_applied_when_that_is_meant(
+    run: Run, shop: str, world: World
+) -> None:
+    moved = text(document(shop, gateways=["inner"]))
+    refused = run("apply", "-f", "-", stdin=moved)
+    shown = run("diff", "-f", "-", stdin=moved)
+    done = run("apply", "-f", "-", "--allow-shrink", stdin=moved)
+
+    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert "would be served no rollout; say allowShrink=true (--allow-shrink)" in refused.stderr
+    assert "+  - inner" in shown.stdout
+    assert "shop: changed\n" == done.stdout
+    assert ("inner",) == world.operations.rollouts.get("shop").spec.gateways

@@ -13,7 +13,7 @@ import redis
 import requests
 
 from provider.demo.processes import Processes
-from provider.store import EmbeddedServer
+from provider.store import Change, EmbeddedServer, Key, Kind, RedisStore, Request
 from tests.e2e.harness import HOST, Stack, eventually, started
 
 pytestmark = pytest.mark.traefik
@@ -106,6 +106,49 @@ def test_a_redis_that_comes_back_empty_is_noticed_and_restored(apart: Stack, ser
     assert 18 <= apart.count(100)["v2"] <= 22
 
 
+def test_a_redis_that_went_back_and_was_written_past_what_is_served_is_noticed(
+    apart: Stack, server: EmbeddedServer, tmp_path: Path
+) -> None:
+    data = Path(server.url.removeprefix("unix://")).parent / "appendonlydir"
+    server.stop()
+    shutil.copytree(data, tmp_path / "backup")
+    server.start()
+    eventually(lambda: weigh(apart).ok, what="writes work again")
+    apart.shift(10)
+    body = poll(apart).content
+    with apart.under_load() as load:
+        server.stop()
+        shutil.rmtree(data)
+        shutil.copytree(tmp_path / "backup", data)
+        os.kill(apart.children["provider"].process.pid, signal.SIGSTOP)
+        for pid in apart.worker_pids():
+            os.kill(pid, signal.SIGSTOP)
+        server.start()
+        write_past(server, revisions=9)
+        for pid in (*apart.worker_pids(), apart.children["provider"].process.pid):
+            os.kill(pid, signal.SIGCONT)
+        eventually(lambda: times_said(apart, "feed.store-went-back"), what="the other history is noticed")
+        refused = weigh(apart)
+        served = poll(apart).content
+        apart.done("POST", "/restore", {"from": "served", "reason": "the backup was old"})
+        eventually(lambda: weigh(apart).ok, what="writes work again")
+        apart.wait_applied()
+        load.see()
+
+    assert (503, "urn:traefik-canary:store-went-back") == (refused.status_code, refused.json()["type"])
+    assert body == served
+    assert [] == load.failures
+    assert 1 == times_said(apart, "feed.store-went-back")
+
+
+def write_past(server: EmbeddedServer, *, revisions: int) -> None:
+    """Have somebody else go on with a store, as another provider would that knows nothing of what was served."""
+    store = RedisStore(server.url)
+    for number in range(revisions):
+        key = Key(Kind.TOKEN, f"other-{number}")
+        store.commit(Change(key, 0, "{}", "create", "other", "", Request(f"other-{number}", "")))
+
+
 def test_a_provider_that_starts_without_redis_serves_its_snapshot(apart: Stack, server: EmbeddedServer) -> None:
     apart.shift(100)
     version = apart.done("GET", "/rollouts/shop")["version"]
@@ -176,7 +219,7 @@ def test_documents_that_are_broken_by_hand_keep_their_traffic(apart: Stack, serv
         apart.done("PUT", "/rollouts/other", {"spec": apart.spec(rule="Host(`other.localhost`)")})
         apart.wait_applied(name="other")
         before = apart.count(100)
-        apart.done("DELETE", "/rollouts/ghost")
+        apart.done("DELETE", "/rollouts/ghost?allowShrink=true")
         apart.done("PUT", "/rollouts/shop", {"spec": apart.spec()})
         apart.shift(30)
         load.see()

@@ -15,6 +15,7 @@ from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
 from provider.polling.application import GATHER_SECONDS
+from provider.store import RedisStore, embedded_url
 from tests.e2e.harness import HOST, SITE, Stack, eventually
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(120)]
@@ -165,7 +166,8 @@ def test_a_canary_that_rebuilds_starve_is_said_to_be_once_and_hrw_feeds_it(stack
 
 
 def test_a_router_that_traefik_refuses_is_a_failing_gateway_until_it_is_gone(stack: Stack) -> None:
-    stack.done("PUT", "/rollouts/broken", {"spec": stack.spec(entryPoints=["nowhere"], rule="Host(`b.localhost`)")})
+    spec = stack.spec(gateways=["edge"], entryPoints=["nowhere"], rule="Host(`b.localhost`)")
+    stack.done("PUT", "/rollouts/broken", {"spec": spec})
     failing = eventually(lambda: (now := gateway(stack)).get("state") == "failing" and now, what="it fails")
     stack.done("DELETE", "/rollouts/broken")
     eventually(lambda: gateway(stack)["state"] == "ok", what="it has recovered")
@@ -195,3 +197,25 @@ def test_a_burst_of_changes_costs_few_rebuilds(stack: Stack) -> None:
     seconds = time.monotonic() - start
 
     assert 1 <= reloads(stack) - before <= 2 + seconds / GATHER_SECONDS
+
+
+def test_a_change_that_traefik_cannot_carry_is_taken_back_once_where_that_is_asked_for(stack: Stack) -> None:
+    spec = stack.spec(gateways=["edge"], rule="Host(`careful.localhost`)", revertWhenBroken=True)
+    stack.done("PUT", "/rollouts/careful", {"spec": spec})
+    stack.wait_applied(name="careful")
+    eventually(lambda: "careful" in known_good(stack), what="it is seen to be good")
+    stack.done("PUT", "/rollouts/careful", {"spec": {**spec, "middlewares": ["gone@file"]}})
+    eventually(lambda: logged(stack, "rollout.taken_back"), what="it is taken back")
+    newest = stack.done("GET", "/rollouts/careful/history?limit=1")["history"][0]
+    stack.wait_applied(name="careful")
+
+    assert ("undo", "controller") == (newest["action"], newest["actor"])
+    assert 'middleware "gone@file" does not exist' in newest["reason"]
+    assert "middlewares" not in stack.done("GET", "/rollouts/careful")["spec"]
+    assert 1 == len(logged(stack, "rollout.taken_back"))
+    stack.done("DELETE", "/rollouts/careful?allowShrink=true")
+
+
+def known_good(stack: Stack) -> str:
+    """Read what the controller remembers; no answer of the API tells it."""
+    return RedisStore(embedded_url(stack.directory / "data" / "valkey")).kept("good") or ""

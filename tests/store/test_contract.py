@@ -406,3 +406,28 @@ def test_a_lease_is_no_change(store: Store) -> None:
     store.lease("controller", owner="first", seconds=60)
 
     assert ("", 0) == store.revision()
+
+
+# Which history it is
+
+
+def test_each_change_has_a_mark_of_its_own_and_names_the_one_before(store: Store) -> None:
+    events = [write(store, str(number)) for number in range(3)]
+    seen = store.changes(after=0, wait_seconds=0)
+
+    assert ["", *(event.mark for event in events[:2])] == [event.follows for event in seen]
+    assert [store.mark(number) for number in (1, 2, 3)] == [event.mark for event in seen]
+    assert 3 == len({event.mark for event in seen} - {""})
+    assert seen[-1].mark == store.load().mark
+    assert "" == store.mark(4)
+
+
+def test_a_restore_has_a_mark_and_forgets_those_before(store: Store) -> None:
+    write(store)
+    revision = store.restore(store.load(), actor="me", reason="")
+    event = write(store, "new")
+    seen = store.changes(after=revision, wait_seconds=0)
+
+    assert ["", event.mark] == [store.mark(1), store.mark(3)]
+    assert store.mark(revision) == seen[0].follows != ""
+    assert revision == store.load().restored

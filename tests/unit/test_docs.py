@@ -9,9 +9,9 @@ import yaml
 
 from provider.analysis import Analysis
 from provider.cli.main import cli
-from provider.strict_yaml import StrictLoader
 from provider.documents import read
 from provider.rollouts import Spec
+from provider.strict_yaml import StrictLoader
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -85,7 +85,7 @@ def test_an_instance_that_has_stopped_polling_is_no_longer_counted(admin: Client
 
 def test_a_gateway_that_a_rollout_names_must_have_polled(admin: Client, world: World, shop: str) -> None:
     spec = admin("GET", f"/rollouts/{shop}").json["spec"]
-    admin("PUT", f"/rollouts/{shop}", {"spec": {**spec, "gateways": ["inner"]}})
+    admin("PUT", f"/rollouts/{shop}?allowShrink=true", {"spec": {**spec, "gateways": ["inner"]}})
     answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0")
 
     assert "inner: it has not polled lately" in answer.json["detail"]

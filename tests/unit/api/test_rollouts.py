@@ -56,7 +56,7 @@ def test_a_dry_run_answers_what_would_be_and_changes_nothing(admin: Client, shop
 
 
 def test_a_deleted_rollout_is_gone_but_its_history_stays(admin: Client, shop: str) -> None:
-    assert 204 == admin("DELETE", f"/rollouts/{shop}?reason=over").status_code
+    assert 204 == admin("DELETE", f"/rollouts/{shop}?reason=over&allowShrink=true").status_code
     assert 404 == admin("GET", f"/rollouts/{shop}").status_code
     assert 404 == admin("DELETE", f"/rollouts/{shop}").status_code
     history = admin("GET", f"/rollouts/{shop}/history").json["history"]
@@ -199,3 +199,11 @@ def test_a_timed_pause_shows_its_end(admin: Client, world: World) -> None:
     assert (world.clock.time + timedelta(minutes=10)).isoformat(timespec="milliseconds") == status[
         "pausedUntil"
     ].replace("Z", "+00:00")
+
+
+def test_what_would_empty_a_gateway_says_how_it_is_done_all_the_same(admin: Client, shop: str) -> None:
+    refused = admin("DELETE", f"/rollouts/{shop}")
+
+    assert (409, "urn:traefik-canary:shrink") == (refused.status_code, refused.json["type"])
+    assert "allowShrink=true" in refused.json["detail"]
+    assert 204 == admin("DELETE", f"/rollouts/{shop}?allowShrink=true").status_code

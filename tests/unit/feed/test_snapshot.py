@@ -69,3 +69,13 @@ def test_a_failed_write_leaves_the_old_snapshot_whole(tmp_path: Path) -> None:
     with pytest.raises(SnapshotError):
         file.write(Contents("line", 8, {}))
     assert CONTENTS == file.read()
+
+
+def test_the_mark_is_kept_and_a_file_without_one_is_read(tmp_path: Path) -> None:
+    file = SnapshotFile(tmp_path / "s.json")
+    file.write(Contents("line", 7, {}, mark="m"))
+    kept = file.read()
+    (tmp_path / "s.json").write_text('{"format":1,"lineage":"line","revision":7,"documents":[]}')
+    old = file.read()
+
+    assert ("m", "") == (kept.mark if kept else None, old.mark if old else None)

@@ -1,10 +1,10 @@
 import pytest
 
 from provider.access import Role
-from provider.feed import State
+from provider.feed import Feed, State
 from provider.gateways import GatewaySpec
-from provider.operations import Call, StoreWentBackError
-from provider.store import Contents
+from provider.operations import Call, Operations, StoreWentBackError
+from provider.store import Contents, MemoryStore
 from tests.world import ME, World, spec, wait_until
 
 
@@ -55,3 +55,20 @@ def test_a_feed_that_closes_is_not_waited_for(world: World) -> None:
     world.store.restore(Contents("another", 7, {}), actor="test", reason="")
 
     assert [] == world.operations.rollouts.page(limit=9).rollouts
+
+
+@pytest.mark.parametrize("missing", ["shop", "blog"])
+def test_nothing_is_missing_in_a_store_that_was_emptied_but_as_yet_unseen(missing: str) -> None:
+    served, emptied = MemoryStore(), MemoryStore()
+    Operations(served, Feed(served)).rollouts.create("shop", spec(), ME)
+    feed = Feed(served)
+    feed.start()
+    assert wait_until(lambda: feed.state is State.FOLLOWING)
+    rollouts = Operations(emptied, feed).rollouts
+
+    with pytest.raises(StoreWentBackError):
+        rollouts.get(missing)
+    with pytest.raises(StoreWentBackError):
+        rollouts.create(missing, spec(), ME)
+    assert ("", 0) == emptied.revision()
+    feed.close()

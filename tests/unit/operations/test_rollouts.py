@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,10 +13,12 @@ from provider.operations import (
     ExistsError,
     NotFoundError,
     Operations,
+    ShrinkError,
     StaleVersionError,
     UnreadableDocumentError,
 )
 from provider.rollouts import Action, IllegalMoveError, Phase, Rollout, Side
+from provider.routing import UnfitFragmentError
 from provider.store import Key, Kind, Request, RequestReusedError
 from tests.unit.operations.conftest import Race, overwrite
 from tests.world import ME, World, spec
@@ -31,7 +34,7 @@ WRITES: dict[str, Write] = {
     "set-weight": lambda operations, call: operations.rollouts.set_weight("shop", Decimal(25), call),
     "promote": lambda operations, call: operations.rollouts.move("shop", Action.PROMOTE, call),
     "abort": lambda operations, call: operations.rollouts.move("shop", Action.ABORT, call),
-    "delete": lambda operations, call: operations.rollouts.delete("shop", call),
+    "delete": lambda operations, call: operations.rollouts.delete("shop", replace(call, allow_shrink=True)),
 }
 READ: Write = lambda operations, _: operations.rollouts.get("shop")  # noqa: E731 stands beside the writes
 each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())
@@ -158,7 +161,7 @@ def test_a_spec_is_replaced_or_made(world: World) -> None:
 
 def test_what_is_deleted_is_gone_but_for_its_history(world: World) -> None:
     created(world.operations)
-    world.operations.rollouts.delete("shop", Call("ann", reason="done"))
+    world.operations.rollouts.delete("shop", Call("ann", reason="done", allow_shrink=True))
 
     with pytest.raises(NotFoundError):
         world.operations.rollouts.get("shop")
@@ -383,3 +386,73 @@ def test_a_change_is_dated_by_the_stores_clock(world: World) -> None:
     since = created(world.operations).status.since
 
     assert world.clock.time == since == world.operations.rollouts.history("shop", limit=1)[0].at
+
+
+# What leaves a gateway with little or nothing
+
+
+ANN = Call("ann")
+
+
+def test_the_only_rollout_goes_only_when_that_is_meant(world: World) -> None:
+    created(world.operations)
+
+    with pytest.raises(ShrinkError, match="would be served no rollout; say allowShrink=true"):
+        world.operations.rollouts.delete("shop", ANN)
+    assert world.operations.rollouts.get("shop")
+    world.operations.rollouts.delete("shop", replace(ANN, allow_shrink=True))
+    assert [] == list(world.operations.rollouts.all())
+
+
+def test_more_than_half_of_what_there_was_lately_goes_only_when_that_is_meant(world: World) -> None:
+    for name in ("a", "b", "c", "d", "e"):
+        created(world.operations, name)
+    for name in ("a", "b"):
+        world.operations.rollouts.delete(name, ANN)
+
+    with pytest.raises(ShrinkError, match="2 of the 5 rollouts"):
+        world.operations.rollouts.delete("c", ANN)
+
+
+@pytest.mark.parametrize("is_dry_run", [True, False])
+def test_a_rollout_moves_away_from_a_gateway_that_has_no_other_only_when_that_is_meant(
+    world: World, is_dry_run: bool
+) -> None:
+    created(world.operations, gateways=["edge"])
+    moved = spec(steps=STEPS, gateways=["inner"])
+
+    with pytest.raises(ShrinkError, match="gateway edge would be served no rollout"):
+        world.operations.rollouts.replace("shop", moved, replace(ANN, is_dry_run=is_dry_run))
+    rollout, _ = world.operations.rollouts.replace(
+        "shop", moved, replace(ANN, is_dry_run=is_dry_run, allow_shrink=True)
+    )
+    assert ("inner",) == rollout.spec.gateways
+
+
+def test_going_back_is_a_move_away_too(world: World) -> None:
+    first = created(world.operations, gateways=["edge"])
+    world.operations.rollouts.replace("shop", spec(steps=STEPS, gateways=["inner"]), ME)
+
+    with pytest.raises(ShrinkError, match="gateway inner"):
+        world.operations.rollouts.undo("shop", first.version, ANN)
+
+
+def test_a_stale_version_is_said_before_a_shrink(world: World) -> None:
+    created(world.operations)
+
+    with pytest.raises(StaleVersionError):
+        world.operations.rollouts.delete("shop", Call("ann", if_match=9))
+
+
+# What Traefik would not take
+
+
+def test_what_traefik_would_not_take_is_not_written(world: World) -> None:
+    unfit = spec().model_copy(update={"rule": "Host("})
+
+    with pytest.raises(UnfitFragmentError, match=r"routers\.shop\.rule"):
+        world.operations.rollouts.create("shop", unfit, ANN)
+    created(world.operations)
+    with pytest.raises(UnfitFragmentError, match=r"routers\.shop\.rule"):
+        world.operations.rollouts.replace("shop", unfit, ANN)
+    assert 1 == world.store.revision()[1]

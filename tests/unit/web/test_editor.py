@@ -121,6 +121,20 @@ def test_a_form_that_comes_back_with_a_mistake_is_still_of_the_version_that_it_w
     assert 412 == admin.send(f"{shop}/edit", edited(world)).status_code
 
 
+def test_who_would_empty_a_gateway_is_asked_and_saves_again(admin: Browser, shop: str, world: World) -> None:
+    admin.open(f"{shop}/edit")
+    moved = {**edited(world), "gateways": "inner"}
+    asked = admin.send(f"{shop}/edit", moved)
+
+    assert 409 == asked.status_code
+    assert "would be served no rollout with this; save again if that is meant" in admin.text
+    assert world.operations.rollouts.get("shop").spec.gateways is None
+
+    admin.send(f"{shop}/edit", {**moved, "confirmed": "yes"})
+
+    assert ("inner",) == world.operations.rollouts.get("shop").spec.gateways
+
+
 def test_a_rollout_is_deleted_after_a_question(admin: Browser, shop: str, world: World) -> None:
     admin.open(f"{shop}/delete")
 

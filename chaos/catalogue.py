@@ -1,0 +1,156 @@
+"""All faults, and the system that each belongs to."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
+
+from chaos import faults
+from chaos.scene import Scene
+from chaos.servers import Node
+from chaos.wire import Weather
+
+
+class Home(StrEnum):
+    """Which system a fault belongs to."""
+
+    SINGLE = "one Redis"
+    REPLICAS = "two providers"
+    SENTINEL = "Sentinel"
+    CLUSTER = "Cluster"
+    EMBEDDED = "embedded Valkey"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong: for so many seconds, unless it is over at once.
+
+    `polls_may_fail` where that which answers them is what is gone. `needs` says why it cannot be tried here, or
+    nothing.
+    """
+
+    name: str
+    words: str
+    breaks: Callable[[Scene], AbstractContextManager[None]]
+    seconds: float = 2.0
+    home: Home = Home.SINGLE
+    polls_may_fail: bool = False
+    is_at_random: bool = True
+    needs: Callable[[], str] = str
+
+    @property
+    def part(self) -> str:
+        """What it breaks: the first word of its name."""
+        return self.name.partition("-")[0]
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault("worker-killed", "kill -9 of a worker", faults.worker_killed, polls_may_fail=True),
+    Fault("provider-killed", "kill -9 of the provider, all of it", faults.provider_killed, polls_may_fail=True),
+    Fault("redis-killed", "kill -9 of Redis", faults.redis_killed),
+    Fault("controller-killed", "kill -9 of the controller", faults.controller_killed),
+    Fault("traefik-killed", "kill -9 of a Traefik", faults.traefik_killed),
+    Fault("redis-stopped", "Redis is stopped (SIGSTOP)", faults.redis_stopped, seconds=6),
+    Fault(
+        "redis-slow",
+        "Redis is slow: 300 ms each way",
+        partial(faults.redis_under, weather=Weather(delay_seconds=0.3)),
+        seconds=6,
+    ),
+    Fault(
+        "redis-cut-off",
+        "Redis cannot be reached",
+        partial(faults.redis_under, weather=Weather(is_cut=True)),
+        seconds=4,
+    ),
+    Fault(
+        "packets-lost",
+        "half the packets to and from Redis are lost",
+        partial(faults.redis_under, weather=Weather(loss=0.5)),
+        seconds=12,
+    ),
+    Fault("redis-read-only", "Redis is a replica, which takes no writes", faults.redis_read_only, seconds=3),
+    Fault(
+        "redis-lacks-replicas",
+        "Redis lacks the replicas that it wants (min-replicas-to-write)",
+        partial(faults.redis_configured, name="min-replicas-to-write", value=1, usual=0),
+        seconds=3,
+    ),
+    Fault(
+        "redis-full",
+        "Redis is out of memory (maxmemory)",
+        partial(faults.redis_configured, name="maxmemory", value=1, usual=0),
+        seconds=3,
+    ),
+    Fault(
+        "redis-flushed",
+        "Redis is emptied (FLUSHALL), then `restore`",
+        faults.redis_flushed,
+        seconds=4,
+        is_at_random=False,
+    ),
+    Fault("redis-corrupted", "nonsense in Redis, and all workers load it", faults.documents_corrupted, seconds=3),
+    Fault("files-refused", "the provider can write to no file (RLIMIT_FSIZE)", faults.files_refused, seconds=4),
+    Fault(
+        "disk-read-only",
+        "the data directory is read-only",
+        faults.disk_read_only,
+        seconds=4,
+        needs=faults.cannot_mount,
+    ),
+    Fault("workers-reloaded", "all workers are replaced, twice (SIGHUP)", partial(faults.workers_reloaded, times=2)),
+    Fault(
+        "started-without-redis",
+        "the provider starts while Redis is away",
+        faults.started_without_redis,
+        seconds=5,
+        polls_may_fail=True,
+        is_at_random=False,
+    ),
+    Fault("providers-rolled", "two providers end and start in turn", faults.providers_rolled, home=Home.REPLICAS),
+    Fault(
+        "one-provider-killed",
+        "kill -9 of one of two providers",
+        faults.provider_killed,
+        home=Home.REPLICAS,
+        polls_may_fail=True,
+    ),
+    Fault(
+        "sentinel-primary-killed",
+        "kill -9 of the primary, three Sentinels",
+        partial(faults.primary_lost, breaks=Node.kill),
+        seconds=6,
+        home=Home.SENTINEL,
+    ),
+    Fault(
+        "sentinel-primary-stopped",
+        "the primary is stopped, three Sentinels",
+        partial(faults.primary_lost, breaks=Node.pause),
+        seconds=8,
+        home=Home.SENTINEL,
+    ),
+    Fault(
+        "cluster-primary-killed",
+        "kill -9 of our primary, a Cluster of three",
+        partial(faults.primary_lost, breaks=Node.kill),
+        seconds=6,
+        home=Home.CLUSTER,
+    ),
+    Fault(
+        "all-killed",
+        "kill -9 of provider and embedded Valkey",
+        faults.provider_killed,
+        home=Home.EMBEDDED,
+        polls_may_fail=True,
+    ),
+    Fault(
+        "disk-full",
+        "the disk of the embedded Valkey is full",
+        faults.disk_full,
+        seconds=6,
+        home=Home.EMBEDDED,
+        polls_may_fail=True,
+        needs=faults.cannot_mount,
+    ),
+)
