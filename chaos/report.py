@@ -82,5 +82,7 @@ def _complaints(result: Result) -> Iterator[str]:
         yield f"{result.fault}: {found}"
     if result.late:
         yield f"{result.fault}: polls were answered after {', '.join(f'{seconds:.1f} s' for seconds in result.late)}"
+    if result.failed_polls and not result.polls_may_fail:
+        yield f"{result.fault}: {result.failed_polls} polls failed"
     if result.error:
         yield f"{result.fault}: {result.error}"

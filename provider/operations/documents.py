@@ -49,9 +49,7 @@ class Documents:
         if done:
             return done
         for _ in range(_ATTEMPTS):
-            stored, now = self.store.read(key)
-            if stored is None:
-                self.check_lineage()
+            stored, now = self._read(key)
             version = stored.version if stored else 0
             if not call.accepts(version):
                 raise StaleVersionError(key, call.if_match, version)
@@ -79,7 +77,7 @@ class Documents:
         return event
 
     def check_lineage(self) -> None:
-        """Raise StoreWentBackError where a document is missing because the store was emptied, seen by the feed or not.
+        """Raise StoreWentBackError where something is missing as the store was emptied, seen by the feed or not.
 
         The feed notices within seconds; until then nobody must be told that there is no such thing, or begin anew.
         """
@@ -98,6 +96,12 @@ class Documents:
     def follow(self, event: Event) -> None:
         """Wait until the feed has a change that was just made here."""
         self._wait_for(event.revision)
+
+    def _read(self, key: Key) -> tuple[Stored | None, datetime]:
+        stored, now = self.store.read(key)
+        if stored is None:
+            self.check_lineage()
+        return stored, now
 
     def _wait_for(self, revision: int) -> None:
         self.feed.wait_until(lambda image: image.revision >= revision, seconds=_CATCH_UP_SECONDS)
