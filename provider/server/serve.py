@@ -20,6 +20,8 @@ log = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.1
 _STOP_SECONDS = 15
+# A server that ends again and again, on a full disk for one, is not started ten times a second.
+_AGAIN_SECONDS, _LONGEST_AGAIN_SECONDS, _WELL_SECONDS = 0.1, 5.0, 30.0
 _FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 
 
@@ -80,6 +82,8 @@ class _Supervisor:
         # In a session of its own, so that Ctrl-C reaches it through us, in order.
         self._web = subprocess.Popen(_web_command(), env=environment, start_new_session=True)
         self._is_ending = False
+        self._started = time.monotonic()
+        self._pause = _AGAIN_SECONDS
 
     def run(self) -> int:
         """Watch over both until the web process ends."""
@@ -98,8 +102,13 @@ class _Supervisor:
     def _mend_server(self) -> None:
         if self._server.is_running or self._is_ending:
             return
-        log.error("valkey.died")
+        lasted = time.monotonic() - self._started
+        if lasted < self._pause:
+            return
+        self._pause = _AGAIN_SECONDS if lasted > _WELL_SECONDS else min(2 * self._pause, _LONGEST_AGAIN_SECONDS)
+        log.error("valkey.died", extra={"lasted_seconds": round(lasted, 1)})
         self._server.start()
+        self._started = time.monotonic()
         log.info("valkey.restarted")
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 a signal handler's shape

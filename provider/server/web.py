@@ -2,7 +2,6 @@
 
 import os
 import sys
-import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 # Longer than any poll interval, so that Traefik's connection is never closed under it: that race costs a poll.
 _KEEP_ALIVE_SECONDS = 75
 _HELD_CONNECTIONS = 20_000
-# Held polls and waits are let go at once; this is for connections that idle, which gunicorn would wait for.
+# Held polls and waits are let go at once; this is for connections that idle.
 _GRACE_SECONDS = 2
 # How long a new worker may take to start, at the most; then the old ones go all the same.
 _START_SECONDS = 30
@@ -59,7 +58,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "bind": self._settings.bind,
             "workers": self._settings.workers,
             # One greenlet a held poll: 5,000 of them cost megabytes, not threads.
-            "worker_class": "gevent",
+            "worker_class": "provider.server.http_worker.HttpWorker",
             "worker_connections": _HELD_CONNECTIONS,
             "backlog": 4_096,
             "keepalive": _KEEP_ALIVE_SECONDS,
@@ -69,7 +68,6 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "control_socket_disable": True,
             "logconfig_dict": logging_config(self._settings.log_format),
             "proc_name": "traefik-canary",
-            "post_worker_init": _release_polls_at_shutdown,
         }
         if Path("/dev/shm").is_dir():  # noqa: S108 gunicorn's heartbeat file must not wait for a disk
             options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
@@ -90,17 +88,6 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         worker = build_worker(self._settings)
         self.feed = worker.feed
         return worker.application
-
-
-def _release_polls_at_shutdown(worker: Any) -> None:
-    """Answer all held polls as soon as the worker is asked to end, instead of when its grace is over."""
-
-    def watch() -> None:
-        while worker.alive:
-            time.sleep(0.1)
-        worker.app.feed.close()
-
-    threading.Thread(target=watch, name="shutdown", daemon=True).start()
 
 
 def main() -> None:

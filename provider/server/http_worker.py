@@ -1,0 +1,81 @@
+"""gunicorn's gevent worker, with an end that costs nobody an answer."""
+
+import time
+from dataclasses import dataclass
+from functools import partial
+from types import FrameType
+from typing import Any
+
+import gevent
+from gevent.event import Event
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.workers.ggevent import GeventWorker
+
+_HEARTBEAT_SECONDS = 1.0
+_LOOK_SECONDS = 0.05
+
+
+class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
+    """Ends in an order of its own: listen no more, then close connections, then answer what is held.
+
+    gunicorn's worker closes connections first and listens for a second more. Traefik then connects anew to who is
+    about to end, and where its connection still waits to be accepted when that happens, it is cut off: a failed poll.
+    """
+
+    alive: bool
+
+    def run(self) -> None:
+        """Serve until told to end."""
+        self._ending = Event()
+        servers = [_Server(listener, self) for listener in self.sockets]
+        for server in servers:
+            server.start()
+        while self.alive and not self._ending.wait(_HEARTBEAT_SECONDS):
+            self.notify()
+        for server in servers:
+            server.listen_no_more()
+        self.alive = False  # from here on an answer is the last on its connection
+        self.app.feed.close()
+        self._wait_for_the_last(servers)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 a signal handler's shape
+        """Begin to end."""
+        gevent.spawn(self._ending.set)
+
+    def _wait_for_the_last(self, servers: "list[_Server]") -> None:
+        deadline = time.monotonic() + self.cfg.graceful_timeout
+        while any(map(len, (server.connections for server in servers))) and time.monotonic() < deadline:
+            self.notify()
+            gevent.sleep(_LOOK_SECONDS)
+        for server in servers:
+            server.stop(timeout=0)
+
+
+@dataclass(frozen=True)
+class _Listener:
+    """What a worker wants to know of the socket that a connection came by, which may be closed already."""
+
+    name: Any
+
+    def getsockname(self) -> Any:
+        return self.name
+
+
+class _Server(StreamServer):
+    max_accept = 1  # leaves some to the other workers
+
+    def __init__(self, listener: Any, worker: HttpWorker) -> None:
+        listener.setblocking(1)
+        self.connections = Pool(worker.worker_connections)
+        handle = partial(worker.handle, _Listener(listener.getsockname()))
+        super().__init__(listener, handle=handle, spawn=self.connections)
+
+    def listen_no_more(self) -> None:
+        """Accept whoever has connected already, and nobody else."""
+        self.stop_accepting()
+        accepted: Any = self.do_read()
+        while accepted:
+            self.do_handle(*accepted)
+            accepted = self.do_read()
+        self.close()
