@@ -69,7 +69,7 @@ unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
 test: check $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything that CI runs
-	$(BIN)/python -m pytest -n 2 --cov --cov-report=term
+	$(BIN)/python -m pytest -n 4 --dist loadgroup --cov --cov-report=term
 
 format: $(TEST_STAMP) ## let ruff write
 	$(BIN)/ruff check --fix .
@@ -78,7 +78,8 @@ format: $(TEST_STAMP) ## let ruff write
 bench: $(STAMP) ## how long a weight takes to reach traffic, as a distribution
 	$(BIN)/python -m benchmarks
 
-slow: $(TEST_STAMP) ## what takes minutes: Redis that fails over, by Sentinel, Cluster and TLS
+slow: $(TEST_STAMP) ## what takes minutes: Redis that fails over, longer searches for mistakes
+	CANARY_TEST_PACE=5 $(BIN)/python -m pytest -n 2 tests/unit tests/store/test_state_machine.py
 	$(BIN)/python -m pytest -n 2 -m slow
 
 simulate: $(STAMP) ## how often a canary is judged wrongly, as a table; takes minutes

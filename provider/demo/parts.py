@@ -1,5 +1,6 @@
 """The parts of a whole system as processes: what the demonstration, the benchmarks and the tests start alike."""
 
+import contextlib
 import secrets
 import socket
 import sys
@@ -13,12 +14,17 @@ import requests
 from provider.demo.processes import Child, Processes, is_listening
 
 
+# Below those that a system gives to outgoing connections: who listens here, ends and starts again finds the port free.
+_PORTS = range(15_000, 32_000)
+
+
 def free_port(host: str = "127.0.0.1") -> int:
     """Find a port that nobody uses."""
-    with socket.socket() as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    while True:
+        port = secrets.choice(_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 def start_app(processes: Processes, *, version: str, port: int, host: str = "127.0.0.1") -> Child:

@@ -58,7 +58,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tm
     assert "starting" not in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks"],

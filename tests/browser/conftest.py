@@ -22,7 +22,7 @@ def browser() -> Iterator[Browser]:
 def whole_scene(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scene]:
     directory = tmp_path_factory.mktemp("pages")
     with Processes(directory) as processes:
-        yield Scene(started(directory, processes), browser)
+        yield Scene(started(directory, processes, CANARY_WORKERS="1"), browser)
 
 
 @pytest.fixture(scope="package")
@@ -30,7 +30,7 @@ def lone_scene(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> It
     directory = tmp_path_factory.mktemp("lone")
     with EmbeddedServer(directory / "redis") as server, Processes(directory) as processes:
         stack = Stack(directory, processes)
-        stack.start_provider(CANARY_REDIS_URL=server.url)
+        stack.start_provider(CANARY_REDIS_URL=server.url, CANARY_WORKERS="1")
         stack.wait_for_provider()
         yield Scene(stack, browser, redis=server)
 

@@ -19,4 +19,4 @@ def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give the whole system to a module whose tests leave it as they found it."""
     directory = tmp_path_factory.mktemp("stack")
     with Processes(directory) as processes:
-        yield started(directory, processes)
+        yield started(directory, processes, CANARY_WORKERS="1")

@@ -30,6 +30,7 @@ from provider.store import (
     Store,
     Stored,
 )
+from tests.pace import examples
 
 KEYS = [Key(Kind.ROLLOUT, "shop"), Key(Kind.ROLLOUT, "blog"), Key(Kind.GATEWAY, "shop"), Key(Kind.TOKEN, "ü/{}")]
 a_key = st.sampled_from(KEYS)
@@ -160,6 +161,6 @@ def test_a_store_does_what_its_model_does(new_store: Callable[[], Store]) -> Non
     run_state_machine_as_test(
         Machine,
         settings=settings(
-            max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(25), stateful_step_count=30, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -33,6 +33,7 @@ from provider.operations.rollouts import Rollouts
 from provider.rollouts import Action, IllegalMoveError, Phase, Rollout, Side, Spec, current_record
 from provider.store import Event, MemoryStore, Stored, StoreUnavailableError
 from tests.canaries import counters
+from tests.pace import examples
 from tests.world import ME, Clock, spec
 
 CONTROLLERS = 3
@@ -335,6 +336,6 @@ def test_controllers_do_only_what_is_theirs_to_do() -> None:
     run_state_machine_as_test(
         ControllerMachine,
         settings=settings(
-            max_examples=150, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(50), stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

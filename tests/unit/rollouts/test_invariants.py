@@ -18,6 +18,7 @@ from hypothesis.stateful import (
 
 from provider.documents import decode_json, encode, read
 from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Side, Spec, Step
+from tests.pace import examples
 from tests.rollouts_strategy import SIDES, SPECS, START, STEPS, WEIGHTS
 
 BY_NAME: dict[Action, Callable[..., Rollout]] = {
@@ -291,6 +292,6 @@ def test_a_rollout_is_sound_whatever_is_done_to_it() -> None:
     run_state_machine_as_test(
         RolloutMachine,
         settings=settings(
-            max_examples=100, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=examples(60), stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )

@@ -9,11 +9,12 @@ from provider.rollouts import Rollout
 from provider.routing import Fragment, UnfitFragmentError, checked, encode_fragment, fault_of, render
 from provider.routing.checking import has_refused_escape
 from provider.routing.configuration import encode_json
+from tests.pace import examples
 from tests.rollouts_strategy import rollouts
 from tests.routing_faults import FAULTS, split_fragment, with_part
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(100), deadline=None)
 @given(rollouts())
 def test_whatever_is_rendered_passes(rollout: Rollout) -> None:
     fragment = render(rollout)

@@ -15,6 +15,7 @@ from provider.documents import decode_json, encode, read
 from provider.rollouts import Rollout
 from provider.routing import Fragment, assemble, encode_fragment, names, render
 from provider.rules import parse_rule
+from tests.pace import examples
 from tests.rollouts_strategy import NAMES, rollouts
 
 Json = dict[str, Any]
@@ -24,7 +25,7 @@ MAY_BE_EMPTY = re.compile(r"routers/[^/]+/tls|services/[^/]+/(weighted|highestRa
 ESCAPED_SURROGATE = re.compile(rb"(?<!\\)(\\\\)*\\u[dD][89a-fA-F]")
 
 each_rollout: Callable[[Callable[..., None]], Callable[..., None]] = given(rollouts())
-pace = settings(max_examples=100, deadline=None)
+pace = settings(max_examples=examples(60), deadline=None)
 
 
 def body(*each: Rollout) -> bytes:
