@@ -68,8 +68,9 @@ check: $(TEST_STAMP) ## linters, types, the direction of the imports
 unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
+# Tests of a file share the systems that they start; those that take longest come first in the alphabet.
 test: check $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything that CI runs
-	$(BIN)/python -m pytest -n 4 --dist loadgroup --cov --cov-report=term
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 format: $(TEST_STAMP) ## let ruff write
 	$(BIN)/ruff check --fix .

@@ -13,8 +13,7 @@ import requests
 
 from provider.demo.processes import Child, Processes, is_listening
 
-
-# Below those that a system gives to outgoing connections: who listens here, ends and starts again finds the port free.
+# Below those that a system gives to outgoing connections: who ends and starts again finds the port free.
 _PORTS = range(15_000, 32_000)
 
 
