@@ -68,9 +68,12 @@ check: $(TEST_STAMP) ## linters, types, the direction of the imports
 unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
-# Tests of a file share the systems that they start; those that take longest come first in the alphabet.
+# What is tested without processes of its own tells what is covered. The other tests of a file share the systems that they
+# start, and are not slowed down by counting lines that run elsewhere.
+IN_PROCESS := tests/api tests/cli tests/store tests/unit
 test: check $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything that CI runs
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	$(BIN)/python -m pytest -n 4 --cov --cov-report=term $(IN_PROCESS)
+	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(IN_PROCESS))
 
 format: $(TEST_STAMP) ## let ruff write
 	$(BIN)/ruff check --fix .

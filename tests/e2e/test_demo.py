@@ -125,7 +125,7 @@ def test_a_busy_port_is_one_clear_line(tmp_path: Path, option: str) -> None:
             assert [] == demo.processes()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
 def test_however_the_demo_ends_no_process_is_left(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path) as demo:
         demo.wait_until_ready()

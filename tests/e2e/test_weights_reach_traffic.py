@@ -72,7 +72,9 @@ def test_steps_and_timed_pauses_move_real_traffic(stack: Stack) -> None:
 OTHERS = {"none": (0, range(1)), "all": (100, range(1_000, 1_001)), "few": (0.5, range(4, 7))}
 
 
-@pytest.mark.parametrize("name", ["traefik", "provider", "valkey"])
+@pytest.mark.parametrize(
+    "name", ["provider", *(pytest.param(name, marks=pytest.mark.slow) for name in ("traefik", "valkey"))]
+)
 def test_the_share_is_the_same_after_a_restart(stack: Stack, name: str) -> None:
     stack.shift(10)
     for other, (weight, _) in OTHERS.items():
