@@ -80,6 +80,7 @@ def test_gateways_are_listed_with_where_they_stand(
     with running_traefik() as traefik:
         world.operations.gateways.put("edge", GatewaySpec(api=traefik.url), ME)
         world.operations.gateways.put("lost", GatewaySpec(), ME)
+        world.caught_up()
         for gateway in ("core", "edge"):
             poll(gateway)
         body = world.feed.body("edge")
