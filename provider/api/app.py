@@ -6,6 +6,7 @@ from provider.api import administration, events, rollouts, webhooks
 from provider.api.endpoints import register
 from provider.api.machines import machines
 from provider.api.problems import answer_problems
+from provider.hardening import SECURITY
 from provider.limits import Limits
 from provider.operations import Operations
 
@@ -29,9 +30,7 @@ def create_app(operations: Operations, *, version: str, limits: Limits | None = 
 def _harden(response: Response) -> Response:
     headers = response.headers
     headers.setdefault("Cache-Control", "no-store")
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "no-referrer"
+    headers.update(SECURITY)
     headers["Content-Security-Policy"] = (
         "default-src 'none'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"
     )

@@ -160,16 +160,23 @@ class Gateways:
         """Ask a Traefik for its version. Raises GatewayUnreachableError."""
         return self._api(api).version()
 
+    def carriers(self, rollout: Rollout) -> Sequence[str]:
+        """Name the gateways that carry a rollout, as far as any is known; no Traefik is asked."""
+        return self._carriers(rollout, list(self._lately()))
+
     def reports(self, rollout: Rollout) -> Sequence[Report]:
         """Tell of each gateway that carries a rollout whether it has it as it is. Empty where none is known."""
         specs = self._feed.read(lambda image: dict(image.gateways))
         sightings = list(self._lately())
-        known = specs.keys() | {sighting.gateway for sighting in sightings} | set(rollout.spec.gateways or ())
         return [
             self._report(name, rollout, specs.get(name), _of(name, sightings))
-            for name in sorted(known)
-            if rollout.spec.is_carried_by(name)
+            for name in self._carriers(rollout, sightings)
         ]
+
+    def _carriers(self, rollout: Rollout, sightings: Sequence[Sighting]) -> Sequence[str]:
+        known = self._feed.read(lambda image: set(image.gateways))
+        known |= {sighting.gateway for sighting in sightings} | set(rollout.spec.gateways or ())
+        return [name for name in sorted(known) if rollout.spec.is_carried_by(name)]
 
     def _report(self, name: str, rollout: Rollout, spec: GatewaySpec | None, seen: Sequence[Sighting]) -> Report:
         if spec and spec.api:

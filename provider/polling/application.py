@@ -20,6 +20,7 @@ from provider.documents import decode_json
 from provider.documents.fields import NAME_PATTERN
 from provider.feed import Body, Feed
 from provider.gateways import DEFAULT_GATEWAY
+from provider.hardening import SECURITY
 from provider.limits import Guesses, TooManyGuessesError
 from provider.polling.sightings import SightingBook
 
@@ -33,9 +34,7 @@ LONGEST_HOLD_SECONDS = 8
 MOST_HELD = 15_000
 # Whatever is answered here is for a machine: a browser makes nothing of it.
 _SECURITY = (
-    ("X-Content-Type-Options", "nosniff"),
-    ("X-Frame-Options", "DENY"),
-    ("Referrer-Policy", "no-referrer"),
+    *SECURITY.items(),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Cache-Control", "no-store"),
 )

@@ -45,7 +45,7 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _wait_for_the_last(self, servers: "list[_Server]") -> None:
         deadline = time.monotonic() + self.cfg.graceful_timeout
-        while any(map(len, (server.connections for server in servers))) and time.monotonic() < deadline:
+        while any(len(server.connections) for server in servers) and time.monotonic() < deadline:
             self.notify()
             gevent.sleep(_LOOK_SECONDS)
         for server in servers:

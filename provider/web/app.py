@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, url_for
 
+from provider.hardening import SECURITY
 from provider.operations import Operations
 from provider.polling.application import WSGI
 from provider.web import administration, editor, fleet, live, rollout
@@ -81,9 +82,7 @@ def _harden(response: Response) -> Response:
     headers = response.headers
     is_static = response.direct_passthrough and response.status_code == 200
     headers["Cache-Control"] = f"public, max-age={_YEAR_SECONDS}, immutable" if is_static else "no-store"
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["X-Frame-Options"] = "DENY"
-    headers["Referrer-Policy"] = "no-referrer"
+    headers.update(SECURITY)
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Content-Security-Policy"] = _POLICY
     return response

@@ -5,13 +5,13 @@ import secrets
 from collections.abc import Sequence
 
 from provider.access import Permission
-from provider.api.schemas import CreateBody
-from provider.documents import InvalidDocumentError, Mistake, read, write
+from provider.documents import Document, InvalidDocumentError, Mistake, read
+from provider.documents.fields import Name
 from provider.operations import ExistsError, ShrinkError, StaleVersionError
 from provider.rollouts import Rollout, Spec, Strategy
 from provider.rules import RuleError, parse_rule
 from provider.web.form import Fields, by_field
-from provider.web.outlook import Outlook, configuration
+from provider.web.outlook import Outlook
 from provider.web.timeline import since
 from provider.web.visits import Page, Route, Visit, goto
 
@@ -98,20 +98,22 @@ def _rule_mistake(rule: str) -> str:
 def _checked(name: str, fields: Fields) -> Spec:
     """Check name and spec together, so that all mistakes are told at once. Raises InvalidDocumentError."""
     mistakes: list[Mistake] = []
+    spec: Spec | None = None
     try:
         spec = fields.spec()
     except InvalidDocumentError as error:
-        spec, mistakes = _ANY_SPEC, list(error.mistakes)
+        mistakes += error.mistakes
     try:
-        read(CreateBody, {"name": name, "spec": write(spec)})
+        read(_Named, {"name": name})
     except InvalidDocumentError as error:
         mistakes += error.mistakes
-    if mistakes:
+    if spec is None or mistakes:
         raise InvalidDocumentError(mistakes)
     return spec
 
 
-_ANY_SPEC = read(Spec, {"rule": "Host(`a`)", "stable": {"servers": [{"url": "http://127.0.0.1"}]}})
+class _Named(Document):
+    name: Name
 
 
 def _first_outlook(visit: Visit, name: str, spec: Spec) -> Outlook:
@@ -140,7 +142,6 @@ def _form(
         mistakes=by_field(mistakes),
         outlook=outlook,
         confirms=confirms,
-        configuration=configuration(outlook.after) if outlook else "",
         strategies=_STRATEGIES,
         typed_name=visit.values("name"),
         typed_reason=visit.values("reason"),

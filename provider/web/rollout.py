@@ -94,7 +94,7 @@ def _change(visit: Visit, change: Change) -> Page:
 def _arrival(visit: Visit, rollout: Rollout, started: float) -> str:
     share = f"{percent(rollout.status.weight)} to the canary" if rollout.spec.canary else "all to stable"
     done = f"{rollout.status.phase}, {share}."
-    if not visit.operations.gateways.reports(rollout):
+    if not visit.operations.gateways.carriers(rollout):
         return f"{done} No Traefik that carries it has polled yet."
     try:
         arrival = visit.operations.waiting.wait(rollout.name, Goal.APPLIED, seconds=_FIRST_WAIT_SECONDS)
