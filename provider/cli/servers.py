@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provider.cli.errors import CommandError
+from provider.demo import SCENARIOS
 
 if TYPE_CHECKING:
     from provider.server.settings import Settings
@@ -111,15 +112,17 @@ def _settings(options: Mapping[str, object]) -> "Settings":
 @click.option("--stable-port", type=_PORT, default=9001, show_default=True, help="Version v1 of the app")
 @click.option("--canary-port", type=_PORT, default=9002, show_default=True, help="Version v2 of the app")
 @click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep state and logs here")
-def demo(data_dir: Path | None, **ports: Any) -> None:
+@click.option("--scenario", type=click.Choice(SCENARIOS), help="Show this instead, on free ports, and end")
+def demo(data_dir: Path | None, scenario: str | None, **ports: Any) -> None:
     """Run everything: the provider, the real Traefik, and an app in two versions."""
     from provider.demo.demonstration import DemoOptions, run_demo  # noqa: PLC0415
     from provider.demo.gateway import TraefikMissingError  # noqa: PLC0415
     from provider.demo.processes import PortTakenError, ProcessFailedError  # noqa: PLC0415
+    from provider.demo.scenarios.running import run_scenario  # noqa: PLC0415
 
     _check_ports_differ(ports)
     try:
-        sys.exit(run_demo(DemoOptions(data_dir=data_dir, **ports)))
+        sys.exit(run_scenario(scenario) if scenario else run_demo(DemoOptions(data_dir=data_dir, **ports)))
     except (PortTakenError, ProcessFailedError, TraefikMissingError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:

@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,9 +26,11 @@ def free_port(host: str = "127.0.0.1") -> int:
             return port
 
 
-def start_app(processes: Processes, *, version: str, port: int, host: str = "127.0.0.1") -> Child:
-    """Start a version of the sample app and wait until it listens."""
-    arguments = ["--host", host, "--port", str(port), "--version", version]
+def start_app(
+    processes: Processes, *, version: str, port: int, host: str = "127.0.0.1", options: Sequence[str] = ()
+) -> Child:
+    """Start a version of the sample app and wait until it listens; `options` are its own."""
+    arguments = ["--host", host, "--port", str(port), "--version", version, *options]
     child = processes.start(f"app-{version}", [sys.executable, "-m", "provider.demo.sample_app", *arguments])
     processes.wait_until(lambda: is_listening(host, port), what=child.name)
     return child
