@@ -221,7 +221,7 @@ def test_the_provider_runs_without_an_extra_where_redis_is_named(installation: I
             processes.check()
             try:
                 return requests.get(f"http://{HOST}:{port}{path}", timeout=5).ok
-            except requests.ConnectionError:
+            except requests.RequestException:  # it listens before it answers, and compiles all it has first
                 return False
 
         eventually(lambda: answers("/readyz"), what="the provider is ready")
