@@ -25,6 +25,8 @@ from provider.documents.hosts import written_address
 
 # At a time, and of one host; more are possible, but their connections are not kept.
 _CONNECTIONS = 16
+_CONNECT_SECONDS = 1.0
+_PORTS = {"http": 80, "h2c": 80, "https": 443}
 ANYWHERE = Networks()
 
 
@@ -96,6 +98,20 @@ def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket],
         finally:
             connection._dns_host = named
     raise failure or NewConnectionError(connection, "the name has no address")
+
+
+def takes_connections(url: str, networks: Networks = ANYWHERE) -> bool:
+    """Tell whether somebody listens at a server's address, where connecting to it is allowed."""
+    parts = urlsplit(url)
+    port = parts.port or _PORTS[parts.scheme]
+    try:
+        for *_, address in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM):
+            _insist(networks, str(address[0]))
+            with socket.create_connection((str(address[0]), port), timeout=_CONNECT_SECONDS):
+                return True
+    except (OSError, RefusedAddressError):
+        return False
+    return False
 
 
 def _resolved(connection: HTTPConnection) -> Iterator[str]:

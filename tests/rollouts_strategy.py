@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from provider.documents import read
-from provider.rollouts import IllegalMoveError, Rollout, Side, Spec, Step
+from provider.rollouts import Found, IllegalMoveError, Rollout, Server, Side, Spec, Step, sources_of, with_found
 from provider.rules import quote
 
 Json = dict[str, Any]
@@ -37,6 +37,7 @@ WEIGHTS = st.one_of(st.sampled_from([0, 1, 3333, 10_000]), st.integers(0, 10_000
 DURATIONS = st.sampled_from(["1ms", "800ms", "1.5s", "5s", "1m30s", "10m", "1h"])
 # Few addresses and services, so that two sides are often the same version, or share one of their servers.
 URLS = st.sampled_from([f"http://10.0.0.{number}:8080" for number in range(1, 6)])
+GROUPS = st.sampled_from(["v1", "v2", "v3"])
 REFERENCES = st.sampled_from(["shop-v1@docker", "shop-v2@docker", "shop-v3@file"])
 RULES = st.one_of(
     st.sampled_from(["Host(`shop.localhost`)", "Host(`a`) &&\nPathPrefix(`/b`)\n", r"PathPrefix(`/\ud83d\ude00`)"]),
@@ -60,13 +61,14 @@ _CHECKS = st.fixed_dictionaries({"path": st.just("/healthz")}, optional={"interv
 @st.composite
 def _own_sides(draw: st.DrawFn) -> Json:
     servers = [{"url": url, **draw(_some({"weight": st.integers(1, 9)}))} for url in draw(_lists(URLS))]
+    source = draw(st.one_of(st.just({"servers": servers}), GROUPS.map(lambda g: {"discover": {"registered": g}})))
     options = {
         "healthCheck": _CHECKS,
         "passiveHealthCheck": _some({"failureWindow": DURATIONS, "maxFailedAttempts": st.integers(1, 9)}),
         "passHostHeader": st.booleans(),
         "keepAliveTimeout": DURATIONS,
     }
-    return {"servers": servers, **draw(_some(options))}
+    return {**source, **draw(_some(options))}
 
 
 SIDE_DOCUMENTS = st.one_of(_own_sides(), st.fixed_dictionaries({"service": REFERENCES}))
@@ -189,3 +191,12 @@ def rollouts(draw: st.DrawFn, names: st.SearchStrategy[str] = NAMES) -> Rollout:
         now += timedelta(minutes=draw(st.sampled_from([0, 1, 30])))
         rollout = tried(rollout, move, now=now)
     return rollout
+
+
+@st.composite
+def served(draw: st.DrawFn, each: st.SearchStrategy[Rollout] | None = None) -> Rollout:
+    """Make a rollout as Traefik is told of it: where servers are looked for, none, one or two are known."""
+    rollout = draw(each or rollouts())
+    known = {key: draw(st.lists(URLS, max_size=2, unique=True)) for key in sources_of(rollout)}
+    found = {key: Found(servers=tuple(Server(url=url) for url in urls)) for key, urls in known.items() if urls}
+    return with_found(rollout, found)

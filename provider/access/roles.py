@@ -11,6 +11,7 @@ class Permission(StrEnum):
     OPERATE = "operate"
     ADMINISTER = "administer"
     POLL = "poll"
+    REGISTER = "register"
 
 
 class Role(StrEnum):
@@ -20,6 +21,7 @@ class Role(StrEnum):
     OPERATOR = "operator"
     ADMIN = "admin"
     GATEWAY = "gateway"
+    INSTANCE = "instance"
 
     @property
     def permissions(self) -> frozenset[Permission]:
@@ -32,4 +34,5 @@ _PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
     Role.OPERATOR: frozenset({Permission.READ, Permission.OPERATE}),
     Role.ADMIN: frozenset(Permission),
     Role.GATEWAY: frozenset({Permission.POLL}),
+    Role.INSTANCE: frozenset({Permission.REGISTER}),
 }

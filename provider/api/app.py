@@ -2,7 +2,7 @@
 
 from flask import Flask, Response
 
-from provider.api import administration, events, rollouts, webhooks
+from provider.api import administration, events, rollouts, servers, webhooks
 from provider.api.endpoints import register
 from provider.api.machines import machines
 from provider.api.problems import answer_problems
@@ -11,7 +11,13 @@ from provider.limits import Limits
 from provider.operations import Operations
 
 LARGEST_BODY_BYTES = 1024 * 1024
-ENDPOINTS = (*rollouts.ENDPOINTS, *administration.ENDPOINTS, *webhooks.ENDPOINTS, *events.ENDPOINTS)
+ENDPOINTS = (
+    *rollouts.ENDPOINTS,
+    *servers.ENDPOINTS,
+    *administration.ENDPOINTS,
+    *webhooks.ENDPOINTS,
+    *events.ENDPOINTS,
+)
 
 
 def create_app(operations: Operations, *, version: str, limits: Limits | None = None) -> Flask:

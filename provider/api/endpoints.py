@@ -39,10 +39,16 @@ class Exchange:
 
     operations: Operations
     caller: Caller
-    name: str
+    parts: Mapping[str, str]
+    """The names in the path."""
     body: Any
     query: Any
     call: Call
+
+    @property
+    def name(self) -> str:
+        """Whose path it is."""
+        return self.parts["name"]
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class Endpoint:
     media_type: str = "application/json"
     tag: str = field(default="rollouts")
     is_held: bool = False
+    operation: str = ""
+    """Its name in OpenAPI, where that of the handler will not do."""
 
     @property
     def is_write(self) -> bool:
@@ -104,12 +112,15 @@ def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations, 
 
 
 def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callable[..., Response]:
-    def view(name: str = "") -> Response:
+    def view(**parts: str) -> Response:
         caller = _permitted_caller(endpoint.permission, operations, limits)
-        if name and not re.fullmatch(NAME_PATTERN, name):
-            raise BadRequestError(f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}")
+        for name in parts.values():
+            if not re.fullmatch(NAME_PATTERN, name):
+                raise BadRequestError(
+                    f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}"
+                )
         body, query = _body(endpoint), _query(endpoint)
-        exchange = Exchange(operations, caller, name, body, query, _call(caller, body, query))
+        exchange = Exchange(operations, caller, parts, body, query, _call(caller, body, query))
         return _held(endpoint, exchange, limits) if endpoint.is_held else _respond(endpoint.handler(exchange))
 
     return view

@@ -15,7 +15,7 @@ from provider.store import Event, Kind, MissedChangesError, Store
 # Comments in between keep proxies from closing a stream in which nothing happens.
 _HEARTBEAT_SECONDS = 15.0
 # What a viewer may see: tokens, and webhooks with their secrets, are for those who administer.
-_SHOWN = frozenset({Kind.ROLLOUT, Kind.GATEWAY})
+_SHOWN = frozenset({Kind.ROLLOUT, Kind.GATEWAY, Kind.SERVERS})
 _HEARTBEAT = b": still here\n\n"
 
 

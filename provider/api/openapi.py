@@ -1,5 +1,6 @@
 """OpenAPI 3.1 of the endpoints, read off the same table that serves them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -72,6 +73,7 @@ class _Schemas(GenerateJsonSchema):
 
 def _operation(endpoint: Endpoint, schemas: Json) -> Json:
     name = endpoint.handler.__name__ if endpoint.handler.__name__ != "handler" else endpoint.path.split("/")[-1]
+    name = endpoint.operation or name
     operation: Json = {
         "operationId": name.replace("_", "-"),
         "summary": endpoint.summary,
@@ -93,10 +95,9 @@ def _operation(endpoint: Endpoint, schemas: Json) -> Json:
 
 
 def _path_parameters(endpoint: Endpoint) -> list[Json]:
-    if "<name>" not in endpoint.path:
-        return []
     schema = {"type": "string", "pattern": NAME_PATTERN}
-    return [{"name": "name", "in": "path", "required": True, "schema": schema}]
+    names = re.findall(r"<(\w+)>", endpoint.path)
+    return [{"name": name, "in": "path", "required": True, "schema": schema} for name in names]
 
 
 def _query_parameters(endpoint: Endpoint, schemas: Json) -> list[Json]:

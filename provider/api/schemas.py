@@ -1,18 +1,19 @@
 """The shapes of the REST API's bodies, queries and answers: what OpenAPI shows is what is checked."""
 
 import re
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StrictBool
 
 from provider.access import Role
 from provider.analysis import CheckResult, Look, Share, Verdict
-from provider.documents import Document, Moment
-from provider.documents.fields import Name, Weight, WholeNumber
+from provider.documents import Document, Moment, format_duration
+from provider.documents.fields import Duration, Name, ServerUrl, Weight, WholeNumber
 from provider.gateways import GatewaySpec, GatewayState
 from provider.notifications import ShownSpec, WebhookSpec
 from provider.operations import Delivery, Goal, Truth
-from provider.rollouts import Action, Phase, Side, Spec, Status
+from provider.rollouts import Action, Discover, Phase, Server, Side, Spec, Status
 
 # No control characters, no ends of lines, nothing that turns the direction of what follows.
 _LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
@@ -29,6 +30,12 @@ Reason = Annotated[
     Field(max_length=500, json_schema_extra={"pattern": _LINE_PATTERN}),
     AfterValidator(_one_line),
 ]
+
+
+def _short(ttl: timedelta) -> timedelta:
+    if not timedelta(seconds=1) <= ttl <= timedelta(hours=1):
+        raise ValueError(f"must be from 1s to 1h, not {format_duration(ttl)}")
+    return ttl
 
 
 class ReasonBody(Document):
@@ -87,6 +94,14 @@ class WebhookBody(ReasonBody):
     """A webhook. Without a secret it keeps the one that it has; an empty one takes it away."""
 
     spec: WebhookSpec
+
+
+class AnnounceBody(ReasonBody):
+    """An instance that is there: its address, and how long that holds unless it says so again."""
+
+    url: ServerUrl
+    weight: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+    ttl: Annotated[Duration, AfterValidator(_short)] = timedelta(seconds=15)
 
 
 class TokenBody(ReasonBody):
@@ -197,6 +212,42 @@ class AnalysisAnswer(Document):
 
 class TrafficAnswer(Share):
     """What part of the requests the canary really gets, and since when; `words` say what is not as asked, or why."""
+
+
+class InstanceOfSide(Document):
+    """An instance that has announced itself, and until when that holds."""
+
+    instance: Name
+    url: ServerUrl
+    weight: WholeNumber | None = None
+    until: Moment
+
+
+class SideAnswer(Document):
+    """Who answers for a side: another provider's `service`, or `servers`, written down or found.
+
+    `kept` says why servers are kept that are not found any more; `instances` are those that have registered.
+    """
+
+    service: str | None = None
+    discover: Discover | None = None
+    servers: tuple[Server, ...]
+    kept: str | None = None
+    instances: tuple[InstanceOfSide, ...] | None = None
+
+
+class ServersAnswer(Document):
+    """Who answers for each side."""
+
+    stable: SideAnswer
+    canary: SideAnswer | None = None
+
+
+class AnnouncedAnswer(InstanceOfSide):
+    """An instance as it is noted; under its group it stays where it is when the canary becomes stable."""
+
+    rollout: Name
+    group: Name
 
 
 class HistoryEntry(Document):

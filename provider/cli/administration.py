@@ -6,7 +6,7 @@ from provider.cli.client import Json, Write, path_of
 from provider.cli.options import Shell, connected, writing
 from provider.cli.output import ago, say, show_json, show_table
 
-ROLES = ("viewer", "operator", "admin", "gateway")
+ROLES = ("viewer", "operator", "admin", "gateway", "instance")
 
 
 @click.group()
@@ -16,7 +16,7 @@ def token() -> None:
 
 @token.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="gateway may only poll")
+@click.option("--role", type=click.Choice(ROLES), required=True, help="gateway may only poll, instance only register")
 @writing
 @connected
 def create_token(shell: Shell, name: str, role: str, write: Write) -> None:

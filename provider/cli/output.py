@@ -87,7 +87,15 @@ def side(document: Mapping[str, Any] | None) -> str:
     """Say who answers for a side: its addresses, or the service it refers to."""
     if not document:
         return ""
+    if "discover" in document:
+        return _discover(**document["discover"])
     return document.get("service") or ", ".join(server["url"] for server in document["servers"])
+
+
+def _discover(*, dns: Mapping[str, Any] | None = None, registered: str = "") -> str:
+    if not dns:
+        return f"instances of {registered}"
+    return f"{dns['name']}{':{port}'.format(**dns) if 'port' in dns else ''} ({dns['type']})"
 
 
 def step(document: Mapping[str, Any]) -> str:

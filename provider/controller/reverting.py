@@ -104,7 +104,9 @@ class Reverting:
 
     def _answer(self, rollout: Rollout, spec: GatewaySpec) -> str | None:
         try:
-            return _judged(rollout, self._gateways.shown(rollout, spec.api)) if spec.api else None
+            return (
+                _judged(self._feed.resolved(rollout), self._gateways.shown(rollout, spec.api)) if spec.api else None
+            )
         except GatewayUnreachableError:
             return None
 

@@ -14,7 +14,7 @@ from provider.documents.reading import InvalidDocumentError, Mistake, write
 
 METADATA_WORDS = "link-local and metadata addresses are never asked: a cloud hands out credentials there"
 # Every field, of every kind of document, that holds an address.
-_FIELDS = frozenset({"url", "api", "metrics"})
+_FIELDS = frozenset({"url", "api", "metrics", "resolver"})
 # A mapping whose keys are the writer's own.
 _FREE = "headers"
 
@@ -65,7 +65,7 @@ class Networks:
             raise InvalidDocumentError(mistakes)
 
     def _problem(self, url: str) -> str | None:
-        address = written_address(urlsplit(url).hostname or "")
+        address = written_address(urlsplit(url if "//" in url else f"//{url}").hostname or "")
         return self.refusal(address) if address else None
 
 

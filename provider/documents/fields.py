@@ -28,7 +28,8 @@ _DURATION_PATTERN = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
 _DURATION_PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)")
 _UNIT_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _LONGEST_DURATION = timedelta(days=366)
-_HOST = re.compile(r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$")
+_HOST_PATTERN = r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$"
+_HOST = re.compile(_HOST_PATTERN)
 _IPV6 = re.compile(r"^[0-9A-Fa-f:.]+$")
 
 
@@ -157,6 +158,11 @@ Name = Annotated[
     str,
     AfterValidator(_matching(NAME_PATTERN, "1 to 63 lower-case letters, digits and inner hyphens, such as shop-api")),
     Field(json_schema_extra={"pattern": NAME_PATTERN}),
+]
+HostName = Annotated[
+    str,
+    AfterValidator(_matching(_HOST_PATTERN, "a name in the DNS, such as shop-v2 or _http._tcp.shop.internal")),
+    Field(max_length=253, json_schema_extra={"pattern": _HOST_PATTERN}),
 ]
 EntryPoint = Annotated[
     str,

@@ -12,6 +12,7 @@ from provider.feed.bodies import Body
 from provider.feed.image import Image
 from provider.feed.shrinking import unmeant_shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
+from provider.rollouts import Rollout
 from provider.store import Contents, Event, Key, MissedChangesError, Store, StoreUnavailableError
 
 Answer = TypeVar("Answer")
@@ -104,6 +105,10 @@ class Feed:
         """Ask something of the image while it stands still."""
         with self._changed:
             return question(self._image)
+
+    def resolved(self, rollout: Rollout) -> Rollout:
+        """Give a rollout as Traefik is told of it: with the servers that were found."""
+        return self.read(lambda image: image.resolved(rollout))
 
     def caller(self, secret: str) -> Caller | None:
         """Find whose token a secret is."""

@@ -1,6 +1,6 @@
 """A worker's image of the store: every document as a value, and the bodies that Traefik is served."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from provider.access import StoredToken, TokenTable
@@ -8,7 +8,7 @@ from provider.documents import Document, InvalidDocumentError, NotJsonError, dec
 from provider.feed.bodies import Bodies
 from provider.gateways import GatewaySpec
 from provider.notifications import Webhook, WebhookSpec
-from provider.rollouts import Rollout
+from provider.rollouts import Discover, Found, Rollout, sources_of, with_found
 from provider.routing import UnfitFragmentError
 from provider.store import Contents, Event, Key, Kind, Stored
 
@@ -32,6 +32,10 @@ class Image:
     rollouts: dict[str, Rollout] = field(default_factory=dict)
     moving: dict[str, Rollout] = field(default_factory=dict)
     """Those of the rollouts that may change by themselves: few of many, and looked at all the time."""
+    found: Mapping[str, Found] = field(default_factory=dict)
+    """The servers that were found, by the key of where; replaced as a whole, so that it may be kept."""
+    seekers: dict[str, Set[str]] = field(default_factory=dict)
+    """The rollouts that look there, by the same keys."""
     gateways: dict[str, GatewaySpec] = field(default_factory=dict)
     webhooks: dict[str, Webhook] = field(default_factory=dict)
     tokens: TokenTable = field(default_factory=TokenTable)
@@ -51,7 +55,8 @@ class Image:
         for key in self.documents.keys() - contents.documents.keys():
             self._forget(key)
         self.unreadable = {key: why for key, why in self.unreadable.items() if key in contents.documents}
-        for key, stored in contents.documents.items():
+        # What was found comes first, so that rollouts are rendered once.
+        for key, stored in sorted(contents.documents.items(), key=lambda item: item[0].kind is not Kind.SERVERS):
             if self.documents.get(key) != stored:
                 self._take(key, stored)
         if not self.lineage:
@@ -72,6 +77,18 @@ class Image:
         if Kind.TOKEN in kinds:
             self._index_tokens()
 
+    def resolved(self, rollout: Rollout) -> Rollout:
+        """Give a rollout as Traefik is told of it: with the servers that were found."""
+        return with_found(rollout, self.found)
+
+    def sources(self) -> Mapping[str, tuple[str, Discover]]:
+        """Name every place where servers are looked for, by its key, with one of the rollouts that look there."""
+        return {
+            key: (name, discover)
+            for name in {next(iter(names)) for names in self.seekers.values()}
+            for key, discover in sources_of(self.rollouts[name]).items()
+        }
+
     def contents(self) -> Contents:
         """Give back all that is known good."""
         return Contents(self.lineage, self.revision, dict(self.documents), mark=self.mark)
@@ -80,7 +97,7 @@ class Image:
         try:
             value = read_document(key, stored)
             if isinstance(value, Rollout):
-                self.bodies.put(value)
+                self.bodies.put(self.resolved(value))
         except (InvalidDocumentError, NotJsonError, UnfitFragmentError) as error:
             self.unreadable[key] = str(error)
             return
@@ -88,21 +105,40 @@ class Image:
         self.documents[key] = stored
         if isinstance(value, Rollout):
             self._take_rollout(value)
+        elif isinstance(value, Found):
+            self._take_found({**self.found, key.name: value}, key.name)
         elif isinstance(value, GatewaySpec):
             self.gateways[key.name] = value
         elif isinstance(value, WebhookSpec):
             self.webhooks[key.name] = Webhook(key.name, stored.version, value)
 
+    def _take_found(self, found: Mapping[str, Found], key: str) -> None:
+        self.found = found
+        for name in self.seekers.get(key, ()):
+            self.bodies.put(self.resolved(self.rollouts[name]))
+
     def _take_rollout(self, rollout: Rollout) -> None:
+        self._seek(rollout.name, sources_of(rollout))
         self.rollouts[rollout.name] = rollout
         self.moving.pop(rollout.name, None)
         if rollout.is_moving:
             self.moving[rollout.name] = rollout
 
+    def _seek(self, name: str, keys: Iterable[str]) -> None:
+        """Note where a rollout's servers are looked for from now on."""
+        before = self.rollouts.get(name)
+        for key in sources_of(before) if before else ():
+            self.seekers[key] = self.seekers[key] - {name}
+            if not self.seekers[key]:
+                del self.seekers[key]
+        for key in keys:
+            self.seekers[key] = self.seekers.get(key, frozenset()) | {name}
+
     def _forget(self, key: Key) -> None:
         self.unreadable.pop(key, None)
         self.documents.pop(key, None)
         if key.kind is Kind.ROLLOUT:
+            self._seek(key.name, ())
             self.rollouts.pop(key.name, None)
             self.moving.pop(key.name, None)
             self.bodies.remove(key.name)
@@ -110,6 +146,8 @@ class Image:
             self.gateways.pop(key.name, None)
         elif key.kind is Kind.WEBHOOK:
             self.webhooks.pop(key.name, None)
+        elif key.kind is Kind.SERVERS:
+            self._take_found({name: one for name, one in self.found.items() if name != key.name}, key.name)
 
     def _index_tokens(self) -> None:
         self.tokens = TokenTable(
@@ -121,6 +159,7 @@ class Image:
 
 _MODELS: Mapping[Kind, type[Document]] = {
     Kind.GATEWAY: GatewaySpec,
+    Kind.SERVERS: Found,
     Kind.TOKEN: StoredToken,
     Kind.WEBHOOK: WebhookSpec,
 }

@@ -40,7 +40,7 @@ class Expectation:
 
 
 def expectation(rollout: Rollout) -> Expectation:
-    """Say what a Traefik that has this rollout, as it is now, shows of it."""
+    """Say what a Traefik that has this rollout, as it is now and with the servers that were found, shows of it."""
     fragment = render(rollout)
     routers = {_path("routers", name): router for name, router in fragment.routers.items()}
     services = {_path("services", name): service for name, service in fragment.services.items()}
@@ -59,6 +59,8 @@ def _shows(shown: object, meant: object) -> bool:
     """Tell whether Traefik shows what was meant; it adds its defaults to what it was told."""
     if isinstance(meant, dict):
         return isinstance(shown, dict) and all(_shows(shown.get(key), value) for key, value in meant.items())
+    if meant == []:
+        return not shown  # it says nothing of an empty list
     if isinstance(meant, list):
         return (
             isinstance(shown, list)

@@ -12,6 +12,7 @@ from provider.operations.calls import (
     TooManyError,
     UnreadableDocumentError,
 )
+from provider.operations.discovery import Discovery, OtherSourceError, SideServers
 from provider.operations.gateways import Applied, Delivery, Gateways, GatewayView, Polled, Report
 from provider.operations.observations import Observations
 from provider.operations.operations import Operations
@@ -40,6 +41,7 @@ __all__ = [
     "Call",
     "ContentionError",
     "Delivery",
+    "Discovery",
     "ExistsError",
     "GatewayView",
     "Gateways",
@@ -49,6 +51,7 @@ __all__ = [
     "NotInTimeError",
     "Observations",
     "Operations",
+    "OtherSourceError",
     "OutOfReachError",
     "Page",
     "Polled",
@@ -58,6 +61,7 @@ __all__ = [
     "Rollouts",
     "Sessions",
     "ShrinkError",
+    "SideServers",
     "SignInError",
     "StaleVersionError",
     "StoreWentBackError",

@@ -134,7 +134,10 @@ class Gateways:
     def applied(self, name: str, api: str) -> Applied:
         """Ask a Traefik for all its routers and services. Raises GatewayUnreachableError."""
         revision, rollouts = self._feed.read(
-            lambda image: (image.revision, [r for r in image.rollouts.values() if r.spec.is_carried_by(name)])
+            lambda image: (
+                image.revision,
+                [image.resolved(r) for r in image.rollouts.values() if r.spec.is_carried_by(name)],
+            )
         )
         shown = {**self._api(api).show_all("routers"), **self._api(api).show_all("services")}
         differs: list[str] = []
@@ -149,7 +152,7 @@ class Gateways:
 
     def shown(self, rollout: Rollout, api: str) -> Mapping[str, Json | None]:
         """Ask a Traefik for the parts of one rollout, by path; None where it has none. Raises as `applied`."""
-        expected = expectation(rollout)
+        expected = expectation(self._feed.resolved(rollout))
         return {path: self._api(api).show(path) for path in (*expected.present, *sorted(expected.absent))}
 
     def overview(self, api: str) -> Overview:
@@ -194,7 +197,7 @@ class Gateways:
         return Report(name, Delivery.SERVED, "its API is not known, so what it applied is not")
 
     def _problem(self, api: str, rollout: Rollout) -> str | None:
-        expected = expectation(rollout)
+        expected = expectation(self._feed.resolved(rollout))
         try:
             for path in [*expected.present, *sorted(expected.absent)]:
                 problem = expected.problem(path, self._api(api).show(path))

@@ -3,6 +3,7 @@
 from provider.documents.addresses import Networks
 from provider.feed import Feed
 from provider.operations.analyses import Analyses
+from provider.operations.discovery import Discovery
 from provider.operations.gateways import Gateways
 from provider.operations.restoring import Restoring
 from provider.operations.rollouts import Rollouts
@@ -22,7 +23,8 @@ class Operations:
         self.store = store
         self.feed = feed
         self.networks = networks
-        self.rollouts = Rollouts(store, feed, networks=networks)
+        self.discovery = Discovery(store, feed, networks=networks)
+        self.rollouts = Rollouts(store, feed, self.discovery, networks=networks)
         self.analyses = Analyses(store)
         self.gateways = Gateways(store, feed, networks=networks)
         self.observations = self.gateways.observations

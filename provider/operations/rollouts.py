@@ -12,6 +12,7 @@ from provider.documents import InvalidDocumentError, NotJsonError, write
 from provider.documents.addresses import Networks
 from provider.feed import Feed, read_rollout
 from provider.operations.calls import Call, ExistsError, NotFoundError, ShrinkError, UnreadableDocumentError
+from provider.operations.discovery import Discovery
 from provider.operations.documents import Decision, Documents
 from provider.reaching import ANYWHERE
 from provider.rollouts import Action, Phase, Rollout, Side, Spec
@@ -55,8 +56,9 @@ class Rollouts:
     gateway with less than half of what it was served lately (ShrinkError).
     """
 
-    def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE) -> None:
+    def __init__(self, store: Store, feed: Feed, discovery: Discovery, *, networks: Networks = ANYWHERE) -> None:
         self._networks = networks
+        self._discovery = discovery
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
@@ -89,12 +91,12 @@ class Rollouts:
 
     def create(self, name: str, spec: Spec, call: Call) -> Rollout:
         """Store a new rollout; ExistsError where there is one of that name."""
-        self._networks.check(spec, pointer="/spec")
+        self._check_sides(name, spec, call)
 
         def decide(stored: Stored | None, now: datetime) -> Decision:
             if stored:
                 raise ExistsError(_key(name))
-            return _fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
+            return self._fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
 
         return self._written(name, self._documents.change(_key(name), decide, call))
 
@@ -103,14 +105,14 @@ class Rollouts:
 
         A stored document that cannot be read is made anew.
         """
-        self._networks.check(spec, pointer="/spec")
+        self._check_sides(name, spec, call)
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:
             current = _readable(name, stored)
             if current is None:
                 if stored:
                     self._check_shrink(name, spec.gateways, call)
-                return _fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
+                return self._fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
             return self._decision("replace", current.replace(spec, now=now, reason=call.reason), current, call)
 
         event = self._documents.change(_key(name), decide, call)
@@ -119,6 +121,7 @@ class Rollouts:
     def start(self, name: str, canary: Side, call: Call) -> Rollout:
         """Begin with a new canary."""
         self._networks.check(canary)
+        self._discovery.insist(name, {"": canary}, call)
         return self._move(
             name,
             "canary",
@@ -142,6 +145,7 @@ class Rollouts:
     def undo(self, name: str, to_revision: int, call: Call) -> Rollout:
         """Make a rollout be again what one of its changes made it; NotFoundError where its history has none such."""
         earlier = self.as_of(name, to_revision)
+        self._discovery.insist(name, {"/stable": earlier.spec.stable, "/canary": earlier.spec.canary}, call)
         return self._move(
             name,
             Action.UNDO,
@@ -187,6 +191,11 @@ class Rollouts:
             raise NotFoundError(_key(name))
         return events
 
+    def _check_sides(self, name: str, spec: Spec, call: Call) -> None:
+        """Insist on servers that may be, and that are there. Raises InvalidDocumentError."""
+        self._networks.check(spec, pointer="/spec")
+        self._discovery.insist(name, {"/spec/stable": spec.stable, "/spec/canary": spec.canary}, call)
+
     def _move(self, name: str, action: str, move: Move, call: Call) -> Rollout:
         def decide(stored: Stored | None, now: datetime) -> Decision | None:
             current = _existing(name, stored)
@@ -199,7 +208,12 @@ class Rollouts:
             return None
         if rollout.spec.gateways != before.spec.gateways:
             self._check_shrink(rollout.name, rollout.spec.gateways, call)
-        return _fit(action, rollout)
+        return self._fit(action, rollout)
+
+    def _fit(self, action: str, rollout: Rollout) -> Decision:
+        """Decide for what Traefik takes. Raises UnfitFragmentError."""
+        checked(render(self._feed.resolved(rollout)))
+        return Decision(action, _text(rollout))
 
     def _check_shrink(self, name: str, gateways: tuple[str, ...] | None, call: Call) -> None:
         if call.allow_shrink:
@@ -217,12 +231,6 @@ class Rollouts:
 
 def _key(name: str) -> Key:
     return Key(Kind.ROLLOUT, name)
-
-
-def _fit(action: str, rollout: Rollout) -> Decision:
-    """Decide for what Traefik takes. Raises UnfitFragmentError."""
-    checked(render(rollout))
-    return Decision(action, _text(rollout))
 
 
 def _text(rollout: Rollout) -> str:

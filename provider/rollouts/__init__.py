@@ -1,5 +1,7 @@
 """What a rollout is and what may be done to it. Pure: no clock, store or network."""
 
+from provider.rollouts.discover import Discover, Dns, registered_key
+from provider.rollouts.found import MOST_SERVERS, Found, sources_of, with_found
 from provider.rollouts.judging import attempt_of, current_record, settings_of, step_of
 from provider.rollouts.overrides import Override
 from provider.rollouts.rollout import Rollout
@@ -10,9 +12,13 @@ from provider.rollouts.steps import Ramp, Step
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 __all__ = [
+    "MOST_SERVERS",
     "TRANSITIONS",
     "Action",
+    "Discover",
+    "Dns",
     "Former",
+    "Found",
     "IllegalMoveError",
     "Override",
     "Phase",
@@ -28,6 +34,9 @@ __all__ = [
     "Strategy",
     "attempt_of",
     "current_record",
+    "registered_key",
     "settings_of",
+    "sources_of",
     "step_of",
+    "with_found",
 ]

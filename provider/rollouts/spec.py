@@ -21,6 +21,7 @@ from provider.documents.fields import (
     UrlPath,
     WholeNumber,
 )
+from provider.rollouts.discover import Discover
 from provider.rollouts.overrides import MOST_OVERRIDES, Override
 from provider.rollouts.schedule import Schedule
 from provider.rollouts.steps import Step
@@ -69,12 +70,13 @@ class PassiveHealthCheck(Document):
 
 
 class Side(Document):
-    """Who answers for stable or canary: servers of our own, or a service of another provider."""
+    """Who answers for stable or canary: servers of our own, written down or found, or another provider's service."""
 
-    model_config = one_of("servers", "service")
+    model_config = one_of("servers", "service", "discover")
 
     servers: tuple[Server, ...] | None = Field(default=None, min_length=1, max_length=1_000)
     service: Reference | None = None
+    discover: Discover | None = None
     health_check: HealthCheck | None = None
     passive_health_check: PassiveHealthCheck | None = None
     pass_host_header: StrictBool | None = None
@@ -82,7 +84,7 @@ class Side(Document):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        if exactly_one(self, "servers", "service") == "service":
+        if exactly_one(self, "servers", "service", "discover") == "service":
             self._refuse_options_of_servers()
         urls = [server.url for server in self.servers or ()]
         if len(set(urls)) != len(urls):
@@ -98,10 +100,13 @@ class Side(Document):
     def is_same_version(self, other: "Side") -> bool:
         """Tell a side that was scaled or tuned from one that is another version.
 
-        A side is the same version as long as it names the same service, or keeps one of its servers.
+        A side is the same version as long as it names the same service, looks in the same place, or keeps one of its
+        servers.
         """
         if self.service or other.service:
             return self.service == other.service
+        if self.discover or other.discover:
+            return self.discover == other.discover
         mine = {server.url for server in self.servers or ()}
         return any(server.url in mine for server in other.servers or ())
 

@@ -21,6 +21,8 @@ def without_finished_canary(wanted: Spec, *, current: Spec, done: Promotion | No
         # Sides that share a server tell too little to be recognised when they change.
         and not wanted.stable.is_same_version(current.stable)
         and not wanted.stable.is_same_version(wanted.canary)
+        # It is under way, so that it has not finished.
+        and not (current.canary and current.canary.is_same_version(wanted.canary))
     )
     is_finished = is_same_file or is_tuned_file
     return wanted.model_copy(update={"stable": wanted.canary, "canary": current.canary}) if is_finished else wanted

@@ -35,7 +35,10 @@ class Fragment:
 
 
 def render(rollout: Rollout) -> Fragment:
-    """Say what Traefik is told of a rollout: the same fragment for the same rollout, always."""
+    """Say what Traefik is told of a rollout: the same fragment for the same rollout, always.
+
+    Its servers are known: see `with_found`.
+    """
     rendering = _Rendering(rollout)
     return Fragment(
         routers=dict(sorted(rendering.routers())),
@@ -132,7 +135,7 @@ class _Rendering:
             yield self.stable_own, self._mirroring()
             if self.canary and self.canary.servers:
                 yield self.mirror_target, _load_balancer(self.canary)
-        if self.stable.servers and self.stable_servers in used:
+        if self.stable.servers is not None and self.stable_servers in used:
             yield self.stable_servers, _load_balancer(self.stable)
         if self.canary and self.canary.servers and self.canary_servers in used:
             yield self.canary_servers, _load_balancer(self.canary)

@@ -62,6 +62,12 @@ def some(item: Shape) -> Shape:
     return check
 
 
+def any_number(item: Shape) -> Shape:
+    """Take a list of such items, or of none."""
+    filled = some(item)
+    return lambda value: None if value == [] else filled(value)
+
+
 def table(item: Shape) -> Shape:
     """Take a map from names to such items, one at least."""
 
@@ -142,7 +148,8 @@ ROUTER = fields(
 SERVICE = fields(
     loadBalancer=fields(
         needs=("servers",),
-        servers=some(fields(needs=("url",), url=text, weight=whole(0, 2**31 - 1), preservePath=flag)),
+        # None is known while nothing was found anywhere: Traefik answers 503, and takes no empty loadBalancer.
+        servers=any_number(fields(needs=("url",), url=text, weight=whole(0, 2**31 - 1), preservePath=flag)),
         strategy=text,
         sticky=_STICKY,
         healthCheck=_HEALTH_CHECK,

@@ -4,7 +4,7 @@ import logging.config
 import signal
 from types import FrameType
 
-from provider.controller import Controller, Watcher
+from provider.controller import Controller, Discovering, Watcher
 from provider.feed import Feed
 from provider.messenger import Messenger
 from provider.operations import Operations
@@ -31,4 +31,5 @@ def control(settings: Settings) -> None:
     operations = Operations(store, feed, networks=settings.networks)
     Messenger(operations).start()
     Watcher(operations).start()
+    Discovering(operations).start()
     Controller(operations).run()

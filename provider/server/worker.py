@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass
 
 from provider.api import create_app
-from provider.controller import Controller, Watcher
+from provider.controller import Controller, Discovering, Watcher
 from provider.feed import Feed, SnapshotFile, State
 from provider.limits import Limits
 from provider.messenger import Messenger
@@ -48,6 +48,7 @@ def build_worker(settings: Settings) -> Worker:
     if settings.controller:
         Controller(operations).start()
         Watcher(operations).start()
+        Discovering(operations).start()
     Messenger(operations).start()
     threading.Thread(target=_give_out_admin, args=(settings, operations), name="admin", daemon=True).start()
     return Worker(application, feed)

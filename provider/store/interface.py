@@ -14,6 +14,8 @@ class Kind(StrEnum):
     GATEWAY = "gateway"
     TOKEN = "token"  # noqa: S105 a kind, not a secret
     WEBHOOK = "webhook"
+    SERVERS = "servers"
+    """What was found where the servers of a rollout are looked for."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,15 @@ class Contents:
     documents: Mapping[Key, Stored]
     mark: str = field(default="", compare=False)
     restored: int = field(default=0, compare=False)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """What an instance has said of itself, and until when that holds unless it says so again."""
+
+    name: str
+    text: str
+    until: datetime
 
 
 class StoreUnavailableError(Exception):
@@ -205,6 +216,21 @@ class Store(Protocol):
 
     def sightings(self) -> Mapping[str, str]:
         """Read what all workers have noted of gateways."""
+        ...
+
+    def announce(self, rollout: str, instance: str, text: str, *, seconds: float) -> bool:
+        """Note an instance of a rollout's service for so long; False where it was known with the same text.
+
+        Instances are no documents: they say that they are there every few seconds.
+        """
+        ...
+
+    def withdraw(self, rollout: str, instance: str) -> bool:
+        """Forget an instance; False where there is none."""
+        ...
+
+    def instances(self, rollout: str) -> Sequence[Instance]:
+        """Read the instances whose time is not over, by name."""
         ...
 
     def keep(self, name: str, text: str, *, seconds: float) -> None:

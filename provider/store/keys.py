@@ -1,24 +1,25 @@
 """The keys in Redis and their types. All of a namespace share one hash tag: one slot of a Redis Cluster.
 
-=============================  ==========  ============================================================
-key                            type        holds
-=============================  ==========  ============================================================
-canary:{NS}:lineage            string      a random id, made with the first write of all
-canary:{NS}:revision           string      the number of the newest change
-canary:{NS}:restored           string      the number at which somebody last decided what is right
-canary:{NS}:documents          hash        KIND/NAME -> JSON
-canary:{NS}:versions           hash        KIND/NAME -> the revision that wrote the document
-canary:{NS}:events             stream      REVISION-0 -> kind, name, action, actor, reason, at, before, after,
-                                           mark, follows (the mark of the one before)
-canary:{NS}:history:KIND/NAME  sorted set  the revisions of one document, kept after it is deleted
-canary:{NS}:request:SHA256     hash        fingerprint, revision of a request; expires
-canary:{NS}:lease:NAME         string      whose it is; expires
-canary:{NS}:records            hash        ROLLOUT -> JSON, what is remembered of a canary under judgement
-canary:{NS}:notified           hash        WEBHOOK -> the revision up to which it was told what happened
-canary:{NS}:sightings          hash        GATEWAY@ADDRESS -> JSON; expires a day after the last report
-canary:{NS}:note:NAME          string      a session, or what was observed; expires
-canary:{NS}:count:NAME         string      how often something was done lately; expires
-=============================  ==========  ============================================================
+===============================  ==========  ============================================================
+key                              type        holds
+===============================  ==========  ============================================================
+canary:{NS}:lineage              string      a random id, made with the first write of all
+canary:{NS}:revision             string      the number of the newest change
+canary:{NS}:restored             string      the number at which somebody last decided what is right
+canary:{NS}:documents            hash        KIND/NAME -> JSON
+canary:{NS}:versions             hash        KIND/NAME -> the revision that wrote the document
+canary:{NS}:events               stream      REVISION-0 -> kind, name, action, actor, reason, at, before, after,
+                                             mark, follows (the mark of the one before)
+canary:{NS}:history:KIND/NAME    sorted set  the revisions of one document, kept after it is deleted
+canary:{NS}:request:SHA256       hash        fingerprint, revision of a request; expires
+canary:{NS}:lease:NAME           string      whose it is; expires
+canary:{NS}:records              hash        ROLLOUT -> JSON, what is remembered of a canary under judgement
+canary:{NS}:notified             hash        WEBHOOK -> the revision up to which it was told what happened
+canary:{NS}:sightings            hash        GATEWAY@ADDRESS -> JSON; expires a day after the last report
+canary:{NS}:instances:ROLLOUT    hash        INSTANCE -> until when (in ms), a space, JSON; expires with the last
+canary:{NS}:note:NAME            string      a session, or what was observed; expires
+canary:{NS}:count:NAME           string      how often something was done lately; expires
+===============================  ==========  ============================================================
 """
 
 import re
@@ -88,6 +89,10 @@ class Keys:
     def lease(self, name: str) -> str:
         """Whose turn it is to do something that one is enough for."""
         return self._key(f"lease:{name}")
+
+    def instances(self, rollout: str) -> str:
+        """The instances of a rollout's service that have announced themselves."""
+        return self._key(f"instances:{rollout}")
 
     def note(self, name: str) -> str:
         """What is kept for a while only."""

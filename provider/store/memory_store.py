@@ -12,6 +12,7 @@ from provider.store.interface import (
     ConflictError,
     Contents,
     Event,
+    Instance,
     Key,
     MissedChangesError,
     Request,
@@ -40,6 +41,7 @@ class MemoryStore:
     _records: dict[str, str] = field(default_factory=dict)
     _positions: dict[str, int] = field(default_factory=dict)
     _leases: dict[str, tuple[str, datetime]] = field(default_factory=dict)
+    _instances: dict[tuple[str, str], Instance] = field(default_factory=dict)
     _notes: dict[str, tuple[str, datetime]] = field(default_factory=dict)
     _counts: dict[str, tuple[int, datetime]] = field(default_factory=dict)
     _changed: threading.Condition = field(default_factory=threading.Condition)
@@ -163,6 +165,29 @@ class MemoryStore:
         """Read what was seen of gateways."""
         with self._changed:
             return dict(self._sightings)
+
+    def announce(self, rollout: str, instance: str, text: str, *, seconds: float) -> bool:
+        """Note an instance for so long."""
+        with self._changed:
+            known = self._instances.get((rollout, instance))
+            until = self.clock() + timedelta(seconds=seconds)
+            self._instances[rollout, instance] = Instance(instance, text, until)
+            return known is None or self.clock() >= known.until or known.text != text
+
+    def withdraw(self, rollout: str, instance: str) -> bool:
+        """Forget an instance."""
+        with self._changed:
+            known = self._instances.pop((rollout, instance), None)
+            return known is not None and self.clock() < known.until
+
+    def instances(self, rollout: str) -> Sequence[Instance]:
+        """Read the instances whose time is not over."""
+        with self._changed:
+            return [
+                known
+                for (owner, _), known in sorted(self._instances.items())
+                if owner == rollout and self.clock() < known.until
+            ]
 
     def keep(self, name: str, text: str, *, seconds: float) -> None:
         """Keep a note for so long."""

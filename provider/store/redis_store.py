@@ -17,6 +17,7 @@ from provider.store.interface import (
     ConflictError,
     Contents,
     Event,
+    Instance,
     Key,
     MissedChangesError,
     Request,
@@ -61,6 +62,9 @@ class RedisStore:
         self._restore = _script("restore.lua")
         self._lease = _script("lease.lua")
         self._replace = _script("replace_record.lua")
+        self._announce = _script("announce.lua")
+        self._withdraw = _script("withdraw.lua")
+        self._instances = _script("instances.lua")
 
     def now(self) -> datetime:
         """Tell Redis' time."""
@@ -239,6 +243,20 @@ class RedisStore:
     def sightings(self) -> Mapping[str, str]:
         """Read what was seen of gateways."""
         return dict(self._ask(lambda redis: redis.hgetall(self._keys.sightings)))
+
+    def announce(self, rollout: str, instance: str, text: str, *, seconds: float) -> bool:
+        """Note an instance for so long."""
+        arguments: list[str | int] = [instance, text, round(seconds * 1_000)]
+        return bool(self._run(self._announce, keys=[self._keys.instances(rollout)], args=arguments))
+
+    def withdraw(self, rollout: str, instance: str) -> bool:
+        """Forget an instance."""
+        return bool(self._run(self._withdraw, keys=[self._keys.instances(rollout)], args=[instance]))
+
+    def instances(self, rollout: str) -> Sequence[Instance]:
+        """Read the instances whose time is not over."""
+        found = self._run(self._instances, keys=[self._keys.instances(rollout)], args=[])
+        return [Instance(name, text, since_epoch(until)) for name, until, text in sorted(found)]
 
     def keep(self, name: str, text: str, *, seconds: float) -> None:
         """Keep a note for so long."""

@@ -14,6 +14,7 @@ import yaml
 from provider.documents import InvalidDocumentError, Mistake, read, write
 from provider.rollouts import Spec, Strategy
 from provider.strict_yaml import StrictLoader, words_of
+from provider.web import side_lines
 from provider.web.step_lines import line_of, step_of
 from provider.web.wording import as_yaml
 
@@ -87,7 +88,7 @@ class Fields:
     @staticmethod
     def _add_side(document: Json, side: str, text: str, mistakes: list[Mistake]) -> None:
         options = document.pop(side, {})
-        if not isinstance(options, dict) or {"servers", "service"} & options.keys():
+        if not isinstance(options, dict) or {"servers", "service", "discover"} & options.keys():
             words = f"{side} may hold options here, such as healthCheck; who answers for it stands above"
             mistakes.append(Mistake("/more", words))
             options = {}
@@ -98,17 +99,11 @@ class Fields:
             if side == "stable":
                 mistakes.append(Mistake("/stable", "must have at least one address, such as http://10.0.0.1:8080"))
             return
-        if len(lines) == 1 and "://" not in lines[0]:
-            document[side] = {"service": lines[0], **options}
-            return
-        matches = [_SERVER.fullmatch(line) for line in lines]
-        for number, match in enumerate(matches, 1):
-            if not match:
-                mistakes.append(
-                    Mistake(f"/{side}", f"line {number} must be an address, such as http://10.0.0.1:8080")
-                )
-        servers = [_server(match) for match in matches if match]
-        document[side] = {"servers": servers, **options}
+        try:
+            document[side] = {**_source(lines), **options}
+        except InvalidDocumentError as error:
+            mistakes += [Mistake(f"/{side}", mistake.detail) for mistake in error.mistakes]
+            document[side] = {"servers": [], **options}
 
     def _add_steps(self, document: Json, mistakes: list[Mistake]) -> None:
         steps = []
@@ -140,6 +135,8 @@ def _placed(mistake: Mistake) -> tuple[str, str]:
             return field, f"line {int(index) + 1}: {mistake.detail}"
         case ["stable" | "canary" as field] | ["stable" | "canary" as field, "servers" | "service"]:
             return field, mistake.detail
+        case ["stable" | "canary" as field, "discover", *rest]:
+            return field, " ".join([*rest[1:], mistake.detail])
         case [first, *_] if first in _FIELDS:
             return _FIELDS[first], mistake.detail
     return "more", f"{'.'.join(path)}: {mistake.detail}" if path else mistake.detail
@@ -169,10 +166,30 @@ def _side_lines(side: Json | None, document: Json, name: str) -> str:
     """Give who answers for a side; its options stay in the document."""
     if side is None:
         return ""
-    service, servers = side.pop("service", ""), side.pop("servers", ())
+    service, servers, discover = side.pop("service", ""), side.pop("servers", ()), side.pop("discover", None)
     if side:
         document[name] = side
+    if discover:
+        return side_lines.line_of(discover)
     return str(service) or "\n".join(map(_server_line, servers))
+
+
+def _source(lines: Sequence[str]) -> Json:
+    """Read who answers for a side. Raises InvalidDocumentError with a mistake for each line that says nothing."""
+    first = lines[0]
+    if len(lines) == 1 and side_lines.is_discover(first):
+        try:
+            return {"discover": side_lines.discover_of(first)}
+        except ValueError as error:
+            raise InvalidDocumentError([Mistake("", str(error))]) from error
+    if len(lines) == 1 and "://" not in first:
+        return {"service": first}
+    matches = [_SERVER.fullmatch(line) for line in lines]
+    wrong = [number for number, match in enumerate(matches, 1) if not match]
+    if wrong:
+        words = "line {} must be an address, such as http://10.0.0.1:8080"
+        raise InvalidDocumentError([Mistake("", words.format(number)) for number in wrong])
+    return {"servers": [_server(match) for match in matches if match]}
 
 
 def _server_line(server: Json) -> str:

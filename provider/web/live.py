@@ -8,7 +8,7 @@ from flask import Response
 
 from provider.access import Permission
 from provider.operations import Delivery, Goal, NotInTimeError
-from provider.store import StoreUnavailableError
+from provider.store import Event, Kind, StoreUnavailableError
 from provider.web.visits import Page, Route, Visit, is_part
 
 _HEARTBEAT_SECONDS = 15.0
@@ -33,9 +33,18 @@ def _changes(visit: Visit, after: int) -> Iterator[bytes]:
             continue
         for event in events:
             after = event.revision
-            yield _message(event.key.kind, event.key.name)
+            yield from _messages(visit, event)
         if not events:
             yield b": still here\n\n"
+
+
+def _messages(visit: Visit, event: Event) -> Iterator[bytes]:
+    if event.key.kind is not Kind.SERVERS:
+        yield _message(event.key.kind, event.key.name)
+        return
+    # Pages show rollouts: other servers change all those that look for them there.
+    for name in sorted(visit.operations.feed.read(lambda image: image.seekers.get(event.key.name, ()))):
+        yield _message(Kind.ROLLOUT, name)
 
 
 def _is_welcome(visit: Visit) -> bool:

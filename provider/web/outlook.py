@@ -1,13 +1,13 @@
 """What something would do, before it is done: a dry run, in words and as Traefik would see it. Pure."""
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from provider.operations import MOVES
-from provider.rollouts import Action, IllegalMoveError, Phase, Rollout
+from provider.rollouts import Action, Found, IllegalMoveError, Phase, Rollout, with_found
 from provider.routing import render
 from provider.web.wording import as_yaml, percent
 
@@ -43,12 +43,11 @@ class Outlook:
         canary = self.before.spec.canary if self.before else None
         return canary is not None and self.after.spec.canary is None and self.after.spec.stable == canary
 
-    @property
-    def difference(self) -> Sequence[tuple[str, str]]:
+    def difference(self, found: Mapping[str, Found]) -> Sequence[tuple[str, str]]:
         """Give what changes in Traefik, line by line: (`+`, `-` or a space, the text)."""
         lines = difflib.unified_diff(
-            configuration(self.before).splitlines(),
-            configuration(self.after).splitlines(),
+            configuration(self.before, found).splitlines(),
+            configuration(self.after, found).splitlines(),
             lineterm="",
             n=_CONTEXT_LINES,
         )
@@ -90,11 +89,11 @@ def of_moves(rollout: Rollout, *, now: datetime) -> Sequence[tuple[Action, Outlo
     return found
 
 
-def configuration(rollout: Rollout | None) -> str:
-    """Give what Traefik is told of a rollout, as YAML; nothing where there is none."""
+def configuration(rollout: Rollout | None, found: Mapping[str, Found]) -> str:
+    """Give what Traefik is told of a rollout, and of what was found for it, as YAML; nothing where there is none."""
     if rollout is None:
         return ""
-    fragment = render(rollout)
+    fragment = render(with_found(rollout, found))
     sections = {
         "routers": fragment.routers,
         "services": fragment.services,

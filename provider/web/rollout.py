@@ -39,7 +39,7 @@ def show(visit: Visit) -> Page:
         can_shift=Action.SET_WEIGHT in rollout.actions,
         entries=timeline(events[:shown], rollout),
         longer=min(shown * 4, _HISTORY_MOST) if len(events) > shown and shown < _HISTORY_MOST else None,
-        configuration=configuration(rollout),
+        configuration=configuration(rollout, visit.discovered),
         request_id=secrets.token_hex(8),
     )
 

@@ -15,6 +15,7 @@ from provider.api.problems import ForbiddenError
 from provider.api.schemas import ReasonBody
 from provider.documents import read
 from provider.operations import SESSION_SECONDS, Call, Operations, Visitor
+from provider.rollouts import Found
 from provider.store import Request
 
 COOKIE = "canary_session"
@@ -82,6 +83,11 @@ class Visit:
         """Take the word that was left. A part of a page that is open does not: it was left for another page."""
         return None if is_part() else self.operations.sessions.take_word(self.visitor)
 
+    @property
+    def discovered(self) -> Mapping[str, Found]:
+        """The servers that were found where rollouts look for them."""
+        return self.operations.feed.read(lambda image: image.found)
+
     def render(self, template: str, **facts: Any) -> str:
         """Render a page for the visitor."""
         return render_template(
@@ -91,6 +97,7 @@ class Visit:
             csrf=csrf_token(self.visitor.session),
             may_operate=self.caller.may(Permission.OPERATE),
             may_administer=self.caller.may(Permission.ADMINISTER),
+            discovered=self.discovered,
             **facts,
         )
 

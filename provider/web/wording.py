@@ -75,6 +75,8 @@ def side(value: Side | None) -> str:
     """Say who answers for a side."""
     if value is None:
         return "none"
+    if value.discover:
+        return str(value.discover)
     return value.service or ", ".join(server.url for server in value.servers or ())
 
 

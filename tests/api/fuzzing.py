@@ -30,6 +30,7 @@ MACHINES = (
 )
 POLLED = "/traefik/config"
 NAMES = ("shop", "shop", "shop", "blog", "a", "edge", "x" * 63)
+GROUPS = ("v1", "v2")
 NO_NAMES = ("Shop", "-", "x" * 64, "a b", "ä", "%00", "..", "a\n", "'", "💥", "shop.")
 ODD: Sequence[Any] = (
     *(None, True, False, 0, -1, 1, 2**31, 2**53, 2**63, 2**64, 10**308, 0.1, -0.0, 1e308, 33.333, "", " ", "5", "\0"),
@@ -103,6 +104,7 @@ TEMPLATES: Mapping[str, Sequence[Any]] = {
             }
         },
     ),
+    "AnnounceBody": ({"url": "http://10.0.0.7:8080"}, {"url": "http://10.0.0.8:8080", "weight": 2, "ttl": "30s"}),
     "TokenBody": ({"name": "ci-1", "role": "viewer"}, {"name": "a", "role": "gateway"}),
     "RestoreBody": ({"from": "served"}, {"from": "stored"}),
 }
@@ -157,6 +159,7 @@ class Generator:
     def _call(self, endpoint: Endpoint) -> Asked:
         name = self.chance.choice(NO_NAMES if self._happens(0.05) else NAMES)
         path = endpoint.path.replace("<name>", quote(name, safe="%"))
+        path = path.replace("<group>", self.chance.choice(GROUPS)).replace("<instance>", self.chance.choice(NAMES))
         fields = [field.alias or name for name, field in endpoint.query.model_fields.items()]
         query = self._query([*fields, *(["unknown"] if self._happens(0.05) else [])])
         if path.endswith("/wait"):

@@ -15,7 +15,7 @@ from provider.notifications import WebhookSpec
 from provider.operations import NotFoundError
 from provider.polling import Polling, SightingBook
 from provider.polling.application import PATH, mounted
-from provider.rollouts import Action
+from provider.rollouts import Action, Server
 from tests.world import ME, World, spec
 
 DOCUMENT = describe(ENDPOINTS, version="1.2.3")
@@ -37,8 +37,10 @@ BODIES: Mapping[str, Any] = {
     "GatewayBody": {"spec": {"api": "http://127.0.0.1:1"}},
     "WebhookBody": {"spec": {"url": "http://127.0.0.1:1/x"}},
     "TokenBody": {"name": "new", "role": "admin"},
+    "AnnounceBody": {"url": "http://127.0.0.1:9003"},
     "RestoreBody": {"from": "stored"},
 }
+CREW = spec(**{side: {"discover": {"registered": side}} for side in ("stable", "canary")})
 NAMES = {"rollouts": "shop", "gateways": "edge", "tokens": "victim", "webhooks": "chat"}
 
 
@@ -49,6 +51,8 @@ def world() -> Iterator[World]:
     world.start()
     operations = world.operations
     operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    announce(world)
+    operations.rollouts.create("crew", CREW, ME)
     operations.gateways.put("edge", GatewaySpec(), ME)
     operations.webhooks.put("chat", WebhookSpec(url="http://127.0.0.1:1"), ME)
     operations.tokens.create("victim", Role.VIEWER, ME)
@@ -91,7 +95,9 @@ def request_of(path: str, operation: Mapping[str, Any]) -> tuple[str, dict[str, 
         query = "?allowShrink=true"
     reference = operation.get("requestBody", {}).get("content", {}).get("application/json", {}).get("schema", {})
     body = BODIES[reference["$ref"].rpartition("/")[2]] if reference else None
-    return path.replace("{name}", NAMES.get(kind, "")) + query, {"json": body} if reference else {}
+    name = "crew" if "/servers/" in path else NAMES.get(kind, "")
+    filled = path.replace("{name}", name).replace("{group}", "v1").replace("{instance}", "one")
+    return filled + query, {"json": body} if reference else {}
 
 
 @pytest.mark.parametrize(("method", "path", "operation"), OPERATIONS)
@@ -142,6 +148,12 @@ def test_each_request_of_the_walk_does_what_it_would(world: World, tokens: Mappi
     assert [] == refused
 
 
+def announce(world: World) -> None:
+    for group in ("stable", "canary", "v1"):
+        server = Server(url="http://127.0.0.1:9004")
+        world.operations.discovery.announce("crew", group, "one", server, seconds=600)
+
+
 def make_anew(world: World) -> None:
     for forget, name in (
         (world.operations.rollouts.delete, "shop"),
@@ -155,6 +167,7 @@ def make_anew(world: World) -> None:
             forget(name, ME)
         except NotFoundError:
             continue
+    announce(world)
     operations = world.operations
     operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}]), ME)
     operations.gateways.put("edge", GatewaySpec(), ME)

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -27,7 +28,8 @@ from provider.operations import Webhooks
 from provider.polling import Polling, SightingBook
 from provider.polling.application import WSGI, mounted
 from provider.posting import Outcome
-from tests.api.fuzzing import Asked, Generator
+from provider.rollouts import Server
+from tests.api.fuzzing import GROUPS, NAMES, Asked, Generator
 from tests.rollouts_strategy import SPEC_DOCUMENTS
 from tests.world import ME, World
 
@@ -36,7 +38,7 @@ REQUESTS = int(LONG or 2_500)
 SEED = int(os.environ.get("CANARY_FUZZ_SEED") or (time.time_ns() if LONG else 1))
 # Traefik takes an empty map in these places only (file:"allowEmpty" in pkg/config/dynamic/http_config.go).
 MAY_BE_EMPTY = re.compile(
-    r"/http(/routers/[^/]+/tls|/services/[^/]+/(weighted|highestRandomWeight|mirroring)/healthCheck)"
+    r"/http(/routers/[^/]+/tls|/services/[^/]+/((weighted|highestRandomWeight|mirroring)/healthCheck|loadBalancer/servers))"
 )
 
 
@@ -174,6 +176,9 @@ def world() -> Iterator[World]:
     world = World()
     world.start()
     world.operations.webhooks = Webhooks(world.store, world.feed, post=nowhere)
+    for rollout, group in product(set(NAMES), GROUPS):
+        server = Server(url="http://10.0.0.7:8080")
+        world.operations.discovery.announce(rollout, group, "one", server, seconds=86_400)
     yield world
     world.feed.close()
 

@@ -22,7 +22,7 @@ from provider.rollouts import Rollout
 from provider.routing import assemble, encode_fragment, render
 from provider.traefik_api import GatewayUnreachableError, TraefikApi
 from tests.e2e.harness import HOST, eventually
-from tests.rollouts_strategy import START, rollouts
+from tests.rollouts_strategy import START, rollouts, served
 from tests.world import spec
 
 pytestmark = pytest.mark.traefik
@@ -123,7 +123,7 @@ def referring_to_files(rollout: Rollout) -> Rollout:
     return read(Rollout, decode_json(encode(rollout).replace("@docker", "@file")))
 
 
-FLEETS = st.lists(rollouts().map(referring_to_files), max_size=25, unique_by=lambda rollout: rollout.name)
+FLEETS = st.lists(served(rollouts().map(referring_to_files)), max_size=25, unique_by=lambda rollout: rollout.name)
 
 
 @pytest.mark.timeout(0 if FLEETS_WANTED else 120)

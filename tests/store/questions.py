@@ -23,11 +23,14 @@ QUESTIONS: Mapping[str, Callable[[Store], object]] = {
     "advance_position": lambda store: store.advance_position("chat", expected=None, revision=7),
     "report": lambda store: store.report({"edge": "here"}),
     "sightings": lambda store: store.sightings(),
+    "announce": lambda store: store.announce("shop", "v2/one", "{}", seconds=5),
+    "withdraw": lambda store: store.withdraw("shop", "v2/one"),
+    "instances": lambda store: store.instances("shop"),
     "keep": lambda store: store.keep("seen", "{}", seconds=5),
     "kept": lambda store: store.kept("seen"),
     "take": lambda store: store.take("seen"),
     "count": lambda store: store.count("wrong", seconds=5),
 }
-WRITES = ["commit", "restore", "lease", "replace_record", "advance_position", "report", "keep", "count"]
+WRITES = ["commit", "restore", "lease", "replace_record", "advance_position", "report", "announce", "keep", "count"]
 # To take frees memory, so it works where writes do not.
-READS = sorted(QUESTIONS.keys() - {*WRITES, "take"})
+READS = sorted(QUESTIONS.keys() - {*WRITES, "take", "withdraw"})

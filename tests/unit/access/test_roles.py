@@ -5,8 +5,9 @@ from provider.access import Caller, Permission, Role
 MAY = {
     Role.VIEWER: {Permission.READ},
     Role.OPERATOR: {Permission.READ, Permission.OPERATE},
-    Role.ADMIN: {Permission.READ, Permission.OPERATE, Permission.ADMINISTER, Permission.POLL},
+    Role.ADMIN: set(Permission),
     Role.GATEWAY: {Permission.POLL},
+    Role.INSTANCE: {Permission.REGISTER},
 }
 
 
@@ -18,4 +19,4 @@ def test_a_role_permits_what_the_interface_says_and_no_more(role: Role, permissi
 
 
 def test_roles_are_called_as_in_the_interface() -> None:
-    assert ["viewer", "operator", "admin", "gateway"] == [str(role) for role in Role]
+    assert ["viewer", "operator", "admin", "gateway", "instance"] == [str(role) for role in Role]

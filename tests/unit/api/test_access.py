@@ -27,7 +27,9 @@ def test_tokens_are_listed_without_their_secrets(admin: Client) -> None:
     listed = admin("GET", "/tokens")
 
     assert made["token"].startswith("tcy_")
-    assert ["admin", "ci", "gateway", "operator", "viewer"] == [token["name"] for token in listed.json["tokens"]]
+    assert ["admin", "ci", "gateway", "instance", "operator", "viewer"] == [
+        token["name"] for token in listed.json["tokens"]
+    ]
     assert made["token"] not in listed.text
     assert "sha256" not in listed.text
     assert 409 == admin("POST", "/tokens", {"name": "ci", "role": "operator"}).status_code

@@ -59,7 +59,7 @@ def test_metrics_tell_phases_weights_and_the_revision(flask_client: Any, admin: 
 
 def test_openapi_names_every_endpoint_and_resolves_every_reference(flask_client: Any) -> None:
     document = flask_client.get("/openapi.json").json
-    served = {(endpoint.method.lower(), endpoint.path.replace("<name>", "{name}")) for endpoint in ENDPOINTS}
+    served = {(endpoint.method.lower(), endpoint.path.replace("<", "{").replace(">", "}")) for endpoint in ENDPOINTS}
     named = {(method, path) for path, methods in document["paths"].items() for method in methods}
     references = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
 

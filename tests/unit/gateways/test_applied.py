@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from provider.gateways import expectation
 from provider.rollouts import Rollout
 from provider.routing import render
-from tests.rollouts_strategy import rollouts
+from tests.rollouts_strategy import served
 from tests.world import spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -54,7 +54,7 @@ def test_routers_that_must_be_there_need_not_be_gone() -> None:
 
 
 @settings(max_examples=60, deadline=None)
-@given(rollouts())
+@given(served())
 def test_a_traefik_that_has_it_as_it_is_has_no_problem(rollout: Rollout) -> None:
     assert [] == problems(rollout, shown(rollout))
 

@@ -81,8 +81,8 @@ def test_values_are_frozen() -> None:
 @pytest.mark.parametrize(
     ("model", "document", "words"),
     [
-        (Side, {}, "must have exactly one of servers or service"),
-        (Side, {"servers": [A], "service": "a@file"}, "must have exactly one of servers or service"),
+        (Side, {}, "must have exactly one of servers or service or discover"),
+        (Side, {"servers": [A], "service": "a@file"}, "must have exactly one of servers or service or discover"),
         (Step, {}, f"must have exactly one of {KINDS}"),
         (Step, {"setWeight": 5, "pause": {}}, f"must have exactly one of {KINDS}"),
         (Step, {"setMirror": 0, "setOverride": []}, f"must have exactly one of {KINDS}"),

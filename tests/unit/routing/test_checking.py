@@ -10,12 +10,12 @@ from provider.routing import Fragment, UnfitFragmentError, checked, encode_fragm
 from provider.routing.checking import has_refused_escape
 from provider.routing.configuration import encode_json
 from tests.pace import examples
-from tests.rollouts_strategy import rollouts
+from tests.rollouts_strategy import served
 from tests.routing_faults import FAULTS, split_fragment, with_part
 
 
 @settings(max_examples=examples(100), deadline=None)
-@given(rollouts())
+@given(served())
 def test_whatever_is_rendered_passes(rollout: Rollout) -> None:
     fragment = render(rollout)
 
@@ -46,7 +46,7 @@ def test_a_fault_is_named_with_its_place(name: str) -> None:
         ("routers/shop/tls", {"domains": [{"sans": ["a"]}]}),
         ("routers/shop/tls", {"unknown": "x"}),
         ("services/shop_1/loadBalancer/servers/0/url", None),
-        ("services/shop_1/loadBalancer/servers", []),
+        ("services/shop_1/loadBalancer/servers", {}),
         ("services/shop_1/loadBalancer/servers/0/weight", 1.0),
         ("services/shop_1/loadBalancer/passHostHeader", "true"),
         ("services/shop_1/loadBalancer/healthCheck", {}),

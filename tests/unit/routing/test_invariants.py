@@ -16,15 +16,17 @@ from provider.rollouts import Rollout
 from provider.routing import Fragment, assemble, encode_fragment, names, render
 from provider.rules import parse_rule
 from tests.pace import examples
-from tests.rollouts_strategy import NAMES, rollouts
+from tests.rollouts_strategy import NAMES, rollouts, served
 
 Json = dict[str, Any]
 SPLITS = ("weighted", "highestRandomWeight")
 # Traefik takes an empty map in these places only (file:"allowEmpty" in pkg/config/dynamic/http_config.go).
-MAY_BE_EMPTY = re.compile(r"routers/[^/]+/tls|services/[^/]+/(weighted|highestRandomWeight|mirroring)/healthCheck")
+MAY_BE_EMPTY = re.compile(
+    r"routers/[^/]+/tls|services/[^/]+/(weighted|highestRandomWeight|mirroring)/healthCheck|services/[^/]+/loadBalancer/servers"
+)
 ESCAPED_SURROGATE = re.compile(rb"(?<!\\)(\\\\)*\\u[dD][89a-fA-F]")
 
-each_rollout: Callable[[Callable[..., None]], Callable[..., None]] = given(rollouts())
+each_rollout: Callable[[Callable[..., None]], Callable[..., None]] = given(served())
 pace = settings(max_examples=examples(60), deadline=None)
 
 
@@ -225,7 +227,7 @@ def test_every_transport_that_is_referred_to_is_defined(rollout: Rollout) -> Non
 @settings(max_examples=60, deadline=None)
 @given(st.lists(NAMES, min_size=2, max_size=2, unique=True), st.data())
 def test_the_names_of_two_rollouts_never_meet(both: list[str], data: st.DataObject) -> None:
-    one, other = (render(data.draw(rollouts(st.just(name)))) for name in both)
+    one, other = (render(data.draw(served(rollouts(st.just(name))))) for name in both)
 
     assert not one.routers.keys() & other.routers.keys()
     assert not one.services.keys() & other.services.keys()
@@ -290,7 +292,7 @@ def test_the_bytes_say_what_was_meant_to_json_and_to_a_yaml_parser(rollout: Roll
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.lists(rollouts(), max_size=3, unique_by=lambda rollout: rollout.name))
+@given(st.lists(served(), max_size=3, unique_by=lambda rollout: rollout.name))
 def test_a_body_has_all_that_its_fragments_have(several: list[Rollout]) -> None:
     decoded = json.loads(body(*several)).get("http", {})
     fragments = list(map(render, several))

@@ -44,15 +44,15 @@ def test_a_canary_that_takes_over_from_little_is_bold() -> None:
 
 
 def test_the_difference_is_what_traefik_will_be_told() -> None:
-    difference = of_weight(created(), Decimal(50), now=T0).difference
+    difference = of_weight(created(), Decimal(50), now=T0).difference({})
     changed = [(mark, text.strip()) for mark, text in difference if mark != " "]
 
     assert [("-", "weight: 19"), ("+", "weight: 1")] == changed
-    assert [] == of_move(created(), Action.PAUSE, now=T0).difference
+    assert [] == of_move(created(), Action.PAUSE, now=T0).difference({})
 
 
 def test_what_is_to_be_made_is_all_new() -> None:
     outlook = Outlook(None, at_rest())
 
-    assert {"+"} == {mark for mark, _ in outlook.difference}
-    assert configuration(at_rest()).splitlines() == [text for _, text in outlook.difference]
+    assert {"+"} == {mark for mark, _ in outlook.difference({})}
+    assert configuration(at_rest(), {}).splitlines() == [text for _, text in outlook.difference({})]

@@ -1,0 +1,139 @@
+"""The endpoints of servers that are found: what is known of them, and instances that announce themselves."""
+
+from provider.access import Permission
+from provider.api.endpoints import Answer, Endpoint, Exchange, Handler
+from provider.api.schemas import (
+    AnnounceBody,
+    AnnouncedAnswer,
+    InstanceOfSide,
+    ReasonQuery,
+    ServersAnswer,
+    SideAnswer,
+)
+from provider.documents import decode_json, read
+from provider.operations import SideServers
+from provider.rollouts import Server
+from provider.store import Instance
+
+_ONE = "/api/v1/rollouts/<name>"
+_GROUP = f"{_ONE}/groups/<group>/servers/<instance>"
+_SIDES = ("stable", "canary")
+
+
+def servers(exchange: Exchange) -> Answer:
+    """Tell who answers for each side."""
+    operations = exchange.operations
+    sides = operations.discovery.servers(operations.rollouts.get(exchange.name))
+    return Answer(ServersAnswer(**{name: _side(side) for name, side in sides.items()}))
+
+
+def announce(exchange: Exchange) -> Answer:
+    """Note that an instance is there."""
+    return _announced(exchange, exchange.parts["group"])
+
+
+def withdraw(exchange: Exchange) -> Answer:
+    """Forget an instance."""
+    return _withdrawn(exchange, exchange.parts["group"])
+
+
+def _announced(exchange: Exchange, group: str) -> Answer:
+    body: AnnounceBody = exchange.body
+    name = exchange.parts["instance"]
+    instance = exchange.operations.discovery.announce(
+        exchange.name,
+        group,
+        name,
+        Server(url=body.url, weight=body.weight),
+        seconds=body.ttl.total_seconds(),
+    )
+    return Answer(
+        AnnouncedAnswer(
+            rollout=exchange.name, group=group, instance=name, url=body.url, weight=body.weight, until=instance.until
+        )
+    )
+
+
+def _withdrawn(exchange: Exchange, group: str) -> Answer:
+    exchange.operations.discovery.withdraw(exchange.name, group, exchange.parts["instance"])
+    return Answer(status=204)
+
+
+def _of_side(side: str) -> tuple[Endpoint, Endpoint]:
+    path = f"{_ONE}/{side}/servers/<instance>"
+
+    def announce(exchange: Exchange) -> Answer:
+        return _announced(exchange, exchange.operations.discovery.group_of(exchange.name, side))
+
+    def withdraw(exchange: Exchange) -> Answer:
+        return _withdrawn(exchange, exchange.operations.discovery.group_of(exchange.name, side))
+
+    return (
+        _announcing(path, announce, f"An instance of {side} says that it is there", f"announce-{side}"),
+        _withdrawing(path, withdraw, f"An instance of {side} says that it goes", f"withdraw-{side}"),
+    )
+
+
+def _announcing(path: str, handler: Handler, summary: str, operation: str) -> Endpoint:
+    return Endpoint(
+        "PUT",
+        path,
+        handler,
+        Permission.REGISTER,
+        f"{summary}; it says so again before its time is over",
+        body=AnnounceBody,
+        answers={200: AnnouncedAnswer},
+        problems=(404, 409),
+        tag="servers",
+        operation=operation,
+    )
+
+
+def _withdrawing(path: str, handler: Handler, summary: str, operation: str) -> Endpoint:
+    return Endpoint(
+        "DELETE",
+        path,
+        handler,
+        Permission.REGISTER,
+        f"{summary}: it gets no more requests",
+        query=ReasonQuery,
+        answers={204: None},
+        problems=(404, 409),
+        tag="servers",
+        operation=operation,
+    )
+
+
+ENDPOINTS = (
+    Endpoint(
+        "GET",
+        f"{_ONE}/servers",
+        servers,
+        Permission.READ,
+        "Who answers for each side now, and the instances that have announced themselves",
+        answers={200: ServersAnswer},
+        problems=(404, 409),
+        tag="servers",
+    ),
+    _announcing(_GROUP, announce, "An instance of a group says that it is there", "announce"),
+    _withdrawing(_GROUP, withdraw, "An instance of a group says that it goes", "withdraw"),
+    *(endpoint for side in _SIDES for endpoint in _of_side(side)),
+)
+
+
+def _side(known: SideServers) -> SideAnswer:
+    side, found = known.side, known.found
+    return SideAnswer(
+        service=side.service,
+        discover=side.discover,
+        servers=found.servers if found else side.servers or (),
+        kept=found.kept if found else None,
+        instances=tuple(map(_instance, known.instances)) or None,
+    )
+
+
+def _instance(instance: Instance) -> InstanceOfSide:
+    server = read(Server, decode_json(instance.text))
+    return InstanceOfSide(
+        instance=instance.name.partition("/")[2], url=server.url, weight=server.weight, until=instance.until
+    )

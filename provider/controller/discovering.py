@@ -1,0 +1,85 @@
+"""Looks for servers all the while: names when their answers are over, instances every moment.
+
+A thread of its own under a lease of its own: a name server that is slow to answer holds up nothing else.
+"""
+
+import logging
+import secrets
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from provider.feed import State
+from provider.operations import Operations
+from provider.rollouts import Discover
+from provider.store import StoreUnavailableError
+
+log = logging.getLogger(__name__)
+
+LEASE = "discovery"
+_LOOK_SECONDS, _LEASE_SECONDS = 0.5, 5.0
+# A time to live of nothing is no reason to ask without a pause; one of days would be followed too late by people.
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 300.0
+_ASKED_AT_ONCE = 16
+_FORGOTTEN_AFTER_SECONDS = 600.0
+
+
+class Discovering:
+    """Keeps what was found true."""
+
+    def __init__(self, operations: Operations) -> None:
+        self._store = operations.store
+        self._feed = operations.feed
+        self._discovery = operations.discovery
+        self._me = secrets.token_hex(8)
+        self._due: dict[str, float] = {}
+        self._unused: dict[str, float] = {}
+        self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="discovery")
+
+    def start(self) -> None:
+        """Run in a thread of its own until the feed closes."""
+        threading.Thread(target=self.run, name="discovery", daemon=True).start()
+
+    def run(self) -> None:
+        """Run until the feed closes."""
+        while not self._feed.wait_for_close(_LOOK_SECONDS):
+            try:
+                self.look()
+            except StoreUnavailableError:
+                self._due.clear()
+            except Exception:
+                log.exception("discovery.failed")
+        self._pool.shutdown()
+
+    def look(self) -> bool:
+        """Look wherever it is due; False where somebody else does, or nobody can."""
+        sources = self._feed.read(lambda image: image.sources())
+        self._due = {key: due for key, due in self._due.items() if key in sources}
+        is_following = self._feed.state is State.FOLLOWING
+        if not is_following or not self._store.lease(LEASE, owner=self._me, seconds=_LEASE_SECONDS):
+            self._due.clear()
+            return False
+        now = time.monotonic()
+        due = [(key, *source) for key, source in sources.items() if self._due.get(key, now) <= now]
+        list(self._pool.map(lambda one: self._look_at(*one), due))
+        self._forget_unused(now)
+        return True
+
+    def _look_at(self, key: str, rollout: str, discover: Discover) -> None:
+        looked = self._discovery.look(rollout, discover)
+        shortest = _SHORTEST_SECONDS if discover.dns else 0.0
+        self._due[key] = time.monotonic() + min(max(looked.seconds, shortest), _LONGEST_SECONDS)
+        if looked.is_news and looked.found:
+            facts = {"source": str(discover), "rollout": rollout, "servers": len(looked.found.servers)}
+            if looked.found.kept:
+                log.warning("servers.kept", extra={**facts, "detail": looked.found.kept})
+            else:
+                log.info("servers.found", extra=facts)
+
+    def _forget_unused(self, now: float) -> None:
+        """Forget what nobody looks for: later than anybody takes between finding it and using it."""
+        unused = self._feed.read(lambda image: image.found.keys() - image.seekers.keys())
+        self._unused = {key: self._unused.get(key, now) for key in unused}
+        for key, since in self._unused.items():
+            if now - since > _FORGOTTEN_AFTER_SECONDS:
+                self._discovery.forget(key)
