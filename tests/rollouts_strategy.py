@@ -193,10 +193,13 @@ def rollouts(draw: st.DrawFn, names: st.SearchStrategy[str] = NAMES) -> Rollout:
     return rollout
 
 
+_ROLLOUTS = rollouts()
+
+
 @st.composite
-def served(draw: st.DrawFn, each: st.SearchStrategy[Rollout] | None = None) -> Rollout:
+def served(draw: st.DrawFn, each: st.SearchStrategy[Rollout] = _ROLLOUTS) -> Rollout:
     """Make a rollout as Traefik is told of it: where servers are looked for, none, one or two are known."""
-    rollout = draw(each or rollouts())
+    rollout = draw(each)
     known = {key: draw(st.lists(URLS, max_size=2, unique=True)) for key in sources_of(rollout)}
     found = {key: Found(servers=tuple(Server(url=url) for url in urls)) for key, urls in known.items() if urls}
     return with_found(rollout, found)
