@@ -1,0 +1,93 @@
+"""Names looked up at a real name server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from provider.demo.name_server import NameServer
+from provider.demo.parts import free_port
+from provider.documents import read
+from provider.documents.addresses import Networks
+from provider.reaching import ANYWHERE
+from provider.resolving import Lookup, NotAnsweredError, NothingFoundError, look_up
+from provider.rollouts import Dns, Server
+
+
+@pytest.fixture(scope="module")
+def names() -> Iterator[NameServer]:
+    with NameServer() as names:
+        names.say("one.test", "A", ["10.0.0.7"], ttl=30)
+        names.say("many.test", "A", [f"10.0.{number}.1" for number in range(200)], ttl=7)
+        names.say("six.test", "AAAA", ["fd00::1"], ttl=5)
+        names.say("cloud.test", "A", ["169.254.169.254"])
+        names.say("mixed.test", "A", ["169.254.169.254", "10.0.0.9", "192.168.0.1"])
+        names.say("_http._tcp.srv.test", "SRV", ["2 9 80 spare.test.", "1 0 8081 a.test.", "1 3 8082 b.test."], ttl=9)
+        names.say("a.test", "A", ["10.0.0.1"], ttl=4)
+        names.say("b.test", "A", ["10.0.0.2"], ttl=60)
+        names.say("b.test", "AAAA", ["fd00::2"], ttl=60)
+        names.say("spare.test", "A", ["10.0.0.3"], ttl=60)
+        yield names
+
+
+def source(names: NameServer, name: str, **options: object) -> Dns:
+    asked = {"port": 8080, **options} if options.get("type") != "SRV" else options
+    return read(Dns, {"name": name, "resolver": names.address, **asked})
+
+
+def urls(lookup: Lookup) -> list[str]:
+    return [server.url for server in lookup.servers]
+
+
+def test_each_address_is_a_server_for_as_long_as_the_answer_holds(names: NameServer) -> None:
+    lookup = look_up(source(names, "one.test", scheme="https"), ANYWHERE)
+
+    assert Lookup([Server(url="https://10.0.0.7:8080")], 30) == lookup
+
+
+def test_an_answer_that_no_datagram_holds_is_read_whole_and_in_a_steady_order(names: NameServer) -> None:
+    found = urls(look_up(source(names, "many.test"), ANYWHERE))
+
+    assert 200 == len(found)
+    assert sorted(found) == found
+
+
+def test_an_address_of_version_6_stands_in_brackets(names: NameServer) -> None:
+    assert ["http://[fd00::1]:8080"] == urls(look_up(source(names, "six.test", type="AAAA"), ANYWHERE))
+
+
+def test_a_service_record_says_port_and_weight_and_those_that_stand_by_are_left_out(names: NameServer) -> None:
+    lookup = look_up(source(names, "_http._tcp.srv.test", type="SRV"), ANYWHERE)
+
+    assert [("http://10.0.0.1:8081", 1), ("http://10.0.0.2:8082", 3), ("http://[fd00::2]:8082", 3)] == [
+        (server.url, server.weight) for server in lookup.servers
+    ]
+    assert 4 == lookup.seconds
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("nothing.test", {}, "nothing.test:8080 (A) has no address"),
+        ("six.test", {}, "six.test:8080 (A) has no address"),
+        ("_no._tcp.test", {"type": "SRV"}, "_no._tcp.test (SRV) has no address"),
+        ("cloud.test", {}, "only addresses that are not allowed (169.254.169.254: link-local"),
+    ],
+)
+def test_a_name_that_leads_nowhere_says_so(
+    names: NameServer, name: str, options: dict[str, object], words: str
+) -> None:
+    with pytest.raises(NothingFoundError) as caught:
+        look_up(source(names, name, **options), ANYWHERE)
+
+    assert words in str(caught.value)
+
+
+def test_addresses_that_servers_may_not_have_are_left_out(names: NameServer) -> None:
+    assert ["http://10.0.0.9:8080"] == urls(look_up(source(names, "mixed.test"), Networks.parse("10.0.0.0/8")))
+
+
+def test_that_nobody_answers_is_another_thing_than_that_nothing_is_there() -> None:
+    asked = read(Dns, {"name": "one.test", "port": 80, "resolver": f"127.0.0.1:{free_port()}"})
+
+    with pytest.raises(NotAnsweredError, match=r"one.test:80 \(A\) could not be looked up: no name server answered"):
+        look_up(asked, ANYWHERE)
