@@ -6,7 +6,7 @@ from io import TextIOWrapper
 
 import click
 
-from provider.cli import administration, files, rollouts, servers, webhooks
+from provider.cli import administration, files, registering, rollouts, servers, webhooks
 
 _SECTIONS: dict[str, Sequence[click.Command]] = {
     "Shift traffic": (
@@ -16,7 +16,15 @@ _SECTIONS: dict[str, Sequence[click.Command]] = {
         rollouts.undo,
         rollouts.set_canary,
     ),
-    "Look": (rollouts.status, rollouts.list_, rollouts.get, rollouts.history, rollouts.analysis, rollouts.wait),
+    "Look": (
+        rollouts.status,
+        rollouts.list_,
+        rollouts.get,
+        registering.servers,
+        rollouts.history,
+        rollouts.analysis,
+        rollouts.wait,
+    ),
     "Define": (files.apply, files.diff, files.export, rollouts.create, rollouts.delete),
     "Administer": (
         administration.token,
@@ -25,7 +33,7 @@ _SECTIONS: dict[str, Sequence[click.Command]] = {
         webhooks.webhook,
         administration.restore,
     ),
-    "Run": (servers.serve, servers.demo, servers.controller, servers.certificate),
+    "Run": (registering.register, servers.serve, servers.demo, servers.controller, servers.certificate),
 }
 
 

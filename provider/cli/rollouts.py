@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+from collections.abc import Callable, Mapping
 from typing import IO, Any
 
 import click
@@ -72,7 +73,11 @@ def get(shell: Shell, name: str) -> None:
 @click.argument("name")
 @click.option("--rule", required=True, help="Traefik's router rule, such as 'Host(`shop.example.com`)'")
 @click.option(
-    "--stable", required=True, multiple=True, metavar="SIDE", help="A URL (may be repeated), or service@provider"
+    "--stable",
+    required=True,
+    multiple=True,
+    metavar="SIDE",
+    help="A URL (may be repeated), service@provider, dns:NAME:PORT, or registered:GROUP",
 )
 @click.option("--canary", multiple=True, metavar="SIDE", help="As --stable; may be left out until there is one")
 @click.option("--entry-point", multiple=True, help="May be repeated; Traefik's defaults if left out")
@@ -91,10 +96,14 @@ def create(shell: Shell, name: str, rule: str, change: Change, **choices: tuple[
 
 
 def _side(sides: tuple[str, ...]) -> Json:
+    kind, _, rest = sides[0].partition(":")
+    if len(sides) == 1 and kind in _FOUND:
+        return {"discover": _FOUND[kind](rest)}
     for text in sides:
         if "://" not in text and "@" not in text:
             raise click.UsageError(
-                f"a side is a URL such as http://10.0.0.1:8080, or a service such as shop-v2@docker, not {text}"
+                "a side is a URL such as http://10.0.0.1:8080, a service such as shop-v2@docker, "
+                f"dns:shop-v2:8080 or registered:v2, not {text}"
             )
     references = [side for side in sides if "://" not in side]
     if not references:
@@ -102,6 +111,18 @@ def _side(sides: tuple[str, ...]) -> Json:
     if len(sides) > 1:
         raise click.UsageError(f"a side is one service or several URLs, not {', '.join(sides)}")
     return {"service": references[0]}
+
+
+def _by_name(text: str) -> Json:
+    name, colon, port = text.partition(":")
+    if not colon:
+        return {"dns": {"name": name, "type": "SRV"}}
+    if not port.isdigit():
+        raise click.UsageError(f"a name is looked up as dns:NAME:PORT, such as dns:shop-v2:8080, not dns:{text}")
+    return {"dns": {"name": name, "port": int(port)}}
+
+
+_FOUND: Mapping[str, Callable[[str], Json]] = {"dns": _by_name, "registered": lambda group: {"registered": group}}
 
 
 @click.command()
@@ -122,14 +143,18 @@ def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
 
 @click.command("set-canary")
 @click.argument("name")
-@click.argument("sides", nargs=-1, metavar="[URL... | SERVICE@PROVIDER]")
+@click.argument("sides", nargs=-1, metavar="[URL... | SERVICE@PROVIDER | dns:NAME:PORT | registered:GROUP]")
 @click.option("--file", "-f", type=click.File("rb"), help="A side with all its options, as YAML or JSON; - is stdin")
 @changing
 @connected
 def set_canary(shell: Shell, name: str, sides: tuple[str, ...], file: IO[bytes] | None, change: Change) -> None:
-    """Begin with a new canary: the steps start from the first."""
+    """Begin with a new canary: the steps start from the first.
+
+    Its servers are named, or found: by a name in the DNS (dns:NAME:PORT, or dns:NAME for SRV), or as instances that
+    register (registered:GROUP).
+    """
     if bool(sides) == bool(file):
-        raise click.UsageError("name the canary's URLs, its service@provider, or a file with --file")
+        raise click.UsageError("name the canary's URLs, its service, where it is found, or a file with --file")
     document = _one_document(file) if file else _side(sides)
     finish(shell, shell.client.write("PUT", rollout_path(name, "canary"), document, change.write), change)
 

@@ -113,14 +113,14 @@ def test_a_rollout_needs_no_canary_and_is_made_once(run: Run) -> None:
     [
         (
             ["10.0.0.1:8080"],
-            "a side is a URL such as http://10.0.0.1:8080, or a service such as shop-v2@docker, not 10",
+            "a service such as shop-v2@docker, dns:shop-v2:8080 or registered:v2, not 10.0.0.1:8080",
         ),
         (
             [STABLE, "shop-v2@docker"],
             "a side is one service or several URLs, not http://10.0.0.1:8080, shop-v2@docker",
         ),
-        ([], "name the canary's URLs, its service@provider, or a file with --file"),
-        ([STABLE, "--file", "-"], "name the canary's URLs, its service@provider, or a file with --file"),
+        ([], "name the canary's URLs, its service, where it is found, or a file with --file"),
+        ([STABLE, "--file", "-"], "name the canary's URLs, its service, where it is found, or a file with --file"),
     ],
 )
 def test_a_side_that_is_none_is_wrong_usage(offline: Run, sides: list[str], words: str) -> None:
