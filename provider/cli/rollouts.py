@@ -26,6 +26,7 @@ from provider.cli.options import (
 from provider.cli.output import ago, as_yaml, between, phase, say, show_facts, show_json, show_table, side, step
 
 GOALS = ("applied", "healthy", "paused", "degraded")
+SIDES = ("stable", "canary")
 PHASES = ("Healthy", "Progressing", "Paused", "Degraded")
 # Moves that go by another name here.
 _COMMANDS = {"start": "set-canary", "promote-full": "promote --full"}
@@ -238,6 +239,7 @@ def status(shell: Shell, name: str) -> None:
     rollout = shell.client.get(rollout_path(name))
     spec, now = rollout["spec"], rollout["status"]
     seen = _seen(shell, name)
+    found = _found(shell, name) if any("discover" in (spec.get(one) or {}) for one in SIDES) else {}
     traffic = shell.client.get(rollout_path(name, "traffic")) if 0 < now["weight"] < 100 else None
     if shell.is_json:
         show_json({**rollout, "delivery": seen, **({"traffic": traffic} if traffic else {})})
@@ -247,14 +249,24 @@ def status(shell: Shell, name: str) -> None:
             "rollout": phase(rollout),
             "since": f"{now['since']} ({ago(now['since'])} ago)",
             "rule": spec["rule"],
-            "stable": side(spec["stable"]),
-            "canary": side(spec.get("canary")),
+            "stable": side(spec["stable"]) + found.get("stable", ""),
+            "canary": side(spec.get("canary")) + found.get("canary", ""),
             "steps": _steps(rollout),
             "traefik": "; ".join(seen),
             "traffic": _traffic(traffic) if traffic else "",
             "may": ", ".join(_COMMANDS.get(action, action) for action in rollout["actions"]),
         }
     )
+
+
+def _found(shell: Shell, name: str) -> Mapping[str, str]:
+    """Say how many servers were found for each side that looks for them, and why some are kept."""
+    sides = shell.client.get(rollout_path(name, "servers"))
+    return {
+        one: f", {len(known['servers'])} found" + (f"; kept: {known['kept']}" if "kept" in known else "")
+        for one, known in sides.items()
+        if "discover" in known
+    }
 
 
 def _seen(shell: Shell, name: str) -> list[str]:

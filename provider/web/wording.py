@@ -10,7 +10,7 @@ import yaml
 from provider.analysis import Share
 from provider.documents import format_duration, weight_number, write
 from provider.operations import Delivery, Report
-from provider.rollouts import Action, Phase, Side, Step
+from provider.rollouts import Action, Found, Phase, Side, Step
 
 # A sign beside the word: a colour alone tells a colour-blind operator nothing.
 _SIGNS: Mapping[Phase, str] = {
@@ -80,6 +80,16 @@ def side(value: Side | None) -> str:
     return value.service or ", ".join(server.url for server in value.servers or ())
 
 
+def found(value: Side, rollout: str, known: Mapping[str, Found]) -> str:
+    """Say how many servers were found for a side that looks for them, and why some are kept; nothing for others."""
+    if value.discover is None:
+        return ""
+    one = known.get(value.discover.key(rollout))
+    if one is None:
+        return ", none found yet"
+    return f", {len(one.servers)} found" + (f"; kept: {one.kept}" if one.kept else "")
+
+
 def step(value: Step) -> str:
     """Say what a step does."""
     if value.pause:
@@ -133,6 +143,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": ago,
     "left": left,
     "side": side,
+    "found": found,
     "step": step,
     "delivered": delivered,
     "traffic": traffic,

@@ -76,11 +76,11 @@ class Stage:
         self.processes.wait_until(lambda: is_listening(HOST, chosen.api_port), what=f"Traefik {name}")
         return Gateway(name, child, chosen.web_port, chosen.api_port)
 
-    def start_app(self, version: str, *options: str) -> str:
+    def start_app(self, version: str, *options: str, host: str = HOST, port: int | None = None) -> str:
         """Start the sample app with options of its own and give its address."""
-        port = free_port()
-        start_app(self.processes, version=version, port=port, options=options)
-        return f"http://{HOST}:{port}"
+        port = port or free_port(host)
+        start_app(self.processes, version=version, port=port, host=host, options=options)
+        return f"http://{host}:{port}"
 
     def wait_until(self, is_so: Callable[[], bool], *, what: str) -> None:
         """Wait until something is so; ProcessFailedError when it is not in time."""

@@ -1,0 +1,229 @@
+"""Servers that nobody writes down: a name that has an address for each, and instances that announce themselves."""
+
+import contextlib
+import os
+import random
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from provider.demo.name_server import NameServer
+from provider.demo.parts import ProviderProcess, free_port
+from provider.demo.processes import Child
+from provider.demo.sample_app import Behaviour, SampleApp
+from provider.demo.scenarios.stage import HOST, Claim, Gateway, Stage
+from provider.demo.scenarios.traffic import Traffic
+
+_TTL_SECONDS = 1
+_LEASE_SECONDS = 3.0
+# What a change may take besides: to be seen, written, polled and applied.
+_GRACE_SECONDS = 2.5
+_CREW = 100
+_CREW_SECONDS = 10.0
+_LOOK_SECONDS = 0.1
+
+
+def play(stage: Stage) -> Iterator[Claim]:
+    """Follow a name, lose it, and let a hundred instances come and go."""
+    provider = stage.start_provider()
+    gateway = stage.start_gateway(provider)
+    with NameServer() as names:
+        yield from _by_name(stage, provider, gateway, names)
+    yield from _by_lease(stage, provider, gateway)
+    yield from _wrapped(stage, provider, gateway)
+
+
+def _by_name(stage: Stage, provider: ProviderProcess, gateway: Gateway, names: NameServer) -> Iterator[Claim]:
+    port = free_port()
+    addresses = [f"127.0.0.{number}" for number in (1, 2, 3)]
+    for address in addresses:
+        stage.start_app(f"v1-{address}", host=address, port=port)
+    names.say("shop.internal", "A", addresses[:1], ttl=_TTL_SECONDS)
+    _create(provider, "shop", {"dns": {"name": "shop.internal", "port": port, "resolver": names.address}})
+    stage.wait_until(lambda: gateway.answers("shop.localhost"), what="the app behind Traefik")
+
+    stage.say(f"shop.internal leads to one address, for {_TTL_SECONDS} s at a time. Now it leads to three:")
+    with Traffic(gateway.url, host="shop.localhost") as traffic:
+        names.say("shop.internal", "A", addresses, ttl=_TTL_SECONDS)
+        seconds = _seconds_until(lambda: len(traffic.answers) == len(addresses))
+        yield Claim(
+            f"all three answer {seconds:.1f} s later: within a time to live and what a change takes",
+            seconds < _TTL_SECONDS + _GRACE_SECONDS,
+        )
+        stage.say("The name leads nowhere:")
+        names.say("shop.internal", "A", ())
+        seconds = _seconds_until(lambda: "kept" in _side(provider, "shop", "stable"))
+        kept = _side(provider, "shop", "stable")
+        yield Claim(f"it is told: {kept.get('kept')}", "has no address" in kept.get("kept", ""))
+        yield Claim(f"the {len(kept['servers'])} servers that still answer are kept", len(kept["servers"]) == 3)
+    yield Claim(f"of {traffic.sent:,} requests all the while {_failed(traffic)} failed", not traffic.failures)
+
+
+@dataclass(eq=False)
+class _Instance:
+    """An app that listens, says so before its lease is over, and may crash without a word."""
+
+    provider: ProviderProcess
+    name: str
+    port: int
+    is_up: bool = False
+    since: float = 0.0
+    """From when on it has had a lease without a gap."""
+    noted: float = 0.0
+    """When it said last that it is there."""
+
+    @property
+    def url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    def come(self) -> None:
+        """Listen, and register."""
+        self.app = SampleApp((HOST, self.port), version=self.name, behaviour=Behaviour(), idle_seconds=0)
+        threading.Thread(target=self.app.serve_forever, args=(_LOOK_SECONDS,), daemon=True).start()
+        self.is_up = True
+        self.beat()
+
+    def crash(self) -> None:
+        """Listen no more, and say nothing."""
+        self.is_up = False
+        self.app.shutdown()
+        self.app.server_close()
+
+    def beat(self) -> None:
+        """Say that it is there."""
+        path = f"/rollouts/crew/groups/v1/servers/{self.name}"
+        before, now = self.noted, time.monotonic()
+        with contextlib.suppress(requests.RequestException):
+            self.provider.call("PUT", path, {"url": self.url, "ttl": f"{_LEASE_SECONDS:g}s"})
+            self.noted = now
+            if now - before > _LEASE_SECONDS:
+                self.since = time.monotonic()
+
+    def should_be_served(self, now: float) -> bool | None:
+        """Tell whether it has to be among the servers at a moment; None where that is not decided yet."""
+        if now - self.noted > _LEASE_SECONDS + _GRACE_SECONDS:
+            return False
+        return True if now - self.since > _GRACE_SECONDS and now - self.noted < _LEASE_SECONDS else None
+
+
+def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iterator[Claim]:
+    stage.say(f"{_CREW} instances register, with leases of {_LEASE_SECONDS:g} s. They crash and come back at random:")
+    ports = set[int]()
+    while len(ports) < _CREW:
+        ports.add(free_port())
+    crew = [_Instance(provider, f"i{port}", port) for port in ports]
+    for instance in crew:
+        instance.come()
+    _create(provider, "crew", {"registered": "v1"})
+    seconds = _seconds_until(lambda: len(_servers(gateway, "crew_1")) == _CREW)
+    yield Claim(f"Traefik has all {_CREW} of them {seconds:.1f} s after the rollout was made", seconds < 2)
+
+    chance = random.Random(7)  # noqa: S311 a game, no secret
+    over = threading.Event()
+    beating = [threading.Thread(target=_beat, args=(crew[part::4], over)) for part in range(4)]
+    for thread in beating:
+        thread.start()
+    looks, wrong, changes = 0, set[str](), 0
+    end = time.monotonic() + _CREW_SECONDS
+    while time.monotonic() < end:
+        for instance in chance.sample(crew, 2):
+            instance.crash() if instance.is_up else instance.come()
+            changes += 1
+        wrong |= _wrong(crew, gateway)
+        looks += 1
+        time.sleep(_LOOK_SECONDS)
+    over.set()
+    for thread in beating:
+        thread.join()
+    yield Claim(
+        f"after {changes} crashes and returns, {len(wrong)} were ever served for longer than their lease, "
+        f"or were not while they had one, in {looks} looks at Traefik",
+        not wrong and looks > 20,
+    )
+    with ThreadPoolExecutor(_CREW) as pool:
+        list(pool.map(_Instance.crash, [instance for instance in crew if instance.is_up]))
+    _seconds_until(lambda: len(_servers(gateway, "crew_1")) == 1)
+    left = _side(provider, "crew", "stable")
+    yield Claim(
+        f"all crash at once: {len(left['servers'])} is kept, as a side is never emptied; told is: {left.get('kept')}",
+        len(left["servers"]) == 1,
+    )
+
+
+def _beat(crew: Sequence[_Instance], over: threading.Event) -> None:
+    while not over.wait(_LEASE_SECONDS / 6):
+        for instance in crew:
+            if instance.is_up:
+                instance.beat()
+
+
+def _wrong(crew: Sequence[_Instance], gateway: Gateway) -> set[str]:
+    """Name those that are served and should not be, or are not and should be."""
+    expected = {one: one.should_be_served(time.monotonic()) for one in crew}
+    served = set(_servers(gateway, "crew_1"))
+    return {one.name for one, should in expected.items() if should is (one.url not in served)}
+
+
+def _wrapped(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iterator[Claim]:
+    stage.say("`traefik-canary register -- COMMAND` wraps a process. The next one comes, the first is told to end:")
+    first = _register(stage, provider, "first")
+    _create(provider, "wrap", {"registered": "v1"})
+    stage.wait_until(lambda: gateway.answers("wrap.localhost"), what="the wrapped app behind Traefik")
+    with Traffic(gateway.url, host="wrap.localhost", rate=100) as traffic:
+        _register(stage, provider, "second")
+        stage.wait_until(lambda: "second" in traffic.answers, what="an answer of the second instance")
+        first.stop()
+        stage.wait_until(lambda: len(_servers(gateway, "wrap_1")) == 1, what="Traefik has one instance")
+        time.sleep(0.5)
+    yield Claim(
+        f"of {traffic.sent:,} requests while one instance takes over from another {_failed(traffic)} failed",
+        not traffic.failures and {"first", "second"} == traffic.answers.keys(),
+    )
+
+
+def _register(stage: Stage, provider: ProviderProcess, name: str) -> Child:
+    port = free_port()
+    where = ["--group", "v1", "--server", f"http://{HOST}:{port}", "--id", name, "--drain", "1"]
+    app = [sys.executable, "-m", "provider.demo.sample_app", "--port", str(port), "--version", name]
+    child = stage.processes.start(
+        f"register-{name}",
+        [sys.executable, "-m", "provider", "register", "wrap", *where, "--", *app],
+        environment={**os.environ, "CANARY_URL": provider.url, "CANARY_TOKEN": provider.token},
+    )
+    stage.wait_until(lambda: "is registered" in child.log.read_text(), what=f"{name} is registered")
+    return child
+
+
+def _create(provider: ProviderProcess, name: str, discover: dict[str, object]) -> None:
+    spec = {"rule": f"Host(`{name}.localhost`)", "entryPoints": ["web"], "stable": {"discover": discover}}
+    provider.call("PUT", f"/rollouts/{name}", {"spec": spec})
+
+
+def _side(provider: ProviderProcess, name: str, side: str) -> dict[str, Any]:
+    found: dict[str, Any] = provider.call("GET", f"/rollouts/{name}/servers").json()[side]
+    return found
+
+
+def _servers(gateway: Gateway, service: str) -> Sequence[str]:
+    """Ask Traefik which servers a service has."""
+    url = f"http://{HOST}:{gateway.api_port}/api/http/services/{service}@http"
+    balancer = requests.get(url, timeout=5).json().get("loadBalancer", {})
+    return [server["url"] for server in balancer.get("servers", ())]
+
+
+def _seconds_until(is_so: Callable[[], bool], *, patience: float = 15.0) -> float:
+    """Wait until something is so; how long that took, or the whole patience where it never was."""
+    began = time.monotonic()
+    while not is_so() and time.monotonic() - began < patience:
+        time.sleep(_LOOK_SECONDS / 4)
+    return time.monotonic() - began
+
+
+def _failed(traffic: Traffic) -> str:
+    return ", ".join(f"{count} x {why}" for why, count in traffic.failures.items()) or "0"
