@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from provider.rollouts import Action, Phase
+from provider.rollouts import Action, Phase, Server
 from provider.store import Change, Key, Kind, Request
 from tests.unit.web.conftest import Browser
 from tests.world import ME, World, spec
@@ -249,3 +249,17 @@ def test_the_word_after_a_change_is_said_once_and_not_to_a_part_of_another_tab(
     assert 'class="word"' not in operator.open(shop, HX_Request="true").text
     assert 'class="word"' in operator.open(shop).text
     assert 'class="word"' not in operator.open(shop).text
+
+
+def test_how_many_servers_were_found_is_told_and_why_some_are_kept(viewer: Browser, world: World) -> None:
+    found = {"discover": {"registered": "v2"}}
+    world.operations.discovery.announce("crew", "v2", "one", Server(url="http://127.0.0.1:9"), seconds=5)
+    world.operations.rollouts.create("crew", spec(canary=found), ME)
+    world.caught_up()
+    viewer.open("/rollouts/crew")
+    assert "instances of v2, 1 found" in viewer.text
+
+    world.operations.discovery.withdraw("crew", "v2", "one")
+    world.caught_up()
+    viewer.open("/rollouts/crew")
+    assert "instances of v2, 1 found; kept: no instance of v2 has registered" in viewer.text
