@@ -17,7 +17,10 @@ from provider.store import StoreUnavailableError
 log = logging.getLogger(__name__)
 
 LEASE = "discovery"
-_LOOK_SECONDS, _LEASE_SECONDS = 0.5, 5.0
+_LOOK_SECONDS = 0.5
+# Thousands of groups take the store and us a while: so much of the time at most, a fifth, is spent on them.
+_REST, _LONGEST_PAUSE_SECONDS = 4, 5.0
+_LEASE_SECONDS = 15.0
 # A time to live of nothing is no reason to ask without a pause; one of days would be followed too late by people.
 _SHORTEST_SECONDS, _LONGEST_SECONDS = 1.0, 300.0
 _ASKED_AT_ONCE = 16
@@ -34,6 +37,7 @@ class Discovering:
         self._me = secrets.token_hex(8)
         self._due: dict[str, float] = {}
         self._unused: dict[str, float] = {}
+        self._pause = _LOOK_SECONDS
         self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="discovery")
 
     def start(self) -> None:
@@ -42,19 +46,22 @@ class Discovering:
 
     def run(self) -> None:
         """Run until the feed closes."""
-        while not self._feed.wait_for_close(_LOOK_SECONDS):
+        while not self._feed.wait_for_close(self._pause):
+            began = time.monotonic()
             try:
                 self.look()
             except StoreUnavailableError:
                 self._due.clear()
             except Exception:
                 log.exception("discovery.failed")
+            took = time.monotonic() - began
+            self._pause = min(max(_LOOK_SECONDS, _REST * took), _LONGEST_PAUSE_SECONDS)
         self._pool.shutdown()
 
     def look(self) -> bool:
         """Look wherever it is due; False where somebody else does, or nobody can."""
-        sources = self._feed.read(lambda image: image.sources())
-        self._due = {key: due for key, due in self._due.items() if key in sources}
+        sources, found = self._feed.read(lambda image: (image.sources(), image.found))
+        self._due = {key: due for key, due in self._due.items() if key in sources and key in found}
         is_following = self._feed.state is State.FOLLOWING
         if not is_following or not self._store.lease(LEASE, owner=self._me, seconds=_LEASE_SECONDS):
             self._due.clear()

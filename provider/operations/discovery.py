@@ -67,7 +67,11 @@ class Discovery:
 
     def look(self, rollout: str, discover: Discover) -> Looked:
         """Look once for the servers of a rollout, and write down what has changed. Never empties what was there."""
-        return self._published(discover.key(rollout), lambda: self._seen(rollout, discover))
+        key = discover.key(rollout)
+        looked = self._settled(
+            self._feed.read(lambda image: image.found.get(key)), lambda: self._seen(rollout, discover)
+        )
+        return self._published(key, lambda: self._seen(rollout, discover)) if looked.is_news else looked
 
     def forget(self, key: str) -> None:
         """Forget what was found where nobody looks any more."""
@@ -133,9 +137,8 @@ class Discovery:
         except (NothingFoundError, NotAnsweredError) as error:
             return f"must lead to one server at least: {error}"
         if not call.is_dry_run:
-            event = self._published(key, lambda: lookup)
+            self._published(key, lambda: lookup)
             self._documents.catch_up()
-            assert event.found  # noqa: S101 there is a server
         return None
 
     def _seen(self, rollout: str, discover: Discover) -> Lookup:
@@ -151,23 +154,28 @@ class Discovery:
 
     def _published(self, key: str, see: Callable[[], Lookup]) -> Looked:
         """Write down what is seen. It is seen anew when somebody else was first: the last who writes has seen all."""
-        seconds, found, is_news = 0.0, None, False
+        looked = Looked(0.0, None)
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001 it is so now
-            nonlocal seconds, found, is_news
-            known = _read(stored)
-            try:
-                lookup = see()
-                seconds, found = lookup.seconds, Found(servers=tuple(lookup.servers))
-            except NotAnsweredError as error:
-                found = known and known.model_copy(update={"kept": str(error)})
-            except NothingFoundError as error:
-                found = known and Found(servers=self._alive(known.servers), kept=str(error))
-            is_news = found is not None and found != known
-            return Decision("kept" if found.kept else "found", encode(found)) if found and is_news else None
+            nonlocal looked
+            looked = self._settled(_read(stored), see)
+            found = looked.found if looked.is_news else None
+            return Decision("kept" if found.kept else "found", encode(found)) if found else None
 
         self._documents.change(_key(key), decide, _ME)
-        return Looked(seconds, found, is_news)
+        return looked
+
+    def _settled(self, known: Found | None, see: Callable[[], Lookup]) -> Looked:
+        """Say what becomes of what was known, by what is seen now."""
+        seconds, found = 0.0, known
+        try:
+            lookup = see()
+            seconds, found = lookup.seconds, Found(servers=tuple(lookup.servers))
+        except NotAnsweredError as error:
+            found = known and known.model_copy(update={"kept": str(error)})
+        except NothingFoundError as error:
+            found = known and Found(servers=self._alive(known.servers), kept=str(error))
+        return Looked(seconds, found, is_news=found != known)
 
     def _alive(self, servers: tuple[Server, ...]) -> tuple[Server, ...]:
         """Keep those that still take connections, and one in any case."""

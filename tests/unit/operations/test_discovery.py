@@ -279,5 +279,5 @@ def test_one_looks_for_all(world: World, looking: Discovering) -> None:
 
     assert looking.look()
     assert not other.look()
-    world.clock.pass_time(6)
+    world.clock.pass_time(16)
     assert other.look()
