@@ -2,6 +2,7 @@
 
 from provider.rollouts.judging import attempt_of, current_record, settings_of, step_of
 from provider.rollouts.overrides import Override
+from provider.rollouts.resilience import Resilience, expression_problem
 from provider.rollouts.rollout import Rollout
 from provider.rollouts.schedule import Schedule
 from provider.rollouts.spec import Server, Side, Spec, Strategy
@@ -18,6 +19,7 @@ __all__ = [
     "Phase",
     "Promotion",
     "Ramp",
+    "Resilience",
     "Rollout",
     "Schedule",
     "Server",
@@ -28,6 +30,7 @@ __all__ = [
     "Strategy",
     "attempt_of",
     "current_record",
+    "expression_problem",
     "settings_of",
     "step_of",
 ]

@@ -98,6 +98,7 @@ def configuration(rollout: Rollout | None) -> str:
     sections = {
         "routers": fragment.routers,
         "services": fragment.services,
+        "middlewares": fragment.middlewares,
         "serversTransports": fragment.transports,
     }
     return as_yaml({"http": {name: dict(parts) for name, parts in sections.items() if parts}})

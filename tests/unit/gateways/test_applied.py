@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from provider.gateways import expectation
+from provider.gateways import SECTIONS, expectation
 from provider.rollouts import Rollout
 from provider.routing import render
 from tests.rollouts_strategy import rollouts
@@ -24,9 +24,11 @@ def held(weight: int, **changes: Any) -> Rollout:
 def shown(rollout: Rollout) -> Shown:
     """Show a rollout as Traefik's API does: with more about each part than it was told."""
     fragment = render(rollout)
-    routers = {f"routers/{name}@http": {**router, "status": "enabled"} for name, router in fragment.routers.items()}
-    services = {f"services/{name}@http": {**part, "provider": "http"} for name, part in fragment.services.items()}
-    return routers | services
+    return {
+        f"{section}/{name}@http": {**part, "provider": "http", "status": "enabled"}
+        for section in SECTIONS
+        for name, part in getattr(fragment, section).items()
+    }
 
 
 def problems(rollout: Rollout, api: Shown) -> list[str]:
