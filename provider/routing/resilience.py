@@ -52,7 +52,7 @@ def transport(side: Side, resilience: Resilience) -> tuple[str, Json] | None:
         "responseHeader": limits.response_header if limits else None,
     }
     waits = {kind: format_duration(wait) for kind, wait in chosen.items() if wait}
-    if not side.servers or not (side.keep_alive_timeout or waits):
+    if side.service or not (side.keep_alive_timeout or waits):
         return None
     keep_alive = side.keep_alive_timeout
     idle = format_duration(keep_alive * IDLE_SHARE_OF_KEEP_ALIVE) if keep_alive else IDLE_TIMEOUT
