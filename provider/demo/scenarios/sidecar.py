@@ -167,7 +167,9 @@ def _claim_of_fleet(when: str, windows: Sequence[_Window]) -> Claim:
 
 
 def _retries(stage: Stage, chain: _Chain) -> Iterator[Claim]:
-    stage.say(f"Both versions of B fail {_FAILING:.0%} of their answers. Users see it, until A's sidecar retries.")
+    stage.say(
+        f"Both versions of B fail {100 * _FAILING:.0f} % of their answers. Users see it, until A's sidecar retries."
+    )
     for url in chain.versions:
         _behave(url, error_rate=_FAILING)
     bare = _asked(stage, chain.edge.url, _SHOP, times=500)
