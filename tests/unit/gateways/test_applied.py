@@ -146,3 +146,17 @@ def test_a_list_is_the_same_only_with_the_same_items_in_the_same_order() -> None
         api["routers/shop@http"]["middlewares"] = middlewares
 
         assert ["routers/shop@http has another middlewares"] == problems(rollout, api)
+
+
+def test_a_zero_and_a_flag_that_is_off_are_not_shown() -> None:
+    retry = {"attempts": 2, "retryNonIdempotentMethod": False}
+    rollout = held(10, resilience={"retry": retry, "inFlight": {"amount": 2, "per": "client"}})
+    api = shown(rollout)
+    api["middlewares/shop_retry@http"]["retry"] = {"attempts": 2}
+    api["middlewares/shop_in_flight@http"]["inFlightReq"] = {"amount": 2, "sourceCriterion": {"ipStrategy": {}}}
+
+    assert [] == problems(rollout, api)
+
+    api["middlewares/shop_retry@http"]["retry"] = {"attempts": 3}
+
+    assert ["middlewares/shop_retry@http has another retry"] == problems(rollout, api)
