@@ -44,7 +44,7 @@ class TraefikApi:
         return None if response.status_code == 404 else _object(response)
 
     def show_all(self, section: str) -> Mapping[str, Json]:
-        """Read all `routers` or `services`, by path as `show` takes it. Raises GatewayUnreachableError."""
+        """Read all of a section such as `routers`, by path as `show` takes it. Raises GatewayUnreachableError."""
         found: dict[str, Json] = {}
         page, following = 0, 1
         # Traefik names page 1 as the next one behind the last.

@@ -123,6 +123,42 @@ _PICKING: st.SearchStrategy[Json] = st.one_of(
     st.just({"sticky": {"cookie": {"name": "shop"}}}),
     st.just({"sticky": {"cookie": {"name": "shop", "secure": True, "sameSite": "lax", "maxAge": 60}}}),
 )
+_RESILIENCE = _some(
+    {
+        "retry": st.fixed_dictionaries(
+            {"attempts": st.integers(2, 10)},
+            optional={
+                "status": _lists(st.sampled_from(["503", "500-599", "429"])),
+                "initialInterval": DURATIONS,
+                "timeout": DURATIONS,
+                "retryNonIdempotentMethod": st.booleans(),
+            },
+        ),
+        "timeouts": _some({"connect": DURATIONS, "responseHeader": DURATIONS}),
+        "circuitBreaker": st.fixed_dictionaries(
+            {
+                "expression": _lists(
+                    st.sampled_from(
+                        [
+                            "ResponseCodeRatio(500, 600, 0, 600) > 0.25",
+                            "NetworkErrorRatio()>=1.0",
+                            "LatencyAtQuantileMS(99.9) > 500",
+                        ]
+                    )
+                ).map(" || ".join)
+            },
+            optional={
+                "checkPeriod": DURATIONS,
+                "fallbackDuration": DURATIONS,
+                "recoveryDuration": DURATIONS,
+                "responseCode": st.sampled_from([429, 503]),
+            },
+        ),
+        "inFlight": st.fixed_dictionaries(
+            {"amount": st.integers(1, 100)}, optional={"per": st.sampled_from(["host", "client"])}
+        ),
+    }
+)
 _OPTIONS = {
     "entryPoints": _lists(st.sampled_from(["web", "websecure"])),
     "middlewares": _lists(st.sampled_from(["auth@file", "compress@docker"])),
@@ -131,6 +167,7 @@ _OPTIONS = {
     "gateways": _lists(st.sampled_from(["edge", "core"])),
     "overrides": _lists(_OVERRIDES, unique=False),
     "mirror": st.fixed_dictionaries({"percent": _PERCENTS}),
+    "resilience": _RESILIENCE,
     "steps": _STEP_LISTS,
     "analysis": st.sampled_from([{}, {"margin": 3, "limits": {"successRate": 99.9, "latencyP95": "500ms"}}]),
     "schedule": _SCHEDULES,

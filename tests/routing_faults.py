@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from provider.routing import Fragment
@@ -49,8 +49,7 @@ def with_part(fragment: Fragment, path: str, value: object) -> Fragment:
     for step in way:
         place = place[int(step)] if isinstance(place, list) else place[step]
     place[int(last) if isinstance(place, list) else last] = value
-    sections = {"routers": fragment.routers, "services": fragment.services, "transports": fragment.transports}
-    return Fragment(**{**sections, section: parts})
+    return replace(fragment, **{section: parts})
 
 
 def _both_checked() -> Fragment:
@@ -59,6 +58,12 @@ def _both_checked() -> Fragment:
     for name, port in (("shop_1", 1), ("shop_2", 2)):
         fragment = with_part(fragment, f"services/{name}", balancer(port, healthCheck=checked))
     return fragment
+
+
+def with_breaker(expression: str) -> Fragment:
+    """Make a split whose canary has a circuit breaker."""
+    fragment = with_part(split_fragment(), "services/shop_2/middlewares", ["shop_circuit_breaker"])
+    return replace(fragment, middlewares={"shop_circuit_breaker": {"circuitBreaker": {"expression": expression}}})
 
 
 FAULTS: Mapping[str, Fault] = {
@@ -94,6 +99,12 @@ FAULTS: Mapping[str, Fault] = {
         with_part(split_fragment(), "services/shop/loadBalancer", balancer(3)["loadBalancer"]),
         "must be of one kind, not weighted and loadBalancer",
         "disabled",
+    ),
+    "a middleware that is not there": Fault(
+        with_part(split_fragment(), "services/shop_2/middlewares", ["gone"]), "names gone, which is", "disabled"
+    ),
+    "a breaker's ratio without a point": Fault(
+        with_breaker("NetworkErrorRatio() > 1"), "circuitBreaker.expression must be such as", "disabled"
     ),
     "a priority that Traefik keeps to itself": Fault(
         with_part(split_fragment(), "routers/shop/priority", 2**63 - 1), "must be a whole number from 1", "disabled"

@@ -183,6 +183,8 @@ def _remarked(rollout: Rollout) -> Iterable[str]:
         yield "requests that an override sends count too, whatever the weight"
     if rollout.spec.strategy is Strategy.HRW:
         yield "hrw goes by the clients' addresses: with few clients the share is coarse"
+    if rollout.spec.resilience and rollout.spec.resilience.circuit_breaker:
+        yield "what an open circuit breaker answers is not counted"
     foreign = [side.service for side in (rollout.spec.stable, rollout.canary) if side and side.service]
     if foreign:
         yield f"what else reaches {' and '.join(foreign)} counts too"

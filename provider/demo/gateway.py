@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -29,6 +30,23 @@ class GatewayOptions:
     api_port: int = 8081
     token: str = ""
 
+    # Where a sidecar listens instead: `traefik/sidecar.yml` has other entry points.
+    is_sidecar: bool = False
+    inbound_port: int = 8000
+    outbound_port: int = 8001
+
+    @property
+    def shipped(self) -> str:
+        """Name the static configuration that it runs with."""
+        return "sidecar.yml" if self.is_sidecar else "traefik.yml"
+
+    @property
+    def ports(self) -> Mapping[str, int]:
+        """Where each entry point of that configuration listens."""
+        edge = {"web": self.web_port, "websecure": self.websecure_port}
+        sidecar = {"inbound": self.inbound_port, "outbound": self.outbound_port}
+        return {**(sidecar if self.is_sidecar else edge), "traefik": self.api_port}
+
 
 def traefik_binary() -> str:
     """Find Traefik beside the interpreter or on the path; TraefikMissingError where it is not."""
@@ -42,9 +60,8 @@ def gateway_command(options: GatewayOptions) -> list[str]:
     """Write the configuration, the shipped one with other addresses, and give the command that runs Traefik."""
     directory = options.directory
     write_certificate(directory, hosts=("localhost", "*.localhost"))
-    static, dynamic = _shipped("traefik.yml"), _shipped("dynamic.yml")
-    ports = {"web": options.web_port, "websecure": options.websecure_port, "traefik": options.api_port}
-    for name, port in ports.items():
+    static, dynamic = _shipped(options.shipped), _shipped("dynamic.yml")
+    for name, port in options.ports.items():
         static["entryPoints"][name]["address"] = f"{options.host}:{port}"
     http = static["providers"]["http"]
     http["endpoint"] = f"{options.provider}/traefik/config?gateway={options.name}"

@@ -1,6 +1,7 @@
 """A sample app that says which version it is: `python -m provider.demo.sample_app --port 9001 --version v1`.
 
 It can be made to fail or to be slow, at its start and while it runs (`PUT /behaviour`), to see what a canary does.
+With `--upstream` each answer needs one of another service first, and tells its version too.
 """
 
 import argparse
@@ -10,8 +11,10 @@ import random
 import time
 from dataclasses import asdict, dataclass
 from http import HTTPStatus
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+_UPSTREAM_SECONDS = 10.0
 _COLOURS = {"v1": "#2563eb", "v2": "#d97706", "v3": "#059669"}
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -60,14 +63,43 @@ class Behaviour:
     delay_seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class Upstream:
+    """Another service that is called for each answer: by which address, under which name."""
+
+    address: str
+    host: str
+
+    def ask(self) -> tuple[int, str]:
+        """Give the status and the version that answered; 502 where nobody did."""
+        connection = HTTPConnection(self.address, timeout=_UPSTREAM_SECONDS)
+        try:
+            connection.request("GET", "/", headers={"Host": self.host})
+            answer = connection.getresponse()
+            return answer.status, answer.getheader("X-App-Version") or "nobody"
+        except (OSError, HTTPException):
+            return HTTPStatus.BAD_GATEWAY, "nobody"
+        finally:
+            connection.close()
+
+
 class SampleApp(ThreadingHTTPServer):
     """The app's server."""
 
     daemon_threads = True
     request_queue_size = 512
 
-    def __init__(self, address: tuple[str, int], *, version: str, behaviour: Behaviour, idle_seconds: float) -> None:
+    def __init__(
+        self,
+        address: tuple[str, int],
+        *,
+        version: str,
+        behaviour: Behaviour,
+        idle_seconds: float,
+        upstream: Upstream | None = None,
+    ) -> None:
         self.version = version
+        self.upstream = upstream
         self.behaviour = behaviour
         self.idle_seconds = idle_seconds
         super().__init__(address, _Handler)
@@ -83,20 +115,27 @@ class _Handler(BaseHTTPRequestHandler):
     def setup(self) -> None:
         super().setup()
         self.connection.settimeout(self.server.idle_seconds or None)
+        self.version = self.server.version
 
     def do_GET(self) -> None:
         if self.path == "/healthz":
             self._answer(HTTPStatus.OK, "text/plain", "ok\n")
             return
         time.sleep(self.server.behaviour.delay_seconds)
-        if random.random() < self.server.behaviour.error_rate:  # noqa: S311 nothing secret
+        status: int = HTTPStatus.OK
+        if self.server.upstream:
+            status, version = self.server.upstream.ask()
+            self.version = f"{self.server.version} > {version}"
+        if status >= HTTPStatus.BAD_REQUEST:
+            self._answer(HTTPStatus.BAD_GATEWAY, "text/plain", f"{self.version} answers {status}\n")
+        elif random.random() < self.server.behaviour.error_rate:  # noqa: S311 nothing secret
             self._answer(HTTPStatus.INTERNAL_SERVER_ERROR, "text/plain", f"{self.server.version} fails\n")
         elif "text/html" in self.headers.get("Accept", ""):
             self._answer(HTTPStatus.OK, "text/html; charset=utf-8", self._page())
         elif "application/json" in self.headers.get("Accept", ""):
-            self._answer(HTTPStatus.OK, "application/json", json.dumps({"version": self.server.version}))
+            self._answer(HTTPStatus.OK, "application/json", json.dumps({"version": self.version}))
         else:
-            self._answer(HTTPStatus.OK, "text/plain", f"{self.server.version}\n")
+            self._answer(HTTPStatus.OK, "text/plain", f"{self.version}\n")
 
     def do_POST(self) -> None:
         self._read()
@@ -129,7 +168,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(content)))
-        self.send_header("X-App-Version", self.server.version)
+        self.send_header("X-App-Version", self.version)
         self.end_headers()
         self.wfile.write(content)
         self.wfile.flush()
@@ -144,12 +183,15 @@ def main() -> None:
     parser.add_argument("--error-rate", type=float, default=0.0, help="the share of requests that fail, 0 to 1")
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that each answer takes")
     parser.add_argument("--idle-timeout", type=float, default=0.0, help="close idle connections after so long")
+    parser.add_argument("--upstream", metavar="HOST:PORT", help="call a service there for each answer")
+    parser.add_argument("--upstream-host", default="", help="by which name it is called")
     options = parser.parse_args()
     app = SampleApp(
         (options.host, options.port),
         version=options.version,
         behaviour=Behaviour(options.error_rate, options.delay),
         idle_seconds=options.idle_timeout,
+        upstream=Upstream(options.upstream, options.upstream_host) if options.upstream else None,
     )
     try:
         app.serve_forever()

@@ -11,6 +11,9 @@ from provider.routing import qualified, render
 
 Json = dict[str, Any]
 
+# What Traefik's API lists of a rollout, section by section; it has none for transports.
+SECTIONS = ("routers", "services", "middlewares")
+
 
 @dataclass(frozen=True)
 class Expectation:
@@ -42,13 +45,13 @@ class Expectation:
 def expectation(rollout: Rollout) -> Expectation:
     """Say what a Traefik that has this rollout, as it is now and with the servers that were found, shows of it."""
     fragment = render(rollout)
-    routers = {_path("routers", name): router for name, router in fragment.routers.items()}
-    services = {_path("services", name): service for name, service in fragment.services.items()}
+    parts = {section: getattr(fragment, section) for section in SECTIONS}
+    present = {_path(section, name): part for section, named in parts.items() for name, part in named.items()}
     # Override routers are numbered without a gap: if the next one is gone, all behind it are.
     overrides = sum(name.startswith(f"{rollout.name}_override_") for name in fragment.routers)
     optional = (f"{rollout.name}_fallback", f"{rollout.name}_override_{overrides}")
     absent = {_path("routers", name) for name in optional}
-    return Expectation(present=routers | services, absent=frozenset(absent - routers.keys()))
+    return Expectation(present=present, absent=frozenset(absent - present.keys()))
 
 
 def _path(section: str, name: str) -> str:
@@ -69,7 +72,8 @@ def _shows(shown: object, meant: object) -> bool:
         )
     if isinstance(meant, str) and isinstance(shown, str):
         return _same_text(shown, meant)
-    return shown == meant
+    # Traefik leaves out a number that is 0, and a flag that is off.
+    return shown == meant or (shown is None and isinstance(meant, int) and not meant)
 
 
 def _same_text(shown: str, meant: str) -> bool:

@@ -9,7 +9,7 @@ from enum import StrEnum
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.documents.addresses import Networks
 from provider.feed import Feed
-from provider.gateways import Condition, GatewaySpec, Sighting, expectation
+from provider.gateways import SECTIONS, Condition, GatewaySpec, Sighting, expectation
 from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
 from provider.operations.observations import Observations
@@ -132,14 +132,15 @@ class Gateways:
         return [self._polled(name, specs.get(name), _of(name, sightings)) for name in names]
 
     def applied(self, name: str, api: str) -> Applied:
-        """Ask a Traefik for all its routers and services. Raises GatewayUnreachableError."""
+        """Ask a Traefik for all its parts of the kinds that we tell it. Raises GatewayUnreachableError."""
         revision, rollouts = self._feed.read(
             lambda image: (
                 image.revision,
                 [image.resolved(r) for r in image.rollouts.values() if r.spec.is_carried_by(name)],
             )
         )
-        shown = {**self._api(api).show_all("routers"), **self._api(api).show_all("services")}
+        asked = self._api(api)
+        shown = {path: part for section in SECTIONS for path, part in asked.show_all(section).items()}
         differs: list[str] = []
         errors: list[str] = []
         for number, expected in enumerate(map(expectation, rollouts)):

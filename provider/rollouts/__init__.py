@@ -4,6 +4,7 @@ from provider.rollouts.discover import Discover, Dns, registered_key
 from provider.rollouts.found import MOST_SERVERS, Found, sources_of, with_found
 from provider.rollouts.judging import attempt_of, current_record, settings_of, step_of
 from provider.rollouts.overrides import Override
+from provider.rollouts.resilience import Resilience, expression_problem
 from provider.rollouts.rollout import Rollout
 from provider.rollouts.schedule import Schedule
 from provider.rollouts.spec import Server, Side, Spec, Strategy
@@ -24,6 +25,7 @@ __all__ = [
     "Phase",
     "Promotion",
     "Ramp",
+    "Resilience",
     "Rollout",
     "Schedule",
     "Server",
@@ -34,6 +36,7 @@ __all__ = [
     "Strategy",
     "attempt_of",
     "current_record",
+    "expression_problem",
     "registered_key",
     "settings_of",
     "sources_of",

@@ -23,6 +23,7 @@ from provider.documents.fields import (
 )
 from provider.rollouts.discover import Discover
 from provider.rollouts.overrides import MOST_OVERRIDES, Override
+from provider.rollouts.resilience import Resilience
 from provider.rollouts.schedule import Schedule
 from provider.rollouts.steps import Step
 
@@ -174,6 +175,7 @@ class Spec(Document):
     canary: Side | None = None
     overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=MOST_OVERRIDES)
     mirror: Mirror | None = None
+    resilience: Resilience | None = None
     steps: tuple[Step, ...] | None = Field(default=None, min_length=1, max_length=200)
     analysis: Analysis | None = Field(
         default=None, description="How the canary is judged all the while it gets traffic; one that fails is aborted."

@@ -10,10 +10,15 @@ from typing import Any
 
 from provider.routing.configuration import Encoded, encode_fragment
 from provider.routing.fragment import Fragment, Json
-from provider.routing.shapes import ROUTER, SERVICE, TRANSPORT, Shape, name
+from provider.routing.shapes import MIDDLEWARE, ROUTER, SERVICE, TRANSPORT, Shape, name
 from provider.rules import RuleError, parse_rule
 
-_SECTIONS: tuple[tuple[str, Shape], ...] = (("routers", ROUTER), ("services", SERVICE), ("transports", TRANSPORT))
+_SECTIONS: tuple[tuple[str, Shape], ...] = (
+    ("routers", ROUTER),
+    ("services", SERVICE),
+    ("middlewares", MIDDLEWARE),
+    ("transports", TRANSPORT),
+)
 _SPLITS = ("weighted", "highestRandomWeight")
 # Traefik's YAML reader takes neither of these escapes, which JSON may be written with.
 _REFUSED_ESCAPE = re.compile(rb"(?<!\\)(?:\\\\)*\\(?:/|u[dD][89a-fA-F])")
@@ -32,7 +37,7 @@ def checked(fragment: Fragment) -> Encoded:
     if fault:
         raise UnfitFragmentError(fault)
     encoded = encode_fragment(fragment)
-    if has_refused_escape(encoded.routers) or has_refused_escape(encoded.services):
+    if any(map(has_refused_escape, (encoded.routers, encoded.services, encoded.middlewares))):
         raise UnfitFragmentError("its text must be written without an escape that YAML does not know")
     return encoded
 
@@ -64,6 +69,7 @@ def _faults_of_meaning(fragment: Fragment) -> Iterator[str]:
             read.add(router["rule"])
             yield from _faults_of_rule(f"routers.{key}", router["rule"])
         yield from _missing(f"routers.{key}.service", router["service"], fragment.services)
+        yield from _missing_middlewares(f"routers.{key}", router, fragment)
     for key, service in fragment.services.items():
         yield from _faults_of_service(f"services.{key}", service, fragment)
 
@@ -76,9 +82,13 @@ def _faults_of_rule(place: str, rule: str) -> Iterator[str]:
 
 
 def _faults_of_service(place: str, service: Json, fragment: Fragment) -> Iterator[str]:
-    if len(service) != 1:
-        yield f"{place} must be of one kind, not {' and '.join(service)}"
-    ((kind, options),) = service.items()
+    yield from _missing_middlewares(place, service, fragment)
+    kinds = [kind for kind in service if kind != "middlewares"]
+    if len(kinds) != 1:
+        yield f"{place} must be of one kind, not {' and '.join(kinds) or 'of none'}"
+        return
+    (kind,) = kinds
+    options = service[kind]
     if kind == "loadBalancer":
         transport = options.get("serversTransport")
         if transport:
@@ -110,6 +120,11 @@ def _children(kind: str, options: Json) -> list[str]:
     if kind in _SPLITS:
         return [child["name"] for child in options["services"]]
     return [options["service"], *(mirror["name"] for mirror in options["mirrors"])]
+
+
+def _missing_middlewares(place: str, part: Json, fragment: Fragment) -> Iterator[str]:
+    for middleware in part.get("middlewares", ()):
+        yield from _missing(f"{place}.middlewares", middleware, fragment.middlewares)
 
 
 def _missing(place: str, reference: str, defined: Mapping[str, Any]) -> Iterator[str]:

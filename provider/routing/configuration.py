@@ -23,6 +23,7 @@ class Encoded:
 
     routers: bytes
     services: bytes
+    middlewares: bytes
     transports: tuple[tuple[str, bytes], ...]
 
 
@@ -31,6 +32,7 @@ def encode_fragment(fragment: Fragment) -> Encoded:
     return Encoded(
         routers=b",".join(_entry(name, value) for name, value in fragment.routers.items()),
         services=b",".join(_entry(name, value) for name, value in fragment.services.items()),
+        middlewares=b",".join(_entry(name, value) for name, value in fragment.middlewares.items()),
         transports=tuple((name, _entry(name, value)) for name, value in fragment.transports.items()),
     )
 
@@ -43,6 +45,7 @@ def assemble(fragments: Iterable[Encoded]) -> bytes:
         b"routers": b",".join(part.routers for part in parts),
         # A rollout between services of other providers has none of its own while it is at rest.
         b"services": b",".join(part.services for part in parts if part.services),
+        b"middlewares": b",".join(part.middlewares for part in parts if part.middlewares),
         b"serversTransports": b",".join(transports[name] for name in sorted(transports)),
     }
     filled = b",".join(b'"%s":{%s}' % (name, entries) for name, entries in sections.items() if entries)

@@ -6,31 +6,26 @@ that was seen to take traffic down; the end-to-end tests pin those facts with th
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from provider.documents import format_duration, write
-from provider.rollouts import Override, Rollout, Side, Strategy
-from provider.routing import names
+from provider.documents import write
+from provider.rollouts import Override, Resilience, Rollout, Side, Strategy
+from provider.routing import names, resilience
 from provider.routing.weights import smallest_weights
 from provider.rules import quote
 
 Json = dict[str, Any]
 ZERO = Decimal(0)
 
-# Traefik must let go of an idle connection before the backend does, or a request meets one being closed: 502.
-IDLE_SHARE_OF_KEEP_ALIVE = 0.8
-# A named transport that leaves this out keeps 2 idle connections a host, where the default transport keeps 200.
-IDLE_CONNECTIONS_PER_HOST = 200
-
 
 @dataclass(frozen=True)
 class Fragment:
-    """What one rollout asks of Traefik: routers, services and transports by name."""
+    """What one rollout asks of Traefik: routers, services, middlewares and transports by name."""
 
     routers: Mapping[str, Json] = field(default_factory=dict)
     services: Mapping[str, Json] = field(default_factory=dict)
+    middlewares: Mapping[str, Json] = field(default_factory=dict)
     transports: Mapping[str, Json] = field(default_factory=dict)
 
 
@@ -43,6 +38,7 @@ def render(rollout: Rollout) -> Fragment:
     return Fragment(
         routers=dict(sorted(rendering.routers())),
         services=dict(sorted(rendering.services())),
+        middlewares=dict(sorted(rendering.middlewares().items())),
         transports=dict(sorted(rendering.transports())),
     )
 
@@ -53,6 +49,7 @@ class _Rendering:
     def __init__(self, rollout: Rollout) -> None:
         self.name = rollout.name
         self.spec = rollout.spec
+        self.resilience = rollout.spec.resilience or Resilience()
         self.stable = rollout.spec.stable
         self.canary = rollout.canary
         self.weight = rollout.status.weight if self.canary else ZERO
@@ -121,8 +118,10 @@ class _Rendering:
             router["priority"] = priority
         if self.spec.entry_points:
             router["entryPoints"] = list(self.spec.entry_points)
-        if self.spec.middlewares:
-            router["middlewares"] = list(self.spec.middlewares)
+        # The user's own come first: whom they turn away takes nobody's place, and is not sent again.
+        middlewares = [*(self.spec.middlewares or ()), *resilience.of_routers(self.name, self.resilience)]
+        if middlewares:
+            router["middlewares"] = middlewares
         if self.spec.tls:
             router["tls"] = write(self.spec.tls)
         return router
@@ -134,11 +133,11 @@ class _Rendering:
         if self.mirror and self.stable_target in used:
             yield self.stable_own, self._mirroring()
             if self.canary and self.canary.servers:
-                yield self.mirror_target, _load_balancer(self.canary)
+                yield self.mirror_target, self._load_balancer(self.canary)
         if self.stable.servers is not None and self.stable_servers in used:
-            yield self.stable_servers, _load_balancer(self.stable)
+            yield self.stable_servers, self._load_balancer(self.stable)
         if self.canary and self.canary.servers and self.canary_servers in used:
-            yield self.canary_servers, _load_balancer(self.canary)
+            yield self.canary_servers, self._load_balancer(self.canary)
 
     def _targets(self) -> Iterator[str]:
         """Name every service that gets traffic; one that gets none is left out."""
@@ -184,34 +183,26 @@ class _Rendering:
 
     def transports(self) -> Iterator[tuple[str, Json]]:
         for side in (self.stable, self.canary):
-            idle = _idle(side) if side else None
-            if idle:
-                yield names.transport(idle), _transport(idle)
+            if side and (transport := resilience.transport(side, self.resilience)):
+                yield transport
 
+    def middlewares(self) -> Mapping[str, Json]:
+        return resilience.middlewares(self.name, self.resilience)
 
-def _load_balancer(side: Side) -> Json:
-    options = write(side)
-    balancer: Json = {"servers": options["servers"]}
-    for name in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
-        if options.get(name):
-            balancer[name] = options[name]
-    if side.pass_host_header is False:
-        balancer["passHostHeader"] = False
-    idle = _idle(side)
-    if idle:
-        balancer["serversTransport"] = names.transport(idle)
-    return {"loadBalancer": balancer}
-
-
-def _idle(side: Side) -> timedelta | None:
-    return side.keep_alive_timeout * IDLE_SHARE_OF_KEEP_ALIVE if side.keep_alive_timeout else None
-
-
-def _transport(idle: timedelta) -> Json:
-    return {
-        "forwardingTimeouts": {"idleConnTimeout": format_duration(idle)},
-        "maxIdleConnsPerHost": IDLE_CONNECTIONS_PER_HOST,
-    }
+    def _load_balancer(self, side: Side) -> Json:
+        options = write(side)
+        balancer: Json = {"servers": options["servers"]}
+        for name in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
+            if options.get(name):
+                balancer[name] = options[name]
+        if side.pass_host_header is False:
+            balancer["passHostHeader"] = False
+        if transport := resilience.transport(side, self.resilience):
+            balancer["serversTransport"] = transport[0]
+        service: Json = {"loadBalancer": balancer}
+        if middlewares := resilience.of_sides(self.name, self.resilience):
+            service["middlewares"] = middlewares
+        return service
 
 
 def _override_rule(override: Override) -> str:

@@ -3,9 +3,8 @@
 A rollout's name never holds an underscore, so no name made here meets that of another rollout.
 """
 
-from datetime import timedelta
+from collections.abc import Mapping
 
-from provider.documents import format_duration
 from provider.rollouts import Rollout, Side
 
 PROVIDER = "http"
@@ -42,9 +41,14 @@ def counted_services(rollout: Rollout) -> tuple[str, str | None]:
     return qualified(stable), qualified(canary) if canary else None
 
 
-def transport(idle: timedelta) -> str:
-    """Name the transport that lets go of connections after so long; sides with the same one share it."""
-    return f"idle_{format_duration(idle)}"
+def middleware(rollout: str, kind: str) -> str:
+    """Name a middleware of a rollout's own."""
+    return f"{rollout}_{kind}"
+
+
+def transport(idle: str, waits: Mapping[str, str]) -> str:
+    """Name the transport that lets go of connections, and waits, so long; sides with the same one share it."""
+    return "_".join(f"{kind}_{wait}" for kind, wait in {"idle": idle, **waits}.items())
 
 
 def qualified(name: str) -> str:

@@ -1,12 +1,14 @@
 """What Traefik takes in each place of its dynamic configuration, as a table.
 
-The fields are those of Traefik's `pkg/config/dynamic/http_config.go` that concern routing: one unknown field, one
-empty map or one number with a point, and the *whole* configuration is refused. A shape answers None for a value that
-is taken, and for another one its place and what would be right.
+The fields are those of Traefik's `pkg/config/dynamic` (`http_config.go`, `middlewares.go`) that concern routing: one
+unknown field, one empty map or one number with a point, and the *whole* configuration is refused. A shape answers
+None for a value that is taken, and for another one its place and what would be right.
 """
 
 import re
 from collections.abc import Callable, Collection
+
+from provider.rollouts import expression_problem
 
 Shape = Callable[[object], str | None]
 
@@ -35,6 +37,12 @@ def flag(value: object) -> str | None:
 def duration(value: object) -> str | None:
     """Take a duration as Go writes it."""
     return None if type(value) is str and _DURATION.fullmatch(value) else " must be a duration such as 10s"
+
+
+def expression(value: object) -> str | None:
+    """Take a circuit breaker's expression: with one that Traefik cannot read, the service is disabled."""
+    problem = expression_problem(value) if type(value) is str else "must be text"
+    return f" {problem}" if problem else None
 
 
 def whole(lowest: int, highest: int = 2**63 - 1) -> Shape:
@@ -146,6 +154,7 @@ ROUTER = fields(
     ),
 )
 SERVICE = fields(
+    middlewares=some(text),
     loadBalancer=fields(
         needs=("servers",),
         # None is known while nothing was found anywhere: Traefik answers 503, and takes no empty loadBalancer.
@@ -166,6 +175,29 @@ SERVICE = fields(
         mirrorBody=flag,
         maxBodySize=whole(-1),
         healthCheck=_PARENT_CHECK,
+    ),
+)
+MIDDLEWARE = fields(
+    retry=fields(
+        needs=("attempts",),
+        attempts=whole(1),
+        initialInterval=duration,
+        timeout=duration,
+        status=some(text),
+        retryNonIdempotentMethod=flag,
+    ),
+    circuitBreaker=fields(
+        needs=("expression",),
+        expression=expression,
+        checkPeriod=duration,
+        fallbackDuration=duration,
+        recoveryDuration=duration,
+        responseCode=whole(100, 599),
+    ),
+    inFlightReq=fields(
+        needs=("amount",),
+        amount=whole(1),
+        sourceCriterion=fields(requestHost=flag, ipStrategy=fields(depth=whole(0))),
     ),
 )
 TRANSPORT = fields(

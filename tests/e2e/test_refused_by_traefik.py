@@ -48,7 +48,10 @@ class Gateway:
         self.turn += 1
         mark = {"rule": "Host(`mark.localhost`)", "service": "ping@internal"}
         routers = {**fragment.routers, f"mark-{self.turn}": mark}
-        body = json.dumps({"http": {"routers": routers, "services": dict(fragment.services)}})
+        http = {"routers": routers, "services": dict(fragment.services)}
+        if fragment.middlewares:
+            http["middlewares"] = dict(fragment.middlewares)
+        body = json.dumps({"http": http})
         refusals = self.refusals()
         aside = self.path.with_suffix(".new")
         aside.write_text(body)

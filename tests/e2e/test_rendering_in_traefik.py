@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from provider.demo.gateway import traefik_binary
 from provider.demo.parts import free_port
 from provider.documents import decode_json, encode, read
-from provider.gateways import expectation
+from provider.gateways import SECTIONS, expectation
 from provider.rollouts import Rollout
 from provider.routing import assemble, encode_fragment, render
 from provider.traefik_api import GatewayUnreachableError, TraefikApi
@@ -138,7 +138,7 @@ FLEETS = st.lists(served(rollouts().map(referring_to_files)), max_size=25, uniqu
 )
 def test_traefik_carries_any_rollouts_as_they_were_meant(gateway: Gateway, fleet: list[Rollout]) -> None:
     gateway.publish(fleet)
-    shown = {**gateway.api.show_all("routers"), **gateway.api.show_all("services")}
+    shown = {path: part for section in SECTIONS for path, part in gateway.api.show_all(section).items()}
     problems = [
         problem
         for expected in map(expectation, fleet)

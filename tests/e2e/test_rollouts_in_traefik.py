@@ -1,6 +1,8 @@
 """What a spec may say, as users of the real Traefik see it."""
 
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -122,6 +124,23 @@ def test_a_keep_alive_timeout_makes_a_transport_that_lets_go_earlier(shared_stac
 
     assert "idle_4s" == service["loadBalancer"]["serversTransport"].removesuffix("@http")
     assert {"v1": 20} == shared_stack.count(20)
+
+
+def test_who_hangs_is_not_waited_for_and_a_crowd_waits_outside(shared_stack: Stack) -> None:
+    behaviour = f"http://{HOST}:{shared_stack.stable_port}/behaviour"
+    requests.put(behaviour, json={"delay_seconds": 0.4}, timeout=5).raise_for_status()
+    try:
+        put(shared_stack, canary=None, resilience={"timeouts": {"connect": "1s", "responseHeader": "100ms"}})
+        late = shared_stack.get().status_code
+        put(shared_stack, canary=None, resilience={"inFlight": {"amount": 2, "per": "client"}})
+        with ThreadPoolExecutor(8) as pool:
+            crowd = Counter(pool.map(lambda _: shared_stack.get().status_code, range(8)))
+    finally:
+        requests.put(behaviour, json={}, timeout=5)
+
+    assert 504 == late
+    assert {200, 429} == crowd.keys()
+    assert 2 <= crowd[200] < 8
 
 
 def test_a_gateway_carries_only_what_names_it(stack: Stack) -> None:

@@ -44,6 +44,16 @@ class Gateway:
             return False
 
 
+@dataclass(frozen=True)
+class Sidecar:
+    """A running Traefik beside a service: where the service is called, where it calls others, and Traefik's API."""
+
+    name: str
+    inbound: str
+    outbound: str
+    api: str
+
+
 class Stage:
     """Starts the parts of a scenario; whoever made `processes` ends them."""
 
@@ -60,21 +70,26 @@ class Stage:
 
     def start_gateway(self, provider: ProviderProcess, *, name: str = "edge", **options: Any) -> Gateway:
         """Start a Traefik as it is shipped and make it known to the provider, so that what it carries is seen."""
+        web, websecure = free_port(), free_port()
+        child, api = self._start_traefik(provider, name, web_port=web, websecure_port=websecure, **options)
+        return Gateway(name, child, web, api)
+
+    def start_sidecar(self, provider: ProviderProcess, *, name: str) -> Sidecar:
+        """Start a Traefik as it is shipped to stand beside a service."""
+        inbound, outbound = free_port(), free_port()
+        ports = {"inbound_port": inbound, "outbound_port": outbound}
+        _, api = self._start_traefik(provider, name, is_sidecar=True, **ports)
+        return Sidecar(name, *(f"http://{HOST}:{port}" for port in (inbound, outbound, api)))
+
+    def _start_traefik(self, provider: ProviderProcess, name: str, **options: Any) -> tuple[Child, int]:
         directory = self.directory / name
         directory.mkdir()
-        chosen = GatewayOptions(
-            directory=directory,
-            provider=provider.url,
-            name=name,
-            web_port=free_port(),
-            websecure_port=free_port(),
-            api_port=free_port(),
-            **options,
-        )
-        provider.call("PUT", f"/gateways/{name}", {"spec": {"api": f"http://{HOST}:{chosen.api_port}"}})
+        api = free_port()
+        chosen = GatewayOptions(directory=directory, provider=provider.url, name=name, api_port=api, **options)
+        provider.call("PUT", f"/gateways/{name}", {"spec": {"api": f"http://{HOST}:{api}"}})
         child = self.processes.start(f"traefik-{name}", gateway_command(chosen))
-        self.processes.wait_until(lambda: is_listening(HOST, chosen.api_port), what=f"Traefik {name}")
-        return Gateway(name, child, chosen.web_port, chosen.api_port)
+        self.processes.wait_until(lambda: is_listening(HOST, api), what=f"Traefik {name}")
+        return child, api
 
     def start_app(self, version: str, *options: str, host: str = HOST, port: int | None = None) -> str:
         """Start the sample app with options of its own and give its address."""

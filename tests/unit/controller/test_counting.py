@@ -162,6 +162,10 @@ def test_a_canary_that_gets_nothing_is_starved(counting: Counting, edge: Server)
     ("changes", "words"),
     [
         ({"sticky": {"cookie": {"name": "shop"}}}, "clients with a sticky cookie stay where they are"),
+        (
+            {"resilience": {"circuitBreaker": {"expression": "NetworkErrorRatio() > 0.5"}}},
+            "what an open circuit breaker answers is not counted",
+        ),
         ({"overrides": [{"header": {"name": "X", "value": "y"}, "to": "canary"}]}, "requests that an override sends"),
         ({"strategy": "hrw"}, "hrw goes by the clients' addresses"),
     ],

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from provider.gateways import expectation
+from provider.gateways import SECTIONS, expectation
 from provider.rollouts import Rollout
 from provider.routing import render
 from tests.rollouts_strategy import served
@@ -24,9 +24,11 @@ def held(weight: int, **changes: Any) -> Rollout:
 def shown(rollout: Rollout) -> Shown:
     """Show a rollout as Traefik's API does: with more about each part than it was told."""
     fragment = render(rollout)
-    routers = {f"routers/{name}@http": {**router, "status": "enabled"} for name, router in fragment.routers.items()}
-    services = {f"services/{name}@http": {**part, "provider": "http"} for name, part in fragment.services.items()}
-    return routers | services
+    return {
+        f"{section}/{name}@http": {**part, "provider": "http", "status": "enabled"}
+        for section in SECTIONS
+        for name, part in getattr(fragment, section).items()
+    }
 
 
 def problems(rollout: Rollout, api: Shown) -> list[str]:
@@ -144,3 +146,17 @@ def test_a_list_is_the_same_only_with_the_same_items_in_the_same_order() -> None
         api["routers/shop@http"]["middlewares"] = middlewares
 
         assert ["routers/shop@http has another middlewares"] == problems(rollout, api)
+
+
+def test_a_zero_and_a_flag_that_is_off_are_not_shown() -> None:
+    retry = {"attempts": 2, "retryNonIdempotentMethod": False}
+    rollout = held(10, resilience={"retry": retry, "inFlight": {"amount": 2, "per": "client"}})
+    api = shown(rollout)
+    api["middlewares/shop_retry@http"]["retry"] = {"attempts": 2}
+    api["middlewares/shop_in_flight@http"]["inFlightReq"] = {"amount": 2, "sourceCriterion": {"ipStrategy": {}}}
+
+    assert [] == problems(rollout, api)
+
+    api["middlewares/shop_retry@http"]["retry"] = {"attempts": 3}
+
+    assert ["middlewares/shop_retry@http has another retry"] == problems(rollout, api)

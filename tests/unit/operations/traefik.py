@@ -9,6 +9,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from provider.gateways import SECTIONS
+
 Json = dict[str, Any]
 
 
@@ -37,7 +39,7 @@ class Traefik:
         http = json.loads(configuration).get("http", {})
         self.parts = {
             f"{section}/{name}@http": {**part, "name": f"{name}@http", "provider": "http", "status": "enabled"}
-            for section in ("routers", "services")
+            for section in SECTIONS
             for name, part in http.get(section, {}).items()
         }
 
@@ -48,7 +50,7 @@ class Traefik:
         path = url.path.removeprefix("/api/http/")
         if path in self.raw:
             return self.raw[path]
-        if path in {"routers", "services"}:
+        if path in SECTIONS:
             return self._page(path, int(parse_qs(url.query)["page"][0]))
         if path == "/api/overview":
             return Raw(json.dumps({"http": {name: self._counted(name) for name in ("routers", "services")}}).encode())

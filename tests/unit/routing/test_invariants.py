@@ -39,6 +39,7 @@ def sections(fragment: Fragment) -> Json:
     return {
         "routers": fragment.routers,
         "services": fragment.services,
+        "middlewares": fragment.middlewares,
         "serversTransports": fragment.transports,
     }
 

@@ -1,5 +1,3 @@
-from datetime import timedelta
-
 import pytest
 
 from provider.documents import read
@@ -67,11 +65,9 @@ def test_a_sides_requests_are_counted_where_nothing_else_is(
     assert expected == names.counted_services(rollout)
 
 
-@pytest.mark.parametrize(
-    ("milliseconds", "name"), [(4_000, "idle_4s"), (800, "idle_800ms"), (72_000, "idle_1m12s"), (1_200, "idle_1.2s")]
-)
-def test_a_transport_is_named_for_its_time(milliseconds: int, name: str) -> None:
-    assert name == names.transport(timedelta(milliseconds=milliseconds))
+def test_a_transport_is_named_for_its_times() -> None:
+    assert "idle_1m12s" == names.transport("1m12s", {})
+    assert "idle_4s_dial_1s_responseHeader_1.5s" == names.transport("4s", {"dial": "1s", "responseHeader": "1.5s"})
 
 
 @pytest.mark.parametrize(("name", "expected"), [("shop_1", "shop_1@http"), ("v2@docker", "v2@docker")])
