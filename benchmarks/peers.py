@@ -1,0 +1,180 @@
+"""Ways to tell a Traefik of a shift: ours, and those that others would take, each in its best form."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import redis
+import yaml
+
+from benchmarks.fleet import Fleet, flattened
+from benchmarks.system import HOST, ROLLOUT
+from benchmarks.wire import Answer, Connection, request
+from chaos.servers import Node
+from provider.demo.gateway import GatewayOptions, gateway_command
+from provider.demo.parts import ProviderProcess, free_port
+from provider.demo.processes import Processes
+from provider.store import EmbeddedServer, RedisStore
+
+_WEIGHTS = {"v1": 0, "v2": 100}
+Tune = Callable[[dict[str, Any]], None]
+
+
+class Peer(Protocol):
+    """A running way to shift. `shift` begins; what is answered later is read from `connection`, if there is one."""
+
+    name: str
+    web_port: int
+    connection: Connection | None
+
+    def shift(self, version: str) -> None:
+        """Have a version answer for the rollout that shifts."""
+        ...
+
+
+@dataclass
+class _Told:
+    """One whose shift is done when the call that makes it returns."""
+
+    name: str
+    web_port: int
+    shift: Callable[[str], None]
+    connection: Connection | None = None
+
+
+@dataclass
+class _Called:
+    """The provider: shifted by its REST API, whose answer may come after the traffic."""
+
+    name: str
+    web_port: int
+    connection: Connection | None
+    token: str
+
+    def shift(self, version: str) -> None:
+        headers = {"Host": "provider", "Authorization": f"Bearer {self.token}"}
+        body = json.dumps({"weight": _WEIGHTS[version]})
+        assert self.connection  # noqa: S101 it is made with one
+        self.connection.send(request("PUT", f"/api/v1/rollouts/{ROLLOUT}/weight", headers=headers, body=body))
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where peers are started, and with which rollouts."""
+
+    directory: Path
+    processes: Processes
+    fleet: Fleet
+
+    @contextmanager
+    def provider(self) -> Iterator[Peer]:
+        """Run the provider with `traefik/traefik.yml`; every change is forced to disk before it is answered."""
+        provider = ProviderProcess()
+        with EmbeddedServer(self.directory / "valkey") as store:
+            RedisStore(store.url).restore(self.fleet.contents(), actor="bench", reason="")
+            environment = {"CANARY_REDIS_URL": store.url}
+            provider.start(self.processes, data_dir=self.directory / "data", environment=environment)
+            with self._traefik("canary", _as_shipped, provider=provider.url) as web_port:
+                connection = Connection(HOST, provider.port)
+                yield _Called("traefik-canary", web_port, connection, provider.token)
+
+    @contextmanager
+    def redis(self) -> Iterator[Peer]:
+        """Run Traefik's Redis provider: no throttle, notifications on, nothing forced to disk."""
+        with ExitStack() as stack:
+            node = Node(self.directory / "redis", options={"notify-keyspace-events": "KEA"})
+            stack.enter_context(node)
+            client = stack.enter_context(redis.Redis(host=HOST, port=node.port))
+            keys = dict(flattened(self.fleet.dynamic("v1")["http"], "traefik/http"))
+            client.mset(keys)
+
+            def tune(static: dict[str, Any]) -> None:
+                del static["providers"]["http"]
+                static["providers"]["redis"] = {"endpoints": [node.address], "rootKey": "traefik"}
+
+            web_port = stack.enter_context(self._traefik("redis", tune))
+            service = f"traefik/http/routers/{ROLLOUT}/service"
+            yield _Told(
+                "Redis provider, tuned", web_port, lambda version: client.set(service, f"{ROLLOUT}_{version}")
+            )
+
+    @contextmanager
+    def file(self) -> Iterator[Peer]:
+        """Run Traefik's file provider: it watches a file that is replaced as a whole, no throttle."""
+        bodies = self._bodies()
+        folder = self.directory / "watched"
+        folder.mkdir()
+        _replace(folder / "fleet.yml", bodies["v1"])
+
+        def tune(static: dict[str, Any]) -> None:
+            dynamic = Path(static["providers"].pop("file")["filename"])
+            del static["providers"]["http"]
+            static["providers"]["file"] = {"directory": str(folder), "watch": True}
+            (folder / "tls.yml").write_text(dynamic.read_text())
+
+        with self._traefik("file", tune) as web_port:
+            yield _Told("file provider", web_port, lambda version: _replace(folder / "fleet.yml", bodies[version]))
+
+    @contextmanager
+    def defaults(self) -> Iterator[Peer]:
+        """Run Traefik's HTTP provider as it is by default: it asks for a file every 5 s, throttled to 2 s."""
+        bodies = self._bodies()
+        folder = self.directory / "static"
+        folder.mkdir()
+        _replace(folder / "fleet.json", bodies["v1"])
+        port = free_port()
+        command = [sys.executable, "-m", "http.server", "--bind", HOST, "--directory", str(folder), str(port)]
+        self.processes.start("static", command)
+
+        def tune(static: dict[str, Any]) -> None:
+            del static["providers"]["providersThrottleDuration"]
+            static["providers"]["http"] = {"endpoint": f"http://{HOST}:{port}/fleet.json"}
+
+        with self._traefik("defaults", tune) as web_port:
+            yield _Told("HTTP provider, defaults", web_port, lambda v: _replace(folder / "fleet.json", bodies[v]))
+
+    def _bodies(self) -> Mapping[str, str]:
+        return {version: json.dumps(self.fleet.dynamic(version)) for version in self.fleet.urls}
+
+    @contextmanager
+    def _traefik(self, name: str, tune: Tune, *, provider: str = "") -> Iterator[int]:
+        """Run a Traefik with the shipped configuration but for what `tune` changes; the port of traffic."""
+        directory = self.directory / f"traefik-{name}"
+        directory.mkdir()
+        web_port = free_port()
+        options = GatewayOptions(
+            directory=directory,
+            provider=provider,
+            name=name,
+            web_port=web_port,
+            websecure_port=free_port(),
+            api_port=free_port(),
+        )
+        command = gateway_command(options)
+        static = directory / "traefik.yml"
+        document = yaml.safe_load(static.read_text())
+        tune(document)
+        static.write_text(yaml.safe_dump(document))
+        child = self.processes.start(f"traefik-{name}", command)
+        yield web_port
+        child.stop()
+        self.processes.forget(child)
+
+
+def _as_shipped(static: dict[str, Any]) -> None:
+    """Change nothing."""
+
+
+def _replace(path: Path, text: str) -> None:
+    aside = path.with_suffix(".new")
+    aside.write_text(text)
+    aside.replace(path)
+
+
+def version_of(answer: Answer) -> str | None:
+    """Give the version that has answered; None where none did."""
+    return answer.body.decode().strip() if answer.status == 200 else None
