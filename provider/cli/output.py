@@ -87,7 +87,13 @@ def side(document: Mapping[str, Any] | None) -> str:
     """Say who answers for a side: its addresses, or the service it refers to."""
     if not document:
         return ""
-    return document.get("service") or ", ".join(server["url"] for server in document["servers"])
+    return document.get("service") or ", ".join(map(_server, document["servers"]))
+
+
+def _server(document: Mapping[str, Any]) -> str:
+    weight = f"weight {document['weight']}" if "weight" in document else ""
+    words = ", ".join(filter(None, (weight, "draining" if document.get("drain") else "")))
+    return f"{document['url']} ({words})" if words else str(document["url"])
 
 
 def step(document: Mapping[str, Any]) -> str:

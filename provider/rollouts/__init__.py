@@ -4,7 +4,8 @@ from provider.rollouts.judging import attempt_of, current_record, settings_of, s
 from provider.rollouts.overrides import Override
 from provider.rollouts.rollout import Rollout
 from provider.rollouts.schedule import Schedule
-from provider.rollouts.spec import Server, Side, Spec, Strategy
+from provider.rollouts.serving import SideName
+from provider.rollouts.spec import Server, Servers, Side, Spec, Strategy
 from provider.rollouts.status import Former, Promotion, Status
 from provider.rollouts.steps import Ramp, Step
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
@@ -21,7 +22,9 @@ __all__ = [
     "Rollout",
     "Schedule",
     "Server",
+    "Servers",
     "Side",
+    "SideName",
     "Spec",
     "Status",
     "Step",

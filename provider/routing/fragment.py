@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from provider.documents import format_duration, write
-from provider.rollouts import Override, Rollout, Side, Strategy
+from provider.rollouts import Override, Rollout, Server, Side, Strategy
 from provider.routing import names
 from provider.routing.weights import smallest_weights
 from provider.rules import quote
@@ -131,11 +131,11 @@ class _Rendering:
         if self.mirror and self.stable_target in used:
             yield self.stable_own, self._mirroring()
             if self.canary and self.canary.servers:
-                yield self.mirror_target, _load_balancer(self.canary)
+                yield self.mirror_target, _load_balancer(self.canary, name=self.canary_servers)
         if self.stable.servers and self.stable_servers in used:
-            yield self.stable_servers, _load_balancer(self.stable)
+            yield self.stable_servers, _load_balancer(self.stable, name=self.stable_own)
         if self.canary and self.canary.servers and self.canary_servers in used:
-            yield self.canary_servers, _load_balancer(self.canary)
+            yield self.canary_servers, _load_balancer(self.canary, name=self.canary_servers)
 
     def _targets(self) -> Iterator[str]:
         """Name every service that gets traffic; one that gets none is left out."""
@@ -186,18 +186,26 @@ class _Rendering:
                 yield names.transport(idle), _transport(idle)
 
 
-def _load_balancer(side: Side) -> Json:
+def _load_balancer(side: Side, *, name: str) -> Json:
     options = write(side)
-    balancer: Json = {"servers": options["servers"]}
-    for name in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
-        if options.get(name):
-            balancer[name] = options[name]
+    answering = [server for server in side.servers or () if not server.drain]
+    balancer: Json = {"servers": [_server(server) for server in answering]}
+    for option in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
+        if options.get(option):
+            balancer[option] = options[option]
     if side.pass_host_header is False:
         balancer["passHostHeader"] = False
     idle = _idle(side)
     if idle:
         balancer["serversTransport"] = names.transport(idle)
+    if side.sticky:
+        # By the generation, which a promoted canary keeps: its clients stay on their servers.
+        balancer["sticky"] = {"cookie": {"name": names.server_cookie(name), **options["sticky"]["cookie"]}}
     return {"loadBalancer": balancer}
+
+
+def _server(server: Server) -> Json:
+    return {"url": server.url, **({"weight": server.weight} if server.weight else {})}
 
 
 def _idle(side: Side) -> timedelta | None:

@@ -30,6 +30,8 @@ BODIES: Mapping[str, Any] = {
     "CreateBody": {"name": "new", "spec": write(spec())},
     "SpecBody": {"spec": write(spec(priority=7))},
     "CanaryBody": {"service": "shop-v3@docker"},
+    "ServersBody": {"servers": [{"url": f"http://127.0.0.1:900{number}"} for number in (1, 2, 3)]},
+    "DrainBody": {"url": "http://127.0.0.1:9003"},
     "WeightBody": {"weight": 50},
     "PromoteBody": {"full": True},
     "ReasonBody": {"reason": "a test"},
@@ -39,6 +41,7 @@ BODIES: Mapping[str, Any] = {
     "TokenBody": {"name": "new", "role": "admin"},
     "RestoreBody": {"from": "stored"},
 }
+PAIR = {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9003"}]}
 NAMES = {"rollouts": "shop", "gateways": "edge", "tokens": "victim", "webhooks": "chat"}
 
 
@@ -48,7 +51,7 @@ def world() -> Iterator[World]:
     world = World()
     world.start()
     operations = world.operations
-    operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}], stable=PAIR), ME)
     operations.gateways.put("edge", GatewaySpec(), ME)
     operations.webhooks.put("chat", WebhookSpec(url="http://127.0.0.1:1"), ME)
     operations.tokens.create("victim", Role.VIEWER, ME)
@@ -156,7 +159,8 @@ def make_anew(world: World) -> None:
         except NotFoundError:
             continue
     operations = world.operations
-    operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}]), ME)
+    steps = [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}]
+    operations.rollouts.create("shop", spec(steps=steps, stable=PAIR), ME)
     operations.gateways.put("edge", GatewaySpec(), ME)
     operations.webhooks.put("chat", WebhookSpec(url="http://127.0.0.1:1"), ME)
     operations.tokens.create("victim", Role.VIEWER, ME)
