@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ class TraefikMissingError(Exception):
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """Where a gateway listens, whom it polls, and under which name."""
+    """Where a gateway listens, whom it polls, under which name, and what middlewares it has from a file."""
 
     directory: Path
     provider: str
@@ -28,6 +29,7 @@ class GatewayOptions:
     websecure_port: int = 8443
     api_port: int = 8081
     token: str = ""
+    middlewares: Mapping[str, Any] = field(default_factory=dict)
 
 
 def traefik_binary() -> str:
@@ -53,6 +55,8 @@ def gateway_command(options: GatewayOptions) -> list[str]:
     static["providers"]["file"]["filename"] = str(directory / "dynamic.yml")
     certificate = dynamic["tls"]["stores"]["default"]["defaultCertificate"]
     certificate.update(certFile=str(directory / CERTIFICATE), keyFile=str(directory / KEY))
+    if options.middlewares:
+        dynamic["http"] = {"middlewares": dict(options.middlewares)}
     for name, document in (("traefik.yml", static), ("dynamic.yml", dynamic)):
         path = directory / name
         path.touch(mode=0o600)
