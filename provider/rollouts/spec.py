@@ -5,7 +5,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StrictBool, model_validator
+from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from provider.analysis import Analysis
@@ -40,6 +40,11 @@ class Server(Document):
     drain: StrictBool | None = Field(
         default=None, description="It gets no new requests; those that are under way end in peace."
     )
+
+    @field_validator("drain", mode="after")
+    @classmethod
+    def _only_where_so(cls, drain: bool | None) -> bool | None:
+        return drain or None  # to say that it does not drain is to say nothing
 
 
 def _answering(servers: tuple[Server, ...]) -> tuple[Server, ...]:

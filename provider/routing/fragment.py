@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from provider.documents import format_duration, write
-from provider.rollouts import Override, Rollout, Server, Side, Strategy
+from provider.rollouts import Override, Rollout, Side, Strategy
 from provider.routing import names
 from provider.routing.weights import smallest_weights
 from provider.rules import quote
@@ -189,7 +189,7 @@ class _Rendering:
 def _load_balancer(side: Side, *, name: str) -> Json:
     options = write(side)
     answering = [server for server in side.servers or () if not server.drain]
-    balancer: Json = {"servers": [_server(server) for server in answering]}
+    balancer: Json = {"servers": [write(server) for server in answering]}
     for option in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
         if options.get(option):
             balancer[option] = options[option]
@@ -202,10 +202,6 @@ def _load_balancer(side: Side, *, name: str) -> Json:
         # By the generation, which a promoted canary keeps: its clients stay on their servers.
         balancer["sticky"] = {"cookie": {"name": names.server_cookie(name), **options["sticky"]["cookie"]}}
     return {"loadBalancer": balancer}
-
-
-def _server(server: Server) -> Json:
-    return {"url": server.url, **({"weight": server.weight} if server.weight else {})}
 
 
 def _idle(side: Side) -> timedelta | None:

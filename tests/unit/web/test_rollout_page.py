@@ -249,3 +249,12 @@ def test_the_word_after_a_change_is_said_once_and_not_to_a_part_of_another_tab(
     assert 'class="word"' not in operator.open(shop, HX_Request="true").text
     assert 'class="word"' in operator.open(shop).text
     assert 'class="word"' not in operator.open(shop).text
+
+
+def test_servers_are_shown_with_what_is_particular_to_each(operator: Browser, world: World) -> None:
+    servers = [{"url": "http://a:1", "weight": 2}, {"url": "http://b:1", "drain": True}, {"url": "http://c:1"}]
+    world.operations.rollouts.create("blog", spec(stable={"servers": servers}), ME)
+    world.caught_up()
+    operator.open("/rollouts/blog")
+
+    assert "http://a:1 (weight 2), http://b:1 (draining), http://c:1" in operator.text
