@@ -86,7 +86,7 @@ def test_clients_of_a_server_that_drains_or_dies_move_to_another_and_stay_there(
 def test_a_request_under_way_on_a_server_that_is_left_out_is_not_cut(stack: Stack) -> None:
     stack.shift(100)
     servers = stack.done("GET", "/rollouts/shop")["spec"]["canary"]["servers"]
-    requests.put(f"{servers[0]['url']}/behaviour", json={"delay_seconds": 1.0}, timeout=5).raise_for_status()
+    requests.put(f"{servers[0]['url']}/behaviour", json={"delay_seconds": 2.0}, timeout=5).raise_for_status()
     with ThreadPoolExecutor() as clients:
         # By turns: one of three comes to the slow one.
         under_way = [

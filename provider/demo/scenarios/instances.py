@@ -24,7 +24,8 @@ _RETRY = {"retry": {"retry": {"attempts": 4, "initialInterval": "10ms", "status"
 _CHECKS = {"healthCheck": {"path": "/healthz", "interval": "1s"}, "passiveHealthCheck": {"failureWindow": "5s"}}
 # Long enough for an instance that is killed to have some under way.
 _ANSWER_SECONDS = 0.1
-_SLOW_SECONDS = 1.5
+_SLOW_SECONDS = 2.0
+_A_MOMENT = 0.3
 _A_WHILE = 0.8
 
 
@@ -131,15 +132,15 @@ def _scaled(stage: Stage, shop: _Shop) -> Iterator[Claim]:
 
 def _drained(stage: Stage, shop: _Shop) -> Iterator[Claim]:
     leaving = shop.urls[1]
-    stage.say(f"One of the two drains while a request is under way there that takes {_SLOW_SECONDS} s.")
+    stage.say(f"One of the two drains while a request is under way there that takes {_SLOW_SECONDS:g} s.")
     requests.put(f"{leaving}/behaviour", json={"delay_seconds": _SLOW_SECONDS}, timeout=5).raise_for_status()
     with ThreadPoolExecutor() as clients:
         # By turns: one of two is the slow one's.
         under_way = [clients.submit(_ask, shop.gateway) for _ in range(2)]
-        time.sleep(_SLOW_SECONDS / 4)
+        time.sleep(_A_MOMENT)
         shop.call("POST", "/drain", {"url": leaving})
         with shop.users() as users:
-            time.sleep(_SLOW_SECONDS / 4)
+            time.sleep(_A_MOMENT)
         is_still_slow = sum(one.done() for one in under_way) == 1
         ended = sorted((one.result() for one in under_way), key=lambda answer: answer.elapsed)
     slow = ended[-1]
