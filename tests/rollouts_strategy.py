@@ -60,13 +60,16 @@ _CHECKS = st.fixed_dictionaries({"path": st.just("/healthz")}, optional={"interv
 
 @st.composite
 def _own_sides(draw: st.DrawFn) -> Json:
-    servers = [{"url": url, **draw(_some({"weight": st.integers(1, 9)}))} for url in draw(_lists(URLS))]
+    # Somebody must answer: the first one does not drain.
+    ways = ({"weight": st.integers(1, 9)}, {"weight": st.integers(1, 9), "drain": st.booleans()})
+    servers = [{"url": url, **draw(_some(ways[place > 0]))} for place, url in enumerate(draw(_lists(URLS)))]
     source = draw(st.one_of(st.just({"servers": servers}), GROUPS.map(lambda g: {"discover": {"registered": g}})))
     options = {
         "healthCheck": _CHECKS,
         "passiveHealthCheck": _some({"failureWindow": DURATIONS, "maxFailedAttempts": st.integers(1, 9)}),
         "passHostHeader": st.booleans(),
         "keepAliveTimeout": DURATIONS,
+        "sticky": st.fixed_dictionaries({"cookie": _some({"httpOnly": st.booleans()})}),
     }
     return {**source, **draw(_some(options))}
 

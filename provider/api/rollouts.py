@@ -1,12 +1,13 @@
 """The endpoints of rollouts."""
 
 from provider.access import Permission
-from provider.api.endpoints import Answer, Endpoint, Exchange
+from provider.api.endpoints import Answer, Endpoint, Exchange, Handler
 from provider.api.schemas import (
     AnalysisAnswer,
     CanaryBody,
     CreateBody,
     DeleteQuery,
+    DrainBody,
     DryRunQuery,
     HistoryEntry,
     HistoryList,
@@ -18,6 +19,7 @@ from provider.api.schemas import (
     ReportAnswer,
     RolloutAnswer,
     RolloutList,
+    ServersBody,
     ShrinkQuery,
     SpecBody,
     TrafficAnswer,
@@ -28,7 +30,7 @@ from provider.api.schemas import (
 )
 from provider.documents import NotJsonError, decode_json
 from provider.operations import Arrival
-from provider.rollouts import Action, Rollout
+from provider.rollouts import Action, Rollout, SideName
 from provider.store import Event
 
 _ROOT = "/api/v1/rollouts"
@@ -81,6 +83,24 @@ def start(exchange: Exchange) -> Answer:
     """Begin with a new canary."""
     body: CanaryBody = exchange.body
     return _answer(exchange.operations.rollouts.start(exchange.name, body.side, exchange.call))
+
+
+def scale_stable(exchange: Exchange) -> Answer:
+    """Give stable other servers of its version."""
+    body: ServersBody = exchange.body
+    return _answer(exchange.operations.rollouts.scale(exchange.name, "stable", body.servers, exchange.call))
+
+
+def scale_canary(exchange: Exchange) -> Answer:
+    """Give the canary other servers of its version."""
+    body: ServersBody = exchange.body
+    return _answer(exchange.operations.rollouts.scale(exchange.name, "canary", body.servers, exchange.call))
+
+
+def drain(exchange: Exchange) -> Answer:
+    """Let a server drain, or answer again."""
+    body: DrainBody = exchange.body
+    return _answer(exchange.operations.rollouts.drain(exchange.name, body.url, exchange.call, undo=body.undo))
 
 
 def set_weight(exchange: Exchange) -> Answer:
@@ -154,6 +174,21 @@ def _move(action: Action) -> Endpoint:
     )
 
 
+def _servers(side: SideName, handler: Handler) -> Endpoint:
+    # Who shifts traffic adds no addresses: where Traefik sends requests is for an admin to say.
+    return Endpoint(
+        "PUT",
+        f"{_ONE}/{side}/servers",
+        handler,
+        Permission.ADMINISTER,
+        f"Scale {side}: all its servers, of which one at least is there already",
+        body=ServersBody,
+        query=DryRunQuery,
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    )
+
+
 ENDPOINTS = (
     Endpoint(
         "GET",
@@ -212,6 +247,19 @@ ENDPOINTS = (
         Permission.ADMINISTER,
         "Begin with a new canary: the steps start from the first",
         body=CanaryBody,
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    ),
+    _servers("stable", scale_stable),
+    _servers("canary", scale_canary),
+    Endpoint(
+        "POST",
+        f"{_ONE}/drain",
+        drain,
+        Permission.OPERATE,
+        "Send a server no new requests; with `undo` it gets them again",
+        body=DrainBody,
+        query=DryRunQuery,
         answers={200: RolloutAnswer},
         problems=(404, 409),
     ),

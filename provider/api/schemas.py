@@ -13,7 +13,7 @@ from provider.documents.fields import Duration, Name, ServerUrl, Weight, WholeNu
 from provider.gateways import GatewaySpec, GatewayState
 from provider.notifications import ShownSpec, WebhookSpec
 from provider.operations import Delivery, Goal, Truth
-from provider.rollouts import Action, Discover, Phase, Server, Side, Spec, Status
+from provider.rollouts import Action, Discover, Phase, Server, Servers, Side, Spec, Status
 
 # No control characters, no ends of lines, nothing that turns the direction of what follows.
 _LINE_PATTERN = r"^[^\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]*$"
@@ -64,6 +64,19 @@ class CanaryBody(Side, ReasonBody):
     def side(self) -> Side:
         """The canary without the reason."""
         return Side.model_validate({name: getattr(self, name) for name in Side.model_fields})
+
+
+class ServersBody(ReasonBody):
+    """All servers of a side; one at least that it has already."""
+
+    servers: Servers
+
+
+class DrainBody(ReasonBody):
+    """A server that gets no new requests, or with `undo` gets them again."""
+
+    url: ServerUrl
+    undo: StrictBool = False
 
 
 class WeightBody(ReasonBody):

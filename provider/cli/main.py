@@ -15,6 +15,8 @@ _SECTIONS: dict[str, Sequence[click.Command]] = {
         *rollouts.MOVES,
         rollouts.undo,
         rollouts.set_canary,
+        rollouts.scale,
+        rollouts.drain,
     ),
     "Look": (
         rollouts.status,

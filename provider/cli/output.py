@@ -89,7 +89,13 @@ def side(document: Mapping[str, Any] | None) -> str:
         return ""
     if "discover" in document:
         return _discover(**document["discover"])
-    return document.get("service") or ", ".join(server["url"] for server in document["servers"])
+    return document.get("service") or ", ".join(map(_server, document["servers"]))
+
+
+def _server(document: Mapping[str, Any]) -> str:
+    weight = f"weight {document['weight']}" if "weight" in document else ""
+    words = ", ".join(filter(None, (weight, "draining" if document.get("drain") else "")))
+    return f"{document['url']} ({words})" if words else str(document["url"])
 
 
 def _discover(*, dns: Mapping[str, Any] | None = None, registered: str = "") -> str:

@@ -4,6 +4,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import IO, Any
 
 import click
@@ -165,6 +166,39 @@ def _one_document(file: IO[bytes]) -> Json:
     if len(documents) != 1:
         raise CommandError(f"{name_of(file)} must hold one document, not {len(documents)}")
     return documents[0]
+
+
+@click.command()
+@click.argument("name")
+@click.argument("wanted", type=click.Choice(["stable", "canary"]), metavar="stable|canary")
+@click.argument("urls", nargs=-1, required=True, metavar="URL...")
+@changing
+@connected
+def scale(shell: Shell, name: str, wanted: str, urls: tuple[str, ...], change: Change) -> None:
+    """Let these servers answer for a side, and no others.
+
+    One that stays keeps its weight, and goes on draining where it does. One at least must stay: others altogether are
+    another version, which set-canary starts.
+    """
+    rollout = shell.client.get(rollout_path(name))
+    servers = rollout["spec"].get(wanted, {}).get("servers", ())
+    known = {server["url"]: server for server in servers}
+    document = {"servers": [known.get(url.removesuffix("/"), {"url": url}) for url in urls]}
+    # What stays is written as it was read: somebody may have changed it meanwhile.
+    write = replace(change.write, if_match=change.write.if_match or str(rollout["version"]))
+    finish(shell, shell.client.write("PUT", rollout_path(name, wanted, "servers"), document, write), change)
+
+
+@click.command()
+@click.argument("name")
+@click.argument("server", metavar="URL")
+@click.option("--undo", "is_undone", is_flag=True, help="It gets requests again")
+@changing
+@connected
+def drain(shell: Shell, name: str, server: str, is_undone: bool, change: Change) -> None:
+    """Send a server no new requests; those that are under way end in peace."""
+    document = {"url": server, "undo": is_undone}
+    finish(shell, shell.client.write("POST", rollout_path(name, "drain"), document, change.write), change)
 
 
 def _per_cent(_context: click.Context, _parameter: click.Parameter, value: str) -> float:

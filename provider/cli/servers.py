@@ -51,6 +51,12 @@ def _common(command: Any) -> Any:
 
 @click.command()
 @click.option("--bind", metavar="HOST:PORT", help="Where to listen, 127.0.0.1:8080 if left out. CANARY_BIND")
+@click.option(
+    "--reuse-port",
+    is_flag=True,
+    default=None,
+    help="Share the address with other providers on the same Redis. CANARY_REUSE_PORT",
+)
 @click.option("--workers", type=int, help="Processes, 2 if left out. CANARY_WORKERS")
 @click.option("--controller/--no-controller", default=None, help="Run the control loop here too. CANARY_CONTROLLER")
 @click.option(

@@ -3,7 +3,7 @@
 import shutil
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ class TraefikMissingError(Exception):
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """Where a gateway listens, whom it polls, and under which name."""
+    """Where a gateway listens, whom it polls, under which name, and what middlewares it has from a file."""
 
     directory: Path
     provider: str
@@ -29,6 +29,7 @@ class GatewayOptions:
     websecure_port: int = 8443
     api_port: int = 8081
     token: str = ""
+    middlewares: Mapping[str, Any] = field(default_factory=dict)
 
     # Where a sidecar listens instead: `traefik/sidecar.yml` has other entry points.
     is_sidecar: bool = False
@@ -70,6 +71,8 @@ def gateway_command(options: GatewayOptions) -> list[str]:
     static["providers"]["file"]["filename"] = str(directory / "dynamic.yml")
     certificate = dynamic["tls"]["stores"]["default"]["defaultCertificate"]
     certificate.update(certFile=str(directory / CERTIFICATE), keyFile=str(directory / KEY))
+    if options.middlewares:
+        dynamic["http"] = {"middlewares": dict(options.middlewares)}
     for name, document in (("traefik.yml", static), ("dynamic.yml", dynamic)):
         path = directory / name
         path.touch(mode=0o600)

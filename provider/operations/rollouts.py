@@ -15,7 +15,7 @@ from provider.operations.calls import Call, ExistsError, NotFoundError, ShrinkEr
 from provider.operations.discovery import Discovery
 from provider.operations.documents import Decision, Documents
 from provider.reaching import ANYWHERE
-from provider.rollouts import Action, Phase, Rollout, Side, Spec
+from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec
 from provider.routing import checked, render
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
@@ -141,6 +141,18 @@ class Rollouts:
     def move(self, name: str, action: Action, call: Call) -> Rollout:
         """Do one of MOVES; IllegalMoveError where the phase does not allow it."""
         return self._move(name, action, MOVES[action], call)
+
+    def scale(self, name: str, side: SideName, servers: Servers, call: Call) -> Rollout:
+        """Give a side other servers of its version; IllegalMoveError where they would be another version."""
+        # Checked as what they are in the body that brought them.
+        self._networks.check(Side(servers=servers))
+        return self._move(name, Action.SCALE, lambda rollout, /, **_: rollout.scale(side, servers), call)
+
+    def drain(self, name: str, url: str, call: Call, *, undo: bool = False) -> Rollout:
+        """Let a server drain, or answer again; IllegalMoveError where none is left, or it is not there."""
+        if undo:
+            return self._move(name, Action.UNDRAIN, lambda rollout, /, **_: rollout.undrain(url), call)
+        return self._move(name, Action.DRAIN, lambda rollout, /, **_: rollout.drain(url), call)
 
     def undo(self, name: str, to_revision: int, call: Call) -> Rollout:
         """Make a rollout be again what one of its changes made it; NotFoundError where its history has none such."""

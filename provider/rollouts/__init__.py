@@ -7,7 +7,8 @@ from provider.rollouts.overrides import Override
 from provider.rollouts.resilience import Resilience, expression_problem
 from provider.rollouts.rollout import Rollout
 from provider.rollouts.schedule import Schedule
-from provider.rollouts.spec import Server, Side, Spec, Strategy
+from provider.rollouts.serving import SideName
+from provider.rollouts.spec import Server, Servers, Side, Spec, Strategy
 from provider.rollouts.status import Former, Promotion, Status
 from provider.rollouts.steps import Ramp, Step
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
@@ -29,7 +30,9 @@ __all__ = [
     "Rollout",
     "Schedule",
     "Server",
+    "Servers",
     "Side",
+    "SideName",
     "Spec",
     "Status",
     "Step",

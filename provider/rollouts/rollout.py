@@ -1,6 +1,6 @@
 """A rollout and what may be done to it. Every operation returns a new rollout; time is an argument."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn, Self
@@ -10,7 +10,8 @@ from pydantic import Field, model_validator
 from provider.documents import Document
 from provider.documents.fields import Name, WholeNumber, format_duration, parse_weight, weight_number
 from provider.rollouts.overrides import Override
-from provider.rollouts.spec import Mirror, Side, Spec
+from provider.rollouts.serving import ServingError, SideName, drained, scaled
+from provider.rollouts.spec import Mirror, Server, Side, Spec
 from provider.rollouts.status import Promotion, Status
 from provider.rollouts.steps import Step, higher_index, set_before
 from provider.rollouts.succession import (
@@ -24,8 +25,11 @@ from provider.rollouts.succession import (
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 ZERO = Decimal(0)
-# What follows from a new spec, from the time, or from an earlier state, and is not asked for by its name alone.
-_NOT_BY_NAME = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO}
+# What follows from a new spec, servers, the time or an earlier state, and is not asked for by its name alone.
+_NOT_BY_NAME = {
+    *(Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO),
+    *(Action.SCALE, Action.DRAIN, Action.UNDRAIN),
+}
 _ALONG_STEPS = {Action.PROMOTE, Action.SKIP}
 
 
@@ -231,6 +235,18 @@ class Rollout(Document):
             return edited.start(spec.canary, now=now, reason=reason)
         return edited if spec.steps == before.spec.steps else edited._repositioned(now=now, reason=reason)
 
+    def scale(self, side: SideName, servers: tuple[Server, ...]) -> Self:
+        """Give a side other servers of its version; whatever goes on goes on."""
+        return self._serving(Action.SCALE, lambda spec: scaled(spec, side, servers))
+
+    def drain(self, url: str) -> Self:
+        """Let a server end what is under way, and get no new requests."""
+        return self._serving(Action.DRAIN, lambda spec: drained(spec, url, is_draining=True))
+
+    def undrain(self, url: str) -> Self:
+        """Let a server that was draining get requests again."""
+        return self._serving(Action.UNDRAIN, lambda spec: drained(spec, url, is_draining=False))
+
     def undo(self, earlier: Self, *, now: datetime, reason: str = "") -> Self:
         """Be again what it was earlier: the same spec, and a canary that had traffic is held at its weight.
 
@@ -252,6 +268,13 @@ class Rollout(Document):
             return back._withdrawn(now=now, reason=reason, why="as it was earlier, without a canary")
         held = back._placed(earlier.status.step_index)._held(earlier.status.weight, now=now, reason=reason)
         return held.abort(now=now, reason=reason) if earlier.status.phase is Phase.DEGRADED else held
+
+    def _serving(self, action: Action, change: Callable[[Spec], Spec]) -> Self:
+        self._check(action)
+        try:
+            return self._with(spec=change(self.spec))
+        except ServingError as error:
+            self._refuse(action, str(error))
 
     def _withdrawn(self, *, now: datetime, reason: str, why: str = "the canary was withdrawn") -> Self:
         return self._with(

@@ -1,10 +1,11 @@
 """What a person asks for: the spec of a rollout, valid by construction."""
 
+import re
 from datetime import timedelta
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StrictBool, model_validator
+from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
 from pydantic.alias_generators import to_camel
 
 from provider.analysis import Analysis
@@ -38,6 +39,25 @@ class Server(Document):
 
     url: ServerUrl
     weight: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+    drain: StrictBool | None = Field(
+        default=None, description="It gets no new requests; those that are under way end in peace."
+    )
+
+    @field_validator("drain", mode="after")
+    @classmethod
+    def _only_where_so(cls, drain: bool | None) -> bool | None:
+        return drain or None  # to say that it does not drain is to say nothing
+
+
+def _answering(servers: tuple[Server, ...]) -> tuple[Server, ...]:
+    if len({server.url for server in servers}) != len(servers):
+        raise ValueError("servers must not name the same url twice")
+    if all(server.drain for server in servers):
+        raise ValueError("servers must not all be draining: nobody would answer; leave one without drain")
+    return servers
+
+
+Servers = Annotated[tuple[Server, ...], Field(min_length=1, max_length=1_000), AfterValidator(_answering)]
 
 
 class HealthCheck(Document):
@@ -70,30 +90,59 @@ class PassiveHealthCheck(Document):
     max_failed_attempts: WholeNumber = Field(default=1, ge=1, le=1_000_000)
 
 
+class CookieOptions(Document):
+    """What a browser does with a cookie."""
+
+    secure: StrictBool | None = None
+    http_only: StrictBool | None = None
+    same_site: Literal["none", "lax", "strict"] | None = None
+    max_age: WholeNumber | None = Field(default=None, ge=0, le=2**31 - 1)
+    path: UrlPath | None = None
+    domain: HeaderValue | None = None
+
+
+class ServerCookie(CookieOptions):
+    """The cookie by which a client stays on one server of a side.
+
+    It has no name of its own: with one name, two sides and the split between them would overwrite each other's.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unnamed(cls, given: Any) -> Any:
+        if isinstance(given, dict) and "name" in given:
+            raise ValueError("name is not chosen here: each side's cookie is named after its service in Traefik")
+        return given
+
+
+class StickyServers(Document):
+    """How clients stay on one server of a side."""
+
+    cookie: ServerCookie
+
+
 class Side(Document):
     """Who answers for stable or canary: servers of our own, written down or found, or another provider's service."""
 
     model_config = one_of("servers", "service", "discover")
 
-    servers: tuple[Server, ...] | None = Field(default=None, min_length=1, max_length=1_000)
+    servers: Servers | None = None
     service: Reference | None = None
     discover: Discover | None = None
     health_check: HealthCheck | None = None
     passive_health_check: PassiveHealthCheck | None = None
     pass_host_header: StrictBool | None = None
     keep_alive_timeout: Duration | None = None
+    sticky: StickyServers | None = None
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
         if exactly_one(self, "servers", "service", "discover") == "service":
             self._refuse_options_of_servers()
-        urls = [server.url for server in self.servers or ()]
-        if len(set(urls)) != len(urls):
-            raise ValueError("servers must not name the same url twice")
         return self
 
     def _refuse_options_of_servers(self) -> None:
-        options = ("health_check", "passive_health_check", "pass_host_header", "keep_alive_timeout")
+        options = ("health_check", "passive_health_check", "pass_host_header", "keep_alive_timeout", "sticky")
         for option in options:
             if getattr(self, option) is not None:
                 raise ValueError(f"{to_camel(option)} goes with servers; a service's provider sets its own")
@@ -120,16 +169,16 @@ class Mirror(Document):
     max_body_size: WholeNumber = Field(default=MIRROR_BODY_BYTES, ge=0, le=2**40)
 
 
-class StickyCookie(Document):
+class StickyCookie(CookieOptions):
     """The cookie by which a client stays on the side that it got first."""
 
     name: Token
-    secure: StrictBool | None = None
-    http_only: StrictBool | None = None
-    same_site: Literal["none", "lax", "strict"] | None = None
-    max_age: WholeNumber | None = Field(default=None, ge=0, le=2**31 - 1)
-    path: UrlPath | None = None
-    domain: HeaderValue | None = None
+
+    @model_validator(mode="after")
+    def _not_of_servers(self) -> Self:
+        if re.search(r"_[0-9]+_server$", self.name):
+            raise ValueError("name must not end in _NUMBER_server: the cookies of a side's servers are named so")
+        return self
 
 
 class Sticky(Document):

@@ -22,6 +22,9 @@ class Action(StrEnum):
 
     START = "start"
     EDIT = "edit"
+    SCALE = "scale"
+    DRAIN = "drain"
+    UNDRAIN = "undrain"
     WITHDRAW = "withdraw"
     SET_WEIGHT = "set-weight"
     PROMOTE = "promote"
@@ -49,15 +52,23 @@ _STARTED = _BEGUN | _HEALTHY
 # What it once was: without a canary, with one that is held at its weight by hand, or with one that was aborted.
 _UNDONE = _HEALTHY | _PROGRESSING | _DEGRADED
 
+
+def _staying(phase: frozenset[Phase]) -> Mapping[Action, frozenset[Phase]]:
+    """Say what is done to the servers of a side, whatever is going on."""
+    return dict.fromkeys((Action.SCALE, Action.DRAIN, Action.UNDRAIN), phase)
+
+
 TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
     Phase.HEALTHY: {
         Action.START: _STARTED,
         Action.EDIT: _HEALTHY,
+        **_staying(_HEALTHY),
         Action.UNDO: _UNDONE,
     },
     Phase.PROGRESSING: {
         Action.START: _STARTED,
         Action.EDIT: _PROGRESSING | _PAUSED,
+        **_staying(_PROGRESSING),
         Action.WITHDRAW: _HEALTHY,
         Action.SET_WEIGHT: _PROGRESSING,
         Action.PROMOTE: _WALKED,
@@ -73,6 +84,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
     Phase.PAUSED: {
         Action.START: _STARTED,
         Action.EDIT: _PAUSED,
+        **_staying(_PAUSED),
         Action.WITHDRAW: _HEALTHY,
         Action.SET_WEIGHT: _PROGRESSING,
         Action.PROMOTE: _WALKED,
@@ -88,6 +100,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
     Phase.DEGRADED: {
         Action.START: _STARTED,
         Action.EDIT: _DEGRADED,
+        **_staying(_DEGRADED),
         Action.WITHDRAW: _HEALTHY,
         Action.RETRY: _BEGUN,
         Action.UNDO: _UNDONE,

@@ -133,11 +133,11 @@ class _Rendering:
         if self.mirror and self.stable_target in used:
             yield self.stable_own, self._mirroring()
             if self.canary and self.canary.servers:
-                yield self.mirror_target, self._load_balancer(self.canary)
+                yield self.mirror_target, self._load_balancer(self.canary, name=self.canary_servers)
         if self.stable.servers is not None and self.stable_servers in used:
-            yield self.stable_servers, self._load_balancer(self.stable)
+            yield self.stable_servers, self._load_balancer(self.stable, name=self.stable_own)
         if self.canary and self.canary.servers and self.canary_servers in used:
-            yield self.canary_servers, self._load_balancer(self.canary)
+            yield self.canary_servers, self._load_balancer(self.canary, name=self.canary_servers)
 
     def _targets(self) -> Iterator[str]:
         """Name every service that gets traffic; one that gets none is left out."""
@@ -189,16 +189,20 @@ class _Rendering:
     def middlewares(self) -> Mapping[str, Json]:
         return resilience.middlewares(self.name, self.resilience)
 
-    def _load_balancer(self, side: Side) -> Json:
+    def _load_balancer(self, side: Side, *, name: str) -> Json:
         options = write(side)
-        balancer: Json = {"servers": options["servers"]}
-        for name in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
-            if options.get(name):
-                balancer[name] = options[name]
+        answering = [server for server in side.servers or () if not server.drain]
+        balancer: Json = {"servers": [write(server) for server in answering]}
+        for option in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
+            if options.get(option):
+                balancer[option] = options[option]
         if side.pass_host_header is False:
             balancer["passHostHeader"] = False
         if transport := resilience.transport(side, self.resilience):
             balancer["serversTransport"] = transport[0]
+        if side.sticky:
+            # By the generation, which a promoted canary keeps: its clients stay on their servers.
+            balancer["sticky"] = {"cookie": {"name": names.server_cookie(name), **options["sticky"]["cookie"]}}
         service: Json = {"loadBalancer": balancer}
         if middlewares := resilience.of_sides(self.name, self.resilience):
             service["middlewares"] = middlewares

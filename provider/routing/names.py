@@ -30,6 +30,11 @@ def mirrored_target(rollout: Rollout) -> str:
     return f"{side_service(rollout, rollout.status.stable_generation)}_servers"
 
 
+def server_cookie(service: str) -> str:
+    """Name the cookie by which clients stay on one server of a service."""
+    return f"{service}_server"
+
+
 def counted_services(rollout: Rollout) -> tuple[str, str | None]:
     """Name the services whose requests are stable's and the canary's in Traefik's metrics; None without a canary.
 

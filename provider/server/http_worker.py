@@ -12,6 +12,8 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
 
+from provider.server.shared_port import HANDSHAKE_SECONDS
+
 _HEARTBEAT_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
 
@@ -28,16 +30,31 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until told to end."""
         self._ending = Event()
+        if self.app.shares_port and not self._joins():
+            self.app.feed.close()
+            return
         servers = [_Server(listener, self) for listener in self.sockets]
         for server in servers:
             server.start()
         while self.alive and not self._ending.wait(_HEARTBEAT_SECONDS):
             self.notify()
+        if self.app.shares_port:
+            gevent.sleep(HANDSHAKE_SECONDS)
         for server in servers:
             server.listen_no_more()
         self.alive = False  # from here on an answer is the last on its connection
         self.app.feed.close()
         self._wait_for_the_last(servers)
+
+    def _joins(self) -> bool:
+        """Listen beside other providers once polls can be answered, as those do until then; False at an early end."""
+        while not self.app.feed.is_ready:
+            self.notify()
+            if self._ending.wait(_LOOK_SECONDS):
+                return False
+        for listener in self.sockets:
+            listener.listen(self.cfg.backlog)
+        return True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 a signal handler's shape
         """Begin to end."""

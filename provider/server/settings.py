@@ -32,6 +32,7 @@ class Settings:
     """How a provider runs. Each field is a flag of `serve` and a variable `CANARY_…`."""
 
     bind: str = "127.0.0.1:8080"
+    reuse_port: bool = False
     data_dir: str = field(default_factory=lambda: str(default_data_dir()))
     redis_url: str = field(default="", repr=False)
     confirm_replicas: int = 0
@@ -70,6 +71,10 @@ class Settings:
             raise SettingError(f"log-format (CANARY_LOG_FORMAT) must be text or json, not {self.log_format}")
 
     def _check_guards(self) -> None:
+        if self.reuse_port and self.is_embedded:
+            raise SettingError(
+                "reuse-port (CANARY_REUSE_PORT) needs a redis-url: providers on one port must have one store"
+            )
         if not 0 <= self.rate_limit <= 1_000_000:
             raise SettingError(
                 f"rate-limit (CANARY_RATE_LIMIT) must be from 0, no limit, to 1000000, not {self.rate_limit}"

@@ -11,6 +11,7 @@ from gunicorn.arbiter import Arbiter
 
 from provider.server.logs import logging_config
 from provider.server.settings import SettingError, Settings
+from provider.server.shared_port import SharedSocket, let_pass_by
 
 if TYPE_CHECKING:
     from provider.polling.application import WSGI
@@ -27,6 +28,18 @@ _LOOK_SECONDS = 0.05
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
     """Lets old workers go once the new ones serve: gunicorn does so at once, and polls would wait all the while."""
+
+    def start(self) -> None:
+        """Make the socket that all workers have."""
+        if self.app.shares_port:
+            self.LISTENERS = [SharedSocket(address, self.cfg, self.log) for address in self.cfg.address]
+        super().start()
+
+    def stop(self, graceful: bool = True) -> None:
+        """End all workers."""
+        if self.app.shares_port:
+            let_pass_by(self.LISTENERS)
+        super().stop(graceful)
 
     def manage_workers(self) -> None:
         """Make workers more or fewer."""
@@ -51,6 +64,11 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         self._settings = settings
         self._workers: list[Any] = []
         super().__init__()
+
+    @property
+    def shares_port(self) -> bool:
+        """Tell whether other providers may listen on the same port."""
+        return self._settings.reuse_port
 
     def load_config(self) -> None:
         """Set what differs from gunicorn's defaults."""

@@ -22,7 +22,7 @@ Json = dict[str, Any]
 
 _SIDES = ("stable", "canary")
 _LISTS = ("entryPoints", "gateways")
-_SERVER = re.compile(r"(?P<url>\S+)(?:\s+weight\s+(?P<weight>[0-9]{1,7}))?")
+_SERVER = re.compile(r"(?P<url>\S+)(?:\s+weight\s+(?P<weight>[0-9]{1,7}))?(?P<drain>\s+drain)?")
 
 
 @dataclass(frozen=True)
@@ -193,9 +193,10 @@ def _source(lines: Sequence[str]) -> Json:
 
 
 def _server_line(server: Json) -> str:
-    return f"{server['url']} weight {server['weight']}" if "weight" in server else str(server["url"])
+    weight = f" weight {server['weight']}" if "weight" in server else ""
+    return f"{server['url']}{weight}{' drain' if server.get('drain') else ''}"
 
 
 def _server(match: re.Match[str]) -> Json:
-    weight = match["weight"]
-    return {"url": match["url"], **({"weight": int(weight)} if weight else {})}
+    weight = {"weight": int(match["weight"])} if match["weight"] else {}
+    return {"url": match["url"], **weight, **({"drain": True} if match["drain"] else {})}

@@ -10,7 +10,7 @@ import yaml
 from provider.analysis import Share
 from provider.documents import format_duration, weight_number, write
 from provider.operations import Delivery, Report
-from provider.rollouts import Action, Found, Phase, Side, Step
+from provider.rollouts import Action, Found, Phase, Server, Side, Step
 
 # A sign beside the word: a colour alone tells a colour-blind operator nothing.
 _SIGNS: Mapping[Phase, str] = {
@@ -77,7 +77,14 @@ def side(value: Side | None) -> str:
         return "none"
     if value.discover:
         return str(value.discover)
-    return value.service or ", ".join(server.url for server in value.servers or ())
+    return value.service or ", ".join(map(_server, value.servers or ()))
+
+
+def _server(value: Server) -> str:
+    """Say where a server is, and what of it is not as with the others."""
+    weight = f"weight {value.weight}" if value.weight else ""
+    words = ", ".join(filter(None, (weight, "draining" if value.drain else "")))
+    return f"{value.url} ({words})" if words else value.url
 
 
 def found(value: Side, rollout: str, known: Mapping[str, Found]) -> str:

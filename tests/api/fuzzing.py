@@ -87,6 +87,11 @@ QUERIES: Mapping[str, Sequence[str]] = {
 }
 TEMPLATES: Mapping[str, Sequence[Any]] = {
     "CanaryBody": ({"service": "shop-v2@docker"}, {"servers": [{"url": "http://10.0.0.2:8080", "weight": 2}]}),
+    "ServersBody": (
+        {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://10.0.0.2:8080", "drain": True}]},
+        {"servers": [{"url": "http://10.0.0.3:8080"}]},
+    ),
+    "DrainBody": ({"url": "http://10.0.0.2:8080"}, {"url": "http://127.0.0.1:9001", "undo": True}),
     "WeightBody": ({"weight": 25}, {"weight": 33.33}, {"weight": 0}, {"weight": 100, "reason": "all of it"}),
     "PromoteBody": ({}, {"full": True}),
     "ReasonBody": ({}, {"reason": "why not"}),

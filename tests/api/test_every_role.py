@@ -30,6 +30,8 @@ BODIES: Mapping[str, Any] = {
     "CreateBody": {"name": "new", "spec": write(spec())},
     "SpecBody": {"spec": write(spec(priority=7))},
     "CanaryBody": {"service": "shop-v3@docker"},
+    "ServersBody": {"servers": [{"url": f"http://127.0.0.1:900{number}"} for number in (1, 2, 3)]},
+    "DrainBody": {"url": "http://127.0.0.1:9003"},
     "WeightBody": {"weight": 50},
     "PromoteBody": {"full": True},
     "ReasonBody": {"reason": "a test"},
@@ -41,6 +43,7 @@ BODIES: Mapping[str, Any] = {
     "RestoreBody": {"from": "stored"},
 }
 CREW = spec(**{side: {"discover": {"registered": side}} for side in ("stable", "canary")})
+PAIR = {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9003"}]}
 NAMES = {"rollouts": "shop", "gateways": "edge", "tokens": "victim", "webhooks": "chat"}
 
 
@@ -50,7 +53,7 @@ def world() -> Iterator[World]:
     world = World()
     world.start()
     operations = world.operations
-    operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}], stable=PAIR), ME)
     announce(world)
     operations.rollouts.create("crew", CREW, ME)
     operations.gateways.put("edge", GatewaySpec(), ME)
@@ -169,7 +172,8 @@ def make_anew(world: World) -> None:
             continue
     announce(world)
     operations = world.operations
-    operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}]), ME)
+    steps = [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}]
+    operations.rollouts.create("shop", spec(steps=steps, stable=PAIR), ME)
     operations.gateways.put("edge", GatewaySpec(), ME)
     operations.webhooks.put("chat", WebhookSpec(url="http://127.0.0.1:1"), ME)
     operations.tokens.create("victim", Role.VIEWER, ME)

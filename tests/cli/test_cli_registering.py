@@ -144,7 +144,7 @@ def test_a_canary_is_set_by_where_its_servers_are_found(run: Run, instances: Wor
     done = run("set-canary", "shop", "registered:v2")
 
     assert 0 == done.exit_code, done.stderr
-    assert "canary   instances of v2\n" in run("status", "shop").stdout
+    assert "canary   instances of v2, 1 found\n" in run("status", "shop").stdout
 
 
 @pytest.mark.parametrize(

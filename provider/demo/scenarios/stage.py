@@ -1,5 +1,6 @@
 """What a scenario plays on: real processes on free ports, and somebody who is told what happens."""
 
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,7 @@ class Stage:
         self.directory = directory
         self.processes = processes
         self.say = say
+        self._apps: dict[str, Child] = {}
 
     def start_provider(self, **environment: str) -> ProviderProcess:
         """Start a provider with an embedded Valkey, and wait until it answers."""
@@ -94,8 +96,15 @@ class Stage:
     def start_app(self, version: str, *options: str, host: str = HOST, port: int | None = None) -> str:
         """Start the sample app with options of its own and give its address."""
         port = port or free_port(host)
-        start_app(self.processes, version=version, port=port, host=host, options=options)
-        return f"http://{host}:{port}"
+        url = f"http://{host}:{port}"
+        self._apps[url] = start_app(self.processes, version=version, port=port, host=host, options=options)
+        return url
+
+    def kill_app(self, url: str) -> None:
+        """End an app as a machine that loses its power does."""
+        child = self._apps.pop(url)
+        child.stop(number=signal.SIGKILL)
+        self.processes.forget(child)
 
     def wait_until(self, is_so: Callable[[], bool], *, what: str) -> None:
         """Wait until something is so; ProcessFailedError when it is not in time."""

@@ -36,7 +36,9 @@ class Traffic:
         self._lock = threading.Lock()
         self._answers: Counter[str] = Counter()
         self._failures: Counter[str] = Counter()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(threads)]
+        # Each begins a little later than the one before, or they would all ask at once and wait at once.
+        delays = [number / rate for number in range(threads)]
+        self._threads = [threading.Thread(target=self._run, args=(delay,), daemon=True) for delay in delays]
 
     def __enter__(self) -> Self:
         """Begin to send."""
@@ -70,7 +72,8 @@ class Traffic:
         with self._lock:
             return self._answers.total() + self._failures.total()
 
-    def _run(self) -> None:
+    def _run(self, delay: float) -> None:
+        self._is_over.wait(delay)
         with requests.Session() as session:
             while not self._is_over.wait(self._pause):
                 version, failure = self._ask(session)

@@ -8,7 +8,7 @@ import pytest
 
 from provider.documents import read
 from provider.notifications import Notice, NoticeKind, Occasion, describe
-from provider.rollouts import TRANSITIONS, Action, Phase, Rollout, Side
+from provider.rollouts import TRANSITIONS, Action, Phase, Rollout, Server, Side
 from tests.world import spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -169,9 +169,19 @@ KINDS: dict[Phase, set[str]] = {
     Phase.PAUSED: {"started", "stepped", "waiting"},
     Phase.DEGRADED: {"aborted"},
 }
+SECOND = "http://127.0.0.1:9009"
+
+
+def two_servers(rollout: Rollout) -> Rollout:
+    return rollout.scale("stable", (*(rollout.spec.stable.servers or ()), Server(url=SECOND)))
+
+
 MOVES: dict[Action, Change] = {
     Action.START: lambda r: r.start(THIRD, now=LATER),
     Action.EDIT: lambda r: r.replace(r.spec.model_copy(update={"priority": 7}), now=LATER),
+    Action.SCALE: two_servers,
+    Action.DRAIN: lambda r: two_servers(r).drain(SECOND),
+    Action.UNDRAIN: lambda r: two_servers(r).drain(SECOND).undrain(SECOND),
     Action.WITHDRAW: lambda r: r.replace(spec(canary=None, steps=STEPS), now=LATER),
     Action.SET_WEIGHT: lambda r: r.set_weight(Decimal(7), now=LATER),
     Action.PROMOTE: lambda r: r.promote(now=LATER),
@@ -198,11 +208,11 @@ NOT_NOW = {(Phase.PROGRESSING, Action.ADVANCE), (Phase.PROGRESSING, Action.HOLD)
         if (phase, action) not in NOT_NOW
     ],
 )
-def test_every_transition_but_an_edit_is_told(before: Rollout, action: Action) -> None:
+def test_every_transition_but_an_edit_or_another_server_is_told(before: Rollout, action: Action) -> None:
     after = MOVES[action](before)
     notice = told(before, after)
 
-    if action is Action.EDIT:
+    if action in {Action.EDIT, Action.SCALE, Action.DRAIN, Action.UNDRAIN}:
         assert notice is None
     else:
         assert notice

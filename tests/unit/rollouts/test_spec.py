@@ -6,7 +6,7 @@ from pydantic import BaseModel, ValidationError
 
 from provider.documents import Document, InvalidDocumentError, read, write
 from provider.rollouts import Override, Server, Side, Spec, Step, Strategy
-from provider.rollouts.spec import HIGHEST_PRIORITY, HealthCheck, Mirror, PassiveHealthCheck
+from provider.rollouts.spec import HIGHEST_PRIORITY, HealthCheck, Mirror, PassiveHealthCheck, Sticky
 from provider.rollouts.steps import AnalysisStep, Pause
 from tests.world import spec
 
@@ -106,6 +106,7 @@ def test_of_what_excludes_each_other_there_is_exactly_one(
         ("passiveHealthCheck", {}),
         ("passHostHeader", False),
         ("keepAliveTimeout", "5s"),
+        ("sticky", {"cookie": {}}),
     ],
 )
 def test_options_of_servers_go_with_servers(option: str, value: object) -> None:
@@ -116,9 +117,25 @@ def test_options_of_servers_go_with_servers(option: str, value: object) -> None:
 
 
 def test_a_server_is_named_once() -> None:
-    words = {"": "servers must not name the same url twice"}
+    words = {"/servers": "servers must not name the same url twice"}
 
     assert words == mistakes(Side, {"servers": [A, B, {"url": "http://a/", "weight": 2}]})
+
+
+def test_somebody_answers_for_a_side() -> None:
+    words = "servers must not all be draining: nobody would answer; leave one without drain"
+
+    assert {"/servers": words} == mistakes(Side, {"servers": [A | {"drain": True}, B | {"drain": True}]})
+    assert side(servers=[A | {"drain": True}, B | {"drain": False}]).servers
+
+
+def test_the_cookie_of_a_sides_servers_has_no_name_that_others_could_have() -> None:
+    words = "name is not chosen here: each side's cookie is named after its service in Traefik"
+    taken = "name must not end in _NUMBER_server: the cookies of a side's servers are named so"
+
+    assert {"/sticky/cookie": words} == mistakes(Side, {"servers": [A], "sticky": {"cookie": {"name": "a"}}})
+    assert {"/cookie": taken} == mistakes(Sticky, {"cookie": {"name": "shop_2_server"}})
+    assert "my_server" == read(Sticky, {"cookie": {"name": "my_server"}}).cookie.name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from provider.documents import InvalidDocumentError, encode, read, write
-from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Side
+from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Server, Side
 from tests.unit.rollouts.lives import T0, V1, V2, V3, at_rest, created, edited, minutes
 
 Act = Callable[[Rollout], Rollout]
@@ -18,12 +18,24 @@ LEGAL = [(phase, action) for phase, action in PAIRS if action in TRANSITIONS[pha
 # To leave out a canary where there is none is no move at all.
 ILLEGAL = [pair for pair in PAIRS if pair not in LEGAL and pair != (Phase.HEALTHY, Action.WITHDRAW)]
 
+FOURTH = "http://127.0.0.1:9004"
+
+
+def with_a_second(rollout: Rollout) -> Rollout:
+    """Add a server to stable."""
+    servers = rollout.spec.stable.servers or ()
+    return rollout.scale("stable", (*servers, Server(url=FOURTH)))
+
+
 ACTS: Mapping[Action, Sequence[Act]] = {
     Action.START: [lambda rollout: rollout.start(V3, now=LATER)],
     Action.EDIT: [
         lambda rollout: rollout.replace(edited(rollout, priority=9), now=LATER),
         lambda rollout: rollout.replace(edited(rollout, steps=[{"setWeight": 1}, {"pause": {}}]), now=LATER),
     ],
+    Action.SCALE: [with_a_second],
+    Action.DRAIN: [lambda rollout: with_a_second(rollout).drain(FOURTH)],
+    Action.UNDRAIN: [lambda rollout: with_a_second(rollout).drain(FOURTH).undrain(FOURTH)],
     Action.WITHDRAW: [lambda rollout: rollout.replace(edited(rollout, canary=None), now=LATER)],
     Action.SET_WEIGHT: [lambda rollout: rollout.set_weight(Decimal(25), now=LATER)],
     Action.PROMOTE: [lambda rollout: rollout.promote(now=LATER)],
@@ -82,7 +94,10 @@ EXAMPLES: Mapping[Phase, Sequence[Rollout]] = {
     ],
 }
 
-NOT_BY_NAME_ALONE = {Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO}
+NOT_BY_NAME_ALONE = {
+    *(Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO),
+    *(Action.SCALE, Action.DRAIN, Action.UNDRAIN),
+}
 
 REMEDIES = {
     Phase.HEALTHY: "there is no canary: all traffic is on stable; start one first",

@@ -380,3 +380,36 @@ def test_what_overrides_send_to_a_side_is_not_copied() -> None:
     routers = render(held(0, mirror=MIRROR, overrides=OVERRIDES)).routers
 
     assert ["shop_1", "shop_2", "shop_2", "shop_1_servers"] == [router["service"] for router in routers.values()]
+
+
+def test_a_server_that_drains_is_left_out() -> None:
+    servers = [{"url": "http://a:1", "weight": 2}, {"url": "http://b:1", "drain": True}]
+    answering = {"url": "http://c:1", "drain": False}
+    rollout = at_rest(stable={"servers": [*servers, answering]})
+
+    assert {
+        "shop_1": {"loadBalancer": {"servers": [{"url": "http://a:1", "weight": 2}, {"url": "http://c:1"}]}}
+    } == render(rollout).services
+
+
+def test_clients_stay_on_a_server_by_a_cookie_of_each_sides_own() -> None:
+    sticky = {"sticky": {"cookie": {"httpOnly": True}}}
+    rollout = held(50, stable=STABLE | sticky, canary=CANARY | sticky, sticky={"cookie": {"name": "shop"}})
+    services = render(rollout).services
+
+    def cookie(service: str) -> Any:
+        (options,) = services[service].values()
+        return options["sticky"]["cookie"]
+
+    assert {"name": "shop"} == cookie("shop")
+    assert {"name": "shop_1_server", "httpOnly": True} == cookie("shop_1")
+    assert {"name": "shop_2_server", "httpOnly": True} == cookie("shop_2")
+
+
+def test_the_cookie_stays_while_stable_is_mirrored_and_when_a_canary_is_promoted() -> None:
+    sticky: dict[str, Any] = {"sticky": {"cookie": {}}}
+    rollout = held(0, stable=STABLE | sticky, canary=CANARY | sticky, mirror={"percent": 10})
+    mirrored, promoted = render(rollout).services, render(rollout.promote_full(now=NOW)).services
+
+    assert {"name": "shop_1_server"} == mirrored["shop_1_servers"]["loadBalancer"]["sticky"]["cookie"]
+    assert {"name": "shop_2_server"} == promoted["shop_2"]["loadBalancer"]["sticky"]["cookie"]

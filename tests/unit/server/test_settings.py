@@ -15,6 +15,7 @@ def test_the_defaults_are_those_of_the_interface() -> None:
 def test_settings_go_through_the_environment_unchanged() -> None:
     settings = Settings(
         bind="[::1]:9000",
+        reuse_port=True,
         data_dir="/data",
         redis_url="redis://localhost",
         workers=3,
@@ -50,6 +51,7 @@ def test_settings_go_through_the_environment_unchanged() -> None:
         ("CANARY_RATE_LIMIT", "1000001", "from 0, no limit"),
         ("CANARY_CONFIRM_REPLICAS", "17", "from 0 to 16"),
         ("CANARY_CONFIRM_REPLICAS", "1", "needs a redis-url"),
+        ("CANARY_REUSE_PORT", "true", "needs a redis-url"),
         ("CANARY_REDIS_URL_FILE", "/nowhere/url", "a file that can be read"),
         ("CANARY_REDIS_URL_FILE", "/dev/null", "must hold a URL"),
     ],

@@ -97,6 +97,15 @@ def test_a_mistake_stands_beside_its_field(changes: dict[str, str], field: str, 
     assert any(words in text for text in found[field]), found
 
 
+def test_a_servers_weight_and_that_it_drains_stay_through_an_edit() -> None:
+    servers = [{"url": "http://a:1", "weight": 2}, {"url": "http://b:1", "weight": 3, "drain": True}]
+    third = {"url": "http://c:1", "drain": True}
+    fields = Fields.of(read(Spec, {"rule": "Host(`a`)", "stable": {"servers": [*servers, third]}}))
+
+    assert "http://a:1 weight 2\nhttp://b:1 weight 3 drain\nhttp://c:1 drain" == fields.stable
+    assert {"servers": [*servers, third]} == write(fields.spec().stable)
+
+
 def test_all_mistakes_are_told_at_once() -> None:
     found = mistakes(rule="nonsense", stable="a b c", canary="x", steps="y", more="z: 1")
 

@@ -263,3 +263,12 @@ def test_how_many_servers_were_found_is_told_and_why_some_are_kept(viewer: Brows
     world.caught_up()
     viewer.open("/rollouts/crew")
     assert "instances of v2, 1 found; kept: no instance of v2 has registered" in viewer.text
+
+
+def test_servers_are_shown_with_what_is_particular_to_each(operator: Browser, world: World) -> None:
+    servers = [{"url": "http://a:1", "weight": 2}, {"url": "http://b:1", "drain": True}, {"url": "http://c:1"}]
+    world.operations.rollouts.create("blog", spec(stable={"servers": servers}), ME)
+    world.caught_up()
+    operator.open("/rollouts/blog")
+
+    assert "http://a:1 (weight 2), http://b:1 (draining), http://c:1" in operator.text
