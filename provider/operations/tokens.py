@@ -9,7 +9,7 @@ from provider.documents import decode_json, encode, read
 from provider.feed import Feed
 from provider.operations.calls import Call, ExistsError
 from provider.operations.documents import Decision, Documents
-from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
+from provider.store import Key, Kind, Store, Stored
 
 FIRST_ADMIN = "admin"
 
@@ -32,14 +32,14 @@ class Tokens:
         self._documents = Documents(store, feed)
 
     def caller(self, secret: str) -> Caller | None:
-        """Find whose token a secret is; one that is not known may have been made by another worker just now."""
+        """Find whose token a secret is; one that is not known may have been made by another worker just now.
+
+        Raises StoreUnavailableError where that cannot be told: a worker that starts without Redis may know of none.
+        """
         known = self._feed.caller(secret)
         if known:
             return known
-        try:
-            self._documents.catch_up()
-        except StoreUnavailableError:
-            return None
+        self._documents.catch_up()
         return self._feed.caller(secret)
 
     def create(self, name: str, role: Role, call: Call) -> str:

@@ -1,9 +1,12 @@
 """Tokens as callers send them; every endpoint with every role is walked in tests/api."""
 
 import pytest
+from flask.testing import FlaskClient
 
 from provider.access import Role
+from provider.store import StoreUnavailableError
 from tests.unit.api.conftest import Client
+from tests.world import World
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic dXNlcjpwYXNz", "Bearer nope", "Bearer \u00e4"])
@@ -34,3 +37,17 @@ def test_tokens_are_listed_without_their_secrets(admin: Client) -> None:
     assert "sha256" not in listed.text
     assert 409 == admin("POST", "/tokens", {"name": "ci", "role": "operator"}).status_code
     assert 404 == admin("DELETE", "/tokens/nope").status_code
+
+
+def test_a_token_that_cannot_be_looked_up_is_not_called_wrong(
+    world: World, flask_client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that starts while Redis is away may know of no token: its caller is to ask again, not to give up."""
+
+    def away() -> object:
+        raise StoreUnavailableError("away")
+
+    monkeypatch.setattr(world.store, "revision", away)
+    answer = Client(flask_client, "tcy_" + "x" * 43)("GET", "/rollouts")
+
+    assert (503, "urn:traefik-canary:store-unavailable") == (answer.status_code, answer.json["type"])
