@@ -14,6 +14,8 @@ from provider.store import Contents, Key, Kind, Stored
 
 Json = dict[str, Any]
 
+# One that is named: else Traefik builds every router for each of its entry points, and twice over for TLS.
+_ENTRY_POINTS = ["web"]
 _LIVE_EVERY = 100
 _LIVE_WEIGHT = 5
 
@@ -48,10 +50,10 @@ class Fleet:
 
         At rest a rollout is one router and one service, which is what serves every peer best.
         """
-        routers: dict[str, Json] = {ROLLOUT: {"rule": f"Host(`{SITE}`)", "service": f"{ROLLOUT}_{version}"}}
+        routers = {ROLLOUT: _router(f"Host(`{SITE}`)", f"{ROLLOUT}_{version}")}
         services = {f"{ROLLOUT}_{one}": self._servers(one) for one in self.urls}
         for name, rule, is_live in self.names():
-            routers[name] = {"rule": rule, "service": name if is_live else f"{name}_v1"}
+            routers[name] = _router(rule, name if is_live else f"{name}_v1")
             services[f"{name}_v1"] = self._servers("v1")
             if is_live:
                 services[f"{name}_v2"] = self._servers("v2")
@@ -66,7 +68,11 @@ class Fleet:
     def _spec(self, rule: str, *, is_live: bool) -> Spec:
         sides = {"stable": "v1", **({"canary": "v2"} if is_live else {})}
         servers = {side: {"servers": [{"url": self.urls[version]}]} for side, version in sides.items()}
-        return read(Spec, {"rule": rule, **servers})
+        return read(Spec, {"rule": rule, "entryPoints": _ENTRY_POINTS, **servers})
+
+
+def _router(rule: str, service: str) -> Json:
+    return {"rule": rule, "service": service, "entryPoints": _ENTRY_POINTS}
 
 
 def flattened(value: Any, path: str) -> Iterator[tuple[str, str]]:
