@@ -56,7 +56,7 @@ def test_a_promoted_canary_is_the_new_stable(stack: Stack) -> None:
 
 
 def test_steps_and_timed_pauses_move_real_traffic(stack: Stack) -> None:
-    steps = [{"setWeight": 20}, {"pause": {"duration": "1s"}}, {"setWeight": 60}, {"pause": {}}]
+    steps = [{"setWeight": 20}, {"pause": {"duration": "3s"}}, {"setWeight": 60}, {"pause": {}}]
     canary = stack.spec()["canary"]
     stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary=None, steps=steps)})
     stack.done("PUT", "/rollouts/shop/canary", canary)
