@@ -23,6 +23,10 @@ ZERO = Decimal(0)
 IDLE_SHARE_OF_KEEP_ALIVE = 0.8
 # A named transport that leaves this out keeps 2 idle connections a host, where the default transport keeps 200.
 IDLE_CONNECTIONS_PER_HOST = 200
+# How long common servers keep an idle connection unless told otherwise: gunicorn 2 s; Node, Apache, uvicorn and
+# hypercorn 5 s; Tomcat's server.xml 20 s; Tomcat without it and AWS' load balancers 60 s. What lies between two of them,
+# as Jetty's 30 s, or above all, as nginx' 75 s, takes the lower one.
+COMMON_KEEP_ALIVES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 20, 60))
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,14 @@ def render(rollout: Rollout) -> Fragment:
         services=dict(sorted(rendering.services())),
         transports=dict(sorted(rendering.transports())),
     )
+
+
+def ready_transports() -> Mapping[str, Json]:
+    """Give the transports that every Traefik has, whatever rollouts there are.
+
+    Services of its other providers can name one: `serversTransport: idle_4s@http`.
+    """
+    return dict(_named_transport(_let_go_after(keep_alive)) for keep_alive in COMMON_KEEP_ALIVES)
 
 
 class _Rendering:
@@ -183,7 +195,7 @@ class _Rendering:
         for side in (self.stable, self.canary):
             idle = _idle(side) if side else None
             if idle:
-                yield names.transport(idle), _transport(idle)
+                yield _named_transport(idle)
 
 
 def _load_balancer(side: Side) -> Json:
@@ -201,14 +213,19 @@ def _load_balancer(side: Side) -> Json:
 
 
 def _idle(side: Side) -> timedelta | None:
-    return side.keep_alive_timeout * IDLE_SHARE_OF_KEEP_ALIVE if side.keep_alive_timeout else None
+    return _let_go_after(side.keep_alive_timeout) if side.keep_alive_timeout else None
 
 
-def _transport(idle: timedelta) -> Json:
-    return {
+def _let_go_after(keep_alive: timedelta) -> timedelta:
+    return keep_alive * IDLE_SHARE_OF_KEEP_ALIVE
+
+
+def _named_transport(idle: timedelta) -> tuple[str, Json]:
+    transport = {
         "forwardingTimeouts": {"idleConnTimeout": format_duration(idle)},
         "maxIdleConnsPerHost": IDLE_CONNECTIONS_PER_HOST,
     }
+    return names.transport(idle), transport
 
 
 def _override_rule(override: Override) -> str:
