@@ -2,7 +2,8 @@
 
 import shutil
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,10 @@ class TraefikMissingError(Exception):
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """Where a gateway listens, whom it polls, and under which name."""
+    """Where a gateway listens, whom it polls, and under which name.
+
+    `static` and `dynamic` hold top-level parts of its configuration that stand in the place of the shipped ones.
+    """
 
     directory: Path
     provider: str
@@ -28,6 +32,8 @@ class GatewayOptions:
     websecure_port: int = 8443
     api_port: int = 8081
     token: str = ""
+    static: Mapping[str, Any] = field(default_factory=dict)
+    dynamic: Mapping[str, Any] = field(default_factory=dict)
 
 
 def traefik_binary() -> str:
@@ -53,7 +59,10 @@ def gateway_command(options: GatewayOptions) -> list[str]:
     static["providers"]["file"]["filename"] = str(directory / "dynamic.yml")
     certificate = dynamic["tls"]["stores"]["default"]["defaultCertificate"]
     certificate.update(certFile=str(directory / CERTIFICATE), keyFile=str(directory / KEY))
-    for name, document in (("traefik.yml", static), ("dynamic.yml", dynamic)):
+    for name, document in (
+        ("traefik.yml", {**static, **options.static}),
+        ("dynamic.yml", {**dynamic, **options.dynamic}),
+    ):
         path = directory / name
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(document))

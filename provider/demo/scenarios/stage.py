@@ -1,5 +1,6 @@
 """What a scenario plays on: real processes on free ports, and somebody who is told what happens."""
 
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -80,6 +81,14 @@ class Stage:
         """Start the sample app with options of its own and give its address."""
         port = free_port()
         start_app(self.processes, version=version, port=port, options=options)
+        return f"http://{HOST}:{port}"
+
+    def start_network(self, address: str, *, latency_seconds: float) -> str:
+        """Put a network that takes so long each way in front of an address, and give its own."""
+        port, to = free_port(), address.rpartition(":")[2]
+        options = ["--port", str(port), "--to", to, "--latency", f"{latency_seconds:g}"]
+        self.processes.start("network", [sys.executable, "-m", "provider.demo.network", *options])
+        self.processes.wait_until(lambda: is_listening(HOST, port), what="the network")
         return f"http://{HOST}:{port}"
 
     def wait_until(self, is_so: Callable[[], bool], *, what: str) -> None:
