@@ -6,7 +6,7 @@ from io import TextIOWrapper
 
 import click
 
-from provider.cli import administration, files, rollouts, servers, webhooks
+from provider.cli import administration, doctor, files, rollouts, servers, webhooks
 
 _SECTIONS: dict[str, Sequence[click.Command]] = {
     "Shift traffic": (
@@ -25,7 +25,7 @@ _SECTIONS: dict[str, Sequence[click.Command]] = {
         webhooks.webhook,
         administration.restore,
     ),
-    "Run": (servers.serve, servers.demo, servers.controller, servers.certificate),
+    "Run": (servers.serve, servers.demo, servers.controller, servers.certificate, doctor.doctor),
 }
 
 

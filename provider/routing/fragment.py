@@ -24,8 +24,8 @@ IDLE_SHARE_OF_KEEP_ALIVE = 0.8
 # A named transport that leaves this out keeps 2 idle connections a host, where the default transport keeps 200.
 IDLE_CONNECTIONS_PER_HOST = 200
 # How long common servers keep an idle connection unless told otherwise: gunicorn 2 s; Node, Apache, uvicorn and
-# hypercorn 5 s; Tomcat's server.xml 20 s; Tomcat without it and AWS' load balancers 60 s. What lies between two of them,
-# as Jetty's 30 s, or above all, as nginx' 75 s, takes the lower one.
+# hypercorn 5 s; Tomcat's server.xml 20 s; Tomcat without it and AWS' load balancers 60 s. What lies between two of
+# them, as Jetty's 30 s, or above all, as nginx' 75 s, takes the lower one.
 COMMON_KEEP_ALIVES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 20, 60))
 
 
