@@ -130,7 +130,7 @@ def _show(shell: Shell, looked: Looked) -> None:
         return
     for name, findings in looked.items():
         say(f"{name}: {'this is to be seen to' if any(one.is_bad for one in findings) else 'all is well'}")
-        for finding in findings:
+        for finding in sorted(findings, key=lambda one: one.severity != "error"):
             say(f"  {finding.severity:7}  {finding.detail}")
             if finding.change:
                 say(textwrap.indent(finding.change, _INDENT + "  "))

@@ -10,8 +10,10 @@ from provider.gateways import DEFAULT_GATEWAY, GatewayState
 
 Json = Mapping[str, Any]
 
+_POLLS = 'providers:\n  http:\n    endpoint: "http://provider:8080/traefik/config?gateway={name}"'
+
 # What else there is, is seen at the Traefik itself.
-_TROUBLES = {GatewayState.UNSEEN, GatewayState.SILENT, GatewayState.LAGGING}
+_TROUBLES = {GatewayState.SILENT, GatewayState.LAGGING}
 
 
 def latency_bounds(rollouts: Iterable[Json], *, gateway: str) -> Iterator[LatencyBound]:
@@ -31,7 +33,9 @@ def latency_bounds(rollouts: Iterable[Json], *, gateway: str) -> Iterator[Latenc
 def examine_gateway(gateway: Json) -> Iterator[Finding]:
     """Find what is wrong with a gateway, from what the API shows of it."""
     name, instances = gateway["name"], gateway["instances"]
-    if gateway.get("state") in _TROUBLES:
+    if not instances:
+        yield Finding("polling", Severity.ERROR, "it was not seen to poll lately", _POLLS.format(name=name))
+    elif gateway.get("state") in _TROUBLES:
         yield Finding("polling", Severity.ERROR, gateway.get("detail", "it does not follow"))
     if name == DEFAULT_GATEWAY and instances:
         yield unnamed()
