@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from provider.doctor import Finding, Static
 
 Looked = Mapping[str, Sequence["Finding"]]
-_INDENT = " " * 11
+_INDENT = " " * 13
 
 
 class _Seconds(click.ParamType[float]):
@@ -133,7 +133,7 @@ def _show(shell: Shell, looked: Looked) -> None:
         for finding in sorted(findings, key=lambda one: one.severity != "error"):
             say(f"  {finding.severity:7}  {finding.detail}")
             if finding.change:
-                say(textwrap.indent(finding.change, _INDENT + "  "))
+                say(textwrap.indent(finding.change, _INDENT))
 
 
 def _document(name: str, finding: "Finding") -> dict[str, Any]:
@@ -156,6 +156,6 @@ def _measure(shell: Shell, url: str, up_to_seconds: float) -> None:
     elif times.closed:
         after = ", ".join(f"{seconds:.2f}" for seconds in times.closed)
         say(f"It closed {len(times.closed)} of {times.asked} connections after {after} s. Its side needs:")
-        say(f"{_INDENT}keepAliveTimeout: {times.keep_alive_timeout}")
+        say(f"  keepAliveTimeout: {times.keep_alive_timeout}")
     else:
-        say("It closed none: beyond 90 s, which is as long as Traefik keeps one, nothing is to be set.")
+        say(f"It closed none within {up_to_seconds:g} s. Beyond the 90 s of Traefik nothing is to be set.")

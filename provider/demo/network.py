@@ -16,7 +16,7 @@ async def carry(*, port: int, to: int, latency_seconds: float) -> None:
     """Carry connections from one port to another until cancelled."""
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), contextlib.closing(writer):
             far_reader, far_writer = await asyncio.open_connection(_HOST, to)
             await asyncio.gather(
                 _one_way(reader, far_writer, latency_seconds), _one_way(far_reader, writer, latency_seconds)

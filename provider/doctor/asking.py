@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from provider.doctor.findings import Finding, Severity
 from provider.doctor.routers import examine_routers
-from provider.doctor.static import LatencyBound, Static, examine_static, read_static
+from provider.doctor.static import LatencyBound, Static, StaticError, examine_static, read_static
 from provider.measuring import SourceError, TraefikMetrics
 from provider.traefik_api import GatewayUnreachableError, Json, TraefikApi
 
@@ -34,7 +34,7 @@ def examine_traefik(
     with contextlib.closing(asked):
         try:
             return list(_findings(asked, api, metrics or f"{api}/metrics", static, bounds))
-        except GatewayUnreachableError as error:
+        except (GatewayUnreachableError, StaticError) as error:
             return [Finding("api", Severity.ERROR, str(error))]
 
 
@@ -67,8 +67,8 @@ def _of_metrics(url: str) -> Iterator[Finding]:
 
 
 def _of_certificate(host: str, entry_points: Sequence[Json]) -> Iterator[Finding]:
-    ports = [_port(point) for point in sorted(entry_points, key=_speaks_no_tls) if "/udp" not in point["address"]]
-    shown = next(filter(None, (_certificate(host, port) for port in ports)), None)
+    ports = map(_port, sorted(entry_points, key=_speaks_no_tls))
+    shown = next(filter(None, (_certificate(host, port) for port in ports if port)), None)
     if shown is None:
         yield Finding("certificate", Severity.UNKNOWN, f"no entry point on {host} shows its default certificate")
     elif _MADE_UP in shown:
@@ -84,8 +84,9 @@ def _speaks_no_tls(entry_point: Json) -> bool:
     return "tls" not in entry_point.get("http", {})
 
 
-def _port(entry_point: Json) -> int:
-    return int(entry_point["address"].removesuffix("/tcp").rpartition(":")[2])
+def _port(entry_point: Json) -> int | None:
+    port = entry_point["address"].removesuffix("/tcp").rpartition(":")[2]
+    return int(port) if port.isdecimal() else None  # else it is for UDP
 
 
 def _certificate(host: str, port: int) -> bytes | None:

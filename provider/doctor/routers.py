@@ -1,6 +1,6 @@
 """Routers of a Traefik: ours that are broken, and others that take their requests. Asks nobody."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from provider.doctor.findings import Finding, Severity
@@ -23,21 +23,24 @@ def examine_routers(routers: Iterable[Json]) -> Iterator[Finding]:
             yield Finding(
                 "broken-router", Severity.ERROR, f"router {router['name']} is {router['status']}: {reasons}"
             )
-    ours = [router for router in enabled if router["provider"] == _OURS]
-    others = [router for router in enabled if router["provider"] not in {_OURS, _TRAEFIKS_OWN}]
-    for router in ours:
-        for other in others:
-            if _shadows(other, router):
+    # A rollout's name has no underscore: of its routers this is the main one, by whose priority the others go.
+    ours = _with_rules(one for one in enabled if one["provider"] == _OURS and "_" not in one["name"])
+    others = _with_rules(one for one in enabled if one["provider"] not in {_OURS, _TRAEFIKS_OWN})
+    for router, rule in ours:
+        for other, its_rule in others:
+            if _comes_before(other, router) and _takes_all_of(its_rule, rule):
                 yield _shadowed(router, by=other)
 
 
-def _shadows(other: Json, router: Json) -> bool:
-    if other["priority"] < router["priority"] or not set(other["using"]) & set(router["using"]):
-        return False
-    if ("tls" in other) != ("tls" in router):
-        return False  # Traefik looks for them in different muxers
-    one, two = _parsed(other["rule"]), _parsed(router["rule"])
-    return one is not None and two is not None and _takes_all_of(one, two)
+def _with_rules(routers: Iterable[Json]) -> Sequence[tuple[Json, Rule]]:
+    parsed = ((router, _parsed(router["rule"])) for router in routers)
+    return [(router, rule) for router, rule in parsed if rule]
+
+
+def _comes_before(other: Json, router: Json) -> bool:
+    is_met = bool(set(other["using"]) & set(router["using"]))
+    # With TLS and without it, Traefik looks in different places.
+    return is_met and other["priority"] >= router["priority"] and ("tls" in other) == ("tls" in router)
 
 
 def _takes_all_of(other: Rule, rule: Rule) -> bool:
