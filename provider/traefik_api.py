@@ -1,6 +1,9 @@
 """Traefik's own API, asked what it carries."""
 
-from collections.abc import Mapping
+import io
+import tarfile
+import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -74,6 +77,27 @@ class TraefikApi:
         response = self._get("version", {})
         version = _object(response).get("Version") if response.status_code == 200 else None
         return version[:64] if isinstance(version, str) else None
+
+    def static(self) -> Json | None:
+        """Read its static configuration, with Traefik's defaults; None where it gives none. Raises as `show`.
+
+        It is part of what Traefik makes for its support (`pkg/api/handler_support_dump.go`). Addresses are `xxxx`
+        there, and `false` is left out.
+        """
+        response = self._get("support-dump", {})
+        if response.status_code != 200:
+            return None
+        try:
+            with tarfile.open(fileobj=io.BytesIO(response.content), mode="r:gz") as archive:
+                file = archive.extractfile("static-config.json")
+                document = decode_json(file.read()) if file else None
+        except (tarfile.TarError, NotJsonError, KeyError, EOFError, OSError, zlib.error) as error:
+            raise _not_traefik(response) from error
+        return document if isinstance(document, dict) else None
+
+    def entry_points(self) -> Sequence[Json]:
+        """List its entry points. Raises as `show`."""
+        return _list(self._get("entrypoints", {}))
 
     def close(self) -> None:
         """Let go of the connection."""

@@ -181,6 +181,7 @@ def _gateway(view: GatewayView) -> GatewayAnswer:
                 address=sighting.address,
                 last_poll=sighting.last_poll,
                 revision_served=sighting.revision_served,
+                hold_seconds=sighting.hold_seconds,
             )
             for sighting in view.instances
         ),

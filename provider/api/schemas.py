@@ -283,11 +283,12 @@ class HistoryList(Document):
 
 
 class InstanceAnswer(Document):
-    """One Traefik that polls under a gateway's name."""
+    """One Traefik that polls under a gateway's name. `holdSeconds` is how long it lets its polls be held."""
 
     address: str
     last_poll: Moment
     revision_served: int
+    hold_seconds: int | None = None
 
 
 class GatewayAnswer(Document):

@@ -6,7 +6,7 @@ from io import TextIOWrapper
 
 import click
 
-from provider.cli import administration, files, registering, rollouts, servers, webhooks
+from provider.cli import administration, doctor, files, registering, rollouts, servers, webhooks
 
 _SECTIONS: dict[str, Sequence[click.Command]] = {
     "Shift traffic": (
@@ -35,7 +35,14 @@ _SECTIONS: dict[str, Sequence[click.Command]] = {
         webhooks.webhook,
         administration.restore,
     ),
-    "Run": (registering.register, servers.serve, servers.demo, servers.controller, servers.certificate),
+    "Run": (
+        registering.register,
+        servers.serve,
+        servers.demo,
+        servers.controller,
+        servers.certificate,
+        doctor.doctor,
+    ),
 }
 
 

@@ -25,6 +25,12 @@ class Shell:
 
     client: Client
     is_json: bool
+    has_token: bool
+
+    def insist_on_token(self) -> None:
+        """Raise UsageError where there is no token to call with."""
+        if not self.has_token:
+            raise click.UsageError("a token is needed: set CANARY_TOKEN, or --token")
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,15 @@ def _header_value(_context: click.Context, _parameter: click.Parameter, value: s
 
 def connected(command: Command) -> Command:
     """Give a command `--url`, `--token` and `--output`; it gets a Shell."""
+    return _with_shell(command, needs_token=True)
 
+
+def perhaps_connected(command: Command) -> Command:
+    """Give a command the same where it may have no need to call: it calls `shell.insist_on_token` before."""
+    return _with_shell(command, needs_token=False)
+
+
+def _with_shell(command: Command, *, needs_token: bool) -> Command:
     @click.option(
         "--url", envvar="CANARY_URL", default=DEFAULT_URL, show_default=True, help="The provider. CANARY_URL"
     )
@@ -62,11 +76,12 @@ def connected(command: Command) -> Command:
     )
     @functools.wraps(command)
     def with_shell(*, url: str, token: str, output: str, **rest: Any) -> Any:
-        if not token:
-            raise click.UsageError("a token is needed: set CANARY_TOKEN, or --token")
         with closing(Client(url, token)) as client:
+            shell = Shell(client, output == "json", bool(token))
+            if needs_token:
+                shell.insist_on_token()
             try:
-                return command(shell=Shell(client, output == "json"), **rest)
+                return command(shell=shell, **rest)
             except KeyError as error:
                 raise CommandError(
                     f"the answer of {url} has no {error}; is the provider of another version?"

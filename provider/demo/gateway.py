@@ -19,7 +19,10 @@ class TraefikMissingError(Exception):
 
 @dataclass(frozen=True)
 class GatewayOptions:
-    """Where a gateway listens, whom it polls, under which name, and what middlewares it has from a file."""
+    """Where a gateway listens, whom it polls, and under which name.
+
+    `static` and `dynamic` hold top-level parts of its configuration that stand in the place of the shipped ones.
+    """
 
     directory: Path
     provider: str
@@ -29,7 +32,8 @@ class GatewayOptions:
     websecure_port: int = 8443
     api_port: int = 8081
     token: str = ""
-    middlewares: Mapping[str, Any] = field(default_factory=dict)
+    static: Mapping[str, Any] = field(default_factory=dict)
+    dynamic: Mapping[str, Any] = field(default_factory=dict)
 
     # Where a sidecar listens instead: `traefik/sidecar.yml` has other entry points.
     is_sidecar: bool = False
@@ -71,9 +75,10 @@ def gateway_command(options: GatewayOptions) -> list[str]:
     static["providers"]["file"]["filename"] = str(directory / "dynamic.yml")
     certificate = dynamic["tls"]["stores"]["default"]["defaultCertificate"]
     certificate.update(certFile=str(directory / CERTIFICATE), keyFile=str(directory / KEY))
-    if options.middlewares:
-        dynamic["http"] = {"middlewares": dict(options.middlewares)}
-    for name, document in (("traefik.yml", static), ("dynamic.yml", dynamic)):
+    for name, document in (
+        ("traefik.yml", {**static, **options.static}),
+        ("dynamic.yml", {**dynamic, **options.dynamic}),
+    ):
         path = directory / name
         path.touch(mode=0o600)
         path.write_text(yaml.safe_dump(document))

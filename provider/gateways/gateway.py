@@ -41,3 +41,5 @@ class Sighting(Document):
     last_poll: Moment
     revision_served: int
     digest: str
+    hold_seconds: int | None = None
+    """How long it asked for its polls to be held; 0 is not at all, None was written by an older provider."""

@@ -171,7 +171,13 @@ class Polling:
             is_same = before is not None and (before.gateway, before.digest) == (poll.gateway, body.digest)
             changed_at = before.changed_at if before and is_same else time.monotonic()
             self._served[connection] = _Served(poll.gateway, body.digest, changed_at)
-        self._book.note(poll.gateway, address, digest=body.digest, revision=self._feed.revision)
+        self._book.note(
+            poll.gateway,
+            address,
+            digest=body.digest,
+            revision=self._feed.revision,
+            hold_seconds=poll.hold_seconds,
+        )
         return body
 
     def _held_body(self, poll: _Poll, connection: object) -> Body | None:

@@ -29,7 +29,7 @@ class SightingBook:
         """Report in a thread of its own until the feed closes."""
         threading.Thread(target=self._run, name="sightings", daemon=True).start()
 
-    def note(self, gateway: str, address: str, *, digest: str, revision: int) -> None:
+    def note(self, gateway: str, address: str, *, digest: str, revision: int, hold_seconds: int) -> None:
         """Note that a connection was served a body."""
         sighting = Sighting(
             gateway=gateway,
@@ -37,6 +37,7 @@ class SightingBook:
             last_poll=datetime.now(UTC),
             revision_served=revision,
             digest=digest,
+            hold_seconds=hold_seconds,
         )
         field = f"{gateway}@{address}"
         with self._lock:

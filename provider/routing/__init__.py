@@ -4,6 +4,7 @@ from provider.routing.checking import UnfitFragmentError, checked, fault_of
 from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, encode_fragment
 from provider.routing.fragment import Fragment, render
 from provider.routing.names import counted_services, qualified
+from provider.routing.resilience import ready_transports
 from provider.routing.weights import smallest_weights
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "encode_fragment",
     "fault_of",
     "qualified",
+    "ready_transports",
     "render",
     "smallest_weights",
 ]

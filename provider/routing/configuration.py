@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from provider.routing.fragment import Fragment, Json
-
-# What is served when there is, on purpose, nothing to route. Traefik refuses empty maps inside.
-EMPTY_BODY = b"{}"
+from provider.routing.resilience import ready_transports
 
 _ESCAPE = re.compile(r"(\\\\)|\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
 
@@ -40,7 +38,7 @@ def encode_fragment(fragment: Fragment) -> Encoded:
 def assemble(fragments: Iterable[Encoded]) -> bytes:
     """Join fragments, in the order given, to a whole dynamic configuration."""
     parts = list(fragments)
-    transports = {name: entry for part in parts for name, entry in part.transports}
+    transports = {name: entry for part in (_READY, *parts) for name, entry in part.transports}
     sections = {
         b"routers": b",".join(part.routers for part in parts),
         # A rollout between services of other providers has none of its own while it is at rest.
@@ -48,8 +46,9 @@ def assemble(fragments: Iterable[Encoded]) -> bytes:
         b"middlewares": b",".join(part.middlewares for part in parts if part.middlewares),
         b"serversTransports": b",".join(transports[name] for name in sorted(transports)),
     }
+    # Traefik refuses empty maps.
     filled = b",".join(b'"%s":{%s}' % (name, entries) for name, entries in sections.items() if entries)
-    return b'{"http":{%s}}' % filled if filled else EMPTY_BODY
+    return b'{"http":{%s}}' % filled
 
 
 def encode_json(value: Json) -> bytes:
@@ -67,3 +66,8 @@ def _unescape_pair(match: re.Match[str]) -> str:
 
 def _entry(name: str, value: Json) -> bytes:
     return b'"%s":%s' % (name.encode(), encode_json(value))
+
+
+_READY = encode_fragment(Fragment(transports=ready_transports()))
+# What is served when there is, on purpose, nothing to route.
+EMPTY_BODY = assemble(())

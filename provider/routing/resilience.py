@@ -1,6 +1,7 @@
 """A rollout's resilience as Traefik's middlewares and transports."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from provider.documents import format_duration, write
@@ -15,6 +16,10 @@ IDLE_SHARE_OF_KEEP_ALIVE = 0.8
 IDLE_TIMEOUT = "4s"
 # A named transport that leaves this out keeps 2 idle connections a host, where the default transport keeps 200.
 IDLE_CONNECTIONS_PER_HOST = 200
+# How long common servers keep an idle connection unless told otherwise: gunicorn 2 s; Node, Apache, uvicorn and
+# hypercorn 5 s; Tomcat's server.xml 20 s; Tomcat without it and AWS' load balancers 60 s. What lies between two of
+# them, as Jetty's 30 s, or above all, as nginx' 75 s, takes the lower one.
+COMMON_KEEP_ALIVES = tuple(timedelta(seconds=seconds) for seconds in (2, 5, 20, 60))
 
 
 def middlewares(rollout: str, resilience: Resilience) -> Mapping[str, Json]:
@@ -54,7 +59,18 @@ def transport(side: Side, resilience: Resilience) -> tuple[str, Json] | None:
     waits = {kind: format_duration(wait) for kind, wait in chosen.items() if wait}
     if side.service or not (side.keep_alive_timeout or waits):
         return None
-    keep_alive = side.keep_alive_timeout
+    return _transport(side.keep_alive_timeout, waits)
+
+
+def ready_transports() -> Mapping[str, Json]:
+    """Give the transports that every Traefik has, whatever rollouts there are.
+
+    Services of its other providers can name one: `serversTransport: idle_4s@http`.
+    """
+    return dict(_transport(keep_alive, {}) for keep_alive in COMMON_KEEP_ALIVES)
+
+
+def _transport(keep_alive: timedelta | None, waits: Mapping[str, str]) -> tuple[str, Json]:
     idle = format_duration(keep_alive * IDLE_SHARE_OF_KEEP_ALIVE) if keep_alive else IDLE_TIMEOUT
     timeouts = {f"{kind}Timeout": wait for kind, wait in {"idleConn": idle, **waits}.items()}
     return names.transport(idle, waits), {

@@ -116,7 +116,7 @@ def mistakes_of_body(content: bytes) -> Iterator[str]:
     """Tell what Traefik would not take of a body: it would refuse all of it, or lose a route."""
     document = decode_json(content)
     assert isinstance(document, dict)
-    # Without any rollout the body is empty as a whole.
+    # Without any rollout there are ready transports only.
     http = document.get("http", {})
     yield from (f"empty: {path}" for path in _empty(document, "") if path and not MAY_BE_EMPTY.fullmatch(path))
     services = http.get("services", {})

@@ -55,7 +55,7 @@ def test_every_command_and_option_says_what_it_does(
 def test_the_commands_are_those_of_the_interface() -> None:
     promised = (
         "serve demo controller apply diff export list get create delete set-weight promote abort pause resume retry "
-        "skip status history wait"
+        "skip status history wait doctor"
     )
 
     assert set(promised.split()) <= set(cli.commands)

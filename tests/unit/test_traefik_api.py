@@ -1,5 +1,7 @@
 import gzip
+import io
 import json
+import tarfile
 from collections.abc import Iterator
 
 import pytest
@@ -176,3 +178,38 @@ def test_a_version_is_told_where_traefik_tells_it(traefik: Traefik, api: Traefik
     traefik.raw = {"/api/version": Raw(status=404)}
 
     assert ("3.7.15", None) == (first, api.version())
+
+
+def support_dump(name: str, content: bytes) -> bytes:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        file = tarfile.TarInfo(name)
+        file.size = len(content)
+        archive.addfile(file, io.BytesIO(content))
+    return packed.getvalue()
+
+
+def test_the_static_configuration_is_read_from_what_traefik_makes_for_its_support(
+    traefik: Traefik, api: TraefikApi
+) -> None:
+    assert api.static() is None
+    traefik.raw["/api/support-dump"] = Raw(support_dump("static-config.json", b'{"api": {"insecure": true}}'))
+
+    assert {"api": {"insecure": True}} == api.static()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"nonsense",
+        gzip.compress(b"nonsense"),
+        support_dump("static-config.json", b"{}")[:-20],
+        support_dump("static-config.json", b"{"),
+        support_dump("other.json", b"{}"),
+    ],
+)
+def test_another_answer_than_that_is_not_traefiks(traefik: Traefik, api: TraefikApi, body: bytes) -> None:
+    traefik.raw["/api/support-dump"] = Raw(body)
+    with pytest.raises(GatewayUnreachableError, match="does not answer as Traefik does"):
+        api.static()

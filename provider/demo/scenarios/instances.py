@@ -34,7 +34,7 @@ def play(stage: Stage) -> Iterator[Claim]:
     with EmbeddedServer(stage.directory / "valkey") as store:
         providers = _Providers(stage, store.url)
         providers.start()
-        gateway = stage.start_gateway(providers.face, middlewares=_RETRY)
+        gateway = stage.start_gateway(providers.face, dynamic={"http": {"middlewares": _RETRY}})
         shop = _Shop(stage, providers.face, gateway)
         yield from _scaled(stage, shop)
         yield from _drained(stage, shop)

@@ -1,6 +1,7 @@
 """What a scenario plays on: real processes on free ports, and somebody who is told what happens."""
 
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,14 @@ class Stage:
         child = self._apps.pop(url)
         child.stop(number=signal.SIGKILL)
         self.processes.forget(child)
+
+    def start_network(self, address: str, *, latency_seconds: float) -> str:
+        """Put a network that takes so long each way in front of an address, and give its own."""
+        port, to = free_port(), address.rpartition(":")[2]
+        options = ["--port", str(port), "--to", to, "--latency", f"{latency_seconds:g}"]
+        self.processes.start("network", [sys.executable, "-m", "provider.demo.network", *options])
+        self.processes.wait_until(lambda: is_listening(HOST, port), what="the network")
+        return f"http://{HOST}:{port}"
 
     def wait_until(self, is_so: Callable[[], bool], *, what: str) -> None:
         """Wait until something is so; ProcessFailedError when it is not in time."""

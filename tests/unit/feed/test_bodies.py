@@ -4,6 +4,7 @@ from decimal import Decimal
 
 from provider.feed.bodies import Bodies
 from provider.rollouts import Rollout
+from provider.routing import EMPTY_BODY
 from tests.world import spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -19,7 +20,7 @@ def routers(bodies: Bodies, gateway: str) -> set[str]:
 
 
 def test_no_rollout_gives_the_empty_configuration() -> None:
-    assert Bodies().body("edge").content == b"{}"
+    assert Bodies().body("edge").content == EMPTY_BODY
 
 
 def test_the_order_of_arrival_does_not_show() -> None:
@@ -69,7 +70,7 @@ def test_a_removed_rollout_is_gone_and_removing_it_again_is_no_error() -> None:
     bodies.remove("shop")
     bodies.remove("shop")
 
-    assert b"{}" == bodies.body("edge").content
+    assert EMPTY_BODY == bodies.body("edge").content
 
 
 def test_unknown_gateways_share_one_body() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from provider.feed import Feed, SnapshotFile, State
 from provider.operations import Operations, StoreWentBackError, Truth
+from provider.routing import EMPTY_BODY
 from provider.store import Contents, Key, Kind
 from tests.unit.feed.test_feed import BreakableStore, started, stored_text, write
 from tests.world import ME, spec, wait_until
@@ -183,5 +184,5 @@ def test_deletes_in_the_stream_are_followed_to_the_last(store: BreakableStore, f
     for number in range(4):
         write(store, f"shop-{number}", None)
 
-    assert wait_until(lambda: b"{}" == getattr(feed.body("edge"), "content", None))
+    assert wait_until(lambda: EMPTY_BODY == getattr(feed.body("edge"), "content", None))
     assert feed.state is State.FOLLOWING

@@ -8,6 +8,7 @@ import pytest
 
 from provider.feed import Feed, SnapshotFile, State
 from provider.operations import Operations
+from provider.routing import EMPTY_BODY
 from provider.store import (
     Change,
     Contents,
@@ -99,7 +100,7 @@ def test_the_last_rollout_deleted_is_an_empty_body_by_right(world: World) -> Non
     world.operations.rollouts.delete("shop", ME)
     world.caught_up()
 
-    assert b"{}" == getattr(world.feed.body("edge"), "content", None)
+    assert EMPTY_BODY == getattr(world.feed.body("edge"), "content", None)
 
 
 def test_a_store_that_is_away_leaves_the_body_and_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

@@ -23,7 +23,7 @@ def test_polls_that_show_nothing_new_are_reported_together(world: World) -> None
     store = CountingStore()
     book = SightingBook(store, world.feed)
     for _ in range(100):
-        book.note("edge", "10.0.0.1:1", digest="a", revision=1)
+        book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
     book.report()
     book.report()
 
@@ -36,7 +36,7 @@ def test_a_new_body_is_reported_at_once(world: World) -> None:
     store = CountingStore()
     book = SightingBook(store, world.feed)
     book.start()
-    book.note("edge", "10.0.0.1:1", digest="a", revision=1)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
 
     assert wait_until(lambda: store.reports == 1, seconds=3)
 
@@ -45,9 +45,9 @@ def test_what_could_not_be_reported_is_reported_later(world: World) -> None:
     store = CountingStore()
     store.is_away = True
     book = SightingBook(store, world.feed)
-    book.note("edge", "10.0.0.1:1", digest="a", revision=1)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
     book.report()
-    book.note("edge", "10.0.0.2:1", digest="a", revision=1)
+    book.note("edge", "10.0.0.2:1", digest="a", revision=1, hold_seconds=1)
     store.is_away = False
     book.report()
 

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provider.rollouts import Rollout
-from provider.routing import EMPTY_BODY, Encoded, Fragment, assemble, encode_fragment, render
+from provider.routing import EMPTY_BODY, Encoded, Fragment, assemble, encode_fragment, ready_transports, render
 from provider.routing.configuration import encode_json
+from provider.routing.shapes import TRANSPORT
 from tests.unit.routing.sides import CANARY, NOW, STABLE, held
 from tests.world import spec
 
@@ -28,13 +29,28 @@ def test_a_body_is_compact_json_with_its_parts_in_order() -> None:
         b'"services":{"shop":{"weighted":{"services":[{"name":"shop_1","weight":9},{"name":"shop_2","weight":1}]}},'
         b'"shop_1":{"loadBalancer":{"servers":[{"url":"http://127.0.0.1:9001"}],"serversTransport":"idle_4s"}},'
         b'"shop_2":{"loadBalancer":{"servers":[{"url":"http://127.0.0.1:9002"}]}}},'
-        b'"serversTransports":{"idle_4s":{"forwardingTimeouts":{"idleConnTimeout":"4s"},"maxIdleConnsPerHost":200}}}}'
+        b'"serversTransports":{'
+        b'"idle_1.6s":{"forwardingTimeouts":{"idleConnTimeout":"1.6s"},"maxIdleConnsPerHost":200},'
+        b'"idle_16s":{"forwardingTimeouts":{"idleConnTimeout":"16s"},"maxIdleConnsPerHost":200},'
+        b'"idle_48s":{"forwardingTimeouts":{"idleConnTimeout":"48s"},"maxIdleConnsPerHost":200},'
+        b'"idle_4s":{"forwardingTimeouts":{"idleConnTimeout":"4s"},"maxIdleConnsPerHost":200}}}}'
     ) == assemble([encoded(held(10, stable={**STABLE, "keepAliveTimeout": "5s"}))])
 
 
-def test_nothing_to_route_is_an_empty_object() -> None:
-    assert b"{}" == EMPTY_BODY == assemble([])
-    assert EMPTY_BODY == assemble([encode_fragment(Fragment())])
+def test_nothing_to_route_is_a_body_of_ready_transports_only() -> None:
+    assert {"http": {"serversTransports": ready_transports()}} == json.loads(EMPTY_BODY)
+    assert EMPTY_BODY == assemble([]) == assemble([encode_fragment(Fragment())])
+
+
+def test_ready_transports_are_what_traefik_takes_and_what_a_side_would_get() -> None:
+    ready = ready_transports()
+    sides = [{**STABLE, "keepAliveTimeout": time} for time in ("2s", "5s", "20s", "60s")]
+
+    assert {"idle_1.6s", "idle_4s", "idle_16s", "idle_48s"} == ready.keys()
+    assert [] == [problem for transport in ready.values() if (problem := TRANSPORT(transport))]
+    assert ready == {
+        name: transport for side in sides for name, transport in render(named("shop", stable=side)).transports.items()
+    }
 
 
 def test_fragments_are_joined_in_the_order_given() -> None:
@@ -45,11 +61,13 @@ def test_fragments_are_joined_in_the_order_given() -> None:
 
 
 def test_rollouts_share_a_transport_and_transports_are_sorted() -> None:
-    sides = [{**CANARY, "keepAliveTimeout": time} for time in ("90s", "5s", "5s")]
+    sides = [{**CANARY, "keepAliveTimeout": time} for time in ("90s", "10s", "10s")]
     body = assemble(encoded(named(name, stable=side)) for name, side in zip("abc", sides, strict=True))
 
-    assert ["idle_1m12s", "idle_4s"] == list(json.loads(body)["http"]["serversTransports"])
-    assert 1 == body.count(b'"idle_4s":')
+    assert sorted({*ready_transports(), "idle_1m12s", "idle_8s"}) == list(
+        json.loads(body)["http"]["serversTransports"]
+    )
+    assert 1 == body.count(b'"idle_8s":')
 
 
 def test_a_rollout_without_services_of_its_own_leaves_no_gap() -> None:
@@ -57,7 +75,7 @@ def test_a_rollout_without_services_of_its_own_leaves_no_gap() -> None:
     alone = json.loads(assemble([encoded(named("a", stable=foreign))]))
     between = json.loads(assemble(map(encoded, [named("a"), named("b", stable=foreign), named("c")])))
 
-    assert {"routers"} == alone["http"].keys()
+    assert {"routers", "serversTransports"} == alone["http"].keys()
     assert ["a_1", "c_1"] == list(between["http"]["services"])
 
 

@@ -1,0 +1,45 @@
+from typing import Any
+
+import pytest
+
+from provider.doctor import LatencyBound, examine_gateway, latency_bounds
+
+
+def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:
+    instance = {"address": "10.0.0.1:1", "holdSeconds": 1}
+    return {"name": name, "spec": {"api": "http://edge:8081"}, "instances": [instance], "state": "ok", **changes}
+
+
+@pytest.mark.parametrize(
+    ("shown", "found"),
+    [
+        (gateway(), []),
+        (gateway("default"), ["gateway-name"]),
+        (gateway("default", instances=[]), ["polling"]),
+        (gateway(state="unseen"), []),
+        (gateway(state="silent", detail="it polls no more"), ["polling"]),
+        (gateway(state="lagging"), ["polling"]),
+        (gateway(state="failing"), []),
+        (gateway(spec={}), ["unknown-api"]),
+        (gateway(spec={}, instances=[{"holdSeconds": 0}, {"holdSeconds": 1}]), ["unknown-api", "held-polls"]),
+        (gateway(spec={}, instances=[{}]), ["unknown-api"]),
+        # Its Traefik says so itself.
+        (gateway(instances=[{"holdSeconds": 0}]), []),
+    ],
+)
+def test_what_the_provider_knows_of_a_gateway_is_told(shown: dict[str, Any], found: list[str]) -> None:
+    assert found == [finding.check for finding in examine_gateway(shown)]
+
+
+def test_the_latencies_asked_of_a_gateway_are_those_of_its_rollouts() -> None:
+    analysis = {"latency": {"above": "250ms"}, "limits": {"successRate": 99, "latencyP95": "1.5s"}}
+    rollouts = [
+        {"name": "plain", "spec": {}},
+        {"name": "shop", "spec": {"analysis": analysis, "gateways": ["edge"]}},
+        {"name": "elsewhere", "spec": {"analysis": analysis, "gateways": ["inner"]}},
+    ]
+
+    assert [
+        LatencyBound("shop", "analysis.latency.above", 0.25),
+        LatencyBound("shop", "analysis.limits.latencyP95", 1.5),
+    ] == list(latency_bounds(rollouts, gateway="edge"))
