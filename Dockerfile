@@ -3,14 +3,13 @@
 
 # The version of Python, and of Debian, that the tests run on.
 FROM python:3.11-slim-bookworm AS build
-RUN python -m venv /opt/venv
-ENV PATH=/opt/venv/bin:$PATH
 WORKDIR /src
 # .dockerignore lets in only what the wheel is made of.
 COPY . .
-# The very versions that are tested.
+# The very versions that are tested, and no installer among them.
 RUN --mount=type=cache,target=/root/.cache/pip \
-    pip install --disable-pip-version-check --constraint constraints.txt '.[certificate]'
+    python -m venv --without-pip /opt/venv \
+    && python -m pip --python /opt/venv install --disable-pip-version-check --constraint constraints.txt '.[certificate]'
 
 FROM python:3.11-slim-bookworm
 # A number, so that Kubernetes and others can tell that it is not root. compose.yaml runs Traefik as the same one, which
@@ -27,5 +26,12 @@ ENV PATH=/opt/venv/bin:$PATH \
     CANARY_DATA_DIR=/var/lib/traefik-canary
 USER 10001:10001
 EXPOSE 8080
+# There is no curl in the image. Images in OCI's format have no health check: with Podman or Buildah,
+# build with --format docker.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s CMD ["python", "-c", "\
+from http.client import HTTPConnection; \
+provider = HTTPConnection('127.0.0.1', 8080, timeout=4); \
+provider.request('GET', '/readyz'); \
+exit(provider.getresponse().status != 200)"]
 ENTRYPOINT ["traefik-canary"]
 CMD ["serve"]

@@ -9,7 +9,8 @@ CHROMIUM := $(BIN)/chromium
 AXE := $(VENV)/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow check format unit bench simulate chaos fuzz audit audit-if-reachable constraints clean
+.PHONY: help install demo test slow check format unit bench simulate chaos fuzz audit audit-if-reachable constraints \
+	lock image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -122,6 +123,20 @@ constraints: ## pin anew what the project is tested with
 		&& $$pip install --quiet --upgrade 'pip>=25.1' && $$pip install --quiet -e '.[demo]' --group test \
 		&& { head -n 1 constraints.txt && $$pip freeze --exclude-editable; } >"$$fresh/pins" \
 		&& cat "$$fresh/pins" >constraints.txt
+
+# The same versions for every platform and Python that is supported, with hashes. The pins above decide.
+lock: ## write uv.lock anew from constraints.txt
+	@tool=$$(mktemp -d) && trap 'rm -rf "$$tool"' EXIT \
+		&& $(PYTHON) -m venv "$$tool" && "$$tool/bin/python" -m pip install --quiet --disable-pip-version-check uv \
+		&& "$$tool/bin/uv" lock --no-config --default-index https://pypi.org/simple \
+			$$(sed -n 's/^[^#]/--upgrade-package &/p' constraints.txt)
+
+# Without a container engine, and so as root: buildah, and a base image that debootstrap makes.
+image: $(TEST_STAMP) ## build the Dockerfile and run what it makes; takes minutes
+	@{ command -v buildah && command -v debootstrap; } >/dev/null \
+		|| { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends \
+			buildah crun debootstrap; } >/dev/null
+	$(BIN)/python -m pytest -m slow --timeout 900 tests/deployment/test_image.py
 
 clean: ## remove what was built
 	rm -rf $(VENV) build dist .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

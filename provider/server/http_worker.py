@@ -26,17 +26,18 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     """
 
     alive: bool
+    _ending: Event | None = None
 
     def run(self) -> None:
         """Serve until told to end."""
-        self._ending = Event()
+        ending = self._ending = Event()
         if self.app.shares_port and not self._joins():
             self.app.feed.close()
             return
         servers = [_Server(listener, self) for listener in self.sockets]
         for server in servers:
             server.start()
-        while self.alive and not self._ending.wait(_HEARTBEAT_SECONDS):
+        while self.alive and not ending.wait(_HEARTBEAT_SECONDS):
             self.notify()
         if self.app.shares_port:
             gevent.sleep(HANDSHAKE_SECONDS)
@@ -57,8 +58,11 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         return True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 a signal handler's shape
-        """Begin to end."""
-        gevent.spawn(self._ending.set)
+        """Begin to end; one that has not begun to serve does not begin."""
+        if self._ending is None:
+            self.alive = False
+        else:
+            gevent.spawn(self._ending.set)
 
     def _wait_for_the_last(self, servers: "list[_Server]") -> None:
         deadline = time.monotonic() + self.cfg.graceful_timeout

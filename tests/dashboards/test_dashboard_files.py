@@ -138,9 +138,3 @@ def test_grafana_knows_how_often_is_scraped() -> None:
     scraped = configuration("dashboards/prometheus.yml")["global"]
 
     assert ("prometheus", scraped["scrape_interval"]) == (source["type"], source["jsonData"]["timeInterval"])
-
-
-def test_grafana_looks_for_dashboards_where_the_readme_puts_them() -> None:
-    (found,) = configuration("dashboards/provisioning/dashboards/rollouts.yml")["providers"]
-
-    assert f"/rollouts.json:{found['options']['path']}/rollouts.json:ro" in (FOLDER / "README.md").read_text()

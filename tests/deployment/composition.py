@@ -35,12 +35,13 @@ class Image:
     user: str
     entrypoint: Sequence[str]
     command: Sequence[str]
+    healthcheck: Sequence[str]
 
 
 def instructions() -> Sequence[tuple[str, str]]:
     """Give the Dockerfile's instructions, continued lines joined, comments left out."""
     lines = [line for line in (ROOT / "Dockerfile").read_text().splitlines() if not line.lstrip().startswith("#")]
-    joined = "\n".join(lines).replace("\\\n", " ").splitlines()
+    joined = "\n".join(lines).replace("\\\n", "").splitlines()
     return [(match[1], match[2].strip()) for line in joined if (match := _INSTRUCTION.match(line))]
 
 
@@ -55,6 +56,7 @@ def image() -> Image:
         user=once["USER"],
         entrypoint=json.loads(once["ENTRYPOINT"]),
         command=json.loads(once["CMD"]),
+        healthcheck=["CMD", *json.loads(once["HEALTHCHECK"].partition(" CMD ")[2])],
     )
 
 
@@ -92,6 +94,15 @@ class Service:
         """Who runs it; empty where that is left to somebody else's image."""
         user: str = self.document.get("user", image().user if self.is_ours else "")
         return user
+
+    @property
+    def healthcheck(self) -> Sequence[str]:
+        """How it is asked whether it is well; nothing where nobody asks."""
+        check = self.document.get("healthcheck", {})
+        if check.get("disable") or not (check or self.is_ours):
+            return []
+        found: Sequence[str] = check.get("test", image().healthcheck if self.is_ours else [])
+        return found
 
     @property
     def mounts(self) -> Mapping[str, str]:

@@ -26,6 +26,7 @@ from tests.e2e.harness import HOST, eventually
 pytestmark = pytest.mark.traefik
 
 SERVICES = services()
+STATUS = ("traefik-canary", "status", "shop")
 _TOKEN = "a-token-for-this-test-alone"
 
 
@@ -37,7 +38,9 @@ class Project:
     processes: Processes
     redis_url: str
     ports: Mapping[str, int] = field(
-        default_factory=lambda: {name: free_port() for name in ("provider", "edge", "shop-v1", "shop-v2", "web")}
+        default_factory=lambda: {
+            name: free_port() for name in ("provider", "controller", "edge", "shop-v1", "shop-v2", "web")
+        }
     )
 
     def here(self, text: str, service: Service) -> str:
@@ -91,7 +94,7 @@ class Project:
         )
 
     def is_healthy(self, name: str) -> bool:
-        _, *words = SERVICES[name].document["healthcheck"]["test"]
+        _, *words = SERVICES[name].healthcheck
         return self.run(name, words).returncode == 0
 
     def start_edge(self) -> None:
@@ -131,6 +134,7 @@ def test_the_commands_bring_a_canary_into_traffic(project: Project) -> None:
         project.start(name)
     for name in ("shop-v1", "shop-v2", "provider"):
         eventually(partial(project.is_healthy, name), what=f"{name} is healthy")
+    project.start("controller")
     gateway = project.run("gateway")
     project.start_edge()
     eventually(partial(project.is_healthy, "edge"), what="edge is healthy")
@@ -144,3 +148,4 @@ def test_the_commands_bring_a_canary_into_traffic(project: Project) -> None:
     assert "shop: unchanged" in again.stdout
     assert (200, "v1\n") == (project.get().status_code, project.get().text)
     assert "v2\n" == project.get(**{"X-Canary": "always"}).text
+    eventually(lambda: "nobody looks" not in project.run("rollout", STATUS).stdout, what="the controller looks")

@@ -25,6 +25,7 @@ from tests.deployment.composition import ROOT, Service, compose, document, image
 SERVICES = services()
 ONCE = {"certificate", "gateway", "rollout"}
 RUNNING = sorted(SERVICES.keys() - ONCE)
+FULL = {"grafana", "prometheus"}
 TRAEFIK = document("traefik/traefik.yml")
 ROLLOUT = document("examples/shop.yaml")
 _TOKEN = "a-token-that-is-long-enough"
@@ -65,17 +66,38 @@ def _parsed(service: Service) -> click.Context:
 
 
 def test_everything_is_there_once() -> None:
-    assert {*ONCE, "edge", "provider", "shop-v1", "shop-v2", "valkey"} == set(SERVICES)
+    minimal = {*ONCE, "controller", "edge", "provider", "shop-v1", "shop-v2", "valkey"}
+
+    assert minimal | FULL == set(SERVICES)
     assert {name for name, service in SERVICES.items() if service.ends} == ONCE
 
 
-@pytest.mark.parametrize("name", RUNNING)
-def test_what_runs_on_is_watched_and_comes_back(name: str) -> None:
-    service = SERVICES[name].document
+def test_what_is_not_needed_starts_only_with_its_profile() -> None:
+    assert {name: ["full"] for name in FULL} == {
+        name: service.document["profiles"] for name, service in SERVICES.items() if "profiles" in service.document
+    }
 
-    assert "unless-stopped" == service["restart"]
-    assert "CMD" == service["healthcheck"]["test"][0]
-    assert {"interval", "timeout", "retries", "start_period", "start_interval"} < set(service["healthcheck"])
+
+def test_there_is_one_loop_that_judges_canaries() -> None:
+    assert _parsed(SERVICES["provider"]).params["controller"] is False
+    assert "controller" == _parsed(SERVICES["controller"]).info_name
+    assert (
+        SERVICES["provider"].environment["CANARY_REDIS_URL"] == SERVICES["controller"].environment["CANARY_REDIS_URL"]
+    )
+    assert SERVICES["edge"].networks & SERVICES["controller"].networks, "it asks Traefik for its metrics"
+
+
+@pytest.mark.parametrize("name", RUNNING)
+def test_what_runs_on_comes_back(name: str) -> None:
+    assert "unless-stopped" == SERVICES[name].document["restart"]
+
+
+@pytest.mark.parametrize("name", sorted(set(RUNNING) - {"controller"}))  # it listens nowhere
+def test_what_listens_is_watched(name: str) -> None:
+    assert "CMD" == SERVICES[name].healthcheck[0]
+    assert {"interval", "timeout", "retries", "start_period", "start_interval"} <= set(
+        SERVICES[name].document["healthcheck"]
+    )
 
 
 @pytest.mark.parametrize("name", sorted(ONCE))
@@ -83,7 +105,7 @@ def test_what_ends_is_not_started_again_once_it_is_done(name: str) -> None:
     service = SERVICES[name].document
 
     assert service.get("restart", "no").startswith(("no", "on-failure"))
-    assert "healthcheck" not in service
+    assert not SERVICES[name].healthcheck
 
 
 @pytest.mark.parametrize(
@@ -133,7 +155,7 @@ def test_only_traefiks_entry_points_for_services_are_open_to_the_world() -> None
     here = {(name, port) for name, service in SERVICES.items() for host, port in service.published if host}
 
     assert {("edge", _port("web")), ("edge", _port("websecure"))} == world
-    assert {("edge", _port("traefik")), ("provider", _settings().address[1])} == here
+    assert {("edge", _port("traefik")), ("provider", _settings().address[1]), ("grafana", 3000)} == here
     assert {"", "127.0.0.1"} == {host for service in SERVICES.values() for host, _ in service.published}
 
 
@@ -141,8 +163,9 @@ def test_networks_are_no_wider_than_needed() -> None:
     def reach(name: str) -> set[str]:
         return {other for other in SERVICES if SERVICES[other].networks & SERVICES[name].networks} - {name}
 
-    assert {"provider"} == reach("valkey")
-    assert {"edge", "gateway", "rollout", "valkey"} == reach("provider")
+    assert {"controller", "provider"} == reach("valkey")
+    assert {"controller", "edge", "gateway", "prometheus", "rollout", "valkey"} == reach("provider")
+    assert {"prometheus"} == reach("grafana")
     assert {"edge", "shop-v2"} == reach("shop-v1")
     assert set() == reach("certificate")
     assert compose()["networks"]["store"]["internal"]
@@ -248,7 +271,8 @@ def test_no_variable_is_misspelt() -> None:
         "PATH",
     }
 
-    assert set() == {name for service in SERVICES.values() for name in service.environment} - known
+    ours = (service for service in SERVICES.values() if service.is_ours)
+    assert set() == {name for service in ours for name in service.environment} - known
 
 
 def test_the_clients_call_the_provider() -> None:
@@ -316,7 +340,33 @@ def test_a_command_with_a_mistake_would_be_found() -> None:
         _parsed(wrong)
 
 
+# What the profile `full` adds
+
+
+def test_grafana_asks_the_prometheus_that_is_started() -> None:
+    (source,) = document("dashboards/provisioning/datasources/prometheus.yml")["datasources"]
+    (boards,) = document("dashboards/provisioning/dashboards/rollouts.yml")["providers"]
+
+    assert "http://prometheus:9090" == source["url"]
+    assert "./dashboards/provisioning" == SERVICES["grafana"].mounts["/etc/grafana/provisioning"]
+    assert "./dashboards/rollouts.json" == SERVICES["grafana"].mounts[f"{boards['options']['path']}/rollouts.json"]
+
+
+def test_nobody_can_change_anything_in_grafana() -> None:
+    environment = SERVICES["grafana"].environment
+
+    assert {"GF_AUTH_DISABLE_LOGIN_FORM", "GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"} < set(environment)
+    assert not [name for name in environment if "PASSWORD" in name or name == "GF_AUTH_ANONYMOUS_ORG_ROLE"]
+
+
 # Versions
+
+
+@pytest.mark.parametrize("name", sorted(SERVICES))
+def test_versions_of_images_are_pinned(name: str) -> None:
+    service = SERVICES[name]
+
+    assert service.is_ours or re.search(r":v?[0-9]+\.[0-9]+\.[0-9]+$", service.document["image"])
 
 
 def _pinned(distribution: str) -> Version:

@@ -1,10 +1,11 @@
-"""constraints.txt: what is pinned is all that the tests run with, and can be made anew."""
+"""constraints.txt and uv.lock: what is pinned is all that the tests run with, and both can be made anew."""
 
 import re
 import subprocess
 import tomllib
 from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, requires
+from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
@@ -57,3 +58,43 @@ def test_the_target_that_the_header_names_is_there() -> None:
     )
     assert 0 == done.returncode, done.stderr
     assert "constraints.txt" in done.stdout
+
+
+# uv.lock
+
+
+_LOCKED = {package["name"]: package for package in tomllib.loads((ROOT / "uv.lock").read_text())["package"]}
+_PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def _asked(texts: Sequence[str]) -> set[tuple[str, tuple[str, ...], str]]:
+    found = map(Requirement, texts)
+    return {(canonicalize_name(one.name), tuple(sorted(one.extras)), str(one.specifier)) for one in found}
+
+
+def _locked(requirements: Sequence[dict[str, Any]]) -> set[tuple[str, tuple[str, ...], str]]:
+    return {(one["name"], tuple(one.get("extras", ())), one.get("specifier", "")) for one in requirements}
+
+
+def test_the_lock_has_the_pins() -> None:
+    pins = dict(line.split("==") for line in _LINES[1:])
+
+    assert {canonicalize_name(name): version for name, version in pins.items()} == {
+        name: package["version"] for name, package in _LOCKED.items() if name in map(canonicalize_name, pins)
+    }, "make lock"
+
+
+def test_the_lock_was_made_from_this_project() -> None:
+    metadata = _LOCKED["traefik-canary"]["metadata"]
+    project, extras = _PROJECT["project"], _PROJECT["project"]["optional-dependencies"]
+    asked = _asked([*project["dependencies"], *(text for texts in extras.values() for text in texts)])
+
+    assert asked == _locked(metadata["requires-dist"]), "make lock"
+    assert _asked(_PROJECT["dependency-groups"]["test"]) == _locked(metadata["requires-dev"]["test"]), "make lock"
+    assert f'requires-python = "{project["requires-python"]}"' in (ROOT / "uv.lock").read_text()
+
+
+def test_the_lock_names_the_public_index_alone() -> None:
+    hosts = set(re.findall(r"[a-z]+://([^/\"]+)", (ROOT / "uv.lock").read_text()))
+
+    assert {"pypi.org", "files.pythonhosted.org"} == hosts

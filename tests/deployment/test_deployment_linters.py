@@ -12,7 +12,12 @@ from tests.deployment.composition import ROOT
 _LINTERS = {
     "yamllint": ["yamllint", "--strict", "."],
     "hadolint": ["hadolint", "Dockerfile"],
-    "compose-spec": ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"],
+    "compose-spec": [
+        *("check-jsonschema", "--builtin-schema", "vendor.compose-spec", "compose.yaml"),
+        *("deploy/swarm/stack.yaml", "deploy/docker-labels/compose.yaml"),
+    ],
+    "github": ["check-jsonschema", "--builtin-schema", "vendor.github-actions", "deploy/github/action.yml"],
+    "gitlab": ["check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "deploy/gitlab/canary.yml"],
 }
 
 
@@ -43,5 +48,6 @@ def test_a_linter_finds_what_is_wrong(name: str, file: str, text: str, tmp_path:
     for configuration in (".yamllint.yaml", ".gitignore"):
         shutil.copy(ROOT / configuration, tmp_path)
     (tmp_path / file).write_text(text)
+    command = [word for word in _LINTERS[name] if not word.startswith("deploy/")]
 
-    assert 1 == _run(_LINTERS[name], tmp_path).returncode
+    assert 1 == _run(command, tmp_path).returncode

@@ -208,6 +208,8 @@ def test_the_static_configuration_is_read_from_what_traefik_makes_for_its_suppor
         support_dump("static-config.json", b"{"),
         support_dump("other.json", b"{}"),
     ],
+    # Whatever is packed has the time in it: a name that every process would make another of.
+    ids=["nothing", "nonsense", "packed nonsense", "cut off", "no JSON", "another file"],
 )
 def test_another_answer_than_that_is_not_traefiks(traefik: Traefik, api: TraefikApi, body: bytes) -> None:
     traefik.raw["/api/support-dump"] = Raw(body)
