@@ -31,7 +31,7 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until told to end."""
         ending = self._ending = Event()
-        if self.app.shares_port and not self._joins():
+        if self.app.shares_port and not self._joins(ending):
             self.app.feed.close()
             return
         servers = [_Server(listener, self) for listener in self.sockets]
@@ -47,11 +47,11 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.app.feed.close()
         self._wait_for_the_last(servers)
 
-    def _joins(self) -> bool:
+    def _joins(self, ending: Event) -> bool:
         """Listen beside other providers once polls can be answered, as those do until then; False at an early end."""
         while not self.app.feed.is_ready:
             self.notify()
-            if self._ending.wait(_LOOK_SECONDS):
+            if ending.wait(_LOOK_SECONDS):
                 return False
         for listener in self.sockets:
             listener.listen(self.cfg.backlog)
