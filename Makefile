@@ -73,10 +73,11 @@ unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
 # What is tested without processes of its own tells what is covered. The other tests of a file share the systems that they
-# start, and are not slowed down by counting lines that run elsewhere.
+# start, and are not slowed down by counting lines that run elsewhere. They wait a lot; the former never do, and each worker
+# takes ten seconds to collect them.
 IN_PROCESS := tests/api tests/cli tests/store tests/unit
 test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything that CI runs
-	$(BIN)/python -m pytest -n 4 --cov --cov-report=term $(IN_PROCESS)
+	$(BIN)/python -m pytest -n 3 --cov --cov-report=term $(IN_PROCESS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(IN_PROCESS))
 
 format: $(TEST_STAMP) ## let ruff write
