@@ -8,6 +8,9 @@ PROMETHEUS := $(BIN)/prometheus
 CHROMIUM := $(BIN)/chromium
 AXE := $(VENV)/axe.min.js
 
+# What is imported is compiled once, not by each of the hundreds of processes that the tests start.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test slow check format unit bench simulate chaos fuzz audit audit-if-reachable constraints \
 	lock image clean
@@ -41,13 +44,14 @@ $(PROMETHEUS): | $(BIN)/python
 			&& dpkg-deb -x prometheus_*.deb . && mv usr/bin/promtool usr/bin/prometheus "$$bin"; } \
 		|| { echo "prometheus and promtool must be on the path; on Debian: apt-get install prometheus" >&2; exit 1; }
 
-# The browser of the pages' tests. As a package of Debian it needs root; whoever has one already needs nothing.
+# The browser of the pages' tests: the one without windows where there is a choice, as it takes a third of the time. As a
+# package of Debian it needs root; whoever has one already needs nothing.
 $(CHROMIUM): | $(BIN)/python
-	@command -v chromium >/dev/null \
+	@{ command -v chromium-headless-shell || command -v chromium; } >/dev/null \
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q \
-			&& DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium; } >/dev/null \
-		|| { echo "chromium must be on the path; on Debian: apt-get install chromium" >&2; exit 1; }
-	@ln -sf "$$(command -v chromium)" $@
+			&& DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium-headless-shell; } >/dev/null \
+		|| { echo "chromium must be on the path; on Debian: apt-get install chromium-headless-shell" >&2; exit 1; }
+	@ln -sf "$$(command -v chromium-headless-shell || command -v chromium)" $@
 
 # What finds what people with other senses stumble over. From npm.
 $(AXE): | $(BIN)/python
@@ -70,10 +74,11 @@ unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
 # What is tested without processes of its own tells what is covered. The other tests of a file share the systems that they
-# start, and are not slowed down by counting lines that run elsewhere.
+# start, and are not slowed down by counting lines that run elsewhere. They wait a lot; the former never do, and each worker
+# takes ten seconds to collect them.
 IN_PROCESS := tests/api tests/cli tests/store tests/unit
 test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything that CI runs
-	$(BIN)/python -m pytest -n 4 --cov --cov-report=term $(IN_PROCESS)
+	$(BIN)/python -m pytest -n 3 --cov --cov-report=term $(IN_PROCESS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder $(addprefix --ignore=,$(IN_PROCESS))
 
 format: $(TEST_STAMP) ## let ruff write

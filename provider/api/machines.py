@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
+from functools import cache
 
 from flask import Blueprint, Response, render_template
 
 from provider.api.endpoints import Endpoint
 from provider.api.metrics import exposition
-from provider.api.openapi import describe
+from provider.api.openapi import Json, describe
 from provider.api.schemas import Readiness
 from provider.documents import write
 from provider.feed import Feed
@@ -17,8 +18,15 @@ from provider.operations import Operations
 def machines(operations: Operations, endpoints: Sequence[Endpoint], *, version: str) -> Blueprint:
     """Make the blueprint of what is public: nothing here names an address or a token."""
     blueprint = Blueprint("machines", __name__, template_folder="templates")
-    description = describe(endpoints, version=version)
-    document = json.dumps(description, ensure_ascii=False)
+
+    # Made when somebody asks for it: it would take a fifth of a worker's start.
+    @cache
+    def description() -> Json:
+        return describe(endpoints, version=version)
+
+    @cache
+    def document() -> str:
+        return json.dumps(description(), ensure_ascii=False)
 
     @blueprint.get("/livez")
     def livez() -> Response:
@@ -37,11 +45,11 @@ def machines(operations: Operations, endpoints: Sequence[Endpoint], *, version: 
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
-        return Response(document, content_type="application/json")
+        return Response(document(), content_type="application/json")
 
     @blueprint.get("/docs")
     def docs() -> str:
-        return render_template("docs.html", api=description)
+        return render_template("docs.html", api=description())
 
     return blueprint
 
