@@ -112,11 +112,14 @@ class _Handler(BaseHTTPRequestHandler):
     disable_nagle_algorithm = True
     server: SampleApp
 
+    def setup(self) -> None:
+        super().setup()
+        self.version = self.server.version
+
     def handle_one_request(self) -> None:
         super().handle_one_request()
         # As servers do, a new connection is given its time: it is between requests that it idles.
         self.connection.settimeout(self.server.idle_seconds or None)
-        self.version = self.server.version
 
     def do_GET(self) -> None:
         if self.path == "/healthz":

@@ -40,6 +40,7 @@ def pattern(key: str, keys: Keys) -> str:
     """Write a key as the documented list does."""
     general = key.replace(keys.namespace, "NS").replace(str(SHOP), "KIND/NAME")
     general = re.sub("[0-9a-f]{64}$", "SHA256", general)
+    general = re.sub("instances:.*", "instances:ROLLOUT", general)
     return re.sub("(lease|note|count):.*", r"\1:NAME", general)
 
 
@@ -50,6 +51,7 @@ def fill(store: Store) -> None:
     store.lease("controller", owner="me", seconds=60)
     store.replace_record("shop", expected=None, text="{}")
     store.advance_position("chat", expected=None, revision=7)
+    store.announce("shop", "v2/one", "{}", seconds=30)
     store.keep("seen", "{}", seconds=30)
     store.count("wrong", seconds=30)
     store.restore(store.load(), actor="me", reason="")
@@ -86,7 +88,13 @@ def test_only_what_is_kept_for_a_while_expires(valkey: RedisStore, hand: redis.R
     fill(valkey)
     expiring = {key: hand.ttl(key) for key in everything(hand, keys) if hand.ttl(key) != -1}
 
-    short = {keys.request(AGAIN.id), keys.lease("controller"), keys.note("seen"), keys.count("wrong")}
+    short = {
+        keys.request(AGAIN.id),
+        keys.lease("controller"),
+        keys.note("seen"),
+        keys.count("wrong"),
+        keys.instances("shop"),
+    }
     assert {*short, keys.sightings} == set(expiring)
     assert 55 <= expiring[keys.lease("controller")] <= 60
     assert AGAIN.keep_seconds - 5 <= expiring[keys.request(AGAIN.id)] <= AGAIN.keep_seconds
