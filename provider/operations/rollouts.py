@@ -13,6 +13,7 @@ from provider.documents.addresses import Networks
 from provider.feed import Feed, read_rollout
 from provider.operations.calls import Call, ExistsError, NotFoundError, ShrinkError, UnreadableDocumentError
 from provider.operations.documents import Decision, Documents
+from provider.operations.ends import count_end
 from provider.reaching import ANYWHERE
 from provider.rollouts import Action, Phase, Rollout, Side, Spec
 from provider.routing import checked, render
@@ -59,7 +60,7 @@ class Rollouts:
         self._networks = networks
         self._store = store
         self._feed = feed
-        self._documents = Documents(store, feed)
+        self._documents = Documents(store, feed, tell=count_end)
 
     def get(self, name: str) -> Rollout:
         """Read a rollout as the store has it now."""
