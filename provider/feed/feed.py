@@ -160,6 +160,7 @@ class Feed:
             return
         if contents:
             self._replace(contents)
+            metrics.SNAPSHOT_REVISION.set(contents.revision)
             self._tell(logging.INFO, "snapshot.read", revision=contents.revision)
 
     def _follow(self) -> None:
