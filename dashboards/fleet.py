@@ -1,6 +1,17 @@
 """All rollouts and gateways at one glance."""
 
-from dashboards.panels import PHASES, Panel, Query, a_second, columns, dashboard, mapping, override, quantiles
+from dashboards.panels import (
+    LOGARITHMIC,
+    PHASES,
+    Panel,
+    Query,
+    a_second,
+    columns,
+    dashboard,
+    mapping,
+    override,
+    quantiles,
+)
 
 _REQUESTS = "sum by (service) (rate(traefik_service_requests_total[$__rate_interval]))"
 _HAS_WEIGHT = "canary_rollout_weight_percent > 0"
@@ -120,7 +131,7 @@ _PROPAGATION = Panel(
     "Served: until Traefik was sent it. Applied: until its API was seen to have it, which is looked at every two "
     "seconds.",
     unit="s",
-    defaults={"min": 0},
+    custom=LOGARITHMIC,
 )
 _REBUILDS = Panel(
     "Times that Traefik rebuilt its routing",

@@ -68,6 +68,7 @@ class Panel:
         return {**target, "legendFormat": query.legend} if query.legend else target
 
 
+LOGARITHMIC: Json = {"scaleDistribution": {"type": "log", "log": 10}}
 _LINES: Json = {"drawStyle": "line", "fillOpacity": 0, "lineWidth": 2}
 _OPTIONS: Mapping[str, Json] = {
     "timeseries": {

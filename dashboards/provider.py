@@ -1,6 +1,6 @@
 """The provider itself: does it answer, does it follow, do its loops run?"""
 
-from dashboards.panels import Panel, Query, a_second, above, dashboard, mapping, quantiles
+from dashboards.panels import LOGARITHMIC, Panel, Query, a_second, above, dashboard, mapping, quantiles
 
 _POLL_OUTCOMES = {"new": "blue", "same": "green", "unavailable": "red", "refused": "orange"}
 _QUICK = "The median, and what 95 of 100 stay below. Estimated within buckets."
@@ -93,7 +93,7 @@ _PROPAGATION = Panel(
     "From a change's commit until Traefik was served it, and until it was seen in its API, where it is looked at "
     "every two seconds. Between two hosts it is as true as their clocks.",
     unit="s",
-    defaults={"min": 0},
+    custom=LOGARITHMIC,
 )
 _API = Panel(
     "API requests",
@@ -113,12 +113,21 @@ _API_LATENCY = Panel(
     ],
     "What 95 of 100 stay below. Waits are held on purpose.",
     unit="s",
-    defaults={"min": 0},
+    custom=LOGARITHMIC,
 )
 _STORE_CALLS = Panel(
     "Calls of Redis",
-    [Query(a_second("canary_store_call_duration_seconds_count", "call"), "{{call}}")],
-    "A second, by kind.",
+    [
+        Query(a_second("canary_store_call_duration_seconds_count", "call"), "{{call}}"),
+        Query(
+            'sum(rate(canary_store_call_duration_seconds_count{outcome="unavailable"}[$__rate_interval]))'
+            " or vector(0)",
+            "unavailable",
+            "unavailable",
+        ),
+    ],
+    "A second, by kind; and those of any kind that Redis did not answer.",
+    colours={"unavailable": "red"},
     unit="ops",
     defaults={"min": 0},
 )
@@ -130,17 +139,10 @@ _STORE_LATENCY = Panel(
             '(rate(canary_store_call_duration_seconds_bucket{call!="changes"}[$__rate_interval])) > 0)',
             "{{call}}",
         ),
-        Query(
-            'sum(rate(canary_store_call_duration_seconds_count{outcome="unavailable"}[$__rate_interval]))'
-            " or vector(0)",
-            "unavailable, a second",
-            "unavailable",
-        ),
     ],
     "What 95 of 100 calls stay below, by kind, but for the one that waits for changes on purpose.",
     unit="s",
-    colours={"unavailable, a second": "red"},
-    defaults={"min": 0},
+    custom=LOGARITHMIC,
 )
 _LOOKS = Panel(
     "How long looks take",

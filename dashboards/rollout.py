@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from dashboards.panels import (
+    LOGARITHMIC,
     PHASES,
     SIDES,
     Panel,
@@ -155,8 +156,7 @@ _EVIDENCE = Panel(
     ],
     "E-values over the canary's whole attempt. Where `worse` reaches what is needed the canary fails; where "
     "`not-worse` does it passes.",
-    defaults={"min": 0.01},
-    custom={"scaleDistribution": {"type": "log", "log": 10}},
+    custom=LOGARITHMIC,
     overrides=[
         override("/ worse/", matcher="byRegexp", color={"mode": "fixed", "fixedColor": "red"}),
         override("/ not-worse/", matcher="byRegexp", color={"mode": "fixed", "fixedColor": "green"}),

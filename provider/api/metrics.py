@@ -17,6 +17,9 @@ from provider.rollouts import Phase, Rollout
 from provider.routing import names
 from provider.store import Kind, Stored, StoreUnavailableError
 
+_EVIDENCE = frozenset({"canary_rollout_e_value", "canary_rollout_e_value_needed"})
+_ALWAYS = frozenset({OTHER, ""})
+
 Recorded = Callable[[], Iterable[Metric]]
 
 
@@ -51,7 +54,8 @@ class _Metrics(Collector):
             yield from _of_traffic(seen.shares)
             yield from _of_gateways(seen.conditions)
             yield states.IN_FORCE.family(self._in_force(rollouts, seen.conditions))
-        yield from _still_there(self._recorded(), self._known(rollouts, seen))
+        judged = frozenset(rollout.name for rollout in rollouts if rollout.is_judged)
+        yield from _still_there(self._recorded(), self._known(rollouts, seen), judged)
 
     def _of_this_worker(self) -> Iterator[Metric]:
         state = self._feed.state
@@ -99,14 +103,21 @@ class _Metrics(Collector):
         return {**known, "gateway": seen.polling | seen.conditions.keys()} if seen else known
 
 
-def _still_there(recorded: Iterable[Metric], known: Mapping[str, frozenset[str]]) -> Iterator[Metric]:
-    """Leave out what was counted of rollouts, gateways and webhooks that are gone."""
+def _still_there(
+    recorded: Iterable[Metric], known: Mapping[str, frozenset[str]], judged: frozenset[str]
+) -> Iterator[Metric]:
+    """Leave out what was counted of rollouts, gateways and webhooks that are gone, and evidence that is closed."""
     for metric in recorded:
+        there = {**known, "rollout": judged} if metric.name in _EVIDENCE else known
         metric.samples = [
             sample
             for sample in metric.samples
             if not sample.name.endswith("_created")
-            and all(sample.labels.get(label, OTHER) in {*names, OTHER, ""} for label, names in known.items())
+            and all(
+                value in names or value in _ALWAYS
+                for label, names in there.items()
+                if (value := sample.labels.get(label)) is not None
+            )
         ]
         yield metric
 

@@ -110,6 +110,14 @@ SNAPSHOT_REVISION = Gauge(
     multiprocess_mode="mostrecent",
 )
 
+# What appears with its first event would hide it: from nothing to 1 is no increase to Prometheus.
+for _outcome in ("promoted", "aborted", "withdrawn", "deleted"):
+    ROLLOUT_SECONDS.labels(_outcome)
+for _outcome in ("refused", "unavailable"):
+    POLLS.labels("", "false", _outcome)
+for _loop in ("controller", "watcher"):
+    LOOK_SECONDS.labels(_loop, "failed")
+
 
 class Bounded:
     """A label whose values callers choose: the first so many, and `other` for all that come later."""

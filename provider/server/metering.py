@@ -34,10 +34,12 @@ Recorded = Callable[[], "Iterable[Metric]"]
 def keep_metrics(folder: Path) -> Recorded:
     """Keep this process' figures in a folder; the answer reads those of all processes that do.
 
-    To be called once, before anything imports `provider.metrics`. Where there is no room, each process has its own.
+    To be called before anything imports `provider.metrics`: metrics that are made stay where they are. Then, and where
+    there is no room, the process has figures of its own.
     """
     if "provider.metrics" in sys.modules:
-        raise RuntimeError("where metrics are kept is to be said before they are made")
+        log.warning("metrics.not_shared", extra={"error": "they are made already"})
+        return own_metrics
     try:
         slot = _take_slot(folder)
     except OSError as error:

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from provider.server.metering import keep_metrics, kept_metrics
+from provider.metrics import RECORDED
+from provider.server.metering import keep_metrics, kept_metrics, own_metrics
 
 ROOT = Path(__file__).parents[3]
 # Counts so many changes, holds a poll, says so, and lives until its input ends.
@@ -64,11 +65,11 @@ def test_files_that_are_damaged_cost_what_they_hold_and_nothing_else(
     assert ["metrics.unreadable"] == [record.message for record in caplog.records]
 
 
-def test_it_is_too_late_to_choose_where_once_metrics_are_made(tmp_path: Path) -> None:
-    import provider.metrics  # noqa: F401, PLC0415
-
-    with pytest.raises(RuntimeError, match="before they are made"):
-        keep_metrics(tmp_path)
+def test_metrics_that_are_made_stay_where_they_are(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    assert RECORDED is not None
+    assert keep_metrics(tmp_path) is own_metrics
+    assert ["metrics.not_shared"] == [record.message for record in caplog.records]
+    assert not list(tmp_path.iterdir())
 
 
 def test_where_there_is_no_room_a_process_has_its_own(tmp_path: Path) -> None:
