@@ -9,7 +9,7 @@ CHROMIUM := $(BIN)/chromium
 AXE := $(VENV)/axe.min.js
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow check format unit bench simulate chaos fuzz audit constraints clean
+.PHONY: help install demo test slow check format unit dashboards bench simulate chaos fuzz audit constraints clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -78,6 +78,9 @@ test: check $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything that CI runs
 format: $(TEST_STAMP) ## let ruff write
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+dashboards: $(TEST_STAMP) ## write what is generated: dashboards, and the tables of docs/metrics.md
+	$(BIN)/python -m dashboards
 
 bench: $(STAMP) ## how long a weight takes to reach traffic, as a distribution
 	$(BIN)/python -m benchmarks

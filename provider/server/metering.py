@@ -34,11 +34,10 @@ Recorded = Callable[[], "Iterable[Metric]"]
 def keep_metrics(folder: Path) -> Recorded:
     """Keep this process' figures in a folder; the answer reads those of all processes that do.
 
-    To be called before anything imports `provider.metrics`: metrics that are made stay where they are. Then, and where
-    there is no room, the process has figures of its own.
+    To be called before anything imports `provider.metrics`, as metrics stay where they were made. Where that is so,
+    or where there is no room, the process has figures of its own.
     """
     if "provider.metrics" in sys.modules:
-        log.warning("metrics.not_shared", extra={"error": "they are made already"})
         return own_metrics
     try:
         slot = _take_slot(folder)

@@ -188,4 +188,4 @@ def test_grafana_knows_how_often_is_scraped() -> None:
 def test_grafana_looks_for_dashboards_where_the_readme_puts_them() -> None:
     (found,) = configuration("dashboards/provisioning/dashboards/rollouts.yml")["providers"]
 
-    assert f"/rollouts.json:{found['options']['path']}/rollouts.json:ro" in (FOLDER / "README.md").read_text()
+    assert f"/dashboards:{found['options']['path']}:ro" in (FOLDER / "README.md").read_text()
