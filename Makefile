@@ -12,8 +12,8 @@ AXE := $(VENV)/axe.min.js
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow check format unit bench simulate chaos fuzz audit audit-if-reachable constraints \
-	lock image clean
+.PHONY: help install demo test slow check format unit dashboards bench simulate chaos fuzz audit audit-if-reachable \
+	constraints lock image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -84,6 +84,9 @@ test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything th
 format: $(TEST_STAMP) ## let ruff write
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+dashboards: $(TEST_STAMP) ## write what is generated: dashboards, and the tables of docs/metrics.md
+	$(BIN)/python -m dashboards
 
 bench: $(STAMP) ## how long a weight takes to reach traffic, as a distribution
 	$(BIN)/python -m benchmarks

@@ -1,13 +1,18 @@
 """The Flask application: made of use cases, with no state of its own."""
 
+from collections.abc import Callable, Iterable
+
 from flask import Flask, Response
+from prometheus_client import Metric
 
 from provider.api import administration, events, rollouts, servers, webhooks
 from provider.api.endpoints import register
 from provider.api.machines import machines
 from provider.api.problems import answer_problems
+from provider.api.timing import time_requests
 from provider.hardening import SECURITY
 from provider.limits import Limits
+from provider.metrics import RECORDED
 from provider.operations import Operations
 
 LARGEST_BODY_BYTES = 1024 * 1024
@@ -20,14 +25,24 @@ ENDPOINTS = (
 )
 
 
-def create_app(operations: Operations, *, version: str, limits: Limits | None = None) -> Flask:
-    """Make the application that answers everything but Traefik's polls; the limits are the worker's own."""
+def create_app(
+    operations: Operations,
+    *,
+    version: str,
+    limits: Limits | None = None,
+    recorded: Callable[[], Iterable[Metric]] = RECORDED.collect,
+) -> Flask:
+    """Make the application that answers everything but Traefik's polls; the limits are the worker's own.
+
+    `recorded` reads what this process, and those beside it, have counted.
+    """
     app = Flask("provider.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     # Refuse /rollouts/ instead of redirecting: a redirected PUT loses its body in many clients.
     app.url_map.strict_slashes = True
+    time_requests(app)
     register(app, ENDPOINTS, operations, limits or Limits(operations.store))
-    app.register_blueprint(machines(operations, ENDPOINTS, version=version))
+    app.register_blueprint(machines(operations, ENDPOINTS, version=version, recorded=recorded))
     answer_problems(app)
     app.after_request(_harden)
     return app

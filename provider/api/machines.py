@@ -1,10 +1,11 @@
 """What machines and developers read without a token: liveness, readiness, metrics, the OpenAPI document."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 
 from flask import Blueprint, Response, render_template
+from prometheus_client import Metric
 
 from provider.api.endpoints import Endpoint
 from provider.api.metrics import exposition
@@ -15,7 +16,13 @@ from provider.feed import Feed
 from provider.operations import Operations
 
 
-def machines(operations: Operations, endpoints: Sequence[Endpoint], *, version: str) -> Blueprint:
+def machines(
+    operations: Operations,
+    endpoints: Sequence[Endpoint],
+    *,
+    version: str,
+    recorded: Callable[[], Iterable[Metric]],
+) -> Blueprint:
     """Make the blueprint of what is public: nothing here names an address or a token."""
     blueprint = Blueprint("machines", __name__, template_folder="templates")
 
@@ -40,7 +47,7 @@ def machines(operations: Operations, endpoints: Sequence[Endpoint], *, version: 
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        content, content_type = exposition(operations)
+        content, content_type = exposition(operations, recorded)
         return Response(content, content_type=content_type)
 
     @blueprint.get("/openapi.json")

@@ -83,17 +83,19 @@ def serve(**options: object) -> None:
 
 
 @click.command()
+@click.option("--metrics", metavar="HOST:PORT", help="Serve its metrics there, not among those of a provider here")
 @_common
-def controller(**options: object) -> None:
+def controller(metrics: str | None, **options: object) -> None:
     """Run the control loop alone, beside `serve --no-controller`.
 
-    Without --redis-url it works on the embedded server of a provider with the same --data-dir.
+    Without --redis-url it works on the embedded server of a provider with the same --data-dir, whose /metrics has its
+    metrics too.
     """
     from provider.server.control import control  # noqa: PLC0415
     from provider.server.settings import SettingError  # noqa: PLC0415
 
     try:
-        control(_settings(options))
+        control(_settings(options), metrics=metrics)
     except SettingError as error:
         raise CommandError(str(error)) from error
 

@@ -12,8 +12,10 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from provider import metrics
 from provider.analysis import Measurement, Record
 from provider.controller.decisions import Move, decide
+from provider.controller.figures import count_verdict, timed_look
 from provider.controller.looking import Looking
 from provider.gateways import GatewaySpec
 from provider.operations import (
@@ -79,6 +81,8 @@ class Controller:
             except Exception:
                 # Whatever it is, no canary would ever be judged or taken back again.
                 log.exception("controller.failed")
+            else:
+                metrics.LAST_ROUND.labels(LEASE).set_to_current_time()
 
     def tick(self) -> int:
         """Take everything that is due; answer how many rollouts were moved."""
@@ -116,7 +120,8 @@ class Controller:
             return ()
         gateways = self._feed.read(lambda image: dict(image.gateways))
         try:
-            measurements = self._looking.measure(rollouts, gateways)
+            with timed_look(LEASE):
+                measurements = self._looking.measure(rollouts, gateways)
         except Exception:
             log.exception("looking.failed")  # what waits for a time goes on all the same
             return ()
@@ -135,6 +140,7 @@ class Controller:
             del self._memory[rollout.name]  # somebody else was first: what they remember is read
         else:
             self._memory[rollout.name] = after
+            count_verdict(rollout, record)
 
     def _record(self, rollout: Rollout) -> Record:
         known = self._remembered(rollout.name).record if rollout.is_judged else None

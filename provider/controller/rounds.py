@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from provider import metrics
 from provider.gateways import Condition, Sighting, Signs, condition_of
 from provider.gateways.condition import QUIET_AFTER
 from provider.operations import Operations, Polled
@@ -95,15 +96,19 @@ class Rounds:
 
     def _asked(self, name: str, api: str, known: _Known, now: datetime) -> _Known:
         """Ask for everything only where the answer may be another, and count the parts otherwise."""
-        revision, digest = self._feed.read(lambda image: (image.revision, image.bodies.body(name).digest))
-        seen = (digest, self._gateways.overview(api))
+        revision, body = self._feed.read(lambda image: (image.revision, image.bodies.body(name)))
+        seen = (body.digest, self._gateways.overview(api))
         traefik = known.traefik or self._gateways.traefik(api)
         if known.seen == seen and not known.differs:
             return replace(known, applied=revision, traefik=traefik)
         if known.rests_until and now < known.rests_until:
             return replace(known, traefik=traefik)
         answer = self._gateways.applied(name, api)
-        took = self._store.now() - now
+        done = self._store.now()
+        took = done - now
+        is_new = (known.seen is not None and known.seen[0] != body.digest) or known.differs
+        if is_new and not answer.differs and body.since:
+            metrics.PROPAGATION_SECONDS.labels("applied").observe(max(0.0, (done - body.since).total_seconds()))
         return replace(
             known,
             seen=seen,

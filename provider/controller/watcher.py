@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Mapping
 
+from provider import metrics
 from provider.analysis import Share, ShareState
 from provider.controller.counting import Counting
+from provider.controller.figures import timed_look
 from provider.controller.reverting import Reverting
 from provider.controller.rounds import Rounds
 from provider.feed import State
@@ -63,6 +65,8 @@ class Watcher:
                 self._leads = False
             except Exception:
                 log.exception("watcher.failed")
+            else:
+                metrics.LAST_ROUND.labels(LEASE).set_to_current_time()
             took = time.monotonic() - began
             self._pause = min(max(_LOOK_SECONDS, _REST * took), _LONGEST_PAUSE_SECONDS)
         self._rounds.close()
@@ -72,6 +76,11 @@ class Watcher:
         """Look once, and publish; False where somebody else does it, or nobody can."""
         if self._feed.state is not State.FOLLOWING or not self._takes_lead():
             return False
+        with timed_look(LEASE):
+            self._look()
+        return True
+
+    def _look(self) -> None:
         now = self._store.now()
         conditions = self._rounds.look(now)
         self._observations.publish(conditions, seconds=self._life)
@@ -88,7 +97,6 @@ class Watcher:
             self._counting.forget()
         self._traffic.publish(shares, seconds=self._life)
         self._tell_shares(shares)
-        return True
 
     @property
     def _life(self) -> float:

@@ -2,7 +2,8 @@
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import blake2b
 
 from provider.feed.served import COMMON, Gateways, Served
@@ -12,10 +13,14 @@ from provider.routing import Encoded, assemble, checked, render
 
 @dataclass(frozen=True)
 class Body:
-    """What a gateway is served. `digest` tells one body from another."""
+    """What a gateway is served. `digest` tells one body from another.
+
+    `since` is when the first change was made that the body before did not have; None where that is not known.
+    """
 
     content: bytes
     digest: str
+    since: datetime | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,9 @@ class Bodies:
         self._names: list[str] = []
         self.served = Served()
         self._cache: dict[str, Body] = {}
+        self._outdated: dict[str, datetime | None] = {}
+        self.at: datetime | None = None
+        """When the change that is being taken was made; None while everything is loaded."""
 
     def put(self, rollout: Rollout) -> None:
         """Render a rollout anew and drop the bodies that it is part of.
@@ -74,12 +82,10 @@ class Bodies:
     def _join(self, gateway: str) -> Body:
         parts = (self._parts[name] for name in self._names)
         content = assemble(part.encoded for part in parts if part.is_for(gateway))
-        return Body(content, blake2b(content, digest_size=16).hexdigest())
+        return Body(content, blake2b(content, digest_size=16).hexdigest(), self._outdated.pop(gateway, None))
 
     def _drop_bodies(self, gateways: Iterable[str] | None) -> None:
-        if gateways is None:
-            self._cache = {}
-            return
         # A gateway named for the first time, or no longer, moves between its own body and the common one.
-        for gateway in gateways:
-            self._cache.pop(gateway, None)
+        for gateway in tuple(self._cache) if gateways is None else gateways:
+            if self._cache.pop(gateway, None):
+                self._outdated[gateway] = self.at

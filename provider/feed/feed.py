@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
+from provider import metrics
 from provider.access import Caller
 from provider.feed.bodies import Body
 from provider.feed.image import Image
@@ -164,6 +165,7 @@ class Feed:
             return
         if contents:
             self._replace(contents)
+            metrics.SNAPSHOT_REVISION.set(contents.revision)
             self._tell(logging.INFO, "snapshot.read", revision=contents.revision)
 
     def _follow(self) -> None:
@@ -268,12 +270,15 @@ class Feed:
         self._snapshot.close()
 
     def _write_snapshot(self, snapshot: SnapshotFile) -> bool:
+        contents = self.contents()
         try:
-            is_written = snapshot.write(self.contents())
+            is_written = snapshot.write(contents)
         except SnapshotError as error:
             self._report_snapshot(str(error))
             return False
         self._report_snapshot(None)
+        if is_written:
+            metrics.SNAPSHOT_REVISION.set(contents.revision)
         return is_written
 
     def _report_snapshot(self, error: str | None) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
+from provider import metrics
 from provider.documents import InvalidDocumentError, NotJsonError
 from provider.feed import Feed, read_rollout
 from provider.notifications import Notice, Occasion, Webhook, describe, render
@@ -87,10 +88,12 @@ class Line:
         now = self.store.now()
         outcome = self.post(webhook.spec.url, render(notice, webhook.spec, unix_seconds=int(now.timestamp())))
         if outcome.is_delivered:
+            self._count("delivered")
             self._is_failing = False
             self._advance(notice.revision)
             return 0.0
         if outcome.is_gone:
+            self._count("gone")
             log.warning("webhook.gone", extra={"webhook": self.name, "error": outcome.detail})
             self._gone_at = webhook.version
             return _IDLE_SECONDS
@@ -98,6 +101,7 @@ class Line:
 
     def _put_off(self, notice: Notice, outcome: Outcome, *, is_too_old: bool) -> float:
         facts = {"webhook": self.name, "revision": notice.revision, "error": outcome.detail}
+        self._count("given-up" if is_too_old else "failed")
         if is_too_old:
             log.error("webhook.given_up", extra=facts)
             self._advance(notice.revision)
@@ -111,6 +115,9 @@ class Line:
         asked_for = min(outcome.retry_after_seconds, _LONGEST_RETRY_SECONDS)
         # Half of it by chance, so that many webhooks of one receiver do not all come back at once.
         return max(longest * (0.5 + self.chance() / 2), asked_for)
+
+    def _count(self, outcome: str) -> None:
+        metrics.WEBHOOK_DELIVERIES.labels(self.name, outcome).inc()
 
     def _events(self, position: int) -> Sequence[Event]:
         if self.feed.revision <= position:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from provider import metrics
 from provider.feed import DISPUTED, Feed
 from provider.operations.calls import (
     Call,
@@ -30,9 +31,10 @@ Decide = Callable[[Stored | None, datetime], Decision | None]
 
 
 class Documents:
-    """Documents in the store, changed by compare-and-set."""
+    """Documents in the store, changed by compare-and-set. `tell` is told of each change that was made here."""
 
-    def __init__(self, store: Store, feed: Feed) -> None:
+    def __init__(self, store: Store, feed: Feed, *, tell: Callable[[Event], None] | None = None) -> None:
+        self._tell = tell
         self.store = store
         self.feed = feed
 
@@ -59,7 +61,7 @@ class Documents:
             if call.is_dry_run:
                 return _imagined(key, stored, decision, call, now)
             try:
-                return self.store.commit(_change(key, version, decision, call))
+                return self._told(self.store.commit(_change(key, version, decision, call)))
             except ConflictError:
                 continue
         raise ContentionError(f"{key} kept changing; try again")
@@ -96,6 +98,12 @@ class Documents:
     def follow(self, event: Event) -> None:
         """Wait until the feed has a change that was just made here."""
         self._wait_for(event.revision)
+
+    def _told(self, event: Event) -> Event:
+        metrics.CHANGES.labels(event.key.kind, event.action).inc()
+        if self._tell:
+            self._tell(event)
+        return event
 
     def _read(self, key: Key) -> tuple[Stored | None, datetime]:
         stored, now = self.store.read(key)

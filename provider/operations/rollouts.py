@@ -14,6 +14,7 @@ from provider.feed import Feed, read_rollout
 from provider.operations.calls import Call, ExistsError, NotFoundError, ShrinkError, UnreadableDocumentError
 from provider.operations.discovery import Discovery
 from provider.operations.documents import Decision, Documents
+from provider.operations.ends import count_end
 from provider.reaching import ANYWHERE
 from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec
 from provider.routing import checked, render
@@ -61,7 +62,7 @@ class Rollouts:
         self._discovery = discovery
         self._store = store
         self._feed = feed
-        self._documents = Documents(store, feed)
+        self._documents = Documents(store, feed, tell=count_end)
 
     def get(self, name: str) -> Rollout:
         """Read a rollout as the store has it now."""

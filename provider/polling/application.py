@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 
 import yaml
 
+from provider import metrics
 from provider.access import Caller, Permission
 from provider.documents import decode_json
 from provider.documents.fields import NAME_PATTERN
@@ -32,6 +33,8 @@ PATH = "/traefik/config"
 LONGEST_HOLD_SECONDS = 8
 # Of a worker. Beyond it a poll is answered at once, which costs more but takes nothing from any Traefik.
 MOST_HELD = 15_000
+# Anybody may poll under any name, unless polls need a token: metrics tell so many apart.
+_MOST_GATEWAYS = 500
 # Whatever is answered here is for a machine: a browser makes nothing of it.
 _SECURITY = (
     *SECURITY.items(),
@@ -97,6 +100,7 @@ class Polling:
         self._yaml: dict[str, bytes] = {}
         self._held = 0
         self._count = threading.Lock()
+        self._gateways = metrics.Bounded(_MOST_GATEWAYS)
 
     @property
     def held(self) -> int:
@@ -109,6 +113,8 @@ class Polling:
             poll = self._accepted(environ)
             body = self._body(poll, environ)
         except _RefusalError as refusal:
+            outcome = "unavailable" if refusal.status.startswith("503") else "refused"
+            metrics.POLLS.labels("", "false", outcome).inc()
             return _refuse(refusal, start_response)
         content = self._as_yaml(body) if poll.wants_yaml else body.content
         headers = [
@@ -158,17 +164,19 @@ class Polling:
 
     def _body(self, poll: _Poll, environ: "WSGIEnvironment") -> Body:
         connection = environ.get("gunicorn.socket")
+        began = time.monotonic()
         body = self._held_body(poll, connection)
+        held_seconds = time.monotonic() - began
         if body is None:
             raise _RefusalError(
                 "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
             )
         address = f"{environ.get('REMOTE_ADDR', '')}:{environ.get('REMOTE_PORT', '')}"
+        before = self._served.get(connection) if connection is not None else None
+        is_same = before is not None and (before.gateway, before.digest) == (poll.gateway, body.digest)
         if connection is not None:
-            before = self._served.get(connection)
             if before is None:
                 weakref.finalize(connection, self._book.forget, poll.gateway, address).atexit = False
-            is_same = before is not None and (before.gateway, before.digest) == (poll.gateway, body.digest)
             changed_at = before.changed_at if before and is_same else time.monotonic()
             self._served[connection] = _Served(poll.gateway, body.digest, changed_at)
         self._book.note(
@@ -178,7 +186,20 @@ class Polling:
             revision=self._feed.revision,
             hold_seconds=poll.hold_seconds,
         )
+        self._count_poll(poll, body, before, is_same=is_same, held_seconds=held_seconds)
         return body
+
+    def _count_poll(
+        self, poll: _Poll, body: Body, before: _Served | None, *, is_same: bool, held_seconds: float
+    ) -> None:
+        outcome = "same" if is_same else "new"
+        gateway, held = self._gateways(poll.gateway), "true" if poll.hold_seconds else "false"
+        metrics.POLLS.labels(gateway, held, outcome).inc()
+        if poll.hold_seconds:
+            metrics.POLL_HOLD_SECONDS.labels(outcome).observe(held_seconds)
+        # Who comes anew may have missed a change for as long as it likes.
+        if before and before.gateway == poll.gateway and not is_same and body.since:
+            metrics.PROPAGATION_SECONDS.labels("served").observe(max(0.0, time.time() - body.since.timestamp()))
 
     def _held_body(self, poll: _Poll, connection: object) -> Body | None:
         if not poll.hold_seconds or self._held >= self._most_held:
@@ -186,6 +207,7 @@ class Polling:
         known = self._served.get(connection) if connection is not None else None
         with self._count:
             self._held += 1
+        metrics.POLLS_HELD.inc()
         try:
             if known is None or known.gateway != poll.gateway:
                 return self._feed.wait_for_body(poll.gateway, other_than=None, seconds=poll.hold_seconds)
@@ -193,6 +215,7 @@ class Polling:
             self._gather(known)
             return self._feed.body(poll.gateway)
         finally:
+            metrics.POLLS_HELD.dec()
             with self._count:
                 self._held -= 1
 

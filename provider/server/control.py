@@ -4,21 +4,33 @@ import logging.config
 import signal
 from types import FrameType
 
-from provider.controller import Controller, Discovering, Watcher
-from provider.feed import Feed
-from provider.messenger import Messenger
-from provider.operations import Operations
 from provider.server.logs import logging_config
+from provider.server.metering import keep_metrics, serve_metrics
 from provider.server.settings import Settings
-from provider.server.stores import open_store
 
 
-def control(settings: Settings) -> None:
+def control(settings: Settings, *, metrics: str | None = None) -> None:
     """Move what is due, and tell webhooks of it, until the process is told to end. Raises SettingError.
 
-    Any number of these may run.
+    Any number of these may run. Their metrics are among those of a provider with the same data directory, unless they
+    have a HOST:PORT of their own.
     """
     logging.config.dictConfig(logging_config(settings.log_format))
+    if metrics:
+        serve_metrics(metrics)
+    else:
+        keep_metrics(settings.metrics_path)
+    _run(settings)
+
+
+def _run(settings: Settings) -> None:
+    # Not before it is known where metrics are kept.
+    from provider.controller import Controller, Discovering, Watcher  # noqa: PLC0415
+    from provider.feed import Feed  # noqa: PLC0415
+    from provider.messenger import Messenger  # noqa: PLC0415
+    from provider.operations import Operations  # noqa: PLC0415
+    from provider.server.stores import open_store  # noqa: PLC0415
+
     store = open_store(settings)
     feed = Feed(store)
 

@@ -27,6 +27,14 @@ def default_data_dir() -> Path:
     return Path(state) / "traefik-canary"
 
 
+def address_of(bind: str, *, setting: str = "bind (CANARY_BIND)") -> tuple[str, int]:
+    """Read HOST:PORT. Raises SettingError."""
+    match = _BIND.fullmatch(bind)
+    if not match or not 0 < int(match["port"]) < 65_536:
+        raise SettingError(f"{setting} must be HOST:PORT such as 127.0.0.1:8080, not {bind}")
+    return match["host"].strip("[]"), int(match["port"])
+
+
 @dataclass(frozen=True)
 class Settings:
     """How a provider runs. Each field is a flag of `serve` and a variable `CANARY_…`."""
@@ -47,9 +55,7 @@ class Settings:
     log_format: str = "text"
 
     def __post_init__(self) -> None:
-        match = _BIND.fullmatch(self.bind)
-        if not match or not 0 < int(match["port"]) < 65_536:
-            raise SettingError(f"bind (CANARY_BIND) must be HOST:PORT such as 127.0.0.1:8080, not {self.bind}")
+        address_of(self.bind)
         if not 1 <= self.workers <= 64:
             raise SettingError(f"workers (CANARY_WORKERS) must be from 1 to 64, not {self.workers}")
         if not re.fullmatch(NAMESPACE_PATTERN, self.namespace):
@@ -87,8 +93,7 @@ class Settings:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port of `bind`."""
-        host, _, port = self.bind.rpartition(":")
-        return host.strip("[]"), int(port)
+        return address_of(self.bind)
 
     @property
     def networks(self) -> Networks:
@@ -99,6 +104,11 @@ class Settings:
     def snapshot_path(self) -> Path:
         """Where the last good state of this namespace is kept."""
         return Path(self.data_dir) / f"snapshot-{self.namespace}.json"
+
+    @property
+    def metrics_path(self) -> Path:
+        """Where the processes of this namespace keep what they count."""
+        return Path(self.data_dir) / f"metrics-{self.namespace}"
 
     @property
     def is_embedded(self) -> bool:

@@ -10,6 +10,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 
 from provider.server.logs import logging_config
+from provider.server.metering import keep_metrics
 from provider.server.settings import SettingError, Settings
 from provider.server.shared_port import SharedSocket, let_pass_by
 
@@ -101,9 +102,10 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
     def load(self) -> "WSGI":
         """Build the application: in the worker, once gevent has patched what it uses."""
+        recorded = keep_metrics(self._settings.metrics_path)
         from provider.server.worker import build_worker  # noqa: PLC0415 not before gevent's patches
 
-        worker = build_worker(self._settings)
+        worker = build_worker(self._settings, recorded)
         self.feed = worker.feed
         return worker.application
 

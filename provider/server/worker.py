@@ -13,6 +13,7 @@ from provider.messenger import Messenger
 from provider.operations import Operations
 from provider.polling import Polling, SightingBook
 from provider.polling.application import WSGI, mounted
+from provider.server.metering import Recorded, own_metrics
 from provider.server.settings import Settings
 from provider.server.stores import open_store
 from provider.server.version import installed_version
@@ -32,7 +33,7 @@ class Worker:
     feed: Feed
 
 
-def build_worker(settings: Settings) -> Worker:
+def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker:
     """Build a worker and start its threads. Works with Redis away: polls are then answered from the snapshot."""
     store = open_store(settings)
     feed = Feed(store, snapshot=SnapshotFile(settings.snapshot_path))
@@ -41,7 +42,7 @@ def build_worker(settings: Settings) -> Worker:
     limits = Limits(store, rate=settings.rate_limit)
     polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses)
     version = installed_version()
-    api = create_app(operations, version=version, limits=limits)
+    api = create_app(operations, version=version, limits=limits, recorded=recorded)
     application = mounted(polling, with_pages(api, create_pages(operations, version=version)))
     feed.start()
     book.start()

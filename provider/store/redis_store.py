@@ -26,6 +26,7 @@ from provider.store.interface import (
 )
 from provider.store.keys import Keys
 from provider.store.refusals import own_errors
+from provider.store.timing import timed
 
 _EVENTS_KEPT = 100_000
 _HISTORY_KEPT = 1_000
@@ -66,10 +67,12 @@ class RedisStore:
         self._withdraw = _script("withdraw.lua")
         self._instances = _script("instances.lua")
 
+    @timed
     def now(self) -> datetime:
         """Tell Redis' time."""
         return moment(self._ask(lambda redis: redis.time()))
 
+    @timed
     def read(self, key: Key) -> tuple[Stored | None, datetime]:
         """Read one document and Redis' time."""
 
@@ -81,11 +84,13 @@ class RedisStore:
         text, version, now = self._ask_at_once(fill)
         return (Stored(whole(version), text) if text is not None else None), moment(now)
 
+    @timed
     def revision(self) -> tuple[str, int]:
         """Tell lineage and revision."""
         lineage, revision = self._ask(lambda redis: redis.mget(self._keys.lineage, self._keys.revision))
         return lineage or "", whole(revision)
 
+    @timed
     def mark(self, revision: int) -> str:
         """Tell the mark of a change, unless a restore has decided since."""
 
@@ -96,6 +101,7 @@ class RedisStore:
         restored, found = self._ask_at_once(fill)
         return mark_of(found) if whole(restored) <= revision else ""
 
+    @timed
     def load(self) -> Contents:
         """Read everything, as it was at one revision."""
 
@@ -120,6 +126,7 @@ class RedisStore:
             restored=whole(restored),
         )
 
+    @timed
     def commit(self, change: Change) -> Event:
         """Write atomically; see Store."""
         mark = uuid4().hex
@@ -144,6 +151,7 @@ class RedisStore:
             mark=mark,
         )
 
+    @timed
     def recall(self, request: Request) -> Event | None:
         """Find the event of a request that was committed before."""
         key = self._keys.request(request.id)
@@ -156,6 +164,7 @@ class RedisStore:
             return None
         return self._event(whole(revision))
 
+    @timed
     def changes(self, *, after: int, wait_seconds: float) -> Sequence[Event]:
         """Wait for events after a revision."""
         deadline = time.monotonic() + wait_seconds
@@ -174,6 +183,7 @@ class RedisStore:
             time.sleep(min(wait_seconds, _FOREIGN_ENTRY_SECONDS))
         return []
 
+    @timed
     def history(self, key: Key, *, limit: int, before: int | None = None) -> Sequence[Event]:
         """Read the events of one document, newest first."""
         newest = "+inf" if before is None else f"({before}"
@@ -188,6 +198,7 @@ class RedisStore:
         events = (parsed_event(*entry) for entries_ in self._ask(ask) for entry in entries_)
         return [event for event in events if event is not None]
 
+    @timed
     def restore(self, contents: Contents, *, actor: str, reason: str) -> int:
         """Hold just these contents, at a revision above both."""
         keys = self._keys
@@ -201,31 +212,37 @@ class RedisStore:
         )
         return int(revision)
 
+    @timed
     def lease(self, name: str, *, owner: str, seconds: float) -> bool:
         """Take or renew a lease for so long."""
         return bool(self._run(self._lease, keys=[self._keys.lease(name)], args=[owner, round(seconds * 1_000)]))
 
+    @timed
     def record(self, name: str) -> str | None:
         """Read what is remembered of a rollout under judgement."""
         text: str | None = self._ask(lambda redis: redis.hget(self._keys.records, name))
         return text
 
+    @timed
     def replace_record(self, name: str, *, expected: str | None, text: str | None) -> bool:
         """Replace what is remembered if it still is the expected text."""
         arguments = [name, *_optional(expected), *_optional(text)]
         return bool(self._run(self._replace, keys=[self._keys.records], args=arguments))
 
+    @timed
     def positions(self) -> Mapping[str, int]:
         """Read up to which revision each webhook was told."""
         texts = self._ask(lambda redis: redis.hgetall(self._keys.notified))
         return {name: whole(text) for name, text in texts.items()}
 
+    @timed
     def advance_position(self, name: str, *, expected: int | None, revision: int | None) -> bool:
         """Move a webhook's position if it still is the expected one."""
         texts = (None if number is None else str(number) for number in (expected, revision))
         arguments = [name, *(part for text in texts for part in _optional(text))]
         return bool(self._run(self._replace, keys=[self._keys.notified], args=arguments))
 
+    @timed
     def report(self, sightings: Mapping[str, str]) -> None:
         """Note what was seen of gateways; an empty text forgets one."""
         seen = {name: text for name, text in sightings.items() if text}
@@ -240,38 +257,46 @@ class RedisStore:
 
         self._ask_at_once(fill)
 
+    @timed
     def sightings(self) -> Mapping[str, str]:
         """Read what was seen of gateways."""
         return dict(self._ask(lambda redis: redis.hgetall(self._keys.sightings)))
 
+    @timed
     def announce(self, rollout: str, instance: str, text: str, *, seconds: float) -> bool:
         """Note an instance for so long."""
         arguments: list[str | int] = [instance, text, round(seconds * 1_000)]
         return bool(self._run(self._announce, keys=[self._keys.instances(rollout)], args=arguments))
 
+    @timed
     def withdraw(self, rollout: str, instance: str) -> bool:
         """Forget an instance."""
         return bool(self._run(self._withdraw, keys=[self._keys.instances(rollout)], args=[instance]))
 
+    @timed
     def instances(self, rollout: str) -> Sequence[Instance]:
         """Read the instances whose time is not over."""
         found = self._run(self._instances, keys=[self._keys.instances(rollout)], args=[])
         return [Instance(name, text, since_epoch(until)) for name, until, text in sorted(found)]
 
+    @timed
     def keep(self, name: str, text: str, *, seconds: float) -> None:
         """Keep a note for so long."""
         self._ask(lambda redis: redis.set(self._keys.note(name), text, px=round(seconds * 1_000)))
 
+    @timed
     def kept(self, name: str) -> str | None:
         """Read a note."""
         text: str | None = self._ask(lambda redis: redis.get(self._keys.note(name)))
         return text
 
+    @timed
     def take(self, name: str) -> str | None:
         """Read a note and forget it."""
         text: str | None = self._ask(lambda redis: redis.getdel(self._keys.note(name)))
         return text
 
+    @timed
     def count(self, name: str, *, seconds: float) -> int:
         """Count once more."""
         key = self._keys.count(name)

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 from cryptography import x509
 
+from provider.demo.parts import free_port
 from tests.cli.conftest import Run
+from tests.e2e.harness import eventually
 
 
 @pytest.fixture
@@ -176,3 +179,29 @@ def test_a_directory_that_cannot_be_written_is_named(offline: Run, tmp_path: Pat
 
     assert 1 == refused.exit_code
     assert f"traefik-canary: cannot write to {tmp_path}: Is a directory\n" == refused.stderr
+
+
+def test_a_controller_alone_serves_its_metrics(tmp_path: Path) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    command = [sys.executable, "-m", "provider", "controller", "--metrics", address]
+    with subprocess.Popen([*command, "--redis-url", "redis://127.0.0.1:1", "--data-dir", str(tmp_path)]) as process:
+        try:
+            text = eventually(lambda: _page(f"http://{address}/metrics"), what="it serves its metrics")
+        finally:
+            process.terminate()
+
+    assert "canary_loop_last_round_timestamp_seconds" in text
+    assert not list(tmp_path.iterdir())
+
+
+def _page(url: str) -> str:
+    with contextlib.suppress(requests.ConnectionError):
+        return requests.get(url, timeout=5).text
+    return ""
+
+
+def test_metrics_of_a_controller_need_an_address(tmp_path: Path) -> None:
+    refused = provider("controller", "--metrics", "9100", "--data-dir", str(tmp_path))
+
+    assert 1 == refused.returncode
+    assert "--metrics must be HOST:PORT such as 127.0.0.1:8080, not 9100" in refused.stderr

@@ -1,4 +1,4 @@
-"""The dashboard as the tests read it, and Prometheus' own tools."""
+"""The dashboards as the tests read them, and Prometheus' own tools."""
 
 import json
 import shutil
@@ -13,9 +13,13 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "dashboards"
-DASHBOARD: Mapping[str, Any] = json.loads((FOLDER / "rollouts.json").read_text())
+DASHBOARDS: Mapping[str, Mapping[str, Any]] = {
+    path.stem: json.loads(path.read_text()) for path in sorted(FOLDER.glob("*.json"))
+}
 # A row only heads what follows it.
-PANELS: Sequence[Mapping[str, Any]] = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+PANELS: Sequence[Mapping[str, Any]] = [
+    panel for dashboard in DASHBOARDS.values() for panel in dashboard["panels"] if panel["type"] != "row"
+]
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,12 @@ class Query:
 
 QUERIES: Sequence[Query] = [
     Query(panel["title"], target["refId"], target["expr"]) for panel in PANELS for target in panel["targets"]
+]
+
+ANNOTATIONS: Sequence[Query] = [
+    Query("Annotations", found["name"], found["expr"])
+    for dashboard in DASHBOARDS.values()
+    for found in dashboard["annotations"]["list"]
 ]
 
 

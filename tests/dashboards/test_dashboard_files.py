@@ -4,16 +4,38 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import combinations
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dashboards.generating import generated
+from provider.analysis import Outcome
 from provider.rollouts import Phase
-from tests.dashboards.dashboard import DASHBOARD, FOLDER, PANELS, QUERIES, Query, configuration, promtool, query
+from tests.dashboards.dashboard import (
+    ANNOTATIONS,
+    DASHBOARDS,
+    FOLDER,
+    PANELS,
+    QUERIES,
+    Query,
+    configuration,
+    promtool,
+    query,
+)
 
 _VARIABLE = re.compile(r"\$\{?(\w+)")
 _DATASOURCE = {"type": "prometheus", "uid": "${datasource}"}
 _COLUMNS = 24
+# What the labels that series are named by can be.
+_VALUES: Mapping[Any, set[Any]] = {
+    "{{phase}}": {phase.value for phase in Phase},
+    "{{outcome}}": {
+        *Outcome,
+        *("new", "same", "unavailable", "refused"),
+        *("promoted", "aborted", "withdrawn", "deleted"),
+    },
+}
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -39,18 +61,27 @@ def _panel(title: str) -> Mapping[str, Any]:
     return found
 
 
-# The dashboard
+# The dashboards
+
+DASHBOARD = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBOARDS)
 
 
-def test_ids_and_titles_are_unique() -> None:
-    ids = Counter(panel["id"] for panel in DASHBOARD["panels"])
-    titles = Counter(panel["title"] for panel in DASHBOARD["panels"])
+@pytest.mark.parametrize(("path", "text"), generated().items(), ids=lambda found: getattr(found, "name", ""))
+def test_what_is_checked_in_is_what_is_generated(path: Path, text: str) -> None:
+    assert text == path.read_text(), "run: python -m dashboards"
+
+
+@DASHBOARD
+def test_ids_and_titles_are_unique(dashboard: Mapping[str, Any]) -> None:
+    ids = Counter(panel["id"] for panel in dashboard["panels"])
+    titles = Counter(panel["title"] for panel in dashboard["panels"])
 
     assert not [found for found, times in [*ids.items(), *titles.items()] if times > 1 or not found]
 
 
-def test_no_panel_covers_another_or_leaves_the_grid() -> None:
-    places = {panel["title"]: panel["gridPos"] for panel in DASHBOARD["panels"]}
+@DASHBOARD
+def test_no_panel_covers_another_or_leaves_the_grid(dashboard: Mapping[str, Any]) -> None:
+    places = {panel["title"]: panel["gridPos"] for panel in dashboard["panels"]}
 
     assert not [pair for pair in combinations(places, 2) if _overlap(places[pair[0]], places[pair[1]])]
     assert not [title for title, place in places.items() if place["x"] < 0 or place["x"] + place["w"] > _COLUMNS]
@@ -67,28 +98,33 @@ def test_a_panel_has_a_unit_and_asks_the_chosen_prometheus(panel: Mapping[str, A
     assert all(_DATASOURCE == found["datasource"] for found in (panel, *panel["targets"]))
 
 
-def test_every_variable_that_is_used_is_there_and_the_other_way_round() -> None:
-    used = {name for text in _texts(DASHBOARD) for name in _VARIABLE.findall(text) if not name.startswith("__")}
+@DASHBOARD
+def test_every_variable_that_is_used_is_there_and_the_other_way_round(dashboard: Mapping[str, Any]) -> None:
+    used = {name for text in _texts(dashboard) for name in _VARIABLE.findall(text) if not name.startswith("__")}
 
-    assert {variable["name"] for variable in DASHBOARD["templating"]["list"]} == used
+    assert {variable["name"] for variable in dashboard["templating"]["list"]} == used
 
 
 def test_the_colours_of_series_name_series_that_exist() -> None:
-    for panel in PANELS:
+    for panel in (panel for panel in PANELS if panel["type"] != "table"):
         legends = {target.get("legendFormat") for target in panel["targets"]}
-        series = {phase.value for phase in Phase} if "{{phase}}" in legends else legends
+        if any("{{" in str(legend) and legend not in {"{{phase}}", "{{outcome}}"} for legend in legends):
+            continue
+        series = _VALUES.get(next(iter(legends)), legends)
         matchers = (override["matcher"] for override in panel["fieldConfig"]["overrides"])
 
         assert {found["options"] for found in matchers if found["id"] == "byName"} <= series, panel["title"]
 
 
-def test_the_table_names_the_columns_that_its_queries_make() -> None:
-    panel = _panel("Canaries that get traffic")
+@pytest.mark.parametrize(("title", "label"), [("Canaries that get traffic", "rollout"), ("Gateways", "gateway")])
+def test_a_table_names_the_columns_that_its_queries_make(title: str, label: str) -> None:
+    panel = _panel(title)
     (columns,) = (found["options"] for found in panel["transformations"] if found["id"] == "organize")
+    names = columns["renameByName"]
+    renamed = {one["matcher"]["options"] for one in panel["fieldConfig"]["overrides"]}
 
-    assert {"rollout", *(f"Value #{target['refId']}" for target in panel["targets"])} == columns[
-        "renameByName"
-    ].keys()
+    assert {label, *(f"Value #{target['refId']}" for target in panel["targets"])} == names.keys()
+    assert {name for name in renamed if not name.startswith("/")} <= {*names.values()}
 
 
 @pytest.mark.parametrize("phase", Phase)
@@ -101,7 +137,7 @@ def test_every_phase_has_a_name_in_the_timeline(phase: Phase) -> None:
     assert sorted(numbers) == sorted(shown)
 
 
-@pytest.mark.parametrize("query", QUERIES, ids=str)
+@pytest.mark.parametrize("query", [*QUERIES, *ANNOTATIONS], ids=str)
 def test_a_query_is_promql(query: Query, tmp_path: Any) -> None:
     rules = tmp_path / "rules.yml"
     rules.write_text(f"groups: [{{name: a, rules: [{{record: 'a', expr: '{query.of()}'}}]}}]")
@@ -117,6 +153,15 @@ def test_prometheus_takes_its_configuration() -> None:
     done = promtool("check", "config", FOLDER / "prometheus.yml")
 
     assert 0 == done.returncode, done.stderr
+
+
+def test_every_alert_fires_when_it_should_and_not_before() -> None:
+    done = promtool("test", "rules", FOLDER / "rules.test.yml")
+
+    assert 0 == done.returncode, done.stderr
+    rules = [rule for group in configuration("dashboards/rules.yml")["groups"] for rule in group["rules"]]
+    tested = (FOLDER / "rules.test.yml").read_text()
+    assert not [name for rule in rules if (name := rule.get("alert") or rule["record"]) not in tested]
 
 
 def test_prometheus_asks_what_compose_starts_where_it_listens() -> None:

@@ -349,7 +349,14 @@ def test_grafana_asks_the_prometheus_that_is_started() -> None:
 
     assert "http://prometheus:9090" == source["url"]
     assert "./dashboards/provisioning" == SERVICES["grafana"].mounts["/etc/grafana/provisioning"]
-    assert "./dashboards/rollouts.json" == SERVICES["grafana"].mounts[f"{boards['options']['path']}/rollouts.json"]
+    assert "./dashboards" == SERVICES["grafana"].mounts[boards["options"]["path"]]
+
+
+def test_prometheus_has_the_files_that_its_configuration_names() -> None:
+    mounts = SERVICES["prometheus"].mounts
+
+    for name in ("prometheus.yml", *document("dashboards/prometheus.yml")["rule_files"]):
+        assert f"./dashboards/{name}" == mounts[f"/etc/prometheus/{name}"]
 
 
 def test_nobody_can_change_anything_in_grafana() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
-from prometheus_client import Metric
+from prometheus_client import CollectorRegistry, Counter, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from provider.analysis import Share, ShareState
@@ -21,7 +21,7 @@ from tests.world import ME, World, spec
 
 def families(world: World) -> Mapping[str, Metric]:
     world.caught_up()
-    content, _ = exposition(world.operations)
+    content, _ = exposition(world.operations, list)  # what is counted is the whole process', and so of all tests
     return {family.name: family for family in text_string_to_metric_families(content.decode())}
 
 
@@ -110,11 +110,15 @@ def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: W
         "canary_rollout_phase": 2,
         "canary_rollout_side_info": 4,
         "canary_revision": 1,
+        "canary_rollout_step": 2,
+        "canary_rollout_steps": 2,
         "canary_store_following": 1,
+        "canary_store_state": 1,
         "canary_unreadable_documents": 1,
         # What nobody has seen is not told.
         "canary_rollout_share_percent": 0,
         "canary_rollout_starved": 0,
+        "canary_rollout_weight_in_force_percent": 0,
         "canary_gateway_last_poll_timestamp_seconds": 0,
         "canary_gateway_revision_served": 0,
         "canary_gateway_revision_applied": 0,
@@ -143,3 +147,69 @@ def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: Worl
     assert [("edge", 3)] == found["canary_gateway_revision_served"]
     assert [] == found["canary_gateway_revision_applied"]
     assert [("edge", "lagging", 1)] == found["canary_gateway_state"]
+
+
+def figures(world: World, name: str) -> dict[str, float]:
+    """Give a metric's figures by the one label that it has."""
+    return {next(iter(sample.labels.values())): sample.value for sample in families(world)[name].samples}
+
+
+def test_a_step_is_counted_from_one_and_there_is_none_without_a_canary(world: World, admin: Client) -> None:
+    steps = [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]
+    world.operations.rollouts.create("shop", spec(steps=steps), ME)
+    world.operations.rollouts.create("blog", spec(canary=None), ME)
+
+    assert {"shop": 2, "blog": 0} == figures(world, "canary_rollout_step")
+    assert {"shop": 4, "blog": 0} == figures(world, "canary_rollout_steps")
+
+    admin("POST", "/rollouts/shop/promote")
+    assert {"shop": 4, "blog": 0} == figures(world, "canary_rollout_step")
+
+
+@pytest.mark.parametrize(
+    ("served", "applied", "in_force"),
+    [
+        ([0, 0], [None, None], {"shop": 25}),
+        ([0, -1], [None, None], {"shop": 5}),
+        ([0, 0], [None, -1], {"shop": 5}),
+        ([0, -2], [0, 0], {"shop": 25}),
+        ([0, None], [None, None], {}),
+        ([], [], {}),
+    ],
+)
+def test_in_force_is_what_every_gateway_has(
+    served: list[int | None], applied: list[int | None], in_force: dict[str, float], world: World, shop: str
+) -> None:
+    for weight in (5, 25):
+        newest = world.operations.rollouts.set_weight(shop, Decimal(weight), ME).version
+    world.caught_up()
+    conditions = {
+        f"edge-{number}": Condition(
+            state=GatewayState.OK,
+            since=world.clock.time,
+            revision_served=None if one is None else newest + one,
+            revision_applied=None if other is None else newest + other,
+        )
+        for number, (one, other) in enumerate(zip(served, applied, strict=True))
+    }
+    world.operations.observations.publish(conditions, seconds=15)
+
+    assert in_force == figures(world, "canary_rollout_weight_in_force_percent")
+
+
+def test_what_was_counted_of_a_rollout_that_is_gone_is_told_no_more(world: World, shop: str) -> None:
+    registry = CollectorRegistry()
+    verdicts = Counter("canary_verdicts", "Looks.", ["rollout", "outcome"], registry=registry)
+    polls = Counter("canary_polls", "Polls.", ["gateway"], registry=registry)
+    for name in (shop, "gone"):
+        verdicts.labels(name, "Successful").inc()
+    for gateway in ("", "other", "nobody-knows-it"):
+        polls.labels(gateway).inc()
+    world.caught_up()
+    found = exposition(world.operations, registry.collect)[0].decode()
+
+    assert 'canary_verdicts_total{outcome="Successful",rollout="shop"} 1.0' in found
+    assert "gone" not in found
+    assert 'canary_polls_total{gateway="other"} 1.0' in found
+    assert "nobody-knows-it" not in found
+    assert "_created" not in found

@@ -1,0 +1,39 @@
+"""The reference of all metrics, from their definitions."""
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client import Histogram
+from prometheus_client.metrics import MetricWrapperBase
+
+from provider.metrics import recorded, states
+
+_Line = tuple[str, Sequence[str], str]
+
+
+def tables() -> str:
+    """Give the tables of `docs/metrics.md`."""
+    state = _table((one.name, one.labels, one.words) for one in states.STATES)
+    metrics = [one for one in vars(recorded).values() if isinstance(one, MetricWrapperBase)]
+    counted = _table((_name(one), one._labelnames, one._documentation) for one in metrics)
+    buckets = "\n".join(
+        f"- `{_name(one)}`: {', '.join(f'{edge:g}' for edge in one._upper_bounds[:-1])}"
+        for one in metrics
+        if isinstance(one, Histogram)
+    )
+    return (
+        f"## What holds at the moment of a scrape\n\n{state}\n"
+        f"## What is counted\n\n{counted}\n## Buckets of the histograms, in seconds\n\n{buckets}\n"
+    )
+
+
+def _name(metric: MetricWrapperBase) -> str:
+    """Name it as it is asked for: a counter with its ending."""
+    family = next(iter(metric.describe()))
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def _table(lines: Iterable[_Line]) -> str:
+    rows = (
+        f"| `{name}` | {', '.join(f'`{label}`' for label in labels)} | {words} |" for name, labels, words in lines
+    )
+    return "\n".join(("| metric | labels | is |", "| --- | --- | --- |", *rows, ""))

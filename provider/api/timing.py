@@ -1,0 +1,23 @@
+"""How long requests take, by what was asked for and what was answered."""
+
+import time
+
+from flask import Flask, Response, g, request
+
+from provider import metrics
+
+
+def time_requests(app: Flask) -> None:
+    """Time every request of an application. What has no route is counted as one, whatever was asked for."""
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.monotonic()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        route = request.url_rule
+        method, path = (request.method, route.rule) if route else (metrics.OTHER, metrics.OTHER)
+        took = time.monotonic() - g.began
+        metrics.API_REQUEST_SECONDS.labels(method, path, response.status_code).observe(took)
+        return response

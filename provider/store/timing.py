@@ -1,0 +1,30 @@
+"""How long the server takes to answer, by kind of call."""
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from provider import metrics
+from provider.store.interface import StoreUnavailableError
+
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
+
+
+def timed(call: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
+    """Time a call under its name. A refusal, such as a conflict, is an answer too."""
+    kind = call.__name__
+
+    @wraps(call)
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
+        began, outcome = time.monotonic(), "ok"
+        try:
+            return call(*args, **kwargs)
+        except StoreUnavailableError:
+            outcome = "unavailable"
+            raise
+        finally:
+            metrics.STORE_CALL_SECONDS.labels(kind, outcome).observe(time.monotonic() - began)
+
+    return wrapper
