@@ -177,7 +177,7 @@ def test_every_query_of_panels_and_rules_finds_data(system: System) -> None:
 def test_rules_are_evaluated_and_an_abort_is_an_alert(system: System) -> None:
     system.stack.done("POST", "/rollouts/blog/abort")
     fires = Query("rules", "aborted", 'ALERTS{alertname="CanaryAborted", rollout="blog", alertstate="firing"}')
-    eventually(partial(system.prometheus.values, fires), what="the alert fires")
+    eventually(partial(system.prometheus.values, fires), what="the alert fires", seconds=60)
     groups = system.prometheus.ask("rules")["groups"]
 
     assert {"ok"} == {rule["health"] for group in groups for rule in group["rules"]}
