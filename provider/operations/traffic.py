@@ -62,4 +62,8 @@ def weight_of(rollout: Rollout | None) -> Decimal | None:
 def _why_unknown(rollout: Rollout | None, *, is_watched: bool) -> str:
     if weight_of(rollout) is None:
         return "all requests go to one side"
-    return "its weight is new, and was not looked at yet" if is_watched else "nobody looks: is a controller running?"
+    return (
+        "its weight is new, and was not looked at yet"
+        if is_watched
+        else "nobody has looked yet: is a controller running?"
+    )

@@ -39,7 +39,7 @@ def test_what_is_old_is_not_shown_as_if_it_were_now(world: World, shop: str) -> 
     traffic = other_worker(world)
 
     assert {} == traffic.shares()
-    assert "nobody looks: is a controller running?" == traffic.share(shop).words
+    assert "nobody has looked yet: is a controller running?" == traffic.share(shop).words
 
 
 def test_the_share_at_another_weight_is_not_the_share_at_this_one(world: World, shop: str) -> None:
