@@ -115,7 +115,8 @@ _DURATIONS = Panel(
     "How long canaries were on their way",
     [
         Query(
-            "histogram_quantile(0.5, sum by (le, outcome) (increase(canary_rollout_duration_seconds_bucket[1d])))",
+            "histogram_quantile(0.5, sum by (le, outcome) (increase(canary_rollout_duration_seconds_bucket[1d])))"
+            " >= 0",
             "{{outcome}}",
         )
     ],

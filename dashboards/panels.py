@@ -128,12 +128,12 @@ def columns(**names: str) -> Sequence[Json]:
 
 
 def quantiles(metric: str, *by: str, of: Sequence[float] = (0.5, 0.95)) -> Sequence[Query]:
-    """Estimate quantiles of a histogram by labels."""
+    """Estimate quantiles of a histogram by labels; there is none (NaN) of what did not happen lately."""
     labels = " ".join(f"{{{{{label}}}}}" for label in by)
     grouped = ", ".join(("le", *by))
     return [
         Query(
-            f"histogram_quantile({part:g}, sum by ({grouped}) (rate({metric}_bucket[$__rate_interval])))",
+            f"histogram_quantile({part:g}, sum by ({grouped}) (rate({metric}_bucket[$__rate_interval]))) >= 0",
             f"{labels} p{100 * part:g}".strip(),
             f"p{100 * part:g}",
         )

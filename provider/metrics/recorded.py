@@ -115,6 +115,8 @@ for _outcome in ("promoted", "aborted", "withdrawn", "deleted"):
     ROLLOUT_SECONDS.labels(_outcome)
 for _outcome in ("refused", "unavailable"):
     POLLS.labels("", "false", _outcome)
+for _stage in ("served", "applied"):
+    PROPAGATION_SECONDS.labels(_stage)
 for _loop in ("controller", "watcher"):
     LOOK_SECONDS.labels(_loop, "failed")
 

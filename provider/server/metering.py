@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from provider.server.settings import SettingError, address_of
 
@@ -77,7 +77,8 @@ def kept_metrics(folder: Path) -> "Iterable[Metric]":
 
     try:
         with _locked(folder):
-            files = [str(file) for file in folder.glob("*.db") if not _is_over(file)]
+            # An empty one is of a process that found no room.
+            files = [str(file) for file in folder.glob("*.db") if file.stat().st_size and not _is_over(file)]
         return list(MultiProcessCollector.merge(files))  # type: ignore[no-untyped-call]
     except _DAMAGED as error:
         log.warning("metrics.unreadable", extra={"error": str(error)})
@@ -123,12 +124,17 @@ def _is_over(file: Path) -> bool:
 
 
 def _allot(file: Path) -> None:
-    with file.open("ab") as allotted:
+    with _opened(file) as allotted:
         allotted.write(bytes(max(0, _ALLOTTED_BYTES - allotted.tell())))
 
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    with (folder / "slots").open("ab") as file:
+    with _opened(folder / "slots") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _opened(file: Path) -> BinaryIO:
+    """Open a file to add to it; a new one is for its owner alone."""
+    return os.fdopen(os.open(file, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600), "ab")

@@ -139,6 +139,7 @@ def busy(stack: Stack) -> Iterator[None]:
         while not ends.wait(0.4):
             stack.done("POST", "/rollouts/blog/abort")
             stack.done("POST", "/rollouts/blog/retry")
+            stack.done("PUT", "/rollouts/blog/weight", {"weight": 5})  # of this one Traefik is told
 
     stack.done("PUT", "/webhooks/refusing", {"spec": {"url": f"http://{HOST}:{stack.provider_port}/livez"}})
     stack.done("PUT", "/rollouts/blog", {"spec": stack.spec(rule="Host(`blog.localhost`)")})

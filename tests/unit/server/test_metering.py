@@ -59,6 +59,10 @@ def test_processes_count_as_one_and_the_next_goes_on_where_one_has_ended(tmp_pat
 def test_files_that_are_damaged_cost_what_they_hold_and_nothing_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    (tmp_path / "histogram_0.db").touch()  # of a process that found the disk full
+    assert [] == kept_metrics(tmp_path)
+    assert [] == caplog.records
+
     (tmp_path / "counter_0.db").write_bytes(b"\xff\xff\xff\x7f" * 100)
 
     assert [] == kept_metrics(tmp_path)
