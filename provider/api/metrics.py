@@ -13,7 +13,7 @@ from provider.feed import State, read_rollout
 from provider.gateways import Condition
 from provider.metrics import OTHER, RECORDED, states
 from provider.operations import Operations
-from provider.rollouts import Phase, Rollout
+from provider.rollouts import Found, Phase, Rollout
 from provider.routing import names
 from provider.store import Kind, Stored, StoreUnavailableError
 
@@ -48,6 +48,7 @@ class _Metrics(Collector):
     def collect(self) -> Iterator[Metric]:
         rollouts = self._feed.read(lambda image: list(image.rollouts.values()))
         yield from _of_rollouts(rollouts)
+        yield from _of_servers(rollouts, self._feed.read(lambda image: image.found))
         yield from self._of_this_worker()
         seen = self._seen()
         if seen:
@@ -136,6 +137,20 @@ def _of_rollouts(rollouts: Sequence[Rollout]) -> Iterator[Metric]:
         for side, service in zip(("stable", "canary"), names.counted_services(rollout), strict=True)
         if service
     )
+
+
+def _of_servers(rollouts: Sequence[Rollout], found: Mapping[str, Found]) -> Iterator[Metric]:
+    numbers, kept = dict[Sequence[str], int](), dict[Sequence[str], bool]()
+    for rollout in rollouts:
+        for name, side in (("stable", rollout.spec.stable), ("canary", rollout.spec.canary)):
+            if side is None or side.service:
+                continue
+            known = found.get(side.discover.key(rollout.name)) if side.discover else None
+            servers = known.servers if known else side.servers or ()
+            numbers[rollout.name, name] = sum(not server.drain for server in servers)
+            kept[rollout.name, name] = bool(known and known.kept)
+    yield states.SERVERS.family(numbers.items())
+    yield states.SERVERS_KEPT.family(kept.items())
 
 
 def _step(rollout: Rollout) -> int:

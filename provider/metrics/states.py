@@ -48,6 +48,18 @@ SIDE = _state(
     "side",
     "service",
 )
+SERVERS = _state(
+    "rollout_servers",
+    "The servers that answer for a side, found or written down; none is told of a service of another provider.",
+    "rollout",
+    "side",
+)
+SERVERS_KEPT = _state(
+    "rollout_servers_kept",
+    "1 while a side has servers that are kept although they are not found any more, else 0.",
+    "rollout",
+    "side",
+)
 REVISION = _state("revision", "The revision that is served.")
 FOLLOWING = _state("store_following", "1 while the store is followed.")
 STORE_STATE = _state(

@@ -11,7 +11,7 @@ from provider.analysis import Share, ShareState
 from provider.api.metrics import exposition
 from provider.documents import encode
 from provider.gateways import Condition, GatewayState
-from provider.rollouts import Phase, Rollout
+from provider.rollouts import Phase, Rollout, Server
 from provider.routing import qualified, render
 from provider.store import Change, Key, Kind, Request
 from tests.rollouts_strategy import rollouts
@@ -109,6 +109,8 @@ def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: W
         "canary_rollout_weight_percent": 2,
         "canary_rollout_phase": 2,
         "canary_rollout_side_info": 4,
+        "canary_rollout_servers": 4,
+        "canary_rollout_servers_kept": 4,
         "canary_revision": 1,
         "canary_rollout_step": 2,
         "canary_rollout_steps": 2,
@@ -124,6 +126,24 @@ def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: W
         "canary_gateway_revision_applied": 0,
         "canary_gateway_state": 0,
     } == counts
+
+
+def test_servers_that_answer_are_counted_and_those_that_are_kept_are_told(world: World) -> None:
+    servers = [{"url": "http://a:1"}, {"url": "http://b:1", "drain": True}, {"url": "http://c:1"}]
+    world.operations.discovery.announce("shop", "v2", "one", Server(url="http://127.0.0.1:9"), seconds=5)
+    canary = {"discover": {"registered": "v2"}}
+    world.operations.rollouts.create("shop", spec(stable={"servers": servers}, canary=canary), ME)
+    world.operations.rollouts.create("blog", spec(stable={"service": "a@docker"}, canary=None), ME)
+    world.caught_up()
+    world.operations.discovery.withdraw("shop", "v2", "one")
+    world.caught_up()
+    found = {
+        name: {(*one.labels.values(), one.value) for one in family.samples}
+        for name, family in families(world).items()
+    }
+
+    assert {("shop", "stable", 2), ("shop", "canary", 1)} == found["canary_rollout_servers"]
+    assert {("shop", "stable", 0), ("shop", "canary", 1)} == found["canary_rollout_servers_kept"]
 
 
 def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: World, shop: str) -> None:
