@@ -4,6 +4,7 @@ import contextlib
 import secrets
 import socket
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,13 +18,19 @@ from provider.demo.processes import Child, Processes, is_listening
 _PORTS = range(15_000, 32_000)
 
 
+# Given away, and perhaps not in use yet; the oldest of so many surely are, or never will be.
+_given: deque[int] = deque(maxlen=500)
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """Find a port that nobody uses."""
+    """Find a port that nobody uses, and that was not given away lately."""
     while True:
         port = secrets.choice(_PORTS)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind((host, port))
-            return port
+            if port not in _given:
+                _given.append(port)
+                return port
 
 
 def start_app(
@@ -46,6 +53,7 @@ class ProviderProcess:
 
     def __post_init__(self) -> None:
         self._session = requests.Session()
+        self._session.trust_env = False  # it is here: no proxy is asked, and no file of passwords
         self._session.headers["Authorization"] = f"Bearer {self.token}"
 
     @property

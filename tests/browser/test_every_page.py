@@ -49,6 +49,7 @@ class Walk:
         self.answers.clear()
         page = self._pages.get((stop.is_lone, stop.role)) or self._begin(stop)
         stop.way(self.scenes[stop.is_lone], page)
+        page.locator("main").wait_for()
         return page
 
     def end(self) -> None:

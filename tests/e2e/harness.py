@@ -54,6 +54,8 @@ class Stack:
     def __post_init__(self) -> None:
         self.session = requests.Session()
         self.traffic = requests.Session()
+        # All is here. And pytest changes the environment while threads look for proxies in it.
+        self.session.trust_env = self.traffic.trust_env = False
         self.traffic.headers["Host"] = SITE
         self.children: dict[str, Child] = {}
 
@@ -259,6 +261,7 @@ class Load:
 
     def run(self) -> None:
         with requests.Session() as session:
+            session.trust_env = False
             while not self.ends.wait(self.pause_seconds):
                 answer = self._answer(session)
                 self.answers.append(answer)

@@ -114,10 +114,7 @@ class _Instance:
 
 def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iterator[Claim]:
     stage.say(f"{_CREW} instances register, with leases of {_LEASE_SECONDS:g} s. They crash and come back at random:")
-    ports = set[int]()
-    while len(ports) < _CREW:
-        ports.add(free_port())
-    crew = [_Instance(provider, f"i{port}", port) for port in ports]
+    crew = [_Instance(provider, f"i{port}", port) for port in (free_port() for _ in range(_CREW))]
     for instance in crew:
         instance.come()
     _create(provider, "crew", {"registered": "v1"})

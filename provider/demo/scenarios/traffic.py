@@ -75,6 +75,7 @@ class Traffic:
     def _run(self, delay: float) -> None:
         self._is_over.wait(delay)
         with requests.Session() as session:
+            session.trust_env = False  # it is here, and the environment may change meanwhile
             while not self._is_over.wait(self._pause):
                 version, failure = self._ask(session)
                 with self._lock:
