@@ -22,7 +22,7 @@ from provider.api.problems import (
 from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery, ShrinkQuery
 from provider.documents import InvalidDocumentError, decode_json, read, write
 from provider.documents.fields import NAME_PATTERN
-from provider.limits import Limits
+from provider.limits import Limits, Place
 from provider.operations import Call, Operations
 from provider.store import Request
 
@@ -128,8 +128,13 @@ def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callabl
 
 def _held(endpoint: Endpoint, exchange: Exchange, limits: Limits) -> Response:
     place = limits.held.take(exchange.caller.name)
+    return held_while(place, lambda: _respond(endpoint.handler(exchange)))
+
+
+def held_while(place: Place, answer: Callable[[], Response]) -> Response:
+    """Answer in a place among the calls that are held, which is given back when the answer has ended."""
     try:
-        response = _respond(endpoint.handler(exchange))
+        response = answer()
     except BaseException:
         place.give_back()
         raise

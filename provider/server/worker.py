@@ -43,7 +43,7 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
     polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses)
     version = installed_version()
     api = create_app(operations, version=version, limits=limits, recorded=recorded)
-    application = mounted(polling, with_pages(api, create_pages(operations, version=version)))
+    application = mounted(polling, with_pages(api, create_pages(operations, version=version, held=limits.held)))
     feed.start()
     book.start()
     if settings.controller:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, url_for
 
 from provider.hardening import SECURITY
+from provider.limits import Held
 from provider.operations import Operations
 from provider.polling.application import WSGI
 from provider.web import administration, editor, fleet, live, rollout
@@ -52,15 +53,15 @@ def with_pages(api: WSGI, pages: WSGI) -> WSGI:
     return dispatch
 
 
-def create_pages(operations: Operations, *, version: str) -> Flask:
-    """Make the application that shows the pages."""
+def create_pages(operations: Operations, *, version: str, held: Held | None = None) -> Flask:
+    """Make the application that shows the pages; what it holds is counted with what the worker's API does."""
     app = Flask("provider.web")
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES, MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(asset=_asset, software=version)
     register_signing(app, operations)
-    register(app, ROUTES, operations)
+    register(app, ROUTES, operations, held or Held())
     answer_with_pages(app, operations)
     app.after_request(_harden)
     return app

@@ -76,6 +76,6 @@ def delivery(visit: Visit) -> Page:
 
 
 ROUTES = (
-    Route("GET", "/live", stream, Permission.READ),
-    Route("GET", "/rollouts/<name>/delivery", delivery, Permission.READ),
+    Route("GET", "/live", stream, Permission.READ, is_held=True),
+    Route("GET", "/rollouts/<name>/delivery", delivery, Permission.READ, is_held=True),
 )

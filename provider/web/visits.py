@@ -6,14 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-from flask import Flask, redirect, render_template, request
+from flask import Flask, make_response, redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
 from provider.access import Caller, Permission, fingerprint
+from provider.api.endpoints import held_while
 from provider.api.problems import ForbiddenError
 from provider.api.schemas import ReasonBody
 from provider.documents import read
+from provider.limits import Held
 from provider.operations import SESSION_SECONDS, Call, Operations, Visitor
 from provider.rollouts import Found
 from provider.store import Request
@@ -110,20 +112,21 @@ class Route:
     path: str
     handler: Callable[[Visit], Page]
     permission: Permission
+    is_held: bool = False
 
 
-def register(app: Flask, routes: Sequence[Route], operations: Operations) -> None:
+def register(app: Flask, routes: Sequence[Route], operations: Operations, held: Held) -> None:
     """Route every page: know the visitor, check the form's token, permit, answer."""
     for route in routes:
         app.add_url_rule(
             route.path,
             endpoint=f"{route.method} {route.path}",
-            view_func=_view(route, operations),
+            view_func=_view(route, operations, held),
             methods=[route.method],
         )
 
 
-def _view(route: Route, operations: Operations) -> Callable[..., Page]:
+def _view(route: Route, operations: Operations, held: Held) -> Callable[..., Page]:
     def view(name: str = "") -> Page:
         visitor = operations.sessions.visitor(request.cookies.get(COOKIE, ""))
         if visitor is None:
@@ -133,7 +136,10 @@ def _view(route: Route, operations: Operations) -> Callable[..., Page]:
         if not visitor.caller.may(route.permission):
             needed = _NEEDED[route.permission]
             raise ForbiddenError(f"your role, {visitor.caller.role}, may not do this; it needs {needed}")
-        return route.handler(Visit(operations, visitor, name, request.args, request.form))
+        visit = Visit(operations, visitor, name, request.args, request.form)
+        if route.is_held:
+            return held_while(held.take(visitor.caller.name), lambda: make_response(route.handler(visit)))
+        return route.handler(visit)
 
     return view
 
