@@ -215,6 +215,7 @@ def test_documents_that_are_broken_by_hand_keep_their_traffic(apart: Stack, serv
     with apart.under_load() as load, redis.Redis.from_url(server.url) as hand:
         hand.hset("canary:{default}:documents", mapping={"rollout/shop": '{"spec": 1}', "rollout/ghost": "nonsense"})
         apart.stop("provider")
+        earlier = len(apart.log())  # a worker that came late to its start may have said it already
         apart.start_provider(CANARY_REDIS_URL=server.url)
         apart.wait_for_provider()
         refused = weigh(apart)
@@ -230,8 +231,8 @@ def test_documents_that_are_broken_by_hand_keep_their_traffic(apart: Stack, serv
     assert (409, "urn:traefik-canary:unreadable-document") == (refused.status_code, refused.json()["type"])
     assert {"v1", "v2"} == set(before)
     assert [] == load.failures
-    assert 1 == len(re.findall("document.unreadable document=rollout/shop", apart.log()))
-    assert 1 == len(re.findall("document.unreadable document=rollout/ghost", apart.log()))
+    said = apart.log()[earlier:]
+    assert [1, 1] == [said.count(f"document.unreadable document=rollout/{name} ") for name in ("shop", "ghost")]
 
 
 def test_what_was_acknowledged_survives_the_servers_sudden_death(stack: Stack) -> None:
