@@ -3,25 +3,22 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 import redis
-import yaml
 
 from benchmarks.fleet import Fleet, flattened
-from benchmarks.system import HOST, ROLLOUT
+from benchmarks.system import HOST, ROLLOUT, Tune, as_shipped, tuned_traefik
 from benchmarks.wire import Answer, Connection, request
 from chaos.servers import Node
-from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import ProviderProcess, free_port
 from provider.demo.processes import Processes
 from provider.store import EmbeddedServer, RedisStore
 
 _WEIGHTS = {"v1": 0, "v2": 100}
-Tune = Callable[[dict[str, Any]], None]
 
 
 class Peer(Protocol):
@@ -78,7 +75,7 @@ class Bench:
             RedisStore(store.url).restore(self.fleet.contents(), actor="bench", reason="")
             environment = {"CANARY_REDIS_URL": store.url}
             provider.start(self.processes, data_dir=self.directory / "data", environment=environment)
-            with self._traefik("canary", _as_shipped, provider=provider.url) as web_port:
+            with self._traefik("canary", as_shipped, provider=provider.url) as web_port:
                 connection = Connection(HOST, provider.port)
                 yield _Called("traefik-canary", web_port, connection, provider.token)
 
@@ -140,33 +137,8 @@ class Bench:
     def _bodies(self) -> Mapping[str, str]:
         return {version: json.dumps(self.fleet.dynamic(version)) for version in self.fleet.urls}
 
-    @contextmanager
-    def _traefik(self, name: str, tune: Tune, *, provider: str = "") -> Iterator[int]:
-        """Run a Traefik with the shipped configuration but for what `tune` changes; the port of traffic."""
-        directory = self.directory / f"traefik-{name}"
-        directory.mkdir()
-        web_port = free_port()
-        options = GatewayOptions(
-            directory=directory,
-            provider=provider,
-            name=name,
-            web_port=web_port,
-            websecure_port=free_port(),
-            api_port=free_port(),
-        )
-        command = gateway_command(options)
-        static = directory / "traefik.yml"
-        document = yaml.safe_load(static.read_text())
-        tune(document)
-        static.write_text(yaml.safe_dump(document))
-        child = self.processes.start(f"traefik-{name}", command)
-        yield web_port
-        child.stop()
-        self.processes.forget(child)
-
-
-def _as_shipped(static: dict[str, Any]) -> None:
-    """Change nothing."""
+    def _traefik(self, name: str, tune: Tune, *, provider: str = "") -> AbstractContextManager[int]:
+        return tuned_traefik(self.processes, self.directory, name, tune, provider=provider)
 
 
 def _replace(path: Path, text: str) -> None:

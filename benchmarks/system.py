@@ -17,17 +17,20 @@ HOST = "127.0.0.1"
 ROLLOUT, SITE = "shop", "shop.localhost"
 
 
+Tune = Callable[[dict[str, Any]], None]
+
+
 @dataclass(frozen=True)
 class Contender:
     """A way for Traefik to learn of a change: how its configuration differs from the one that is shipped."""
 
     name: str
     description: str
-    tune: Callable[[dict[str, Any]], None]
+    tune: Tune
 
 
-def _as_shipped(static: dict[str, Any]) -> None:
-    pass
+def as_shipped(static: dict[str, Any]) -> None:
+    """Change nothing."""
 
 
 def _untuned(static: dict[str, Any]) -> None:
@@ -38,7 +41,7 @@ def _untuned(static: dict[str, Any]) -> None:
 # Every how many seconds a Traefik polls that is told nothing of it (pkg/provider/http/http.go).
 DEFAULT_POLL_SECONDS = 5.0
 
-SHIPPED = Contender("shipped", "traefik/traefik.yml: polls held by the provider, no throttle", _as_shipped)
+SHIPPED = Contender("shipped", "traefik/traefik.yml: polls held by the provider, no throttle", as_shipped)
 # All else, the default certificate too, stays as in the shipped configuration: only the way of a change differs.
 UNTUNED = Contender("defaults", "Traefik's HTTP provider at its defaults: a poll in 5 s, throttle 2 s", _untuned)
 
@@ -67,27 +70,39 @@ class System:
     @contextmanager
     def gateway(self, contender: Contender) -> Iterator[int]:
         """Run a Traefik, until the context is left, and give the port at which traffic enters."""
-        directory = self.directory / contender.name
-        directory.mkdir(exist_ok=True)
-        web_port = free_port()
-        options = GatewayOptions(
-            directory=directory,
-            provider=self.provider.url,
-            name=contender.name,
-            web_port=web_port,
-            websecure_port=free_port(),
-            api_port=free_port(),
+        tuned = tuned_traefik(
+            self.processes, self.directory, contender.name, contender.tune, provider=self.provider.url
         )
-        command = gateway_command(options)
-        static = directory / "traefik.yml"
-        document = yaml.safe_load(static.read_text())
-        contender.tune(document)
-        static.write_text(yaml.safe_dump(document))
-        child = self.processes.start(f"traefik-{contender.name}", command)
-        self.processes.wait_until(lambda: _answers(web_port), what=child.name)
-        yield web_port
-        child.stop()
-        self.processes.forget(child)
+        with tuned as web_port:
+            self.processes.wait_until(lambda: _answers(web_port), what=f"traefik-{contender.name}")
+            yield web_port
+
+
+@contextmanager
+def tuned_traefik(
+    processes: Processes, directory: Path, name: str, tune: Tune, *, provider: str = ""
+) -> Iterator[int]:
+    """Run a Traefik with the shipped configuration but for what `tune` changes; the port of traffic."""
+    own = directory / f"traefik-{name}"
+    own.mkdir(exist_ok=True)
+    web_port = free_port()
+    options = GatewayOptions(
+        directory=own,
+        provider=provider,
+        name=name,
+        web_port=web_port,
+        websecure_port=free_port(),
+        api_port=free_port(),
+    )
+    command = gateway_command(options)
+    static = own / "traefik.yml"
+    document = yaml.safe_load(static.read_text())
+    tune(document)
+    static.write_text(yaml.safe_dump(document))
+    child = processes.start(f"traefik-{name}", command)
+    yield web_port
+    child.stop()
+    processes.forget(child)
 
 
 def _answers(web_port: int) -> bool:

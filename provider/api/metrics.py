@@ -13,7 +13,7 @@ from provider.feed import State, read_rollout
 from provider.gateways import Condition
 from provider.metrics import OTHER, RECORDED, states
 from provider.operations import Operations
-from provider.rollouts import Found, Phase, Rollout
+from provider.rollouts import Found, Phase, Rollout, found_for
 from provider.routing import names
 from provider.store import Kind, Stored, StoreUnavailableError
 
@@ -145,7 +145,7 @@ def _of_servers(rollouts: Sequence[Rollout], found: Mapping[str, Found]) -> Iter
         for name, side in (("stable", rollout.spec.stable), ("canary", rollout.spec.canary)):
             if side is None or side.service:
                 continue
-            known = found.get(side.discover.key(rollout.name)) if side.discover else None
+            known = found_for(rollout.name, side, found)
             servers = known.servers if known else side.servers or ()
             numbers[rollout.name, name] = sum(not server.drain for server in servers)
             kept[rollout.name, name] = bool(known and known.kept)

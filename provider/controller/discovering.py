@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
+from provider.controller.pacing import Pace
 from provider.feed import State
 from provider.operations import Operations
 from provider.rollouts import Discover
@@ -37,7 +38,7 @@ class Discovering:
         self._me = secrets.token_hex(8)
         self._due: dict[str, float] = {}
         self._unused: dict[str, float] = {}
-        self._pause = _LOOK_SECONDS
+        self._pace = Pace(_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS, _REST)
         self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="discovery")
 
     def start(self) -> None:
@@ -46,16 +47,14 @@ class Discovering:
 
     def run(self) -> None:
         """Run until the feed closes."""
-        while not self._feed.wait_for_close(self._pause):
-            began = time.monotonic()
+        while not self._feed.wait_for_close(self._pace.pause):
             try:
-                self.look()
+                with self._pace.kept():
+                    self.look()
             except StoreUnavailableError:
                 self._due.clear()
             except Exception:
                 log.exception("discovery.failed")
-            took = time.monotonic() - began
-            self._pause = min(max(_LOOK_SECONDS, _REST * took), _LONGEST_PAUSE_SECONDS)
         self._pool.shutdown()
 
     def look(self) -> bool:

@@ -6,13 +6,13 @@ A thread of its own under a lease of its own: a Traefik that is slow to answer h
 import logging
 import secrets
 import threading
-import time
 from collections.abc import Mapping
 
 from provider import metrics
 from provider.analysis import Share, ShareState
 from provider.controller.counting import Counting
 from provider.controller.figures import timed_look
+from provider.controller.pacing import Pace
 from provider.controller.reverting import Reverting
 from provider.controller.rounds import Rounds
 from provider.feed import State
@@ -49,7 +49,7 @@ class Watcher:
         self._leads = False
         self._starved: set[str] = set()
         self._states: dict[str, GatewayState] = {}
-        self._pause = _LOOK_SECONDS
+        self._pace = Pace(_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS, _REST)
 
     def start(self) -> None:
         """Run in a thread of its own until the feed closes."""
@@ -57,18 +57,16 @@ class Watcher:
 
     def run(self) -> None:
         """Run until the feed closes."""
-        while not self._feed.wait_for_close(self._pause):
-            began = time.monotonic()
+        while not self._feed.wait_for_close(self._pace.pause):
             try:
-                self.look()
+                with self._pace.kept():
+                    self.look()
             except StoreUnavailableError:
                 self._leads = False
             except Exception:
                 log.exception("watcher.failed")
             else:
                 metrics.LAST_ROUND.labels(LEASE).set_to_current_time()
-            took = time.monotonic() - began
-            self._pause = min(max(_LOOK_SECONDS, _REST * took), _LONGEST_PAUSE_SECONDS)
         self._rounds.close()
         self._counting.close()
 
@@ -100,7 +98,7 @@ class Watcher:
 
     @property
     def _life(self) -> float:
-        return max(_PAUSES_OUTLIVED * self._pause, _SHORTEST_LIFE_SECONDS)
+        return max(_PAUSES_OUTLIVED * self._pace.pause, _SHORTEST_LIFE_SECONDS)
 
     def _takes_lead(self) -> bool:
         led = self._leads

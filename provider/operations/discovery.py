@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from functools import cache, partial
 
 from provider.documents import InvalidDocumentError, Mistake, NotJsonError, decode_json, encode, read
 from provider.documents.addresses import Networks
@@ -12,7 +13,7 @@ from provider.operations.calls import Call, NotFoundError, TooManyError
 from provider.operations.documents import Decision, Documents
 from provider.reaching import ANYWHERE, takes_connections
 from provider.resolving import Lookup, NotAnsweredError, NothingFoundError, look_up
-from provider.rollouts import MOST_SERVERS, Discover, Found, Rollout, Server, Side, registered_key
+from provider.rollouts import MOST_SERVERS, Discover, Found, Rollout, Server, Side, found_for, registered_key
 from provider.store import Instance, Key, Kind, Store, Stored
 
 ACTOR = "discovery"
@@ -68,10 +69,11 @@ class Discovery:
     def look(self, rollout: str, discover: Discover) -> Looked:
         """Look once for the servers of a rollout, and write down what has changed. Never empties what was there."""
         key = discover.key(rollout)
-        looked = self._settled(
-            self._feed.read(lambda image: image.found.get(key)), lambda: self._seen(rollout, discover)
-        )
-        return self._published(key, lambda: self._seen(rollout, discover)) if looked.is_news else looked
+        see: Callable[[], Lookup] = partial(self._seen, rollout, discover)
+        if discover.dns:
+            see = cache(see)  # what a name has does not depend on who writes it down
+        looked = self._settled(self._feed.read(lambda image: image.found.get(key)), see)
+        return self._published(key, see) if looked.is_news else looked
 
     def forget(self, key: str) -> None:
         """Forget what was found where nobody looks any more."""
@@ -84,7 +86,7 @@ class Discovery:
         instances = self._store.instances(rollout.name)
         sides = {"stable": rollout.spec.stable, "canary": rollout.spec.canary}
         return {
-            name: SideServers(side, _found_for(rollout.name, side, found), _of_side(side, instances))
+            name: SideServers(side, found_for(rollout.name, side, found), _of_side(side, instances))
             for name, side in sides.items()
             if side
         }
@@ -107,14 +109,14 @@ class Discovery:
         """Note that an instance is there, for so long. Raises InvalidDocumentError, TooManyError."""
         self._networks.check(server)
         name = f"{group}/{instance}"
-        is_news = self._store.announce(rollout, name, encode(server), seconds=seconds)
-        if is_news:
+        text = encode(server)
+        if self._store.announce(rollout, name, text, seconds=seconds):
             known = self._store.instances(rollout)
             if len(known) > MOST_SERVERS:
                 self._store.withdraw(rollout, name)
                 raise TooManyError(f"{rollout} has {MOST_SERVERS} instances already")
             self._refresh(rollout, group)
-        return next(one for one in self._store.instances(rollout) if one.name == name)
+        return Instance(name, text, self._store.now() + timedelta(seconds=seconds))
 
     def withdraw(self, rollout: str, group: str, instance: str) -> None:
         """Forget an instance. Raises NotFoundError."""
@@ -199,10 +201,6 @@ def _server(instance: Instance) -> Server | None:
         return read(Server, decode_json(instance.text))
     except (InvalidDocumentError, NotJsonError):
         return None  # another version of the provider wrote it
-
-
-def _found_for(rollout: str, side: Side, found: Mapping[str, Found]) -> Found | None:
-    return found.get(side.discover.key(rollout)) if side.discover else None
 
 
 def _of_side(side: Side, instances: Sequence[Instance]) -> Sequence[Instance]:

@@ -1,42 +1,42 @@
 """How canaries end, and how long they were on their way."""
 
 from provider import metrics
-from provider.documents import InvalidDocumentError, NotJsonError
-from provider.feed import read_rollout
-from provider.rollouts import Phase, Rollout
-from provider.store import Event, Stored
+from provider.documents import InvalidDocumentError, NotJsonError, decode_json, read
+from provider.rollouts import Phase, Status
+from provider.store import Event
 
 _ON_ITS_WAY = frozenset({Phase.PROGRESSING, Phase.PAUSED})
 
 
 def count_end(event: Event) -> None:
     """Count it where a change of a rollout ended the way of its canary."""
-    before, after = _rollout(event, event.before), _rollout(event, event.after)
+    before, after = _status(event.before), _status(event.after)
     outcome = _outcome(before, after) if before else None
     if before is None or outcome is None:
         return
     metrics.ROLLOUT_ENDS.labels(event.key.name, outcome).inc()
-    if before.status.started:
-        took = event.at - before.status.started
+    if before.started:
+        took = event.at - before.started
         metrics.ROLLOUT_SECONDS.labels(outcome).observe(max(0.0, took.total_seconds()))
 
 
-def _outcome(before: Rollout, after: Rollout | None) -> str | None:
-    if before.status.phase not in _ON_ITS_WAY:
+def _outcome(before: Status, after: Status | None) -> str | None:
+    if before.phase not in _ON_ITS_WAY:
         return None
     if after is None:
         return "deleted"
-    match after.status.phase:
+    match after.phase:
         case Phase.DEGRADED:
             return "aborted"
         case Phase.HEALTHY:
-            is_taken_over = after.status.stable_generation != before.status.stable_generation
+            is_taken_over = after.stable_generation != before.stable_generation
             return "promoted" if is_taken_over else "withdrawn"
     return None
 
 
-def _rollout(event: Event, text: str | None) -> Rollout | None:
+def _status(text: str | None) -> Status | None:
     try:
-        return read_rollout(event.key.name, Stored(event.revision, text)) if text else None
+        document = decode_json(text) if text else None
+        return read(Status, document.get("status")) if isinstance(document, dict) else None
     except (InvalidDocumentError, NotJsonError):
         return None  # what somebody has damaged had no way that could be told

@@ -1,7 +1,7 @@
 """What a rollout is and what may be done to it. Pure: no clock, store or network."""
 
 from provider.rollouts.discover import Discover, Dns, registered_key
-from provider.rollouts.found import MOST_SERVERS, Found, sources_of, with_found
+from provider.rollouts.found import MOST_SERVERS, Found, found_for, sources_of, with_found
 from provider.rollouts.judging import attempt_of, current_record, settings_of, step_of
 from provider.rollouts.overrides import Override
 from provider.rollouts.resilience import Resilience, expression_problem
@@ -40,6 +40,7 @@ __all__ = [
     "attempt_of",
     "current_record",
     "expression_problem",
+    "found_for",
     "registered_key",
     "settings_of",
     "sources_of",

@@ -27,6 +27,11 @@ def sources_of(rollout: Rollout) -> Mapping[str, Discover]:
     return {side.discover.key(rollout.name): side.discover for side in sides if side and side.discover}
 
 
+def found_for(rollout: str, side: Side, found: Mapping[str, Found]) -> Found | None:
+    """Give what was found for a side of a rollout; None where nothing was, or where it looks for none."""
+    return found.get(side.discover.key(rollout)) if side.discover else None
+
+
 def with_found(rollout: Rollout, found: Mapping[str, Found]) -> Rollout:
     """Give a rollout with the servers that were found in the place of where they are looked for.
 
@@ -46,5 +51,5 @@ def with_found(rollout: Rollout, found: Mapping[str, Found]) -> Rollout:
 def _filled(rollout: str, side: Side | None, found: Mapping[str, Found]) -> Side | None:
     if side is None or side.discover is None:
         return side
-    known = found.get(side.discover.key(rollout))
+    known = found_for(rollout, side, found)
     return side.model_copy(update={"servers": known.servers if known else (), "discover": None})

@@ -191,8 +191,7 @@ class _Rendering:
 
     def _load_balancer(self, side: Side, *, name: str) -> Json:
         options = write(side)
-        answering = [server for server in side.servers or () if not server.drain]
-        balancer: Json = {"servers": [write(server) for server in answering]}
+        balancer: Json = {"servers": [server for server in options.get("servers", ()) if not server.get("drain")]}
         for option in ("healthCheck", "passiveHealthCheck", "passHostHeader"):
             if options.get(option):
                 balancer[option] = options[option]

@@ -10,7 +10,7 @@ import yaml
 from provider.analysis import Share
 from provider.documents import format_duration, weight_number, write
 from provider.operations import Delivery, Report
-from provider.rollouts import Action, Found, Phase, Server, Side, Step
+from provider.rollouts import Action, Found, Phase, Server, Side, Step, found_for
 
 # A sign beside the word: a colour alone tells a colour-blind operator nothing.
 _SIGNS: Mapping[Phase, str] = {
@@ -91,7 +91,7 @@ def found(value: Side, rollout: str, known: Mapping[str, Found]) -> str:
     """Say how many servers were found for a side that looks for them, and why some are kept; nothing for others."""
     if value.discover is None:
         return ""
-    one = known.get(value.discover.key(rollout))
+    one = found_for(rollout, value, known)
     if one is None:
         return ", none found yet"
     return f", {len(one.servers)} found" + (f"; kept: {one.kept}" if one.kept else "")

@@ -1,6 +1,5 @@
 """What is counted where things happen. Figures only rise, for all tests of a process: looked at is what was added."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 
@@ -35,14 +34,6 @@ class Figure:
     @property
     def added(self) -> float:
         return self._now() - self._before
-
-
-@pytest.fixture
-def world() -> Iterator[World]:
-    world = World()
-    world.start()
-    yield world
-    world.feed.close()
 
 
 # Polls
