@@ -17,7 +17,7 @@ from provider.api import create_app
 from provider.cli.main import cli
 from provider.polling import Polling, SightingBook
 from provider.polling.application import mounted
-from tests.world import ME, World, spec
+from tests.world import ME, World, spec, wait_until
 
 RULE = "Host(`shop.localhost`)"
 STABLE, CANARY = "http://10.0.0.1:8080", "http://10.0.0.2:8080"
@@ -156,11 +156,13 @@ def offline() -> Run:
 
 
 @pytest.fixture
-def poll(run: Run) -> Callable[[str], None]:
+def poll(run: Run, world: World) -> Callable[[str], None]:
     """Poll once, as a Traefik of that name does, and have the provider note it."""
 
     def poll(gateway: str) -> None:
         with urllib.request.urlopen(f"{run.url}/traefik/config?gateway={gateway}") as answer:  # noqa: S310 our own
             answer.read()
+        # A poll is answered first; who has asked is reported by another thread.
+        assert wait_until(lambda: any(field.startswith(f"{gateway}@") for field in world.store.sightings()))
 
     return poll
