@@ -43,9 +43,13 @@ class PrometheusCheck(Document):
     """
 
     url: PrometheusUrl
+    """The Prometheus' address."""
     query: Annotated[str, AfterValidator(_query), Field(max_length=4_000)]
+    """PromQL that comes to one value."""
     at_least: Number | None = None
+    """The value must not be lower."""
     at_most: Number | None = None
+    """The value must not be higher."""
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
@@ -60,7 +64,9 @@ class WebhookCheck(Document):
     """An address that is asked by POST and answers `{"verdict": "yes" | "no" | "wait", "reason": "..."}`."""
 
     url: WebhookUrl
+    """Where to ask."""
     timeout: Annotated[Duration, AfterValidator(_timeout)] = timedelta(seconds=5)
+    """How long an answer may take."""
 
 
 class Check(Document):
@@ -69,8 +75,11 @@ class Check(Document):
     model_config = one_of("prometheus", "webhook")
 
     name: Name
+    """The check's name."""
     prometheus: PrometheusCheck | None = None
+    """By a query."""
     webhook: WebhookCheck | None = None
+    """By somebody who is asked."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -39,6 +39,7 @@ class Prometheus(Document):
     """Where a Prometheus that scrapes the Traefiks can be asked."""
 
     url: PrometheusUrl
+    """Its address."""
 
 
 class Source(Document):
@@ -84,6 +85,7 @@ class Latency(Document):
     """Which answers count as slow: those above the first bucket edge that is no lower than `above`."""
 
     above: Duration = timedelta(seconds=1.2)
+    """The duration."""
 
 
 class Limits(Document):
@@ -92,9 +94,13 @@ class Limits(Document):
     success_rate: Number | None = Field(default=None, gt=0, le=100)
     """Per cent of the answers that are no errors, at least."""
     latency_p50: Duration | None = None
+    """The longest that half of the answers may take, by the edges of the buckets."""
     latency_p90: Duration | None = None
+    """The same of 90 per cent."""
     latency_p95: Duration | None = None
+    """The same of 95 per cent."""
     latency_p99: Duration | None = None
+    """The same of 99 per cent."""
 
     def latencies(self) -> dict[int, timedelta]:
         """Give the longest duration allowed by percentile, where there is one."""
@@ -125,22 +131,39 @@ class Analysis(Document):
     """
 
     source: Annotated[Source, WithJsonSchema(_SOURCE_SCHEMA)] = Source(prometheus=None)
+    """Where the counts come from: `traefik`, the Traefiks' own /metrics, or `{prometheus: {url: …}}`."""
     interval: Duration = timedelta(seconds=5)
+    """How often is looked, a second at least."""
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
+    """What is compared."""
     errors: Statuses = "5.."
+    """Which answers are errors: a pattern of statuses, such as 5..|429."""
     latency: Latency = Latency()
+    """Which answers are slow."""
     margin: Number = Field(default=2, ge=1.05, le=100)
+    """A canary up to so many times as bad as stable passes."""
     alpha: Number = Field(default=0.05, ge=1e-6, le=0.5)
+    """How often a canary that is no worse is called worse, at most."""
     beta: Number = Field(default=0.05, ge=1e-6, le=0.5)
+    """How often one that is worse than `margin` is called good, at most."""
     dispersion: Number = Field(default=1, ge=1, le=1_000)
+    """How many bad answers come as one."""
     tolerated: Number = Field(default=1, ge=0.001, le=50)
+    """A canary with fewer bad answers than so many per cent passes without a comparison."""
     limits: Limits = Limits()
+    """What the canary must keep whatever stable does."""
     checks: tuple[Check, ...] | None = Field(default=None, min_length=1, max_length=10)
+    """What else must hold."""
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
+    """What the canary must have had before it may go on."""
     on_undecided: Undecided = Undecided.HOLD
+    """What a deadline does when nothing is known."""
     failure_limit: WholeNumber = Field(default=0, ge=0, le=1_000)
+    """So many failed looks are let pass."""
     inconclusive_limit: WholeNumber | None = Field(default=None, ge=0, le=1_000_000)
+    """So many looks without an answer are let pass; any number if left out."""
     consecutive_error_limit: WholeNumber = Field(default=4, ge=0, le=1_000)
+    """After more errors in a row of what is asked, the canary waits for a person."""
 
     @model_validator(mode="after")
     def _not_too_often(self) -> Self:

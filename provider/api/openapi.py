@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import time, timedelta
 from http import HTTPStatus
 from typing import Any
 
@@ -17,6 +18,7 @@ from provider.api.endpoints import (
 )
 from provider.api.problems import CONTENT_TYPE
 from provider.api.schemas import Problem
+from provider.documents import format_duration
 from provider.documents.fields import NAME_PATTERN
 
 Json = dict[str, Any]
@@ -65,10 +67,16 @@ def _schemas(endpoints: Sequence[Endpoint]) -> Json:
 
 
 class _Schemas(GenerateJsonSchema):
-    # Of a number that a validator of ours looks at first, pydantic writes the bounds in its own words.
     def generate_inner(self, schema: CoreSchema) -> JsonSchemaValue:
+        """Give a schema, with the bounds of a number that a validator of ours sees first in JSON Schema's words."""
         words = {"ge": "minimum", "le": "maximum"}
         return {words.get(name, name): value for name, value in super().generate_inner(schema).items()}
+
+    def encode_default(self, dft: Any) -> Any:
+        """Give a default as it would be written."""
+        if isinstance(dft, timedelta):
+            return format_duration(dft)
+        return f"{dft:%H:%M}" if isinstance(dft, time) else super().encode_default(dft)
 
 
 def _operation(endpoint: Endpoint, schemas: Json) -> Json:

@@ -42,19 +42,23 @@ class ReasonBody(Document):
     """Why it is done: kept in the history."""
 
     reason: Reason = ""
+    """Why; kept in the history."""
 
 
 class CreateBody(ReasonBody):
     """A new rollout."""
 
     name: Name
+    """Lower-case letters, digits and inner hyphens, 63 at most."""
     spec: Spec
+    """What is asked of it."""
 
 
 class SpecBody(ReasonBody):
     """The whole spec of a rollout."""
 
     spec: Spec
+    """What is asked of it."""
 
 
 class CanaryBody(Side, ReasonBody):
@@ -70,64 +74,78 @@ class ServersBody(ReasonBody):
     """All servers of a side; one at least that it has already."""
 
     servers: Servers
+    """All of them."""
 
 
 class DrainBody(ReasonBody):
     """A server that gets no new requests, or with `undo` gets them again."""
 
     url: ServerUrl
+    """The server."""
     undo: StrictBool = False
+    """It gets requests again."""
 
 
 class WeightBody(ReasonBody):
     """A weight set by hand, in per cent."""
 
     weight: Weight
+    """The canary's per cent, with two decimals at most."""
 
 
 class PromoteBody(ReasonBody):
     """The next step, or with `full` the canary becomes stable now."""
 
     full: StrictBool = False
+    """The canary becomes stable now, past all steps."""
 
 
 class UndoBody(ReasonBody):
     """The revision of the history whose state comes back."""
 
     to_revision: WholeNumber = Field(ge=1, le=2**53)
+    """The revision."""
 
 
 class GatewayBody(ReasonBody):
     """Where a gateway can be asked."""
 
     spec: GatewaySpec
+    """Its addresses."""
 
 
 class WebhookBody(ReasonBody):
     """A webhook. Without a secret it keeps the one that it has; an empty one takes it away."""
 
     spec: WebhookSpec
+    """Where it is told what."""
 
 
 class AnnounceBody(ReasonBody):
     """An instance that is there: its address, and how long that holds unless it says so again."""
 
     url: ServerUrl
+    """Where it listens."""
     weight: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+    """Its share beside the other instances; 1 if left out."""
     ttl: Annotated[Duration, AfterValidator(_short)] = timedelta(seconds=15)
+    """How long, from 1s to 1h."""
 
 
 class TokenBody(ReasonBody):
     """A new token."""
 
     name: Name
+    """Whose token it is; the history says so."""
     role: Role
+    """What it may do."""
 
 
 class RestoreBody(ReasonBody):
     """Which side is right: what is `served`, or what is `stored`."""
 
     from_: Truth = Field(alias="from")
+    """The side that is right."""
 
 
 class NoQuery(Document):
@@ -138,18 +156,21 @@ class DryRunQuery(Document):
     """`dryRun=true` answers what would be, and changes nothing."""
 
     dry_run: Literal["true", "false"] = "false"
+    """Answer what would be, and change nothing."""
 
 
 class ReasonQuery(Document):
     """Why it is done: kept in the history."""
 
     reason: Reason = ""
+    """Why; kept in the history."""
 
 
 class ShrinkQuery(Document):
     """`allowShrink=true` lets a gateway be left with less than half of what it was served lately, or with nothing."""
 
     allow_shrink: Literal["true", "false"] = "false"
+    """Even where a gateway is left with less than half of its rollouts, or with none."""
 
 
 class ReplaceQuery(DryRunQuery, ShrinkQuery):
@@ -164,23 +185,31 @@ class ListQuery(Document):
     """Which rollouts, and how many."""
 
     limit: int = Field(default=100, ge=1, le=1_000)
+    """How many."""
     cursor: str = Field(default="", max_length=63)
+    """Where the list before ended."""
     phase: Phase | None = None
+    """Those in this phase."""
     gateway: Name | None = None
+    """Those that this gateway carries."""
 
 
 class HistoryQuery(Document):
     """How many events, and those older than which revision."""
 
     limit: int = Field(default=50, ge=1, le=1_000)
+    """How many."""
     before: int | None = Field(default=None, ge=1, le=2**53)
+    """Those older than this revision."""
 
 
 class WaitQuery(Document):
     """What to wait for, and for how many seconds."""
 
     for_: Goal = Field(alias="for")
+    """What to wait for."""
     timeout: float = Field(default=60, ge=0, le=3_600, allow_inf_nan=False)
+    """For how many seconds."""
 
 
 class RolloutAnswer(Document):
@@ -271,6 +300,8 @@ class HistoryEntry(Document):
     actor: str
     reason: str
     at: Moment
+    request_id: str | None = None
+    """The request that made the change: the caller's `X-Request-Id`, or the one that its answer bore."""
     before: dict[str, object] | None = None
     after: dict[str, object] | None = None
 

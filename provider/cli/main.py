@@ -8,7 +8,7 @@ import click
 
 from provider.cli import administration, doctor, files, registering, rollouts, servers, webhooks
 
-_SECTIONS: dict[str, Sequence[click.Command]] = {
+SECTIONS: dict[str, Sequence[click.Command]] = {
     "Shift traffic": (
         rollouts.set_weight,
         rollouts.promote,
@@ -52,7 +52,7 @@ class _Sections(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write one list of commands a section."""
         width = max(len(name) for name in self.list_commands(ctx))
-        for title, commands in _SECTIONS.items():
+        for title, commands in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl(
                     [((one.name or "").ljust(width), one.get_short_help_str(limit=90)) for one in commands]
@@ -65,7 +65,7 @@ def cli() -> None:
     """Canary rollouts for Traefik: shift weights, and know that Traefik has them."""
 
 
-for _commands in _SECTIONS.values():
+for _commands in SECTIONS.values():
     for _command in _commands:
         cli.add_command(_command)
 

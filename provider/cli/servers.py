@@ -39,7 +39,9 @@ _COMMON = (
         help="Where servers and what is asked may be, such as 10.0.0.0/8,fd00::/8; anywhere if left out. "
         "CANARY_ALLOW_NETWORKS",
     ),
-    click.option("--log-format", type=click.Choice(["text", "json"]), help="CANARY_LOG_FORMAT"),
+    click.option(
+        "--log-format", type=click.Choice(["text", "json"]), help="For people, or for machines. CANARY_LOG_FORMAT"
+    ),
 )
 
 
@@ -60,7 +62,10 @@ def _common(command: Any) -> Any:
 @click.option("--workers", type=int, help="Processes, 2 if left out. CANARY_WORKERS")
 @click.option("--controller/--no-controller", default=None, help="Run the control loop here too. CANARY_CONTROLLER")
 @click.option(
-    "--polls-need-token", is_flag=True, default=None, help="Traefik must poll with a token of the role gateway"
+    "--polls-need-token",
+    is_flag=True,
+    default=None,
+    help="Traefik must poll with a token of the role gateway. CANARY_POLLS_NEED_TOKEN",
 )
 @click.option(
     "--rate-limit", type=int, metavar="N", help="Calls of one caller a second and worker. CANARY_RATE_LIMIT"

@@ -5,10 +5,14 @@ from pydantic.alias_generators import to_camel
 
 
 class Document(BaseModel):
-    """A frozen piece of a document: camelCase outside, no unknown fields."""
+    """A frozen piece of a document: camelCase outside, no unknown fields.
+
+    The words below a field are its description in OpenAPI and in the reference.
+    """
 
     model_config = ConfigDict(
         frozen=True,
+        use_attribute_docstrings=True,
         extra="forbid",
         alias_generator=to_camel,
         validate_by_name=True,

@@ -25,7 +25,9 @@ class GatewaySpec(Document):
     """Where a Traefik can be asked what it really carries: its API, and its metrics."""
 
     api: Endpoint | None = None
+    """Its API: without it nothing is seen to be applied, and nothing counted."""
     metrics: Endpoint | None = None
+    """Its metrics for Prometheus; `/metrics` beside the API if left out."""
 
     @property
     def metrics_url(self) -> str | None:

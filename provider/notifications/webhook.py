@@ -64,14 +64,15 @@ class ShownSpec(Document):
     """What may be shown of a webhook: all but its secret."""
 
     url: Address = Field(repr=False)
+    """Where messages go, by POST."""
     format: Format = Format.JSON
-    template: Template | None = Field(
-        default=None, description="The whole body for `json`, the words for a chat; `$text`, `$rollout`, `$weight`, …"
-    )
-    events: tuple[Event, ...] | None = Field(default=None, min_length=1, description="All, if left out.")
-    rollouts: tuple[Name, ...] | None = Field(
-        default=None, min_length=1, max_length=_MOST_ROLLOUTS, description="All, if left out."
-    )
+    """For whom they are shaped."""
+    template: Template | None = None
+    """The whole body for `json`, the words for a chat; `$text`, `$rollout`, `$weight`, …"""
+    events: tuple[Event, ...] | None = Field(default=None, min_length=1)
+    """All, if left out."""
+    rollouts: tuple[Name, ...] | None = Field(default=None, min_length=1, max_length=_MOST_ROLLOUTS)
+    """All, if left out."""
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> Self:
@@ -91,6 +92,7 @@ class WebhookSpec(ShownSpec):
     secret: Annotated[str, AfterValidator(_secret), Field(json_schema_extra={"pattern": _SECRET_PATTERN})] | None = (
         Field(default=None, repr=False)
     )
+    """What messages are signed with."""
 
     @property
     def shown(self) -> ShownSpec:

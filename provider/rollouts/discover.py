@@ -26,16 +26,18 @@ class Dns(Document):
     """A name that has an address for every server; asked for again when its answer's time is over."""
 
     name: HostName
+    """The name that is looked up."""
     type: Literal["A", "AAAA", "SRV"] = "A"
-    port: WholeNumber | None = Field(
-        default=None, ge=1, le=65_535, description="Where each address listens; SRV says it by itself."
-    )
+    """Which records: A and AAAA have addresses, SRV has ports and weights too."""
+    port: WholeNumber | None = Field(default=None, ge=1, le=65_535)
+    """Where each address listens; SRV says it by itself."""
     scheme: Literal["http", "https", "h2c"] = "http"
+    """How the servers are spoken to."""
     resolver: Annotated[str, AfterValidator(_resolver)] | None = Field(
         default=None,
         max_length=60,
-        description="The name server to ask, as ADDRESS or ADDRESS:PORT; those of the system if left out.",
     )
+    """The name server to ask, as ADDRESS or ADDRESS:PORT; those of the system if left out."""
 
     @model_validator(mode="after")
     def _port_by_type(self) -> Self:
@@ -57,9 +59,9 @@ class Discover(Document):
     model_config = one_of("dns", "registered")
 
     dns: Dns | None = None
-    registered: Name | None = Field(
-        default=None, description="The group of instances that announce themselves, such as v2."
-    )
+    """By a name in the DNS."""
+    registered: Name | None = None
+    """The group of instances that announce themselves, such as v2."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

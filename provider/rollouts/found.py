@@ -18,7 +18,8 @@ class Found(Document):
     """The servers of one place: one at least, as a side is never emptied by what is not found any more."""
 
     servers: tuple[Server, ...] = Field(min_length=1, max_length=MOST_SERVERS)
-    kept: str | None = Field(default=None, description="Why these are kept although they are not found now.")
+    kept: str | None = None
+    """Why these are kept although they are not found now."""
 
 
 def sources_of(rollout: Rollout) -> Mapping[str, Discover]:

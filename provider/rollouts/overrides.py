@@ -14,14 +14,18 @@ class HeaderMatch(Document):
     """A request header with just this value."""
 
     name: Token
+    """The header's name."""
     value: HeaderValue
+    """Its value, compared exactly."""
 
 
 class CookieMatch(Document):
     """A request cookie with just this value."""
 
     name: Token
+    """The cookie's name."""
     value: CookieValue
+    """Its value, compared exactly."""
 
 
 class Override(Document):
@@ -30,8 +34,11 @@ class Override(Document):
     model_config = one_of("header", "cookie")
 
     header: HeaderMatch | None = None
+    """By a header."""
     cookie: CookieMatch | None = None
+    """By a cookie."""
     to: Literal["stable", "canary"]
+    """The side that they go to."""
 
     @model_validator(mode="after")
     def _one_match(self) -> Self:

@@ -66,25 +66,29 @@ def _statuses(text: str) -> str:
 class Retry(Document):
     """A request that failed is sent again: one that reached nobody, and one that got such an answer."""
 
-    attempts: WholeNumber = Field(ge=2, le=10, description="How often a request is sent in all; 3 are two retries.")
+    attempts: WholeNumber = Field(ge=2, le=10)
+    """How often a request is sent in all; 3 are two retries."""
     status: tuple[Annotated[str, AfterValidator(_statuses)], ...] | None = Field(
         default=None,
         min_length=1,
         max_length=32,
-        description="Answers after which it is sent again. Left out: only a request that reached nobody is.",
     )
+    """Answers after which it is sent again. Left out: only a request that reached nobody is."""
     initial_interval: Duration | None = None
-    timeout: Duration | None = Field(default=None, description="After so long nothing is sent again.")
-    retry_non_idempotent_method: StrictBool | None = Field(
-        default=None, description="POST, PATCH and LOCK too are sent again after such an answer."
-    )
+    """The pause before the first retry, which grows from try to try; none if left out."""
+    timeout: Duration | None = None
+    """After so long nothing is sent again."""
+    retry_non_idempotent_method: StrictBool | None = None
+    """POST, PATCH and LOCK too are sent again after such an answer."""
 
 
 class Timeouts(Document):
     """How long Traefik waits for a server; it answers 504 then."""
 
     connect: Duration | None = None
+    """Until a connection is there; 30s if left out."""
     response_header: Duration | None = None
+    """Until the answer's header is there; as long as it takes if left out."""
 
 
 class CircuitBreaker(Document):
@@ -93,23 +97,34 @@ class CircuitBreaker(Document):
     expression: Annotated[str, AfterValidator(_expression)] = Field(
         max_length=512, examples=["ResponseCodeRatio(500, 600, 0, 600) > 0.25"]
     )
+    """When it opens, in Traefik's words."""
     check_period: Duration | None = None
+    """How often that is looked at; every 100ms if left out."""
     fallback_duration: Duration | None = None
+    """How long nothing is let through; 10s if left out."""
     recovery_duration: Duration | None = None
+    """How long it takes to let all through again; 10s if left out."""
     response_code: WholeNumber | None = Field(default=None, ge=400, le=599)
+    """What is answered while it is open; 503 if left out."""
 
 
 class InFlight(Document):
     """How many requests may be under way at once; one more is answered 429."""
 
     amount: WholeNumber = Field(ge=1, le=1_000_000)
+    """How many."""
     per: Literal["host", "client"] = "host"
+    """Counted for the host that is asked, or for each client."""
 
 
 class Resilience(Document):
     """What is done about requests that fail, hang or come in crowds."""
 
     retry: Retry | None = None
+    """Send a request again that failed."""
     timeouts: Timeouts | None = None
+    """Wait for a server for so long only."""
     circuit_breaker: CircuitBreaker | None = None
+    """Leave a side alone that answers badly."""
     in_flight: InFlight | None = None
+    """Refuse what is too much at once."""

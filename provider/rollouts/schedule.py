@@ -73,8 +73,11 @@ class Window(Document):
     """Hours of some days of the week; one that ends before it begins goes on past midnight."""
 
     days: tuple[Day, ...] = Field(default=_DAYS, min_length=1, max_length=7)
+    """Days of the week."""
     from_: TimeOfDay = Field(default=time(0, 0), alias="from")
+    """When it begins, such as "09:00", in quotes."""
     to: TimeOfDay = time(0, 0)
+    """When it ends; 00:00 is midnight."""
 
     def holds(self, moment: datetime) -> bool:
         """Tell whether a moment, in the schedule's own time zone, lies within."""
@@ -89,7 +92,9 @@ class Freeze(Document):
     """Days on which nothing advances by itself, the first and the last included."""
 
     from_: Date = Field(alias="from")
+    """The first day, such as 2026-12-23."""
     to: Date
+    """The last day."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -102,8 +107,11 @@ class Schedule(Document):
     """When steps may advance by themselves. A person, and a canary that is taken back, waits for nothing."""
 
     time_zone: TimeZone = "UTC"
+    """The time zone of hours and days, such as Europe/Berlin."""
     windows: tuple[Window, ...] | None = Field(default=None, min_length=1, max_length=32)
+    """Hours in which steps may advance; any if left out."""
     freezes: tuple[Freeze, ...] | None = Field(default=None, min_length=1, max_length=100)
+    """Days on which none does."""
 
     def is_open(self, now: datetime) -> bool:
         """Tell whether steps may advance at a moment (aware)."""

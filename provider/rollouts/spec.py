@@ -38,10 +38,11 @@ class Server(Document):
     """One address that answers for a side."""
 
     url: ServerUrl
+    """Where it listens: scheme, host and port, without a path."""
     weight: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
-    drain: StrictBool | None = Field(
-        default=None, description="It gets no new requests; those that are under way end in peace."
-    )
+    """Its share beside the other servers of the side; 1 if left out."""
+    drain: StrictBool | None = None
+    """It gets no new requests; those that are under way end in peace."""
 
     @field_validator("drain", mode="after")
     @classmethod
@@ -64,16 +65,27 @@ class HealthCheck(Document):
     """Traefik's active check of every server of a side."""
 
     path: UrlPath
+    """What is asked for, such as /healthz."""
     interval: Duration | None = None
+    """How often; every 30s if left out."""
     unhealthy_interval: Duration | None = None
+    """How often while the server is not healthy; as `interval` if left out."""
     timeout: Duration | None = None
+    """How long an answer may take; 5s if left out."""
     scheme: Literal["http", "https"] | None = None
+    """The server's own if left out."""
     hostname: HeaderValue | None = None
+    """The Host header; the server's own if left out."""
     port: WholeNumber | None = Field(default=None, ge=1, le=65_535)
+    """The server's own if left out."""
     method: Token | None = None
+    """GET if left out."""
     status: WholeNumber | None = Field(default=None, ge=100, le=599)
+    """The status that is healthy; any below 400 if left out."""
     headers: dict[Token, HeaderValue] | None = Field(default=None, min_length=1, max_length=32)
+    """What is sent with it, by name."""
     follow_redirects: StrictBool | None = None
+    """Whether a redirect is followed; true if left out."""
 
     @model_validator(mode="after")
     def _timeout_below_interval(self) -> Self:
@@ -86,19 +98,27 @@ class PassiveHealthCheck(Document):
     """Traefik's judgement of a server by the answers it gave."""
 
     failure_window: Duration | None = None
+    """How long failures are remembered; 10s if left out."""
     # Traefik's own default, said because it takes no empty check.
     max_failed_attempts: WholeNumber = Field(default=1, ge=1, le=1_000_000)
+    """So many failures within the window take the server out for a while."""
 
 
 class CookieOptions(Document):
     """What a browser does with a cookie."""
 
     secure: StrictBool | None = None
+    """By TLS only."""
     http_only: StrictBool | None = None
+    """Not for scripts."""
     same_site: Literal["none", "lax", "strict"] | None = None
+    """Whether other sites send it along."""
     max_age: WholeNumber | None = Field(default=None, ge=0, le=2**31 - 1)
+    """Seconds until it is over; as long as the browser runs if left out or 0."""
     path: UrlPath | None = None
+    """Where it holds; / if left out."""
     domain: HeaderValue | None = None
+    """For which hosts it holds; the one that was asked if left out."""
 
 
 class ServerCookie(CookieOptions):
@@ -119,6 +139,7 @@ class StickyServers(Document):
     """How clients stay on one server of a side."""
 
     cookie: ServerCookie
+    """What the browser does with it; {} has the defaults."""
 
 
 class Side(Document):
@@ -127,13 +148,21 @@ class Side(Document):
     model_config = one_of("servers", "service", "discover")
 
     servers: Servers | None = None
+    """Servers that are written down."""
     service: Reference | None = None
+    """A service of another of Traefik's providers, such as shop-v2@docker."""
     discover: Discover | None = None
+    """Servers that are looked for."""
     health_check: HealthCheck | None = None
+    """Have Traefik ask every server whether it is well. With one on both sides, stable stands in for a canary."""
     passive_health_check: PassiveHealthCheck | None = None
+    """Have Traefik take a server out that fails."""
     pass_host_header: StrictBool | None = None
+    """Whether the server gets the Host that the client sent; true if left out."""
     keep_alive_timeout: Duration | None = None
+    """How long the backend keeps an idle connection: Traefik is told to let go first."""
     sticky: StickyServers | None = None
+    """Keep a client on one server of the side."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -165,14 +194,17 @@ class Mirror(Document):
     """Shadow traffic: a copy of stable's requests goes to the canary, whose answers are thrown away."""
 
     percent: WholeNumber = Field(ge=0, le=100)
+    """How many per cent of stable's requests."""
     # Traefik's own default holds bodies of any size in memory, which can take stable down.
     max_body_size: WholeNumber = Field(default=MIRROR_BODY_BYTES, ge=0, le=2**40)
+    """The largest body in bytes that is copied: Traefik holds it in memory."""
 
 
 class StickyCookie(CookieOptions):
     """The cookie by which a client stays on the side that it got first."""
 
     name: Token
+    """The cookie's name."""
 
     @model_validator(mode="after")
     def _not_of_servers(self) -> Self:
@@ -185,21 +217,27 @@ class Sticky(Document):
     """How clients stay on one side."""
 
     cookie: StickyCookie
+    """The cookie that keeps them there."""
 
 
 class Domain(Document):
     """Names that a certificate is asked for."""
 
     main: HeaderValue
+    """The first name."""
     sans: tuple[HeaderValue, ...] | None = Field(default=None, min_length=1, max_length=100)
+    """Further names."""
 
 
 class Tls(Document):
     """Traefik's TLS options of the router."""
 
     cert_resolver: EntryPoint | None = None
+    """A certificate resolver of Traefik's."""
     options: HeaderValue | None = None
+    """TLS options by name, such as modern@file."""
     domains: tuple[Domain, ...] | None = Field(default=None, min_length=1, max_length=100)
+    """The names to ask the resolver for; those of the rule if left out."""
 
 
 class Strategy(StrEnum):
@@ -213,36 +251,47 @@ class Spec(Document):
     """What is asked of a rollout."""
 
     rule: Rule
+    """Traefik's router rule: which requests are meant."""
     entry_points: tuple[EntryPoint, ...] | None = Field(default=None, min_length=1, max_length=32)
+    """Traefik's entry points. All of them if left out, which makes Traefik build the router for each."""
     middlewares: tuple[Reference, ...] | None = Field(default=None, min_length=1, max_length=32)
+    """Middlewares of other providers, such as auth@file, in this order."""
     priority: WholeNumber | None = Field(default=None, ge=2, le=HIGHEST_PRIORITY)
+    """The router's priority; Traefik takes the length of the rule if left out."""
     tls: Tls | None = None
+    """Terminate TLS; {} does it with what Traefik has."""
     gateways: tuple[Name, ...] | None = Field(default=None, min_length=1, max_length=100)
+    """The Traefiks that carry it; all of them if left out."""
     strategy: Strategy = Strategy.WRR
+    """wrr takes turns; hrw goes by the client's address, and is steady across reloads."""
     sticky: Sticky | None = None
+    """Keep a client on the side that it got first."""
     stable: Side
+    """Who answers when nothing is tried out."""
     canary: Side | None = None
+    """The version that is tried out."""
     overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=MOST_OVERRIDES)
+    """Requests that go to one side whatever the weight."""
     mirror: Mirror | None = None
+    """Copy requests to the canary."""
     resilience: Resilience | None = None
+    """Retries, timeouts, a circuit breaker and a limit."""
     steps: tuple[Step, ...] | None = Field(default=None, min_length=1, max_length=200)
-    analysis: Analysis | None = Field(
-        default=None, description="How the canary is judged all the while it gets traffic; one that fails is aborted."
-    )
-    progress_deadline: Duration | None = Field(
-        default=None, description="A canary that waits longer in one step, and not for a person, is aborted."
-    )
+    """How a canary takes over. Without steps it moves by hand alone."""
+    analysis: Analysis | None = None
+    """How the canary is judged all the while it gets traffic; one that fails is aborted."""
+    progress_deadline: Duration | None = None
+    """A canary that waits longer in one step, and not for a person, is aborted."""
     schedule: Schedule | None = None
-    rollback_window: Duration | None = Field(
-        default=None, description="A version that was stable so recently takes over at once when it comes back."
-    )
+    """When steps may advance by themselves."""
+    rollback_window: Duration | None = None
+    """A version that was stable so recently takes over at once when it comes back."""
     revert_when_broken: StrictBool | None = Field(
         default=None,
-        description="A change that Traefik reports as broken is taken back to the last state that it carried well.",
     )
-    dry_run: StrictBool | None = Field(
-        default=None, description="Verdicts change nothing: what they would have done is said instead."
-    )
+    """A change that Traefik reports as broken is taken back to the last state that it carried well."""
+    dry_run: StrictBool | None = None
+    """Verdicts change nothing: what they would have done is said instead."""
 
     @model_validator(mode="after")
     def _sticky_needs_turns(self) -> Self:

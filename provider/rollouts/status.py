@@ -37,15 +37,21 @@ class Status(Document):
 
     phase: Phase
     weight: Weight
-    step_index: WholeNumber = Field(ge=0, description="The step that runs, or that comes next while held.")
+    step_index: WholeNumber = Field(ge=0)
+    """The step that runs, or that comes next while held."""
     reason: str
     since: Moment
     paused_until: Moment | None = None
-    started: Moment | None = Field(default=None, description="When this canary began, or was begun again.")
-    judged_since: Moment | None = Field(default=None, description="Since when an analysis step runs.")
-    mirror: WholeNumber | None = Field(default=None, ge=0, le=100, description="What a step has set.")
-    overrides: tuple[Override, ...] | None = Field(default=None, description="What a step has set.")
+    started: Moment | None = None
+    """When this canary began, or was begun again."""
+    judged_since: Moment | None = None
+    """Since when an analysis step runs."""
+    mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
+    """What a step has set."""
+    overrides: tuple[Override, ...] | None = None
+    """What a step has set."""
     generation: WholeNumber = Field(default=1, ge=1)
     stable_generation: WholeNumber = Field(default=1, ge=1)
     promoted: Promotion | None = None
-    former: tuple[Former, ...] | None = Field(default=None, description="The sides that were stable, newest first.")
+    former: tuple[Former, ...] | None = None
+    """The sides that were stable, newest first."""

@@ -16,6 +16,7 @@ class Pause(Document):
     """Wait: for a duration, or for a person where none is given."""
 
     duration: Duration | None = None
+    """For a person if left out."""
 
 
 class AnalysisStep(Document):
@@ -24,8 +25,11 @@ class AnalysisStep(Document):
     model_config = one_of("duration", "until")
 
     duration: Duration | None = None
+    """Judge for so long."""
     until: Literal["known"] | None = None
+    """Judge until the verdict is known."""
     deadline: Duration | None = None
+    """With `until`: when to end all the same; `analysis.onUndecided` says how."""
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:
@@ -38,9 +42,13 @@ class Ramp(Document):
     """Weights that rise in even steps, each held for `every`: from 5 to 50 by 5 every 2m."""
 
     from_: Weight = Field(alias="from")
+    """The first weight, in per cent."""
     to: Weight
+    """The last weight."""
     by: Weight
+    """How much it rises each time."""
     every: Duration
+    """How long each weight is held."""
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
@@ -64,11 +72,17 @@ class Step(Document):
     model_config = one_of("setWeight", "pause", "analysis", "ramp", "setMirror", "setOverride")
 
     set_weight: Weight | None = None
+    """The canary's per cent, with two decimals at most."""
     pause: Pause | None = None
+    """Wait."""
     analysis: AnalysisStep | None = None
+    """Judge."""
     ramp: Ramp | None = None
+    """Rise in even steps."""
     set_mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
+    """Copy so many per cent of stable's requests to the canary, until it ends."""
     set_override: tuple[Override, ...] | None = Field(default=None, max_length=MOST_OVERRIDES)
+    """Replace the overrides until the canary ends; [] has none."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

@@ -5,13 +5,14 @@ from collections.abc import Iterable, Sequence
 from prometheus_client import Histogram
 from prometheus_client.metrics import MetricWrapperBase
 
+from documentation.markdown import code, table
 from provider.metrics import recorded, states
 
 _Line = tuple[str, Sequence[str], str]
 
 
-def tables() -> str:
-    """Give the tables of `docs/metrics.md`."""
+def reference() -> str:
+    """Give the tables of all metrics."""
     state = _table((one.name, one.labels, one.words) for one in states.STATES)
     metrics = [one for one in vars(recorded).values() if isinstance(one, MetricWrapperBase)]
     counted = _table((_name(one), one._labelnames, one._documentation) for one in metrics)
@@ -33,7 +34,5 @@ def _name(metric: MetricWrapperBase) -> str:
 
 
 def _table(lines: Iterable[_Line]) -> str:
-    rows = (
-        f"| `{name}` | {', '.join(f'`{label}`' for label in labels)} | {words} |" for name, labels, words in lines
-    )
-    return "\n".join(("| metric | labels | is |", "| --- | --- | --- |", *rows, ""))
+    rows = ((code(name), ", ".join(map(code, labels)), words) for name, labels, words in lines)
+    return table(("metric", "labels", "is"), rows)

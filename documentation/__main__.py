@@ -1,0 +1,6 @@
+"""`python -m documentation`: write the generated part of each page of the reference, to be checked in."""
+
+from documentation.pages import generated
+
+for path, text in generated().items():
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,54 @@
+"""The reference of the command line, from the commands."""
+
+from collections.abc import Iterator, Sequence
+
+import click
+
+from documentation.markdown import code, table
+from provider.cli.main import SECTIONS
+
+# What all have that call the API: told once, above.
+_COMMON = {"url", "token", "output", "request_id"}
+
+
+def reference() -> str:
+    """Give all commands, as their help has them, in the order of what people do."""
+    return "\n".join(f"## {title}\n\n{_section(commands)}" for title, commands in SECTIONS.items())
+
+
+def _section(commands: Sequence[click.Command]) -> str:
+    return "\n".join(text for command in commands for text in _texts(command, "traefik-canary"))
+
+
+def _texts(command: click.Command, parent: str) -> Iterator[str]:
+    name = f"{parent} {command.name}"
+    context = click.Context(command, info_name=name, parent=None)
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            yield from _texts(one, name)
+        return
+    usage = " ".join(command.collect_usage_pieces(context))
+    yield f"### {name.removeprefix('traefik-canary ')}\n\n```text\n{name} {usage}\n```\n\n{_words(command)}\n"
+    rows = [
+        (code(", ".join((*option.opts, *option.secondary_opts)) + _value(option, context)), *_told(option, context))
+        for option in command.params
+        if isinstance(option, click.Option) and option.name not in _COMMON
+    ]
+    if rows:
+        yield table(("option", "default", "is"), rows)
+
+
+def _words(command: click.Command) -> str:
+    return click.unstyle(command.help or "").replace("\b", "").strip()
+
+
+def _value(option: click.Option, context: click.Context) -> str:
+    return "" if option.is_flag else f" {option.make_metavar(context)}"
+
+
+def _told(option: click.Option, context: click.Context) -> tuple[str, str]:
+    default = option.get_default(context, call=False)
+    shown = (
+        "" if option.is_flag or default in (None, "", ()) or not isinstance(default, str | int | float) else default
+    )
+    return code(shown), option.help or ""
