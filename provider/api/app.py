@@ -14,6 +14,7 @@ from provider.hardening import SECURITY
 from provider.limits import Limits
 from provider.metrics import RECORDED
 from provider.operations import Operations
+from provider.tracing import identified
 
 LARGEST_BODY_BYTES = 1024 * 1024
 ENDPOINTS = (
@@ -45,6 +46,7 @@ def create_app(
     app.register_blueprint(machines(operations, ENDPOINTS, version=version, recorded=recorded))
     answer_problems(app)
     app.after_request(_harden)
+    app.wsgi_app = identified(app.wsgi_app)  # type: ignore[assignment, method-assign]  # as Flask wants it
     return app
 
 

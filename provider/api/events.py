@@ -74,6 +74,7 @@ def _told(event: Event) -> dict[str, object]:
         "actor": event.actor,
         "reason": event.reason,
         "at": event.at.isoformat().replace("+00:00", "Z"),
+        **({"requestId": event.origin.request_id} if event.origin.request_id else {}),
         "document": json.loads(event.after) if event.after else None,
     }
 

@@ -29,6 +29,7 @@ from provider.operations import (
 from provider.rollouts import IllegalMoveError
 from provider.routing import UnfitFragmentError
 from provider.store import RequestReusedError, StoreUnavailableError
+from provider.tracing import request_id
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +135,10 @@ _PLAIN_WORDS = {
 def _answer_unknown(error: Exception) -> Response:
     # The words of an unforeseen error may hold anything: they are for the log only.
     log.error("request.failed", exc_info=error)
-    return _respond(Kind(500, "internal", "Something unforeseen went wrong"), "the provider's log has the details")
+    return _respond(
+        Kind(500, "internal", "Something unforeseen went wrong"),
+        f"the provider's log has the details, under the request id {request_id()}",
+    )
 
 
 def _respond(kind: Kind, detail: str, mistakes: tuple[Mistake, ...] = ()) -> Response:

@@ -366,6 +366,7 @@ def _entry(event: Event) -> HistoryEntry:
         actor=event.actor,
         reason=event.reason,
         at=event.at,
+        request_id=event.origin.request_id or None,
         before=_document(event.before),
         after=_document(event.after),
     )

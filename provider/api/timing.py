@@ -5,6 +5,7 @@ import time
 from flask import Flask, Response, g, request
 
 from provider import metrics
+from provider.tracing import ROUTE
 
 
 def time_requests(app: Flask) -> None:
@@ -18,6 +19,7 @@ def time_requests(app: Flask) -> None:
     def end(response: Response) -> Response:
         route = request.url_rule
         method, path = (request.method, route.rule) if route else (metrics.OTHER, metrics.OTHER)
+        request.environ[ROUTE] = path
         took = time.monotonic() - g.began
         metrics.API_REQUEST_SECONDS.labels(method, path, response.status_code).observe(took)
         return response

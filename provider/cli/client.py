@@ -1,5 +1,6 @@
 """The REST API, as commands call it."""
 
+import os
 import re
 import secrets
 import time
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5, 30
 # A proxy on the way may cut what takes longer; a long wait is made of short ones.
 _LONGEST_HOLD_SECONDS = 20
+_TRACEPARENT = r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}"
 # A connection that broke is tried again after each of these: a provider that restarts is away for moments.
 _PAUSES_SECONDS = (0.05, 0.4)
 
@@ -45,7 +47,9 @@ class Write:
 class Client:
     """Calls a provider. Every method raises CommandError when the answer is not the one asked for."""
 
-    def __init__(self, url: str, token: str, *, answer_seconds: float = _ANSWER_SECONDS) -> None:
+    def __init__(
+        self, url: str, token: str, *, request_id: str = "", answer_seconds: float = _ANSWER_SECONDS
+    ) -> None:
         # requests takes 100 ms to import, and `--help` needs none of it.
         import requests  # noqa: PLC0415
 
@@ -60,6 +64,11 @@ class Client:
         # As a mere header it would give way to a password for this host in ~/.netrc, or in the URL.
         self._session.auth = bear
         self._session.headers["Accept"] = "application/json"
+        # All calls of a command are one request to who reads the log.
+        self._session.headers["X-Request-Id"] = request_id or secrets.token_hex(16)
+        # How jobs are told the span that they are part of.
+        if re.fullmatch(_TRACEPARENT, traceparent := os.environ.get("TRACEPARENT", "")):
+            self._session.headers["traceparent"] = traceparent
 
     def close(self) -> None:
         """Let the connection go."""

@@ -74,9 +74,17 @@ def _with_shell(command: Command, *, needs_token: bool) -> Command:
     @click.option(
         "--output", "-o", type=click.Choice(["table", "json"]), default="table", help="For people, or machines"
     )
+    @click.option(
+        "--request-id",
+        envvar="CANARY_REQUEST_ID",
+        default="",
+        metavar="ID",
+        callback=_header_value,
+        help="Kept in history and log, such as the run of a job; one is made if left out. CANARY_REQUEST_ID",
+    )
     @functools.wraps(command)
-    def with_shell(*, url: str, token: str, output: str, **rest: Any) -> Any:
-        with closing(Client(url, token)) as client:
+    def with_shell(*, url: str, token: str, output: str, request_id: str, **rest: Any) -> Any:
+        with closing(Client(url, token, request_id=request_id)) as client:
             shell = Shell(client, output == "json", bool(token))
             if needs_token:
                 shell.insist_on_token()

@@ -373,6 +373,8 @@ def analysis(shell: Shell, name: str) -> None:
 
 def _weight(entry: dict[str, Any]) -> str:
     before, after = (_weight_of(entry.get(side)) for side in ("before", "after"))
+    if before and after and _stable_of(entry["before"]) != _stable_of(entry["after"]):
+        return f"{before} > stable"  # it has taken over; that there is no canary now is not what moved
     return after if before in {"", after} else f"{before} > {after or '-'}"
 
 
@@ -381,6 +383,10 @@ def _weight_of(document: Json | None) -> str:
         return f"{document['status']['weight']} %" if document else ""
     except (KeyError, TypeError):
         return ""  # it was damaged by hand
+
+
+def _stable_of(document: Json) -> object:
+    return document["status"].get("stableGeneration")
 
 
 @click.command()

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from provider import metrics
+from provider import metrics, tracing
 from provider.analysis import Measurement, Record
 from provider.controller.decisions import Move, decide
 from provider.controller.figures import count_verdict, timed_look
@@ -164,7 +164,8 @@ class Controller:
         try:
             move = decide(rollout, self._record(rollout), now=now)
             if move:
-                self._make(rollout, move)
+                with tracing.beginning(f"controller {move.action}", rollout=rollout.name):
+                    self._make(rollout, move)
         except _PASSING:
             return False
         except Exception:

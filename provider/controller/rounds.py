@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from provider import metrics
+from provider import metrics, tracing
 from provider.gateways import Condition, Sighting, Signs, condition_of
 from provider.gateways.condition import QUIET_AFTER
 from provider.operations import Operations, Polled
@@ -107,8 +107,9 @@ class Rounds:
         done = self._store.now()
         took = done - now
         is_new = (known.seen is not None and known.seen[0] != body.digest) or known.differs
-        if is_new and not answer.differs and body.since:
-            metrics.PROPAGATION_SECONDS.labels("applied").observe(max(0.0, (done - body.since).total_seconds()))
+        if is_new and not answer.differs and body.cause:
+            metrics.PROPAGATION_SECONDS.labels("applied").observe(max(0.0, (done - body.cause.at).total_seconds()))
+            tracing.arrived("traefik applied", body.cause.origin, body.cause.at, gateway=name)
         return replace(
             known,
             seen=seen,

@@ -3,24 +3,24 @@
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
 from hashlib import blake2b
 
 from provider.feed.served import COMMON, Gateways, Served
 from provider.rollouts import Rollout
 from provider.routing import Encoded, assemble, checked, render
+from provider.store import Event
 
 
 @dataclass(frozen=True)
 class Body:
     """What a gateway is served. `digest` tells one body from another.
 
-    `since` is when the first change was made that the body before did not have; None where that is not known.
+    `cause` is the first change that the body before did not have; None where that is not known.
     """
 
     content: bytes
     digest: str
-    since: datetime | None = field(default=None, compare=False)
+    cause: Event | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -41,9 +41,9 @@ class Bodies:
         self._names: list[str] = []
         self.served = Served()
         self._cache: dict[str, Body] = {}
-        self._outdated: dict[str, datetime | None] = {}
-        self.at: datetime | None = None
-        """When the change that is being taken was made; None while everything is loaded."""
+        self._outdated: dict[str, Event | None] = {}
+        self.cause: Event | None = None
+        """The change that is being taken; None while everything is loaded."""
 
     def put(self, rollout: Rollout) -> None:
         """Render a rollout anew and drop the bodies that it is part of.
@@ -88,4 +88,4 @@ class Bodies:
         # A gateway named for the first time, or no longer, moves between its own body and the common one.
         for gateway in tuple(self._cache) if gateways is None else gateways:
             if self._cache.pop(gateway, None):
-                self._outdated[gateway] = self.at
+                self._outdated[gateway] = self.cause

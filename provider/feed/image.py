@@ -52,7 +52,7 @@ class Image:
 
     def replace(self, contents: Contents) -> None:
         """Take over everything that a store holds."""
-        self.bodies.at = None
+        self.bodies.cause = None
         for key in self.documents.keys() - contents.documents.keys():
             self._forget(key)
         self.unreadable = {key: why for key, why in self.unreadable.items() if key in contents.documents}
@@ -70,7 +70,7 @@ class Image:
         kinds = set()
         for event in events:
             kinds.add(event.key.kind)
-            self.bodies.at = event.at
+            self.bodies.cause = event
             if event.after is None:
                 self._forget(event.key)
             else:

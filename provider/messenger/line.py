@@ -8,13 +8,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 
-from provider import metrics
+from provider import metrics, tracing
 from provider.documents import InvalidDocumentError, NotJsonError
 from provider.feed import Feed, read_rollout
 from provider.notifications import Notice, Occasion, Webhook, describe, render
 from provider.posting import Outcome, Post, post
 from provider.rollouts import Rollout
 from provider.store import Event, Kind, MissedChangesError, Store, Stored, StoreUnavailableError
+from provider.tracing import Origin
 
 log = logging.getLogger(__name__)
 
@@ -79,16 +80,17 @@ class Line:
         for event in events:
             notice = _notice(event)
             if notice and webhook.spec.wants(notice):
-                return self._tell(webhook, notice)
+                return self._tell(webhook, notice, event.origin)
         if events:
             self._advance(events[-1].revision)
         return 0.0 if events else _IDLE_SECONDS
 
-    def _tell(self, webhook: Webhook, notice: Notice) -> float:
+    def _tell(self, webhook: Webhook, notice: Notice, origin: Origin) -> float:
         now = self.store.now()
         outcome = self.post(webhook.spec.url, render(notice, webhook.spec, unix_seconds=int(now.timestamp())))
         if outcome.is_delivered:
             self._count("delivered")
+            tracing.arrived("webhook delivered", origin, notice.at, webhook=self.name)
             self._is_failing = False
             self._advance(notice.revision)
             return 0.0
@@ -169,7 +171,7 @@ def _notice(event: Event) -> Notice | None:
     after = _rollout(event, event.after)
     if after is None and event.after is not None:
         return None
-    occasion = Occasion(event.key.name, event.actor, event.reason, event.at, event.revision)
+    occasion = Occasion(event.key.name, event.actor, event.reason, event.at, event.revision, event.origin.request_id)
     return describe(_rollout(event, event.before), after, occasion)
 
 

@@ -35,7 +35,10 @@ class NoticeKind(StrEnum):
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing that has happened. `phase` is empty for what is no longer there; `weight` is in per cent."""
+    """One thing that has happened. `phase` is empty for what is no longer there; `weight` is in per cent.
+
+    `request_id` is that of who asked for it; empty where nobody did.
+    """
 
     kind: NoticeKind
     rollout: str
@@ -46,6 +49,7 @@ class Notice:
     reason: str
     at: datetime
     revision: int
+    request_id: str = ""
 
 
 @dataclass(frozen=True)
@@ -57,6 +61,7 @@ class Occasion:
     reason: str
     at: datetime
     revision: int
+    request_id: str = ""
 
 
 def describe(before: Rollout | None, after: Rollout | None, occasion: Occasion) -> Notice | None:
@@ -122,6 +127,7 @@ def _notice(kind: NoticeKind, rollout: Rollout | None, occasion: Occasion) -> No
         reason=occasion.reason,
         at=occasion.at,
         revision=occasion.revision,
+        request_id=occasion.request_id,
     )
 
 

@@ -25,6 +25,7 @@ def fields(notice: Notice) -> Mapping[str, str]:
         "reason": notice.reason,
         "at": notice.at.isoformat(timespec="milliseconds").replace("+00:00", "Z"),
         "revision": str(notice.revision),
+        "requestId": notice.request_id,
     }
 
 

@@ -1,10 +1,11 @@
 """Read, decide, commit: the one way in which any document changes."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from provider import metrics
+from provider import metrics, tracing
 from provider.feed import DISPUTED, Feed
 from provider.operations.calls import (
     Call,
@@ -13,7 +14,9 @@ from provider.operations.calls import (
     StaleVersionError,
     StoreWentBackError,
 )
-from provider.store import Change, ConflictError, Event, Key, Store, Stored
+from provider.store import Change, ConflictError, Event, Key, Kind, Store, Stored
+
+log = logging.getLogger(__name__)
 
 _ATTEMPTS = 8
 _CATCH_UP_SECONDS = 5.0
@@ -101,6 +104,9 @@ class Documents:
 
     def _told(self, event: Event) -> Event:
         metrics.CHANGES.labels(event.key.kind, event.action).inc()
+        if event.key.kind is not Kind.SERVERS:
+            # Who looks for servers says what was found; that comes and goes by itself.
+            log.info(f"{event.key.kind}.{event.action}", extra=_facts(event))  # noqa: G004 the name of the event
         if self._tell:
             self._tell(event)
         return event
@@ -124,7 +130,13 @@ def _change(key: Key, version: int, decision: Decision, call: Call) -> Change:
         actor=call.actor,
         reason=call.reason,
         request=call.as_request(),
+        origin=tracing.origin(),
     )
+
+
+def _facts(event: Event) -> dict[str, object]:
+    facts = {str(event.key.kind): event.key.name, "actor": event.actor, "revision": event.revision}
+    return facts | ({"reason": event.reason} if event.reason else {})
 
 
 def _imagined(key: Key, stored: Stored | None, decision: Decision, call: Call, now: datetime) -> Event:

@@ -8,14 +8,14 @@ import re
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
 import yaml
 
-from provider import metrics
+from provider import metrics, tracing
 from provider.access import Caller, Permission
 from provider.documents import decode_json
 from provider.documents.fields import NAME_PATTERN
@@ -24,6 +24,7 @@ from provider.gateways import DEFAULT_GATEWAY
 from provider.hardening import SECURITY
 from provider.limits import Guesses, TooManyGuessesError
 from provider.polling.sightings import SightingBook
+from provider.wsgi import WSGI
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -198,8 +199,9 @@ class Polling:
         if poll.hold_seconds:
             metrics.POLL_HOLD_SECONDS.labels(outcome).observe(held_seconds)
         # Who comes anew may have missed a change for as long as it likes.
-        if before and before.gateway == poll.gateway and not is_same and body.since:
-            metrics.PROPAGATION_SECONDS.labels("served").observe(max(0.0, time.time() - body.since.timestamp()))
+        if before and before.gateway == poll.gateway and not is_same and body.cause:
+            metrics.PROPAGATION_SECONDS.labels("served").observe(max(0.0, time.time() - body.cause.at.timestamp()))
+            tracing.arrived("traefik served", body.cause.origin, body.cause.at, gateway=poll.gateway)
 
     def _held_body(self, poll: _Poll, connection: object) -> Body | None:
         if not poll.hold_seconds or self._held >= self._most_held:
@@ -232,7 +234,7 @@ class Polling:
         return self._yaml[body.digest]
 
 
-def mounted(polling: Polling, application: "WSGI") -> "WSGI":
+def mounted(polling: Polling, application: WSGI) -> WSGI:
     """Put the polled path in front of another application, which never sees it."""
 
     def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
@@ -240,9 +242,6 @@ def mounted(polling: Polling, application: "WSGI") -> "WSGI":
         return handler(environ, start_response)
 
     return dispatch
-
-
-WSGI = Callable[["WSGIEnvironment", "StartResponse"], Iterable[bytes]]
 
 
 def _refuse(refusal: _RefusalError, start_response: "StartResponse") -> Iterable[bytes]:

@@ -1,12 +1,15 @@
 """`traefik-canary controller`: the control loop in a process of its own."""
 
 import logging.config
+import os
 import signal
 from types import FrameType
 
 from provider.server.logs import logging_config
 from provider.server.metering import keep_metrics, serve_metrics
 from provider.server.settings import Settings
+from provider.server.spans import export_spans
+from provider.server.version import installed_version
 
 
 def control(settings: Settings, *, metrics: str | None = None) -> None:
@@ -20,6 +23,7 @@ def control(settings: Settings, *, metrics: str | None = None) -> None:
         serve_metrics(metrics)
     else:
         keep_metrics(settings.metrics_path)
+    export_spans(os.environ, version=installed_version())
     _run(settings)
 
 

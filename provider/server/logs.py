@@ -5,6 +5,8 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from provider.tracing import request_id
+
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -35,6 +37,16 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(event, default=str, ensure_ascii=False)
 
 
+class RequestIds(logging.Filter):
+    """Adds the id of the request that a line was logged for."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let every line pass."""
+        if identity := request_id():
+            record.request_id = identity
+        return True
+
+
 def logging_config(log_format: str) -> dict[str, Any]:
     """Give what `logging.config.dictConfig`, and gunicorn, take."""
     formatter = JsonFormatter if log_format == "json" else TextFormatter
@@ -42,11 +54,21 @@ def logging_config(log_format: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": f"{formatter.__module__}.{formatter.__qualname__}"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "filters": {"request": {"()": f"{RequestIds.__module__}.{RequestIds.__qualname__}"}},
+        "handlers": {
+            "stderr": {
+                "class": "logging.StreamHandler",
+                "filters": ["request"],
+                "formatter": "line",
+                "stream": "ext://sys.stderr",
+            }
+        },
         "root": {"level": "INFO", "handlers": ["stderr"]},
         "loggers": {
             # What gunicorn says of its workers is noise unless something is wrong.
             "gunicorn.error": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+            # As is each time that a collector is tried again; that its spans are given up is an error.
+            "opentelemetry": {"level": "ERROR"},
             "gunicorn.access": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
         },
     }

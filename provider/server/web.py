@@ -13,9 +13,11 @@ from provider.server.logs import logging_config
 from provider.server.metering import keep_metrics
 from provider.server.settings import SettingError, Settings
 from provider.server.shared_port import SharedSocket, let_pass_by
+from provider.server.spans import export_spans
+from provider.server.version import installed_version
 
 if TYPE_CHECKING:
-    from provider.polling.application import WSGI
+    from provider.wsgi import WSGI
 
 # Longer than any poll interval, so that Traefik's connection is never closed under it: that race costs a poll.
 _KEEP_ALIVE_SECONDS = 75
@@ -103,6 +105,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     def load(self) -> "WSGI":
         """Build the application: in the worker, once gevent has patched what it uses."""
         recorded = keep_metrics(self._settings.metrics_path)
+        export_spans(os.environ, version=installed_version())
         from provider.server.worker import build_worker  # noqa: PLC0415 not before gevent's patches
 
         worker = build_worker(self._settings, recorded)

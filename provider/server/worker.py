@@ -12,13 +12,14 @@ from provider.limits import Limits
 from provider.messenger import Messenger
 from provider.operations import Operations
 from provider.polling import Polling, SightingBook
-from provider.polling.application import WSGI, mounted
+from provider.polling.application import mounted
 from provider.server.metering import Recorded, own_metrics
 from provider.server.settings import Settings
 from provider.server.stores import open_store
 from provider.server.version import installed_version
 from provider.store import StoreUnavailableError
 from provider.web import create_pages, with_pages
+from provider.wsgi import WSGI
 
 log = logging.getLogger(__name__)
 

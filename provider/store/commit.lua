@@ -7,6 +7,7 @@
 --       5 events     stream           5 kind                 12 length of the stream
 --       6 history    sorted set       6 name                 13 length of the history
 --       7 request    hash             7 action                14 actor
+--                                                             15 id of the request   16 its traceparent
 --
 -- Answers {"done", revision, at in ms, before or false}, {"again", revision}, {"reused"} or {"conflict", version}.
 
@@ -38,6 +39,9 @@ local at = string.format("%.0f", tonumber(time[1]) * 1000 + math.floor(tonumber(
 local before = redis.call("HGET", KEYS[3], ARGV[1])
 local event = {"kind", ARGV[5], "name", ARGV[6], "action", ARGV[7], "actor", ARGV[14], "reason", ARGV[8], "at", at,
   "mark", ARGV[11]}
+for index, name in pairs({[15] = "request", [16] = "trace"}) do
+  if ARGV[index] ~= "" then table.insert(event, name) table.insert(event, ARGV[index]) end
+end
 if follows then table.insert(event, "follows") table.insert(event, follows) end
 if before then table.insert(event, "before") table.insert(event, before) end
 if ARGV[3] == "set" then table.insert(event, "after") table.insert(event, ARGV[4]) end

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from provider.store.interface import Event, Key, Kind
+from provider.tracing import Origin
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -30,6 +31,7 @@ def parsed_event(identity: str, fields: Mapping[str, str]) -> Event | None:
             at=since_epoch(fields["at"]),
             before=fields.get("before"),
             after=fields.get("after"),
+            origin=Origin(fields.get("request", ""), fields.get("trace", "")),
             mark=fields.get("mark", ""),
             follows=fields.get("follows", ""),
         )

@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
+from provider.tracing import NOWHERE, Origin
+
 
 class Kind(StrEnum):
     """The kinds of document."""
@@ -61,6 +63,7 @@ class Change:
     actor: str
     reason: str
     request: Request
+    origin: Origin = NOWHERE
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,7 @@ class Event:
     at: datetime
     before: str | None
     after: str | None
+    origin: Origin = NOWHERE
     mark: str = field(default="", compare=False)
     follows: str = field(default="", compare=False)
 

@@ -9,7 +9,7 @@ canary:{NS}:restored             string      the number at which somebody last d
 canary:{NS}:documents            hash        KIND/NAME -> JSON
 canary:{NS}:versions             hash        KIND/NAME -> the revision that wrote the document
 canary:{NS}:events               stream      REVISION-0 -> kind, name, action, actor, reason, at, before, after,
-                                             mark, follows (the mark of the one before)
+                                             mark, follows (the mark of the one before), request (its id), trace
 canary:{NS}:history:KIND/NAME    sorted set  the revisions of one document, kept after it is deleted
 canary:{NS}:request:SHA256       hash        fingerprint, revision of a request; expires
 canary:{NS}:lease:NAME           string      whose it is; expires

@@ -235,6 +235,7 @@ class MemoryStore:
             at=self.clock(),
             before=before.text if before else None,
             after=change.text,
+            origin=change.origin,
             mark=mark,
             follows=follows,
         )

@@ -148,6 +148,7 @@ class RedisStore:
             at=since_epoch(at),
             before=before[0] if before else None,
             after=change.text,
+            origin=change.origin,
             mark=mark,
         )
 
@@ -400,4 +401,6 @@ def _commit_arguments(change: Change, mark: str) -> list[str | int]:
         _EVENTS_KEPT,
         _HISTORY_KEPT,
         change.actor,
+        change.origin.request_id,
+        change.origin.traceparent,
     ]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from provider import metrics
+from provider import metrics, tracing
 from provider.store.interface import StoreUnavailableError
 
 Parameters = ParamSpec("Parameters")
@@ -20,7 +20,8 @@ def timed(call: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
     def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
         began, outcome = time.monotonic(), "ok"
         try:
-            return call(*args, **kwargs)
+            with tracing.step(f"redis {kind}"):
+                return call(*args, **kwargs)
         except StoreUnavailableError:
             outcome = "unavailable"
             raise

@@ -5,17 +5,18 @@ from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from flask import Flask, Response, url_for
+from flask import Flask, Response, request, url_for
 
 from provider.hardening import SECURITY
 from provider.limits import Held
 from provider.operations import Operations
-from provider.polling.application import WSGI
+from provider.tracing import ROUTE, identified
 from provider.web import administration, editor, fleet, live, rollout
 from provider.web.errors import answer_with_pages
 from provider.web.signing import register_signing
 from provider.web.visits import register
 from provider.web.wording import FILTERS
+from provider.wsgi import WSGI
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -64,6 +65,7 @@ def create_pages(operations: Operations, *, version: str, held: Held | None = No
     register(app, ROUTES, operations, held or Held())
     answer_with_pages(app, operations)
     app.after_request(_harden)
+    app.wsgi_app = identified(app.wsgi_app)  # type: ignore[assignment, method-assign]  # as Flask wants it
     return app
 
 
@@ -81,6 +83,8 @@ def _digest(name: str) -> str:
 
 def _harden(response: Response) -> Response:
     headers = response.headers
+    if request.url_rule:
+        request.environ[ROUTE] = request.url_rule.rule
     is_static = response.direct_passthrough and response.status_code == 200
     headers["Cache-Control"] = f"public, max-age={_YEAR_SECONDS}, immutable" if is_static else "no-store"
     headers.update(SECURITY)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response
 from provider.api.problems import KINDS, Kind
 from provider.operations import Operations
 from provider.store import StoreUnavailableError
+from provider.tracing import request_id
 from provider.web.visits import COOKIE, ForgedFormError, SignInNeededError, csrf_token, goto, is_part
 
 log = logging.getLogger(__name__)
@@ -54,9 +55,8 @@ class _ErrorPages:
     def unknown(self, error: Exception) -> Response:
         # The words of an unforeseen error may hold anything: they are for the log only.
         log.error("page.failed", exc_info=error)
-        return self._page(
-            Kind(500, "internal", "Something unforeseen went wrong"), "The provider's log has the details."
-        )
+        words = f"The provider's log has the details, under the request id {request_id()}."
+        return self._page(Kind(500, "internal", "Something unforeseen went wrong"), words)
 
     def forged(self, error: ForgedFormError) -> Response:  # noqa: ARG002 what a handler is given
         words = "You may have signed in again meanwhile. Nothing was changed; load the page again."

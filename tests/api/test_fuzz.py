@@ -26,9 +26,10 @@ from provider.documents import decode_json
 from provider.notifications import Message
 from provider.operations import Webhooks
 from provider.polling import Polling, SightingBook
-from provider.polling.application import WSGI, mounted
+from provider.polling.application import mounted
 from provider.posting import Outcome
 from provider.rollouts import Server
+from provider.wsgi import WSGI
 from tests.api.fuzzing import GROUPS, NAMES, Asked, Generator
 from tests.rollouts_strategy import SPEC_DOCUMENTS
 from tests.world import ME, World

@@ -377,12 +377,18 @@ def test_a_revision_that_is_none_of_its_history_is_refused(run: Run, shop: str) 
     assert (1, "traefik-canary: shop: its history has no revision 999\n") == (refused.exit_code, refused.stderr)
 
 
+def test_a_history_tells_a_canary_that_took_over_from_one_that_was_taken_back(run: Run, shop: str) -> None:
+    run("promote", shop, "--full")
+
+    assert "5 % > stable" in run("history", shop, "--limit", "1").stdout
+
+
 def test_a_history_is_cut_where_that_is_asked_for(run: Run, shop: str) -> None:
     run("abort", shop)
     entries = json.loads(run("history", shop, "--limit", "1", "-o", "json").stdout)
 
     assert ["abort"] == [entry["action"] for entry in entries]
-    assert {"revision", "action", "actor", "reason", "at", "before", "after"} == set(entries[0])
+    assert {"revision", "action", "actor", "reason", "at", "requestId", "before", "after"} == set(entries[0])
 
 
 def test_a_history_goes_on_past_what_was_damaged_by_hand_and_a_delete(run: Run, shop: str, world: World) -> None:

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -19,6 +20,7 @@ from provider.store import (
     Store,
     Stored,
 )
+from provider.tracing import NOWHERE, Origin
 from tests.store.writing import BLOG, SHOP, change, write
 from tests.world import wait_until
 
@@ -43,6 +45,16 @@ def test_nothing_is_there_before_the_first_write(store: Store) -> None:
     assert [] == store.changes(after=0, wait_seconds=0)
     assert store.recall(AGAIN) is None
     assert {} == store.sightings()
+
+
+def test_a_change_tells_the_request_that_made_it(store: Store) -> None:
+    origin = Origin("gitlab-4711", f"00-{32 * 'a'}-{16 * 'b'}-01")
+    made = store.commit(replace(change(), origin=origin))
+    write(store)
+
+    assert origin == made.origin
+    assert [origin, NOWHERE] == [event.origin for event in store.changes(after=0, wait_seconds=1)]
+    assert [NOWHERE, origin] == [event.origin for event in store.history(SHOP, limit=10)]
 
 
 def test_the_time_is_told_in_utc_and_does_not_go_back(store: Store) -> None:

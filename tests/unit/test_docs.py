@@ -32,7 +32,9 @@ def test_checks_that_are_shown_are_valid(text: str) -> None:
     assert read(Analysis, yaml.safe_load(text)).checks
 
 
-@pytest.mark.parametrize("command", sorted({*re.findall(r"\$ traefik-canary ([a-z-]+)", "".join(blocks("console")))}))
+@pytest.mark.parametrize(
+    "command", sorted({*re.findall(r"\$ traefik-canary ([a-z][a-z-]+)", "".join(blocks("console")))})
+)
 def test_a_command_that_is_shown_is_there(command: str) -> None:
     assert command in cli.commands
 

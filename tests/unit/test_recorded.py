@@ -70,7 +70,7 @@ def test_a_poll_that_is_held_is_timed(world: World) -> None:
     assert (1, 0) == (held.added, now.added)
 
 
-def test_a_body_tells_since_when_the_one_before_was_out_of_date(world: World) -> None:
+def test_a_body_tells_the_first_change_that_the_one_before_lacks(world: World) -> None:
     world.operations.rollouts.create("shop", spec(), ME)
     world.caught_up()
     first = world.feed.body("edge")
@@ -83,9 +83,10 @@ def test_a_body_tells_since_when_the_one_before_was_out_of_date(world: World) ->
     second = world.feed.body("edge")
 
     assert first
-    assert first.since is None
+    assert first.cause is None
     assert second
-    assert second.since == changed
+    assert second.cause
+    assert second.cause.at == changed
 
 
 def test_names_that_callers_choose_are_bounded() -> None:

@@ -106,4 +106,5 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
 
     assert 500 == answer.status_code
     assert "NoneType" not in answer.text
+    assert answer.json["detail"].endswith(f"under the request id {answer.headers['X-Request-Id']}")
     assert "request.failed" in caplog.messages

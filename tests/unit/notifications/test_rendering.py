@@ -30,6 +30,7 @@ NOTICE = Notice(
     reason="",
     at=datetime(2026, 1, 1, tzinfo=UTC),
     revision=42,
+    request_id="gitlab-4711",
 )
 NASTY = replace(NOTICE, text='shop: "a" <!channel> & *b* _c_ [d](e) @everyone \\ ü', reason="$text ${x} {0.real}")
 FORMATS = ["json", "slack", "teams", "discord"]
