@@ -5,78 +5,16 @@ import re
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
-from uuid import uuid4
 
 import pytest
 import requests
 
-from provider.demo.parts import free_port
+from tests.demonstration import COMMAND, OPTIONS, Demo, free_ports, running
 from tests.e2e.harness import HOST, eventually
 
 pytestmark = pytest.mark.traefik
-
-COMMAND = str(Path(sys.executable).with_name("traefik-canary"))
-OPTIONS = ("--port", "--web-port", "--websecure-port", "--api-port", "--stable-port", "--canary-port")
-
-
-@dataclass
-class Demo:
-    """A demonstration that runs, and what it has said."""
-
-    process: subprocess.Popen[str]
-    mark: str
-    output: Path
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def wait_until_ready(self) -> None:
-        eventually(lambda: "Ctrl-C" in self.said() or self.process.poll() is not None, what="the demo is ready")
-        assert "Ctrl-C" in self.said(), self.said()
-
-    def processes(self) -> Sequence[int]:
-        """Find every process that descends from the demonstration, whoever its parent is by now."""
-        mark = f"CANARY_TEST_MARK={self.mark}".encode()
-        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and has(entry, mark)]
-
-
-def has(entry: Path, mark: bytes) -> bool:
-    try:
-        return mark in (entry / "environ").read_bytes()
-    except OSError:
-        return False
-
-
-def free_ports() -> Sequence[str]:
-    return [part for option in OPTIONS for part in (option, str(free_port()))]
-
-
-@contextmanager
-def running(directory: Path, *options: str) -> Iterator[Demo]:
-    mark, output = uuid4().hex, directory / "said.txt"
-    with output.open("w") as file:
-        process = subprocess.Popen(
-            [COMMAND, "demo", *free_ports(), *options],
-            stdout=file,
-            stderr=file,
-            text=True,
-            env={**os.environ, "CANARY_TEST_MARK": mark, "TMPDIR": str(directory)},
-            start_new_session=True,
-        )
-    demo = Demo(process, mark, output)
-    try:
-        yield demo
-    finally:
-        process.terminate()
-        process.wait(20)
-        for pid in demo.processes():
-            os.kill(pid, signal.SIGKILL)
 
 
 def test_what_the_demo_prints_can_be_opened_and_tried(tmp_path: Path) -> None:

@@ -1,0 +1,120 @@
+"""Every command that a page shows is run, page by page, and says what the page shows."""
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from provider.demo.parts import free_port
+from tests.demonstration import OPTIONS, free_ports
+from tests.demonstration import running as demo_running
+from tests.documentation.shell import Done, Shell, matches, running
+from tests.documentation.transcripts import PAGES, ROOT, Step, blocks, steps
+
+pytestmark = pytest.mark.traefik
+
+# The ports that are shown, in the order of OPTIONS.
+SHOWN = ("8080", "8000", "8443", "8081", "9001", "9002")
+# That of a version which a page starts itself.
+OWN = "9003"
+# Why something is shown that nothing runs.
+REASONS = {
+    "no container engine": "docker ",
+    "no systemd": "systemctl ",
+    "it takes minutes": "",
+}
+_WORD = re.compile(r"[a-z][\w-]{3,}")
+_COMMANDS = re.compile(
+    r"^\s*(\$ )?(traefik-canary|make|docker|pip|curl|\.venv/bin/\S+|[A-Z_]+=\S+ traefik-canary) ", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a reader is: a checkout, with a demonstration running and `traefik-canary` on the path."""
+
+    shell: Shell
+    ports: Mapping[str, str]
+    """The ports that are shown, and those that are so here."""
+
+    def run(self, step: Step) -> Done:
+        command = self._here(step.command)
+        if step.notes.goes_on and step.is_shown:
+            self.shell.start(command)
+            return Done("", 0)
+        done = self.shell.run(command)
+        return Done(self._shown(done.output), done.code)
+
+    def _here(self, text: str) -> str:
+        for shown, here in self.ports.items():
+            text = re.sub(rf"(?<=[:=\s]){shown}\b", here, text)
+        return text
+
+    def _shown(self, text: str) -> str:
+        for shown, here in self.ports.items():
+            text = re.sub(rf"(?<=[:=\s]){here}\b", shown, text)
+        return text
+
+
+@contextmanager
+def checkout(directory: Path) -> Iterator[Place]:
+    """Run a demonstration, and a shell in what looks like a checkout."""
+    place = directory / "checkout"
+    place.mkdir()
+    for entry in ROOT.iterdir():
+        if entry.name not in {"build", "dist"}:
+            (place / entry.name).symlink_to(entry)
+    options = free_ports()
+    with demo_running(directory, *options) as demo:
+        demo.wait_until_ready()
+        exported = dict(re.findall(r"(CANARY_\w+)=(\S+)", demo.said()))
+        environment = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("CANARY_")},
+            **exported,
+            "CANARY_DATA_DIR": f"{re.search(r'Logs +(.+)', demo.said())[1]}/provider",  # type: ignore[index]
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(directory),
+            "no_proxy": "*",
+        }
+        with running(place, environment) as shell:
+            yield Place(shell, dict(zip((*SHOWN, OWN), (*options[1::2], str(free_port())), strict=True)))
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if steps(page)], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_what_is_shown_happens(page: Path, tmp_path: Path) -> None:
+    found = steps(page)
+    with checkout(tmp_path) as place:
+        for step, following in zip(found, [*found[1:], None], strict=True):
+            done = place.run(step)
+            may_fail = following and following.command == "echo $?"
+
+            assert done.code == 0 or may_fail, f"$ {step.command}\n{done.output}\n(exit code {done.code})"
+            assert not step.output or matches(step.output, done.output, figures_vary=step.notes.figures_vary), (
+                f"$ {step.command}\nis shown to say\n{chr(10).join(step.output)}\nand said\n{done.output}"
+            )
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_nothing_is_shown_that_is_not_run(page: Path) -> None:
+    for block in blocks(page):
+        notes = block.notes
+        if block.language not in {"console", "text"}:
+            assert not _COMMANDS.search(block.text), f"commands must be shown as console: {block.text}"
+        if notes.not_run:
+            assert notes.not_run in REASONS
+            assert REASONS[notes.not_run] in block.text
+        if notes.run_by:
+            test = (ROOT / notes.run_by).read_text().lower()
+            words = {word for step in block.steps for word in _WORD.findall(step.command)}
+            assert any({word, word.replace("-", "_")} & set(_WORD.findall(test)) for word in words)
+
+
+def test_the_ports_that_are_shown_are_the_defaults() -> None:
+    assert len(SHOWN) == len(OPTIONS)
