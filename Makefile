@@ -7,13 +7,15 @@ TEST_STAMP := $(VENV)/.installed-test
 PROMETHEUS := $(BIN)/prometheus
 CHROMIUM := $(BIN)/chromium
 AXE := $(VENV)/axe.min.js
+GRAFANA := $(VENV)/grafana/node_modules
+INTER := $(VENV)/inter.woff2
 
 # What is imported is compiled once, not by each of the hundreds of processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow check format unit dashboards docs bench simulate chaos fuzz audit audit-if-reachable \
-	constraints lock image clean
+.PHONY: help install demo test slow check format unit dashboards pictures docs bench simulate chaos fuzz audit \
+	audit-if-reachable constraints lock image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -59,6 +61,20 @@ $(AXE): | $(BIN)/python
 		&& npm pack --silent --pack-destination "$$dir" axe-core@4.14.1 >/dev/null \
 		&& tar -xzf "$$dir"/axe-core-*.tgz -C "$$dir" && cp "$$dir/package/axe.min.js" $@
 
+# What Grafana says of its dashboards, as types, and what checks them. From npm.
+$(GRAFANA): | $(BIN)/python
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && modules="$$dir/node_modules" \
+		&& for package in @grafana/schema@13.2.3 typescript@5.9.3; do \
+			npm pack --silent --pack-destination "$$dir" $$package >/dev/null && mkdir -p "$$modules/$${package%@*}" \
+				&& tar -xzf "$$dir"/*.tgz --strip-components=1 -C "$$modules/$${package%@*}" && rm "$$dir"/*.tgz || exit 1; \
+		done && mkdir -p $(dir $@) && rm -rf $@ && mv "$$modules" $@
+
+# The font of Grafana, for pictures of dashboards; they do without where it cannot be had. From npm.
+$(INTER): | $(BIN)/python
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT \
+		&& npm pack --silent --pack-destination "$$dir" @fontsource-variable/inter@5.3.0 >/dev/null \
+		&& tar -xzf "$$dir"/*.tgz -C "$$dir" && cp "$$dir/package/files/inter-latin-wght-normal.woff2" $@
+
 install: $(STAMP) ## a .venv with the project in it, editable
 
 demo: $(STAMP) ## the provider, the real Traefik and two versions of an app: open it, try it
@@ -76,7 +92,7 @@ unit: $(TEST_STAMP) ## the fast tests only
 # The latter start processes: those of a file share the systems that they start. They wait a lot; the former never do, and
 # each worker takes ten seconds to collect them. What is covered is told of both, as far as it runs in the tests themselves.
 IN_PROCESS := tests/api tests/cli tests/store tests/unit
-test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) ## everything that CI runs
+test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) $(GRAFANA) ## everything that CI runs
 	$(BIN)/python -m pytest -n 3 --cov --cov-report= --cov-fail-under=0 $(IN_PROCESS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term \
 		$(addprefix --ignore=,$(IN_PROCESS))
@@ -87,6 +103,10 @@ format: $(TEST_STAMP) ## let ruff write
 
 dashboards: $(TEST_STAMP) ## write the dashboards from the Python beside them
 	$(BIN)/python -m dashboards
+
+pictures: $(TEST_STAMP) $(PROMETHEUS) $(CHROMIUM) ## draw the dashboards of what a real Prometheus saw; takes minutes
+	@$(MAKE) --no-print-directory $(INTER) || true
+	$(BIN)/python -m dashboards.drawing
 
 # The end of life of the theme, in 2027, is said at every build; it reads what its successor reads.
 docs: $(TEST_STAMP) ## write the reference from the code, and build the site to build/site

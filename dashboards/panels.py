@@ -23,7 +23,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Panel:
-    """A panel; `wide` of 24 columns, `high` in Grafana's rows of 30 pixels. `defaults` are those of its fields."""
+    """A panel; `wide` of 24 columns, `high` in Grafana's rows of 30 pixels. `defaults` are those of its fields.
+
+    The legend of a chart stands `below` it, with figures of two series at most, or `beside` it, with those of
+    more, or is a `list` of names.
+    """
 
     title: str
     queries: Sequence[Query]
@@ -32,6 +36,7 @@ class Panel:
     unit: str = "none"
     wide: int = 12
     high: int = 8
+    legend: str = "below"
     colours: Mapping[str, str] = field(default_factory=dict)
     defaults: Json = field(default_factory=dict)
     custom: Json = field(default_factory=dict)
@@ -42,7 +47,7 @@ class Panel:
     def as_json(self, number: int, *, x: int, y: int) -> Json:
         """Give it as Grafana reads it."""
         coloured = [override(name, color={"mode": "fixed", "fixedColor": it}) for name, it in self.colours.items()]
-        custom = {**(_LINES if self.kind == "timeseries" else {}), **self.custom}
+        custom = {**_CUSTOM.get(self.kind, {}), **self.custom}
         return {
             "id": number,
             "type": self.kind,
@@ -54,10 +59,15 @@ class Panel:
                 "defaults": {"unit": self.unit, **self.defaults, **({"custom": custom} if custom else {})},
                 "overrides": [*coloured, *self.overrides],
             },
-            "options": {**_OPTIONS.get(self.kind, {}), **self.options},
+            "options": {**_OPTIONS[self.kind], **self._legend(), **self.options},
             "targets": [self._target(query) for query in self.queries],
             "transformations": [*self.transformations],
         }
+
+    def _legend(self) -> Json:
+        if self.kind != "timeseries":
+            return {}
+        return {"legend": {"showLegend": True, **_LEGENDS[self.legend]}}
 
     def _target(self, query: Query) -> Json:
         target: Json = {"refId": query.name, "datasource": DATASOURCE, "expr": query.expression}
@@ -69,20 +79,37 @@ class Panel:
 
 
 LOGARITHMIC: Json = {"scaleDistribution": {"type": "log", "log": 10}}
+# Of what happens now and then: a point for each, and a line to the next one within five minutes.
+SELDOM: Json = {"showPoints": "always", "pointSize": 5, "lineWidth": 1, "spanNulls": 300_000}
+# A number that is neither good nor bad.
+NEUTRAL: Json = {"color": {"mode": "fixed", "fixedColor": "text"}}
+# Of what is counted: each sample stands upon those of the other series.
+AREAS: Json = {"lineWidth": 0, "fillOpacity": 70, "stacking": {"mode": "normal", "group": "A"}}
+BARS: Json = {**AREAS, "drawStyle": "bars"}
+_FIGURES = ["lastNotNull", "max"]
+_LEGENDS: Mapping[str, Json] = {
+    "below": {"displayMode": "table", "placement": "bottom", "calcs": _FIGURES},
+    "beside": {"displayMode": "table", "placement": "right", "calcs": _FIGURES},
+    "list": {"displayMode": "list", "placement": "bottom", "calcs": []},
+}
 _LINES: Json = {"drawStyle": "line", "fillOpacity": 0, "lineWidth": 2}
+_STATES: Json = {"fillOpacity": 70, "lineWidth": 0}
+_CUSTOM: Mapping[str, Json] = {"timeseries": _LINES, "state-timeline": _STATES}
 _OPTIONS: Mapping[str, Json] = {
-    "timeseries": {
-        "legend": {"displayMode": "table", "placement": "bottom", "calcs": ["lastNotNull", "max"]},
-        "tooltip": {"mode": "multi", "sort": "desc"},
+    "timeseries": {"tooltip": {"mode": "multi", "sort": "desc"}},
+    "stat": {
+        "colorMode": "background",
+        "graphMode": "none",
+        "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
     },
-    "stat": {"colorMode": "background", "graphMode": "none", "reduceOptions": {"calcs": ["lastNotNull"]}},
-    "table": {"showHeader": True},
+    "table": {"showHeader": True, "cellHeight": "sm"},
+    # The states are written into the bars: a legend would say them once more.
     "state-timeline": {
         "mergeValues": True,
         "showValue": "auto",
         "alignValue": "left",
         "rowHeight": 0.8,
-        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": True},
+        "legend": {"showLegend": False, "displayMode": "list", "placement": "bottom", "calcs": []},
         "tooltip": {"mode": "single", "sort": "none"},
     },
 }
@@ -106,14 +133,18 @@ def mapping(texts: Mapping[int, tuple[str, str]]) -> Json:
 
 
 def above(value: float, colour: str = "red") -> Json:
-    """Colour what is green by what it has reached."""
+    """Colour what is green once it has reached a value."""
     steps = [{"color": "green", "value": None}, {"color": colour, "value": value}]
     return {"thresholds": {"mode": "absolute", "steps": steps}}
 
 
+# Columns of tables that are labels; all others are what a query finds.
+_LABELS = {"rollout", "gateway", "method", "route", "call"}
+
+
 def columns(**names: str) -> Sequence[Json]:
     """Join the queries of a table by their labels, and name its columns, in this order."""
-    keys = {key if key in {"rollout", "gateway"} else f"Value #{key}": name for key, name in names.items()}
+    keys = {key if key in _LABELS else f"Value #{key}": name for key, name in names.items()}
     return (
         {"id": "merge", "options": {}},
         {
@@ -127,13 +158,13 @@ def columns(**names: str) -> Sequence[Json]:
     )
 
 
-def quantiles(metric: str, *by: str, of: Sequence[float] = (0.5, 0.95)) -> Sequence[Query]:
+def quantiles(metric: str, *by: str, of: Sequence[float] = (0.5, 0.95), selector: str = "") -> Sequence[Query]:
     """Estimate quantiles of a histogram by labels; there is none (NaN) of what did not happen lately."""
     labels = " ".join(f"{{{{{label}}}}}" for label in by)
-    grouped = ", ".join(("le", *by))
+    buckets = a_second(f"{metric}_bucket", "le", *by, selector=selector)
     return [
         Query(
-            f"histogram_quantile({part:g}, sum by ({grouped}) (rate({metric}_bucket[$__rate_interval]))) >= 0",
+            f"histogram_quantile({part:g}, {buckets}) >= 0",
             f"{labels} p{100 * part:g}".strip(),
             f"p{100 * part:g}",
         )
@@ -141,9 +172,16 @@ def quantiles(metric: str, *by: str, of: Sequence[float] = (0.5, 0.95)) -> Seque
     ]
 
 
+def mean(metric: str, *by: str) -> str:
+    """Give the mean of what a histogram has lately counted, by labels; it is exact, as quantiles are not."""
+    summed, counted = (a_second(f"{metric}_{what}", *by) for what in ("sum", "count"))
+    return f"{summed} / ({counted} > 0)"
+
+
 def a_second(metric: str, *by: str, selector: str = "") -> str:
     """Give how often something is counted a second, by labels."""
-    return f"sum by ({', '.join(by)}) (rate({metric}{selector}[$__rate_interval]))"
+    grouped = f" by ({', '.join(by)})" if by else ""
+    return f"sum{grouped} (rate({metric}{selector}[$__rate_interval]))"
 
 
 def dashboard(
@@ -180,9 +218,7 @@ def dashboard(
         "time": {"from": "now-30m", "to": "now"},
         "timezone": "",
         "annotations": {"list": [*annotations]},
-        "links": [
-            {"type": "dashboards", "title": "traefik-canary", "tags": ["traefik", "canary"], "asDropdown": False}
-        ],
+        "links": [_LINKS],
         "templating": {"list": [_DATASOURCE_VARIABLE, *variables]},
         "panels": panels,
     }
@@ -205,20 +241,32 @@ def variable(name: str, label: str, values: str) -> Json:
 
 
 def annotation(name: str, expression: str, *, title: str, colour: str) -> Json:
-    """Mark moments in every panel."""
+    """Mark the moments at which something is more than 0, in every panel."""
     return {
         "name": name,
         "datasource": DATASOURCE,
         "enable": True,
         "hide": False,
         "iconColor": colour,
-        "expr": expression,
-        "step": "5s",
+        "target": {"refId": "Anno", "expr": expression, "interval": "5s"},
         "titleFormat": title,
         "textFormat": "",
     }
 
 
+# From each to the others, at the same time.
+_LINKS: Json = {
+    "type": "dashboards",
+    "title": "traefik-canary",
+    "tags": ["traefik", "canary"],
+    "asDropdown": False,
+    "includeVars": False,
+    "keepTime": True,
+    "targetBlank": False,
+    "icon": "",
+    "tooltip": "",
+    "url": "",
+}
 _DATASOURCE_VARIABLE: Json = {
     "name": "datasource",
     "label": "Prometheus",

@@ -1,9 +1,31 @@
 """The provider itself: does it answer, does it follow, do its loops run?"""
 
-from dashboards.panels import LOGARITHMIC, Panel, Query, a_second, above, dashboard, mapping, quantiles
+from dashboards.panels import (
+    BARS,
+    LOGARITHMIC,
+    NEUTRAL,
+    SELDOM,
+    Panel,
+    Query,
+    a_second,
+    above,
+    columns,
+    dashboard,
+    mapping,
+    mean,
+    override,
+    quantiles,
+)
 
 _POLL_OUTCOMES = {"new": "blue", "same": "green", "unavailable": "red", "refused": "orange"}
 _QUICK = "The median, and what 95 of 100 stay below. Estimated within buckets."
+
+
+def _slowest(metric: str, *by: str, selector: str = "") -> str:
+    """Give what 95 of 100 stay below, by labels, of what happens now."""
+    rates = f"sum by (le, {', '.join(by)}) (rate({metric}_bucket{selector}[$__rate_interval]))"
+    return f"histogram_quantile(0.95, {rates} > 0)"
+
 
 _STORE = Panel(
     "Store",
@@ -38,7 +60,8 @@ _HELD = Panel(
     "Polls that are held",
     [Query("sum(canary_polls_held)")],
     "Right now: about one for each Traefik whose polls may be held.",
-    defaults={"noValue": "no provider", "color": {"mode": "fixed", "fixedColor": "blue"}},
+    defaults={"noValue": "no provider", **NEUTRAL},
+    options={"colorMode": "value"},
     kind="stat",
     wide=4,
     high=4,
@@ -61,15 +84,18 @@ _REVISION = Panel(
 )
 _CHANGES = Panel(
     "Changes",
-    [Query(f"60 * {a_second('canary_changes_total', 'kind', 'action')}", "{{kind}} {{action}}")],
+    [Query(f"60 * {a_second('canary_changes_total', 'kind', 'action')} > 0", "{{kind}} {{action}}")],
     "A minute, by what was changed and how.",
-    defaults={"min": 0},
+    legend="beside",
+    defaults={"min": 0, "noValue": "nothing was changed"},
+    custom=BARS,
 )
 _POLLS = Panel(
     "Polls",
     [Query(a_second("canary_polls_total", "outcome"), "{{outcome}}")],
     "A second, by what they were answered. Unavailable: no configuration was known, and Traefik keeps what it has.",
     unit="reqps",
+    legend="beside",
     colours=_POLL_OUTCOMES,
     defaults={"min": 0},
 )
@@ -82,80 +108,118 @@ _POLLS_BY_GATEWAY = Panel(
 )
 _HOLDS = Panel(
     "How long polls are held",
-    quantiles("canary_poll_hold_seconds", "outcome"),
-    "Same: nothing had changed until the hold was over. " + _QUICK,
+    [Query(mean("canary_poll_hold_seconds", "outcome"), "{{outcome}}")],
+    "The mean. Same: nothing had changed until the hold was over.",
     unit="s",
+    colours={"new": "blue", "same": "green"},
     defaults={"min": 0},
+    custom=SELDOM,
 )
 _PROPAGATION = Panel(
     "Propagation",
-    quantiles("canary_propagation_seconds", "stage", of=(0.5, 0.95, 0.99)),
+    quantiles("canary_propagation_seconds", "stage", of=(0.5, 0.99)),
     "From a change's commit until Traefik was served it, and until it was seen in its API, where it is looked at "
     "every two seconds. Between two hosts it is as true as their clocks.",
     unit="s",
-    custom=LOGARITHMIC,
+    legend="beside",
+    custom={**LOGARITHMIC, **SELDOM},
 )
+_API_SECONDS, _STORE_SECONDS = "canary_api_request_duration_seconds", "canary_store_call_duration_seconds"
+# Of changes Redis is asked to tell when there are some: it holds the answer on purpose.
+_PROMPT, _UNAVAILABLE = '{call!="changes"}', '{outcome="unavailable"}'
 _API = Panel(
     "API requests",
-    [Query(a_second("canary_api_request_duration_seconds_count", "status"), "{{status}}")],
+    [Query(a_second(f"{_API_SECONDS}_count", "status"), "{{status}}")],
     "A second, by status.",
     unit="reqps",
-    defaults={"min": 0},
+    wide=8,
+    high=9,
+    legend="list",
+    defaults={"min": 0, "noValue": "nobody has asked"},
+    overrides=[
+        override(f"/^{first}/", matcher="byRegexp", color={"mode": "fixed", "fixedColor": colour})
+        for first, colour in {2: "green", 3: "blue", 4: "yellow", 5: "red"}.items()
+    ],
 )
 _API_LATENCY = Panel(
-    "API latency by route",
-    [
-        Query(
-            "histogram_quantile(0.95, sum by (le, method, route) "
-            "(rate(canary_api_request_duration_seconds_bucket[$__rate_interval])) > 0)",
-            "{{method}} {{route}}",
-        )
-    ],
-    "What 95 of 100 stay below. Waits are held on purpose.",
+    "API latency",
+    quantiles(_API_SECONDS, selector='{route!~".*/wait"}'),
+    f"All routes but for waits, which are held on purpose. {_QUICK}",
     unit="s",
+    wide=6,
+    high=9,
     custom=LOGARITHMIC,
+)
+_API_ROUTES = Panel(
+    "API by route",
+    [
+        Query(a_second(f"{_API_SECONDS}_count", "method", "route") + " > 0", name="rate"),
+        Query(_slowest(_API_SECONDS, "method", "route"), name="slow"),
+    ],
+    "Those that are asked now: how often, and what 95 of 100 stay below.",
+    kind="table",
+    wide=10,
+    high=9,
+    overrides=[override("p95", unit="s"), override("A second", decimals=2, custom__width=80)],
+    defaults={"noValue": "nobody asks"},
+    options={"sortBy": [{"displayName": "p95", "desc": True}]},
+    transformations=columns(method="Method", route="Route", rate="A second", slow="p95"),
 )
 _STORE_CALLS = Panel(
     "Calls of Redis",
     [
-        Query(a_second("canary_store_call_duration_seconds_count", "call"), "{{call}}"),
-        Query(
-            'sum(rate(canary_store_call_duration_seconds_count{outcome="unavailable"}[$__rate_interval]))'
-            " or vector(0)",
-            "unavailable",
-            "unavailable",
-        ),
+        Query(a_second(f"{_STORE_SECONDS}_count", selector='{outcome="ok"}'), "answered", "answered"),
+        Query(f"{a_second(f'{_STORE_SECONDS}_count', selector=_UNAVAILABLE)} or vector(0)", "unavailable", "away"),
     ],
-    "A second, by kind; and those of any kind that Redis did not answer.",
-    colours={"unavailable": "red"},
+    "A second; unavailable are those that Redis did not answer.",
+    wide=8,
+    high=9,
+    colours={"answered": "green", "unavailable": "red"},
     unit="ops",
     defaults={"min": 0},
 )
 _STORE_LATENCY = Panel(
     "Latency of Redis",
-    [
-        Query(
-            "histogram_quantile(0.95, sum by (le, call) "
-            '(rate(canary_store_call_duration_seconds_bucket{call!="changes"}[$__rate_interval])) > 0)',
-            "{{call}}",
-        ),
-    ],
-    "What 95 of 100 calls stay below, by kind, but for the one that waits for changes on purpose.",
+    quantiles(_STORE_SECONDS, selector=_PROMPT),
+    f"All calls but for the one that waits for changes on purpose. {_QUICK}",
     unit="s",
+    wide=6,
+    high=9,
     custom=LOGARITHMIC,
+)
+_STORE_BY_CALL = Panel(
+    "Redis by call",
+    [
+        Query(a_second(f"{_STORE_SECONDS}_count", "call", selector=_PROMPT) + " > 0", name="rate"),
+        Query(_slowest(_STORE_SECONDS, "call", selector=_PROMPT), name="slow"),
+    ],
+    "Those that are made now: how often, and what 95 of 100 stay below.",
+    kind="table",
+    wide=10,
+    high=9,
+    overrides=[override("p95", unit="s"), override("A second", decimals=2, custom__width=80)],
+    defaults={"noValue": "none is made"},
+    options={"sortBy": [{"displayName": "p95", "desc": True}]},
+    transformations=columns(call="Call", rate="A second", slow="p95"),
 )
 _LOOKS = Panel(
     "How long looks take",
     quantiles("canary_look_duration_seconds", "loop", "outcome"),
     "At canaries under judgement (controller), and at gateways and shares (watcher). " + _QUICK,
     unit="s",
-    defaults={"min": 0},
+    legend="beside",
+    custom={**LOGARITHMIC, **SELDOM},
 )
 _WEBHOOKS = Panel(
     "Webhooks",
     [Query(f"60 * {a_second('canary_webhook_deliveries_total', 'webhook', 'outcome')}", "{{webhook}} {{outcome}}")],
     "Tries a minute. What has failed is tried again for an hour, then given up.",
     defaults={"min": 0, "noValue": "no webhook was told anything"},
+    legend="beside",
+    custom=BARS,
+    overrides=[
+        override("/ (failed|given-up|gone)$/", matcher="byRegexp", color={"mode": "fixed", "fixedColor": "red"}),
+    ],
 )
 
 DASHBOARD = dashboard(
@@ -164,7 +228,7 @@ DASHBOARD = dashboard(
     {
         "State": [_STORE, _UNREADABLE, _ROUNDS, _HELD, _SNAPSHOT, _REVISION, _CHANGES],
         "What Traefik polls": [_POLLS, _POLLS_BY_GATEWAY, _HOLDS, _PROPAGATION],
-        "API and Redis": [_API, _API_LATENCY, _STORE_CALLS, _STORE_LATENCY],
+        "API and Redis": [_API, _API_LATENCY, _API_ROUTES, _STORE_CALLS, _STORE_LATENCY, _STORE_BY_CALL],
         "Loops and webhooks": [_LOOKS, _WEBHOOKS],
     },
 )

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 
 from dashboards.panels import (
+    AREAS,
     LOGARITHMIC,
+    NEUTRAL,
     PHASES,
     SIDES,
     Panel,
@@ -57,10 +59,9 @@ _TIMELINE = Panel(
     ],
     "Where it stands. Marks in all panels: its weight, or its phase, has changed.",
     kind="state-timeline",
-    wide=18,
+    wide=16,
     high=4,
     defaults=mapping(_NUMBERS),
-    custom={"fillOpacity": 70, "lineWidth": 0},
 )
 _STEP = Panel(
     "Step",
@@ -70,28 +71,41 @@ _STEP = Panel(
     ],
     "The step that runs, and how many there are.",
     kind="stat",
-    wide=6,
+    wide=4,
     high=4,
-    defaults={"noValue": "no such rollout", "color": {"mode": "fixed", "fixedColor": "text"}},
+    defaults={"noValue": "no such rollout", **NEUTRAL},
+    options={"colorMode": "none", "textMode": "value_and_name"},
+)
+_SERVERS = Panel(
+    "Servers",
+    [Query(f'max(canary_rollout_servers{{{_OF}, side="{side}"}})', side, side) for side in SIDES],
+    "How many answer for each side. What is not known here is a service of another provider.",
+    kind="stat",
+    wide=4,
+    high=4,
+    colours=SIDES,
+    defaults={"noValue": "not known"},
     options={"colorMode": "none", "textMode": "value_and_name"},
 )
 _SHARE = Panel(
     "The canary's share",
     [
-        Query(_WEIGHT, "asked for", "asked"),
         Query(f"max(canary_rollout_weight_in_force_percent{{{_OF}}})", "in force", "in_force"),
         Query(
             f"100 * (sum({_of('canary')}) or vector(0)) / (sum({_of('')}) > 0)",
             "achieved",
             "achieved",
         ),
+        Query(_WEIGHT, "asked for", "asked"),  # dashed, and so above the others
     ],
     "Asked for: the rollout's weight. In force: what every gateway has that carries it. Achieved: the canary's part "
     "of the requests that Traefik sent to either side, whatever brought them there: weights, sticky cookies or "
     "overrides. A service that other routers use as well counts their requests too.",
     unit="percent",
     colours={"asked for": "text", "in force": "blue", "achieved": "orange"},
-    defaults={"min": 0, "max": 100},
+    # It ends where the values do, not at 100: most canaries are small.
+    defaults={"min": 0},
+    legend="beside",
     overrides=[
         override("asked for", custom__lineInterpolation="stepAfter", custom__lineStyle=_DASHED),
         override("in force", custom__lineInterpolation="stepAfter"),
@@ -115,6 +129,7 @@ _ERRORS = Panel(
     unit="percent",
     colours=SIDES,
     defaults={"min": 0},
+    custom={"axisSoftMax": 1},
 )
 _LATENCY = Panel(
     "Latency",
@@ -123,6 +138,7 @@ _LATENCY = Panel(
     "finer ones tell more.",
     unit="s",
     defaults={"min": 0},
+    legend="beside",
     overrides=[
         *(
             override(f"/^{side}/", matcher="byRegexp", color={"mode": "fixed", "fixedColor": colour})
@@ -137,8 +153,9 @@ _VERDICTS = Panel(
     "Looks at the canary a minute, by what they came to. Error: what it is judged by could not be asked. Only a "
     "canary with an analysis is judged.",
     colours={"Successful": "green", "Inconclusive": "text", "Failed": "red", "Error": "orange"},
-    defaults={"min": 0},
-    custom={"fillOpacity": 30, "stacking": {"mode": "normal", "group": "A"}},
+    defaults={"min": 0, "noValue": "nothing has judged it"},
+    legend="beside",
+    custom=AREAS,
 )
 _EVIDENCE = Panel(
     "Evidence",
@@ -156,6 +173,8 @@ _EVIDENCE = Panel(
     ],
     "E-values over the canary's whole attempt. Where `worse` reaches what is needed the canary fails; where "
     "`not-worse` does it passes.",
+    defaults={"noValue": "nothing has judged it"},
+    legend="beside",
     custom=LOGARITHMIC,
     overrides=[
         override("/ worse/", matcher="byRegexp", color={"mode": "fixed", "fixedColor": "red"}),
@@ -168,11 +187,15 @@ _EVIDENCE = Panel(
 DASHBOARD = dashboard(
     "rollout",
     "What was asked of a rollout, what traffic got, how both sides answer, and how the canary is judged.",
-    {"Rollout $rollout": [_TIMELINE, _STEP, _SHARE, _REQUESTS, _ERRORS, _LATENCY, _VERDICTS, _EVIDENCE]},
+    {"Rollout $rollout": [_TIMELINE, _STEP, _SERVERS, _SHARE, _REQUESTS, _ERRORS, _LATENCY, _VERDICTS, _EVIDENCE]},
     variables=[variable("rollout", "Rollout", "label_values(canary_rollout_weight_percent, rollout)")],
     annotations=[
+        # Grafana marks what is above 0; without `bool` it would be the weight, and an abort, to 0, no mark.
         annotation(
-            "Weight", f"{_WEIGHT} != {_WEIGHT.removesuffix(')')} offset 5s)", title="another weight", colour="orange"
+            "Weight",
+            f"{_WEIGHT} != bool {_WEIGHT.removesuffix(')')} offset 5s)",
+            title="another weight",
+            colour="orange",
         ),
         annotation(
             "Phase",

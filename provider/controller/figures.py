@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from provider import metrics
-from provider.analysis import Record
+from provider.analysis import Outcome, Record
 from provider.rollouts import Rollout, settings_of
 from provider.store import StoreUnavailableError
 
@@ -26,6 +26,8 @@ def timed_look(loop: str) -> Iterator[None]:
 
 def count_verdict(rollout: Rollout, record: Record) -> None:
     """Count what the newest look at a canary came to, and keep its evidence."""
+    for outcome in Outcome:
+        metrics.VERDICTS.labels(rollout.name, outcome)  # from 0 on: a rate sees nothing of what begins at 1
     metrics.VERDICTS.labels(rollout.name, record.looks[0].outcome).inc()
     for one in record.whole.judged(settings_of(rollout)).metrics:
         for claim, value, needed in (

@@ -1,15 +1,15 @@
 """The dashboards as the tests read them, and Prometheus' own tools."""
 
 import json
-import shutil
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from dashboards.drawing.prometheus import program
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "dashboards"
@@ -35,7 +35,9 @@ class Query:
 
     def of(self, rollout: str = "shop", *, window: str = "20s") -> str:
         """Give the query for a rollout, with what `rate` looks back on."""
-        return self.expression.replace("$__rate_interval", window).replace("$rollout", rollout)
+        return (
+            self.expression.replace("$__rate_interval", window).replace("$__range", "1h").replace("$rollout", rollout)
+        )
 
 
 QUERIES: Sequence[Query] = [
@@ -43,7 +45,7 @@ QUERIES: Sequence[Query] = [
 ]
 
 ANNOTATIONS: Sequence[Query] = [
-    Query("Annotations", found["name"], found["expr"])
+    Query("Annotations", found["name"], found["target"]["expr"])
     for dashboard in DASHBOARDS.values()
     for found in dashboard["annotations"]["list"]
 ]
@@ -62,13 +64,6 @@ def configuration(path: str) -> dict[str, Any]:
     return found
 
 
-def tool(name: str) -> str:
-    """Find a program of Prometheus, where `make test` puts it or on the path."""
-    found = shutil.which(name, path=str(Path(sys.executable).parent)) or shutil.which(name)
-    assert found, f"{name} is missing: `make test` fetches it; on Debian it is in the package prometheus"
-    return found
-
-
 def promtool(*arguments: str | Path, text: str | None = None) -> subprocess.CompletedProcess[str]:
-    command = [tool("promtool"), *arguments]
+    command = [program("promtool"), *arguments]
     return subprocess.run(command, input=text, capture_output=True, text=True, timeout=30, check=False)

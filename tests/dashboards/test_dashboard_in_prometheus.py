@@ -4,29 +4,24 @@ import math
 import re
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
-import yaml
 
-from provider.demo.parts import free_port
+from dashboards.drawing.prometheus import Prometheus, Span, start_prometheus
 from provider.demo.processes import Processes
 from tests.dashboards.dashboard import (
     ANNOTATIONS,
     DASHBOARDS,
-    FOLDER,
     QUERIES,
     Query,
     configuration,
     promtool,
     query,
-    tool,
 )
 from tests.e2e.harness import HOST, Load, Stack, eventually, started
 
@@ -34,36 +29,29 @@ pytestmark = pytest.mark.traefik
 
 # `rate` looks back on six scrapes.
 WINDOW = "6s"
+QUICK = {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"}
 ACHIEVED = "The canary's share: achieved"
 
 
 @dataclass(frozen=True)
-class Prometheus:
-    """A running Prometheus."""
+class Watch:
+    """A Prometheus that is asked what queries find."""
 
-    url: str
-
-    def ask(self, path: str, **parameters: str) -> Any:
-        answer = requests.get(f"{self.url}/api/v1/{path}", params=parameters, timeout=5).json()
-        assert answer["status"] == "success", answer
-        return answer["data"]
+    prometheus: Prometheus
 
     def values(self, query: Query) -> Sequence[float]:
         """Give what a query finds now, series by series."""
-        found = self.ask("query", query=query.of(window=WINDOW))["result"]
-        return [float(sample["value"][1]) for sample in found]
+        return [value for _, (_, value) in self.prometheus.at(query.of(window=WINDOW), time.time())]
 
     def has_figure(self, query: Query) -> bool:
         """Tell whether a query finds a figure; a quantile of what did not happen lately is none."""
         return any(map(math.isfinite, self.values(query)))
 
     def moments(self, query: Query) -> Sequence[float]:
-        """Give when something held in the last minute."""
+        """Give when something held in the last minute: was more than 0, as Grafana reads annotations."""
         now = time.time()
-        found = self.ask("query_range", query=query.of(window=WINDOW), start=str(now - 60), end=str(now), step="1")[
-            "result"
-        ]
-        return [float(moment) for series in found for moment, _ in series["values"]]
+        found = self.prometheus.over(query.of(window=WINDOW), Span(now - 60, now, step=1))
+        return [moment for _, samples in found for moment, value in samples if value > 0]
 
     def are_within(self, query: Query, *, low: float, high: float) -> bool:
         """Tell whether a query finds something, and nothing outside of these."""
@@ -74,12 +62,6 @@ class Prometheus:
         (found,) = self.values(query(name))
         return found
 
-    def is_ready(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/-/ready", timeout=5).ok
-        except requests.ConnectionError:
-            return False
-
 
 @dataclass(frozen=True)
 class System:
@@ -87,32 +69,7 @@ class System:
 
     stack: Stack
     load: Load
-    prometheus: Prometheus
-
-
-def start_prometheus(directory: Path, processes: Processes, targets: Mapping[str, str]) -> Prometheus:
-    """Start a Prometheus with the configuration that is shipped: other addresses, and quicker."""
-    shipped = configuration("dashboards/prometheus.yml")
-    shipped["global"].update(scrape_interval="1s", scrape_timeout="1s", evaluation_interval="1s")
-    shipped["rule_files"] = [str(FOLDER / file) for file in shipped["rule_files"]]
-    for job in shipped["scrape_configs"]:
-        for group in job["static_configs"]:
-            group["targets"] = [targets[target] for target in group["targets"]]
-    file = directory / "prometheus.yml"
-    file.write_text(yaml.safe_dump(shipped))
-    address = f"{HOST}:{free_port()}"
-    processes.start(
-        "prometheus",
-        [
-            tool("prometheus"),
-            f"--config.file={file}",
-            f"--storage.tsdb.path={directory / 'prometheus'}",
-            f"--web.listen-address={address}",
-        ],
-    )
-    prometheus = Prometheus(f"http://{address}")
-    processes.wait_until(prometheus.is_ready, what="Prometheus")
-    return prometheus
+    watch: Watch
 
 
 @pytest.fixture(scope="module")
@@ -122,11 +79,11 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
         stack = started(directory, processes)
         stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(analysis={"interval": "1s"})})
         stack.shift(50)
-        targets = {"provider:8080": f"{HOST}:{stack.provider_port}", "edge:8081": f"{HOST}:{stack.api_port}"}
-        prometheus = start_prometheus(directory, processes, targets)
+        targets = {"provider:8080": [f"{HOST}:{stack.provider_port}"], "edge:8081": [f"{HOST}:{stack.api_port}"]}
+        watch = Watch(start_prometheus(directory, processes, targets, **QUICK))
         with stack.under_load(clients=1) as load:
-            eventually(lambda: prometheus.values(query(ACHIEVED)), what="both are scraped")
-            yield System(stack, load, prometheus)
+            eventually(lambda: watch.values(query(ACHIEVED)), what="both are scraped")
+            yield System(stack, load, watch)
         assert not load.failures
 
 
@@ -138,6 +95,7 @@ def busy(stack: Stack) -> Iterator[None]:
     def work() -> None:
         while not ends.wait(0.4):
             stack.done("POST", "/rollouts/blog/abort")
+            ends.wait(0.4)  # an alert fires meanwhile
             stack.done("POST", "/rollouts/blog/retry")
             stack.done("PUT", "/rollouts/blog/weight", {"weight": 5})  # of this one Traefik is told
 
@@ -156,7 +114,7 @@ def busy(stack: Stack) -> Iterator[None]:
 
 
 def test_both_are_scraped(system: System) -> None:
-    targets = system.prometheus.ask("targets")["activeTargets"]
+    targets = system.watch.prometheus.ask("targets")["activeTargets"]
     found = sorted((target["labels"]["job"], target["health"], target["lastError"]) for target in targets)
 
     assert [("traefik", "up", ""), ("traefik-canary", "up", "")] == found
@@ -170,16 +128,16 @@ def test_every_query_of_panels_and_rules_finds_data(system: System) -> None:
     watched = [Query("rules", name, name) for name in sorted(names)]
     with busy(system.stack):
         for each in (*QUERIES, *recorded, *watched):
-            eventually(partial(system.prometheus.has_figure, each), what=f"{each} has data")
+            eventually(partial(system.watch.has_figure, each), what=f"{each} has data")
         for each in ANNOTATIONS:
-            eventually(partial(system.prometheus.moments, each), what=f"{each} marks a moment")
+            eventually(partial(system.watch.moments, each), what=f"{each} marks a moment")
 
 
 def test_rules_are_evaluated_and_an_abort_is_an_alert(system: System) -> None:
     system.stack.done("POST", "/rollouts/blog/abort")
     fires = Query("rules", "aborted", 'ALERTS{alertname="CanaryAborted", rollout="blog", alertstate="firing"}')
-    eventually(partial(system.prometheus.values, fires), what="the alert fires", seconds=60)
-    groups = system.prometheus.ask("rules")["groups"]
+    eventually(partial(system.watch.values, fires), what="the alert fires", seconds=60)
+    groups = system.watch.prometheus.ask("rules")["groups"]
 
     assert {"ok"} == {rule["health"] for group in groups for rule in group["rules"]}
     system.stack.done("DELETE", "/rollouts/blog")
@@ -188,14 +146,14 @@ def test_rules_are_evaluated_and_an_abort_is_an_alert(system: System) -> None:
 def test_the_share_achieved_is_the_share_asked_for(system: System) -> None:
     for panel in ("The canary's share", "Canaries that get traffic"):
         asked, achieved = query(f"{panel}: asked"), query(f"{panel}: achieved")
-        is_split = partial(system.prometheus.are_within, achieved, low=45, high=55)
+        is_split = partial(system.watch.are_within, achieved, low=45, high=55)
 
         eventually(is_split, what=f"{panel}: half of the requests go to the canary")
-        assert [50] == system.prometheus.values(asked)
+        assert [50] == system.watch.values(asked)
 
 
 def test_both_sides_answer_without_errors_and_soon(system: System) -> None:
-    value = system.prometheus.value
+    value = system.watch.value
 
     for side in ("stable", "canary"):
         assert 0 == value(f"Errors: {side}")
@@ -204,7 +162,7 @@ def test_both_sides_answer_without_errors_and_soon(system: System) -> None:
 
 
 def test_the_provider_is_seen_as_it_is(system: System) -> None:
-    value = system.prometheus.value
+    value = system.watch.value
     url = f"http://{HOST}:{system.stack.provider_port}/readyz"
     revision = requests.get(url, timeout=5).json()["revision"]
 
@@ -216,7 +174,7 @@ def test_the_rollouts_to_choose_from_are_found(system: System) -> None:
     (variable,) = (found for found in DASHBOARDS["rollout"]["templating"]["list"] if found["name"] == "rollout")
     metric, label = variable["query"]["query"].removeprefix("label_values(").removesuffix(")").split(", ")
 
-    assert "shop" in system.prometheus.ask(f"label/{label}/values", **{"match[]": metric})
+    assert "shop" in system.watch.prometheus.ask(f"label/{label}/values", **{"match[]": metric})
 
 
 def test_promtool_finds_nothing_wrong_with_the_metrics(system: System) -> None:
@@ -232,7 +190,7 @@ def test_while_mirroring_the_share_stays_right(system: System) -> None:
 
     def is_right() -> bool:
         mirrored = f'rate(traefik_service_requests_total{{service="shop_2_mirror@http"}}[{WINDOW}]) > 0'
-        is_mirrored = bool(system.prometheus.ask("query", query=mirrored)["result"])
-        return is_mirrored and system.prometheus.are_within(query(ACHIEVED), low=45, high=55)
+        is_mirrored = bool(system.watch.prometheus.ask("query", query=mirrored)["result"])
+        return is_mirrored and system.watch.are_within(query(ACHIEVED), low=45, high=55)
 
     eventually(is_right, what="copies do not count")

@@ -7,12 +7,12 @@ import pytest
 import requests
 import yaml
 
+from dashboards.drawing.prometheus import program
 from provider.analysis import Check, Outcome, Snapshot, Window, window_between
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
 from provider.documents import read
 from provider.measuring import Gates, PrometheusMetrics, TraefikMetrics
-from tests.dashboards.dashboard import tool
 from tests.e2e.harness import HOST, Stack, eventually
 
 pytestmark = pytest.mark.traefik
@@ -57,7 +57,7 @@ def prometheus(tmp_path: Path, stack: Stack) -> Iterator[str]:
     address = f"{HOST}:{free_port()}"
     with Processes(tmp_path) as processes:
         options = [f"--config.file={file}", f"--storage.tsdb.path={tmp_path / 'tsdb'}"]
-        processes.start("prometheus", [tool("prometheus"), *options, f"--web.listen-address={address}"])
+        processes.start("prometheus", [program("prometheus"), *options, f"--web.listen-address={address}"])
         processes.wait_until(lambda: _is_ready(address), what="Prometheus")
         yield f"http://{address}"
 

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from provider.analysis import Outcome as Verdict
 from provider.api import create_app
 from provider.controller import Controller
 from provider.documents import read
@@ -151,6 +152,19 @@ def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> 
     assert value
     assert needed
     assert value > needed
+
+
+def test_verdicts_begin_at_0_so_that_a_rate_sees_the_first_of_each(world: World) -> None:
+    world.operations.rollouts.create("fresh", spec(analysis={}, steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    world.caught_up()
+    world.clock.pass_time(timedelta(seconds=5).total_seconds())
+    Controller(world.operations, looking=Looks()).tick()
+    found = {
+        outcome: RECORDED.get_sample_value("canary_verdicts_total", {"rollout": "fresh", "outcome": outcome})
+        for outcome in Verdict
+    }
+
+    assert {**dict.fromkeys(Verdict, 0), Verdict.INCONCLUSIVE: 1} == found
 
 
 # Those who are told, and who is asked
