@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test slow check format unit dashboards pictures docs bench simulate chaos fuzz audit \
-	audit-if-reachable constraints lock image clean
+	audit-if-reachable pythons constraints lock image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -148,6 +148,18 @@ audit: | $(BIN)/python ## look for known holes in what the project is tested wit
 	@tool=$$(mktemp -d) && trap 'rm -rf "$$tool"' EXIT \
 		&& $(PYTHON) -m venv "$$tool" && "$$tool/bin/python" -m pip install --quiet --disable-pip-version-check pip-audit \
 		&& "$$tool/bin/pip-audit" --strict --progress-spinner off --disable-pip --no-deps -r constraints.txt
+
+# Which of them: make pythons PYTHONS="python3.13 /opt/python3.14/bin/python3". Those that are not there are passed over.
+PYTHONS := python3.12 python3.13 python3.14
+pythons: ## the tests of units and of the command line on other Pythons, with the newest of what they need
+	@for python in $(PYTHONS); do \
+		command -v $$python >/dev/null || { echo "NOT TESTED: there is no $$python"; continue; }; \
+		env=$$(mktemp -d) && $$python -m venv "$$env" \
+			&& "$$env/bin/python" -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1' \
+			&& "$$env/bin/python" -m pip install --quiet --disable-pip-version-check '.[demo]' --group test \
+			&& "$$env/bin/python" -m pytest -q -n 2 tests/unit tests/cli; \
+		code=$$?; rm -rf "$$env"; [ $$code = 0 ] || { echo "$$python: failed" >&2; exit 1; }; echo "$$python: passed"; \
+	done
 
 # The newest of everything, in an environment of its own. What was there stays until all of it is installed.
 constraints: ## pin anew what the project is tested with
