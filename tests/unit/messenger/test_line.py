@@ -86,6 +86,11 @@ def drained(line: Line) -> None:
     raise AssertionError("there is always something to do")
 
 
+def said(caplog: pytest.LogCaptureFixture) -> Sequence[logging.LogRecord]:
+    """Give what the messenger has said, of all that was logged."""
+    return [record for record in caplog.records if record.name == "provider.messenger.line"]
+
+
 def test_what_happens_is_told_in_order(world: World, line: Line, chat: Chat) -> None:
     drained(line)
     create(world)
@@ -205,8 +210,8 @@ def test_a_notice_is_given_up_after_an_hour_and_said_once(
     drained(line)
 
     assert 3_600 <= seconds < 3_900
-    assert ["webhook.failing", "webhook.given_up"] == [record.message for record in caplog.records]
-    assert 2 == caplog.records[1].__dict__["revision"]
+    assert ["webhook.failing", "webhook.given_up"] == [record.message for record in said(caplog)]
+    assert 2 == said(caplog)[1].__dict__["revision"]
     assert (3, "aborted") == chat.told[-1]
 
 
@@ -227,7 +232,7 @@ def test_a_gone_receiver_is_left_alone_until_its_webhook_is_changed(
     abort(world)
     drained(line)
     assert [(2, "started")] == chat.told
-    assert ["webhook.gone"] == [record.message for record in caplog.records]
+    assert ["webhook.gone"] == [record.message for record in said(caplog)]
 
     put(world, format="slack")
     drained(line)
@@ -274,7 +279,7 @@ def test_a_backlog_that_is_no_longer_kept_is_skipped_and_said_once(
     drained(line)
     drained(line)
 
-    assert ["webhook.skipped"] == [record.message for record in caplog.records]
+    assert ["webhook.skipped"] == [record.message for record in said(caplog)]
     assert [] == chat.told
     world.operations.rollouts.move("shop", Action.RETRY, ME)
     world.caught_up()
