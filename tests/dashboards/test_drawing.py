@@ -4,6 +4,7 @@ import math
 import re
 import shutil
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -244,8 +245,14 @@ def test_the_time_is_that_of_the_day_in_utc() -> None:
 def test_a_page_becomes_a_picture_of_few_colours(tmp_path: Path) -> None:
     needed(shutil.which("chromium-headless-shell") or shutil.which("chromium"), what="chromium")
     html = drawn(Panel("a", [Query("x", "x")]), Answers({"x": [({}, [1, 2])]}))
-    with drawing_board() as draw:
-        draw(html, tmp_path / "a.png")
+
+    def draw_it() -> None:
+        with drawing_board() as draw:
+            draw(html, tmp_path / "a.png")
+
+    # Other tests may have a browser of their own in this thread, of which there can be one.
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(draw_it).result()
     with Image.open(tmp_path / "a.png") as picture:
         found = picture.mode, picture.width, len(picture.getcolors() or ())
 

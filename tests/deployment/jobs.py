@@ -13,7 +13,9 @@ from typing import Any
 
 from tests.deployment.composition import ROOT, document
 
-_INPUT = re.compile(r"\$\{\{ *inputs\.(\w+) *\}\}")
+_INPUT = re.compile(r"\$\{\{ *(?:inputs\.)?([\w.]+) *\}\}")
+# What GitHub says of the run that a step is part of.
+_RUN = {"github.run_id": "4711", "github.run_attempt": "2"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,8 @@ def github(inputs: Mapping[str, str]) -> Job:
 
 def _step(step: Mapping[str, Any], inputs: Mapping[str, str]) -> Script:
     assert "${{" not in step["run"], "what somebody else wrote is a variable, never a part of a script"
-    filled = {name: _INPUT.sub(lambda match: inputs[match[1]], text) for name, text in step.get("env", {}).items()}
+    known = {**_RUN, **inputs}
+    filled = {name: _INPUT.sub(lambda match: known[match[1]], text) for name, text in step.get("env", {}).items()}
     return Script(step["run"], filled)
 
 

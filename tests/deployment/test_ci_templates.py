@@ -87,6 +87,7 @@ def test_the_canary_takes_over_and_the_job_is_done(rollout: Rollout, template: T
     assert (0, "Healthy") == (code, rollout.phase), said
     history = rollout.provider.call("GET", f"/rollouts/{rollout.name}/history").json()["history"]
     assert "shop@4f2a" in {entry["reason"] for entry in history}
+    assert any(RUN.fullmatch(entry.get("requestId", "")) for entry in history), "which run it was"
 
 
 def test_a_canary_that_is_taken_back_fails_the_job_which_says_why(rollout: Rollout, template: Template) -> None:

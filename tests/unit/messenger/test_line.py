@@ -1,7 +1,7 @@
 """What one webhook is told, step by step, with a receiver and a clock of the test's."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
