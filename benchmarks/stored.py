@@ -4,7 +4,9 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from provider.documents import read, write
 from provider.rollouts import Rollout, Spec
@@ -15,11 +17,24 @@ def at_rest(count: int) -> Iterator[Rollout]:
     """Make so many rollouts without a canary, `shop-0` and on, each with a rule and a server of its own."""
     now = datetime.now(UTC)
     for index in range(count):
-        spec = {
-            "rule": f"Host(`shop-{index}.localhost`)",
-            "stable": {"servers": [{"url": f"http://10.{index >> 16}.{index >> 8 & 255}.{index & 255}:8080"}]},
-        }
-        yield Rollout.create(f"shop-{index}", read(Spec, spec), now=now)
+        yield Rollout.create(f"shop-{index}", read(Spec, _spec(index)), now=now)
+
+
+def shifted(count: int) -> Iterator[Rollout]:
+    """Make so many rollouts, named alike, whose canaries a person holds at 1 %."""
+    now = datetime.now(UTC)
+    for index in range(count):
+        spec = read(Spec, _spec(index) | {"canary": _side(f"10.200.{index >> 8 & 255}.{index & 255}")})
+        yield Rollout.create(f"shop-{index}", spec, now=now).set_weight(Decimal(1), now=now)
+
+
+def _spec(index: int) -> dict[str, Any]:
+    address = f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}"
+    return {"rule": f"Host(`shop-{index}.localhost`)", "stable": _side(address)}
+
+
+def _side(address: str) -> dict[str, Any]:
+    return {"servers": [{"url": f"http://{address}:8080"}]}
 
 
 def contents(rollouts: Iterable[Rollout]) -> Contents:
