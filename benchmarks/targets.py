@@ -21,13 +21,28 @@ class Target:
         better, worse = (value, self.goal) if self.is_floor else (self.goal, value)
         return better / worse if worse else float("inf")
 
+    def shown(self, value: float) -> str:
+        """Write a value with its unit, in three digits or more."""
+        return f"{value:,.3g} {self.unit}" if abs(value) < 1_000 else f"{value:,.0f} {self.unit}"
+
     @property
     def words(self) -> str:
         """Say what is aimed at."""
-        return f"{'≥' if self.is_floor else '≤'} {self.goal:g} {self.unit}"
+        return f"{'≥' if self.is_floor else '≤'} {self.shown(self.goal)}"
 
+
+def _longer(peer: str, rollouts: int, times: float) -> Target:
+    return Target(f"a shift among {rollouts:,}: {peer} takes so much longer", times, "times", is_floor=True)
+
+
+_REDIS, _DEFAULTS = "the Redis provider, tuned,", "a Traefik at its defaults"
 
 TARGETS: Mapping[str, Target] = {
+    "propagation.redis.1": _longer(_REDIS, 1, 1),
+    "propagation.redis.1000": _longer(_REDIS, 1_000, 2),
+    "propagation.redis.5000": _longer(_REDIS, 5_000, 4),
+    "propagation.redis.10000": _longer(_REDIS, 10_000, 5),
+    "propagation.defaults.1": _longer(_DEFAULTS, 1, 200),
     "serving": Target("immediate polls a second, beside nginx with the same bytes", 0.2, "times", is_floor=True),
     "holding.cpu": Target("5,000 held polls, nothing happens: CPU of the worker", 3, "% of a core"),
     "holding.memory": Target("5,000 held polls: memory of the worker", 400, "MB"),
@@ -46,10 +61,23 @@ def verdict(target: Target, value: float) -> str:
 
 def table(figures: Figures) -> Iterator[str]:
     """Give a line for each figure that has a target: what came out, what was aimed at, and by how much it differs."""
-    yield f"{'':<62}{'figure':>18}{'target':>18}{'of target':>11}"
+    yield f"{'':<66}{'figure':>18}{'target':>18}{'ratio':>8}"
     for name, value in figures.items():
         target = TARGETS[name]
-        shown = f"{value:,.3g} {target.unit}" if value < 1_000 else f"{value:,.0f} {target.unit}"
-        yield (
-            f"{target.what:<62}{shown:>18}{target.words:>18}{value / target.goal:>10.2f}x  {verdict(target, value)}"
-        )
+        shown = target.shown(value)
+        yield f"{target.what:<66}{shown:>18}{target.words:>18}{value / target.goal:>8.2f}  {verdict(target, value)}"
+
+
+def as_document(figures: Figures) -> Mapping[str, Mapping[str, object]]:
+    """Give the same as JSON's types, by the target's name."""
+    return {
+        name: {
+            "what": TARGETS[name].what,
+            "value": value,
+            "unit": TARGETS[name].unit,
+            "atLeast" if TARGETS[name].is_floor else "atMost": TARGETS[name].goal,
+            "ratio": value / TARGETS[name].goal,
+            "isReached": TARGETS[name].margin(value) >= 1,
+        }
+        for name, value in figures.items()
+    }

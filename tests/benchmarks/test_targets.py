@@ -33,4 +33,4 @@ def test_a_table_names_each_figure_its_target_and_whether_that_is_reached() -> N
     assert ["NOT", "reached"] == missed.split()[-2:]
     assert "1,500 ms" in missed
     assert "≥ 0.2 times" in reached
-    assert reached.endswith("1.25x  reached")
+    assert reached.endswith("1.25  reached")
