@@ -83,11 +83,15 @@ class Clients:
     """Connections that write weights in a loop, driven by one thread."""
 
     def __init__(self, provider: ProviderProcess, load: Load) -> None:
-        self._connections = [Connection(HOST, provider.port) for _ in range(load.clients)]
-        self._calls = {
-            connection: cycle(_calls(provider.token, client=number, rollout=number % load.rollouts))
-            for number, connection in enumerate(self._connections)
-        }
+        self._calls: dict[Connection, Iterator[bytes]] = {}
+        for number in range(load.clients):
+            connection = Connection(HOST, provider.port)
+            self._calls[connection] = cycle(_calls(provider.token, client=number, rollout=number % load.rollouts))
+            # Each writes as soon as it is connected: were all to wait for the last, the first worker would have most.
+            connection.send(next(self._calls[connection]))
+        for connection in self._calls:
+            while connection.receive() is None:
+                pass
 
     def write(self, seconds: float) -> Written:
         """Write for so long, and wait for the answers that are due then. Raises MeasurementError, WireError."""
@@ -95,7 +99,7 @@ class Clients:
         began = time.perf_counter()
         sent: dict[Connection, float] = {}
         with selectors.DefaultSelector() as selector:
-            for connection in self._connections:
+            for connection in self._calls:
                 selector.register(connection, selectors.EVENT_READ, connection)
                 self._send(connection, sent)
             while sent:
@@ -125,7 +129,7 @@ class Clients:
 
     def close(self) -> None:
         """Disconnect all."""
-        for connection in self._connections:
+        for connection in self._calls:
             connection.__exit__()
 
 

@@ -3,10 +3,15 @@
 import threading
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 
-# So many that two documents written at once rarely share one, and so few that they need no tidying up.
-_LOCKS = 256
 _PATIENCE_SECONDS = 1.0
+
+
+@dataclass
+class _Turn:
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    takers: int = 0
 
 
 class Turns:
@@ -16,16 +21,26 @@ class Turns:
     """
 
     def __init__(self, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
-        self._locks = tuple(threading.Lock() for _ in range(_LOCKS))
         self._patience_seconds = patience_seconds
+        self._turns: dict[Hashable, _Turn] = {}
+        self._guard = threading.Lock()
 
     @contextmanager
     def of(self, key: Hashable) -> Iterator[None]:
         """Wait for a turn, and have it until the context is left."""
-        lock = self._locks[hash(key) % _LOCKS]
-        has_turn = lock.acquire(timeout=self._patience_seconds)
+        with self._guard:
+            turn = self._turns.setdefault(key, _Turn())
+            turn.takers += 1
+        has_turn = turn.lock.acquire(timeout=self._patience_seconds)
         try:
             yield
         finally:
             if has_turn:
-                lock.release()
+                turn.lock.release()
+            self._leave(key, turn)
+
+    def _leave(self, key: Hashable, turn: _Turn) -> None:
+        with self._guard:
+            turn.takers -= 1
+            if not turn.takers:
+                del self._turns[key]

@@ -58,10 +58,18 @@ def test_turns_of_others_are_not_waited_for() -> None:
     came = threading.Event()
 
     def write() -> None:
-        with turns.of(1):
+        with turns.of("blog"):
             came.set()
 
-    with turns.of(0):
+    with turns.of("shop"):
         threading.Thread(target=write).start()
 
         assert wait_until(came.is_set)
+
+
+def test_a_turn_that_nobody_wants_any_more_is_forgotten() -> None:
+    turns = Turns(patience_seconds=0.01)
+    with turns.of("shop"), turns.of("shop"), turns.of("blog"):
+        pass
+
+    assert {} == turns._turns
