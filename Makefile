@@ -113,7 +113,12 @@ docs: $(TEST_STAMP) ## write the reference from the code, and build the site to 
 	$(BIN)/python -m documentation
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
-bench: $(STAMP) ## how long a weight takes to reach traffic, as a distribution
+# Beside what nginx does, as wrk asks: Debian's packages, which need root; whoever has both needs nothing.
+bench: $(STAMP) ## how fast it is, beside targets: a table, build/bench.json, build/bench.svg; takes minutes
+	@{ command -v wrk && command -v nginx; } >/dev/null \
+		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q \
+			&& DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends wrk nginx-light; } >/dev/null \
+		|| echo "wrk and nginx must be on the path, or serving is left out; on Debian: apt-get install wrk nginx-light" >&2
 	$(BIN)/python -m benchmarks
 
 slow: $(TEST_STAMP) ## what takes minutes: Redis that fails over, longer searches for mistakes

@@ -1,1 +1,1 @@
-"""How long a change of weight takes to reach traffic: `python -m benchmarks`, see docs/benchmarks.md."""
+"""How fast it is: one module for each measurement, `python -m benchmarks` for all of them; see docs/benchmarks.md."""

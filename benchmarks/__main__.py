@@ -1,78 +1,137 @@
-"""`python -m benchmarks`."""
+"""All measurements in a few minutes: `python -m benchmarks`, or some of them: `python -m benchmarks serving holding`.
+
+Each is a module that can be run by itself, with more options and for longer.
+"""
 
 import argparse
 import json
 import signal
 import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.benchmark import Plan, run
+from benchmarks import benchmark, holding, machine, propagation, report, serving, starting, writing
 from benchmarks.measuring import MeasurementError
-from benchmarks.report import as_document, as_text
+from benchmarks.picture import drawn
+from benchmarks.serving import LoadError
+from benchmarks.targets import Figures, as_document, table
 from benchmarks.wire import WireError
 from provider.demo.gateway import TraefikMissingError
 from provider.demo.processes import ProcessFailedError
+from provider.store.embedded import EmbeddedServerError
+
+_FAILURES = (
+    *(MeasurementError, LoadError, WireError, ProcessFailedError, TraefikMissingError, EmbeddedServerError),
+    OSError,
+)
+_PROPAGATION = propagation.Plan(sizes=(1, 1_000), shifts=30)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a measurement says, and its figures that have targets."""
+
+    text: str
+    figures: Figures
 
 
 def main() -> int:
-    """Measure and print; the exit code."""
+    """Measure, print one table, write figures and picture; 1 where something could not be measured."""
     options = _options()
-    plan = Plan(changes=options.changes, other_rollouts=options.rollouts, peer_changes=options.peer_changes)
     # As Ctrl-C: what was started ends with us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    before = machine.description()
     try:
-        if options.json:
-            options.json.touch()  # rather refused now than when all is measured
-        outcome = run(plan, say=_say)
+        results = _measured(options.names or list(MEASUREMENTS))
     except KeyboardInterrupt:
-        _say("ended")
+        sys.stderr.write("bench: ended\n")
         return 130
-    except (MeasurementError, ProcessFailedError, TraefikMissingError, WireError, OSError) as error:
-        _say(f"failed: {error}")
-        return 1
-    sys.stdout.write(as_text(outcome))
-    if options.json:
-        options.json.write_text(json.dumps(as_document(outcome), indent=2) + "\n")
-    return 0
+    figures = {name: value for result in results.values() if result for name, value in result.figures.items()}
+    sys.stdout.write(f"{before}\n" + "".join(f"{line}\n" for line in table(figures)))
+    _write(options.directory, before, results, figures)
+    return 0 if all(results.values()) else 1
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m benchmarks", description="How long a weight takes to reach traffic.")
-    parser.add_argument("--changes", type=_positive, default=Plan.changes, metavar="N", help="how many are measured")
-    parser.add_argument(
-        "--rollouts",
-        type=_natural,
-        default=Plan.other_rollouts,
-        metavar="N",
-        help="how many other rollouts there are, at rest",
-    )
-    parser.add_argument(
-        "--peer-changes",
-        type=_natural,
-        default=Plan.peer_changes,
-        metavar="N",
-        help="how many are measured at Traefik's defaults; each takes seconds",
-    )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures and all measurements there")
+    parser = argparse.ArgumentParser("python -m benchmarks", description=str(__doc__).splitlines()[0])
+    parser.add_argument("names", nargs="*", type=_known, metavar="NAME", help=", ".join(MEASUREMENTS))
+    parser.add_argument("--directory", type=Path, default=Path("build"), help="where bench.json and bench.svg go")
     return parser.parse_args()
 
 
-def _natural(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must not be below 0")
-    return number
+def _known(name: str) -> str:
+    if name not in MEASUREMENTS:
+        raise argparse.ArgumentTypeError(f"there is no {name}")
+    return name
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be at least 1")
-    return number
+def _measured(names: Sequence[str]) -> Mapping[str, Result | None]:
+    results: dict[str, Result | None] = {}
+    for name in names:
+        sys.stderr.write(f"bench: {name}\n")
+        try:
+            result = results[name] = MEASUREMENTS[name]()
+        except _FAILURES as error:
+            sys.stderr.write(f"bench: {name} has failed: {error}\n")
+            results[name] = None
+        else:
+            sys.stdout.write(f"== {name}\n{result.text}\n")
+            sys.stdout.flush()
+    return results
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"bench: {text}\n")
+def _write(directory: Path, before: str, results: Mapping[str, Result | None], figures: Figures) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    texts = {name: result.text.splitlines() if result else None for name, result in results.items()}
+    document = {"machine": before, "figures": as_document(figures), "texts": texts}
+    (directory / "bench.json").write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    (directory / "bench.svg").write_text(drawn(figures, caption=before))
+
+
+def _shifting() -> Result:
+    outcome = benchmark.run(benchmark.Plan(changes=60, peer_changes=0), say=lambda _: None)
+    return Result(report.as_text(outcome), {})
+
+
+def _propagation() -> Result:
+    lines = [propagation.HEAD]
+    figures: dict[str, float] = {}
+    for size in _PROPAGATION.sizes:
+        seconds = propagation.measure(_PROPAGATION, size)
+        lines += propagation.table(size, seconds)
+        figures |= propagation.figures(size, seconds)
+    return Result("\n".join(lines) + "\n", figures)
+
+
+def _serving() -> Result:
+    outcome = serving.measure(serving.Plan(rounds=6))
+    return Result(serving.as_text(outcome), serving.figures(outcome))
+
+
+def _holding() -> Result:
+    outcome = holding.measure(holding.Plan())
+    return Result(holding.as_text(outcome), holding.figures(outcome))
+
+
+def _writing() -> Result:
+    outcome = writing.measure(writing.Plan(rounds=2))
+    return Result(writing.as_text(outcome), writing.figures(outcome))
+
+
+def _starting() -> Result:
+    outcome = starting.measure(starting.Plan(starts=5))
+    return Result(starting.as_text(outcome), starting.figures(outcome))
+
+
+MEASUREMENTS: Mapping[str, Callable[[], Result]] = {
+    "shifting": _shifting,
+    "propagation": _propagation,
+    "serving": _serving,
+    "holding": _holding,
+    "writing": _writing,
+    "starting": _starting,
+}
 
 
 if __name__ == "__main__":

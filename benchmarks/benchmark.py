@@ -2,10 +2,8 @@
 
 import math
 import os
-import platform
 import random
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +11,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks import machine
 from benchmarks.measuring import Arrival, Meter, Traffic, metered
 from benchmarks.system import DEFAULT_POLL_SECONDS, HOST, SHIPPED, UNTUNED, System
 from benchmarks.wire import Connection
@@ -57,7 +56,7 @@ class Outcome:
 
 def run(plan: Plan, *, say: Say) -> Outcome:
     """Start everything, measure, end everything. Raises MeasurementError, WireError, ProcessFailedError."""
-    machine = _machine()
+    before = _machine()
     with tempfile.TemporaryDirectory(prefix="traefik-canary-bench-") as path, ExitStack() as stack:
         directory = Path(path)
         system = System(directory, stack.enter_context(Processes(directory)))
@@ -66,7 +65,7 @@ def run(plan: Plan, *, say: Say) -> Outcome:
         meter = stack.enter_context(metered(system, SHIPPED))
         _changes(meter, _WARM_UP_CHANGES)
         meter.traffic = Traffic()
-        outcome = Outcome(plan, machine, meter.traffic)
+        outcome = Outcome(plan, before, meter.traffic)
         for index, changes in enumerate(plan.rounds):
             say(f"round {index + 1} of {len(plan.rounds)}: {changes} changes")
             outcome.arrivals += _changes(meter, changes)
@@ -108,11 +107,4 @@ def _disk_writes(directory: Path) -> Iterator[float]:
 def _machine() -> str:
     """Say what is measured on, and how busy it is before anything of ours runs."""
     version = subprocess.run([traefik_binary(), "version"], capture_output=True, text=True, check=True).stdout
-    parts = (
-        f"{os.cpu_count()} cores",
-        f"{sys.platform} {platform.machine()}",
-        f"Python {platform.python_version()}",
-        f"Traefik {version.split()[1]}",
-        f"load {os.getloadavg()[0]:.1f} before",
-    )
-    return ", ".join(parts)
+    return f"{machine.description()}, Traefik {version.split()[1]}"

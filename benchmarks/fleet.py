@@ -1,16 +1,16 @@
 """The same rollouts in the words of each peer: most at rest, one in a hundred with a live canary, one that shifts."""
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from benchmarks.stored import contents
 from benchmarks.system import ROLLOUT, SITE
-from provider.documents import read, write
+from provider.documents import read
 from provider.rollouts import Rollout, Spec
-from provider.store import Contents, Key, Kind, Stored
+from provider.store import Contents
 
 Json = dict[str, Any]
 
@@ -39,11 +39,7 @@ class Fleet:
         for name, rule, is_live in self.names():
             rollout = Rollout.create(name, self._spec(rule, is_live=is_live), now=now)
             made.append(rollout.set_weight(Decimal(_LIVE_WEIGHT), now=now) if is_live else rollout)
-        documents = {
-            Key(Kind.ROLLOUT, one.name): Stored(1, json.dumps({"spec": write(one.spec), "status": write(one.status)}))
-            for one in made
-        }
-        return Contents("bench", 1, documents)
+        return contents(made)
 
     def dynamic(self, version: str) -> Json:
         """Give Traefik's dynamic configuration, with as few parts as do, when a version answers for the shifting one.

@@ -1,12 +1,12 @@
 """How long a page takes to come and to be seen: `python -m benchmarks.pages`.
 
-A provider as `serve` runs it, with a thousand rollouts stored, a tenth of them with a canary. Measured is how long
-the server takes to answer, from the first byte sent to the last byte read over a connection that is open; and, where
-Chromium and Playwright are there, when a browser that has the style sheet shows something for the first time.
+A provider as `serve` runs it, with a thousand rollouts stored, or as many as are asked for, a tenth of them with a
+canary. Measured is how long the server takes to answer, from the first byte sent to the last byte read over a
+connection that is open; and, where Chromium and Playwright are there, when a browser that has the style sheet shows
+something for the first time.
 """
 
 import argparse
-import json
 import shutil
 import sys
 import tempfile
@@ -20,13 +20,14 @@ from typing import Any
 import requests
 
 from benchmarks.distribution import Distribution
+from benchmarks.stored import stored
 from provider.demo.parts import ProviderProcess
 from provider.demo.processes import Processes
-from provider.documents import read, write
+from provider.documents import read
 from provider.rollouts import Rollout, Spec
-from provider.store import Contents, EmbeddedServer, Key, Kind, RedisStore, Stored
 
 PATHS = {"fleet": "/", "fleet, searched": "/?q=shop-9&sort=weight", "rollout": "/rollouts/shop-1", "editor": "/new"}
+LISTS = {"list of 100": "/api/v1/rollouts?limit=100", "list of the last": "/api/v1/rollouts?limit=100&cursor=shop-99"}
 _WARM_UP = 10
 _EVERY = 10
 _PAINTED = """() => new Promise((resolve) => new PerformanceObserver((list) =>
@@ -51,19 +52,14 @@ def main() -> int:
 @contextmanager
 def crowded(directory: Path, *, rollouts: int) -> Iterator[str]:
     """Run a store that holds so many rollouts, `shop-0` and on, and give its address."""
-    with EmbeddedServer(directory / "valkey") as server:
-        RedisStore(server.url).restore(_contents(rollouts), actor="bench", reason="")
-        yield server.url
+    with stored(directory, _rollouts(rollouts)) as url:
+        yield url
 
 
-def _contents(rollouts: int) -> Contents:
+def _rollouts(count: int) -> Iterator[Rollout]:
     now = datetime.now(UTC)
-    documents = {}
-    for index in range(rollouts):
-        rollout = Rollout.create(f"shop-{index}", _spec(index), now=now)
-        text = json.dumps({"spec": write(rollout.spec), "status": write(rollout.status)})
-        documents[Key(Kind.ROLLOUT, rollout.name)] = Stored(1, text)
-    return Contents("bench", 1, documents)
+    for index in range(count):
+        yield Rollout.create(f"shop-{index}", _spec(index), now=now)
 
 
 def _spec(index: int) -> Spec:
@@ -86,6 +82,11 @@ def _report(provider: ProviderProcess, rollouts: int, asked: int) -> None:
     _row("the server answers", ())
     for name, path in PATHS.items():
         _row(f"  {name}", [_answered(session, provider.url + path) for _ in range(_WARM_UP + asked)][_WARM_UP:])
+    _row("the REST API answers", ())
+    session.headers["Authorization"] = f"Bearer {provider.token}"
+    for name, path in LISTS.items():
+        _row(f"  {name}", [_answered(session, provider.url + path) for _ in range(_WARM_UP + asked)][_WARM_UP:])
+    del session.headers["Authorization"]
     _row("first seen in Chromium, from the click", ())
     for name, seconds in _first_paints(provider.url, dict(session.cookies.items()), asked // 2):
         _row(f"  {name}", seconds)

@@ -21,19 +21,12 @@ from benchmarks.fleet import Fleet
 from benchmarks.measuring import MeasurementError
 from benchmarks.peers import Bench, Peer, version_of
 from benchmarks.system import HOST, SITE
+from benchmarks.targets import TARGETS, Figures, verdict
 from benchmarks.wire import Connection, WireError, request
 from provider.demo.parts import free_port, start_app
 from provider.demo.processes import Processes
 
 SIZES = (1, 100, 1_000, 5_000, 10_000)
-# By how much the median of the tuned Redis provider, and of the defaults, is to be longer than ours.
-TARGETS = {
-    ("redis", 1): 1.0,
-    ("redis", 1_000): 2.0,
-    ("redis", 5_000): 4.0,
-    ("redis", 10_000): 5.0,
-    ("defaults", 1): 200.0,
-}
 _PROBE = request("GET", "/", headers={"Host": SITE})
 _PATIENCE_SECONDS = 240.0
 _PAUSE_SECONDS = (0.05, 0.3)
@@ -155,12 +148,23 @@ def table(size: int, seconds: Mapping[str, Sequence[float]]) -> Iterator[str]:
     for name, values in seconds.items():
         figures = Distribution.of([value * 1_000 for value in values])
         ratio = figures.p50 / 1_000 / ours
-        target = TARGETS.get((name, size))
-        goal = f"{'reached' if ratio >= target else 'NOT reached'}: {target:g}" if target else ""
+        target = TARGETS.get(_target_name(name, size))
+        goal = f"{verdict(target, ratio)}: {target.goal:g}" if target else ""
         yield (
             f"{size:>7,}  {name:<10}{figures.count:>5}{figures.p50:>10.1f}{figures.p95:>10.1f}{figures.p99:>10.1f}"
             f"{ratio:>9.1f}  {goal}"
         )
+
+
+def figures(size: int, seconds: Mapping[str, Sequence[float]]) -> Figures:
+    """Give what has a target at a size: each peer's median as a multiple of ours."""
+    ours = Distribution.of(seconds["canary"]).p50
+    ratios = {_target_name(name, size): Distribution.of(values).p50 / ours for name, values in seconds.items()}
+    return {name: ratio for name, ratio in ratios.items() if name in TARGETS}
+
+
+def _target_name(peer: str, size: int) -> str:
+    return f"propagation.{peer}.{size}"
 
 
 HEAD = f"{'rollouts':>7}  {'peer':<9}{'n':>5}{'p50 ms':>10}{'p95 ms':>10}{'p99 ms':>10}{'x ours':>9}  target"

@@ -4,11 +4,11 @@ Each is a pydantic type that refuses what Traefik would misread later, in words 
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -30,11 +30,15 @@ _UNIT_MILLISECONDS = {"h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
 _LONGEST_DURATION = timedelta(days=366)
 _HOST_PATTERN = r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$"
 _HOST = re.compile(_HOST_PATTERN)
+# What nearly all weights are, read with every rollout; frozen as all values are.
+_WHOLE_WEIGHTS = tuple(round(Decimal(weight), 2) for weight in range(101))
 _IPV6 = re.compile(r"^[0-9A-Fa-f:.]+$")
 
 
 def parse_weight(value: object) -> Decimal:
     """Read a per cent from 0 to 100 with at most two decimals; ValueError says what would be right."""
+    if type(value) is int and 0 <= value <= 100:
+        return _WHOLE_WEIGHTS[value]
     problem = f"must be a number from 0 to 100 with at most two decimals, not {value!r}"
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError(problem)  # noqa: TRY004 what pydantic turns into a mistake
@@ -100,16 +104,26 @@ def url_problem(url: str, *, schemes: set[str], has_path: bool) -> str | None:
         host, port = parts.hostname, parts.port
     except ValueError as error:
         return str(error)
-    checks = {
-        f"the scheme must be {' or '.join(sorted(schemes))}": parts.scheme in schemes,
-        "it has no host": bool(host),
-        "the host is not valid": bool(host and (_IPV6 if ":" in host else _HOST).fullmatch(host)),
-        "the port must be from 1 to 65535": port != 0 and not parts.netloc.endswith(":"),
-        "it must not carry a user or password": "@" not in parts.netloc,
-        "it must not have a path: Traefik would ignore it": has_path or parts.path in {"", "/"},
-        "it must not have a query or fragment": not {"?", "#"} & set(url),
-    }
-    return next((words for words, holds in checks.items() if not holds), None)
+    return next(_faults_of_url(url, parts, host, port, schemes=schemes, has_path=has_path), None)
+
+
+def _faults_of_url(
+    url: str, parts: SplitResult, host: str | None, port: int | None, *, schemes: set[str], has_path: bool
+) -> Iterator[str]:
+    if parts.scheme not in schemes:
+        yield f"the scheme must be {' or '.join(sorted(schemes))}"
+    if not host:
+        yield "it has no host"
+    elif not (_IPV6 if ":" in host else _HOST).fullmatch(host):
+        yield "the host is not valid"
+    if port == 0 or parts.netloc.endswith(":"):
+        yield "the port must be from 1 to 65535"
+    if "@" in parts.netloc:
+        yield "it must not carry a user or password"
+    if not has_path and parts.path not in {"", "/"}:
+        yield "it must not have a path: Traefik would ignore it"
+    if "?" in url or "#" in url:
+        yield "it must not have a query or fragment"
 
 
 def _rule(text: str) -> str:

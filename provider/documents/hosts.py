@@ -9,6 +9,8 @@ IpAddress = IPv4Address | IPv6Address
 _METADATA = tuple(ip_network(network) for network in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::254/128"))
 # An IPv4 address inside an IPv6 one, as a translator of networks reads it (RFC 6052).
 _TRANSLATED = ip_network("64:ff9b::/96")
+# What nearly all are written as; read with every server of every rollout.
+_PLAIN = re.compile(r"(?:(?:0|[1-9][0-9]{0,2})\.){3}(?:0|[1-9][0-9]{0,2})")
 _C_NUMBER = re.compile(r"0[xX](?P<hex>[0-9A-Fa-f]+)|0(?P<octal>[0-7]*)|(?P<decimal>[1-9][0-9]*)")
 _BASES = {"hex": 16, "octal": 8, "decimal": 10}
 
@@ -40,6 +42,9 @@ def written_address(host: str) -> IpAddress | None:
 
 def _ipv4(host: str) -> IPv4Address | None:
     """Read an address as the C library's inet_aton does: 169.254.1.1, but 2852039166 and 0xa9fea9fe as well."""
+    if _PLAIN.fullmatch(host):
+        octets = tuple(map(int, host.split(".")))
+        return IPv4Address(bytes(octets)) if max(octets) < 256 else None
     parts = [_C_NUMBER.fullmatch(part) for part in host.split(".")]
     numbers = [_number(part) for part in parts if part]
     if len(numbers) != len(parts) or len(parts) > 4:

@@ -11,6 +11,7 @@ from provider import metrics
 from provider.access import Caller
 from provider.feed.bodies import Body
 from provider.feed.image import Image
+from provider.feed.keeping import made_to_stay
 from provider.feed.shrinking import unmeant_shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
 from provider.rollouts import Rollout
@@ -230,7 +231,7 @@ class Feed:
         return bool(known.mark) and _differ(known.mark, self._store.mark(known.revision))
 
     def _replace(self, contents: Contents) -> None:
-        with self._changed:
+        with self._changed, made_to_stay():
             self._image.replace(contents)
             self._recent.clear()
             self._changed.notify_all()

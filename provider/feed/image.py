@@ -48,7 +48,7 @@ class Image:
         A body without a rollout that was served before this worker started would take its traffic down. Nonsense
         that turns up later under a new name was never served, and holds up nobody.
         """
-        return all(key in self.documents for key in self.unknown & self.unreadable.keys())
+        return all(key in self.documents for key in self.unknown if key in self.unreadable)
 
     def replace(self, contents: Contents) -> None:
         """Take over everything that a store holds."""

@@ -14,6 +14,7 @@ from provider.operations.calls import (
     StaleVersionError,
     StoreWentBackError,
 )
+from provider.operations.turns import Turns
 from provider.store import Change, ConflictError, Event, Key, Kind, Store, Stored
 
 log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Documents:
 
     def __init__(self, store: Store, feed: Feed, *, tell: Callable[[Event], None] | None = None) -> None:
         self._tell = tell
+        self._turns = Turns()
         self.store = store
         self.feed = feed
 
@@ -53,6 +55,10 @@ class Documents:
         done = self.store.recall(call.request) if call.request else None
         if done:
             return done
+        with self._turns.of(key):
+            return self._changed(key, decide, call)
+
+    def _changed(self, key: Key, decide: Decide, call: Call) -> Event | None:
         for _ in range(_ATTEMPTS):
             stored, now = self._read(key)
             version = stored.version if stored else 0

@@ -21,7 +21,8 @@ class SightingBook:
         self._store = store
         self._feed = feed
         self._seen: dict[str, Sighting] = {}
-        self._unreported: dict[str, str] = {}
+        # Encoded when it is reported: what a poll costs is paid by every poll. None is one that is gone.
+        self._unreported: dict[str, Sighting | None] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
 
@@ -43,7 +44,7 @@ class SightingBook:
         with self._lock:
             before = self._seen.get(field)
             self._seen[field] = sighting
-            self._unreported[field] = encode(sighting)
+            self._unreported[field] = sighting
         if before is None or before.digest != digest:
             self._wake.set()
 
@@ -52,7 +53,7 @@ class SightingBook:
         field = f"{gateway}@{address}"
         with self._lock:
             if self._seen.pop(field, None):
-                self._unreported[field] = ""
+                self._unreported[field] = None
 
     def report(self) -> None:
         """Tell the store what has not been told yet; what cannot be told now is told later."""
@@ -61,7 +62,7 @@ class SightingBook:
         if not unreported:
             return
         try:
-            self._store.report(unreported)
+            self._store.report({field: encode(one) if one else "" for field, one in unreported.items()})
         except StoreUnavailableError:
             with self._lock:
                 self._unreported = unreported | self._unreported

@@ -309,8 +309,10 @@ class Spec(Document):
 
     @model_validator(mode="after")
     def _steps_end_before_the_deadline(self) -> Self:
+        if not self.progress_deadline:
+            return self
         longest = max((step.longest_wait or timedelta() for step in self.steps or ()), default=timedelta())
-        if self.progress_deadline and self.progress_deadline <= longest:
+        if self.progress_deadline <= longest:
             raise ValueError(
                 f"progressDeadline must be longer than what a step waits for, {format_duration(longest)}"
             )

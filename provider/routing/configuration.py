@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from provider.routing.fragment import Fragment, Json
 from provider.routing.resilience import ready_transports
 
+# One for all: `json.dumps` makes a new one at each call that has options.
+_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=True)
 _ESCAPE = re.compile(r"(\\\\)|\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
 
 
@@ -53,8 +55,7 @@ def assemble(fragments: Iterable[Encoded]) -> bytes:
 
 def encode_json(value: Json) -> bytes:
     """Encode as JSON that Traefik's YAML parser reads: it takes no escaped surrogate pair."""
-    text = json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=True)
-    return _ESCAPE.sub(_unescape_pair, text).encode()
+    return _ESCAPE.sub(_unescape_pair, _ENCODER.encode(value)).encode()
 
 
 def _unescape_pair(match: re.Match[str]) -> str:

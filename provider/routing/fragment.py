@@ -7,6 +7,7 @@ that was seen to take traffic down; the end-to-end tests pin those facts with th
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import cached_property
 from typing import Any
 
 from provider.documents import write
@@ -17,6 +18,7 @@ from provider.rules import quote
 
 Json = dict[str, Any]
 ZERO = Decimal(0)
+_NOTHING_CHOSEN = Resilience()
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def render(rollout: Rollout) -> Fragment:
     """
     rendering = _Rendering(rollout)
     return Fragment(
-        routers=dict(sorted(rendering.routers())),
+        routers=rendering.routers,
         services=dict(sorted(rendering.services())),
         middlewares=dict(sorted(rendering.middlewares().items())),
         transports=dict(sorted(rendering.transports())),
@@ -49,7 +51,7 @@ class _Rendering:
     def __init__(self, rollout: Rollout) -> None:
         self.name = rollout.name
         self.spec = rollout.spec
-        self.resilience = rollout.spec.resilience or Resilience()
+        self.resilience = rollout.spec.resilience or _NOTHING_CHOSEN
         self.stable = rollout.spec.stable
         self.canary = rollout.canary
         self.weight = rollout.status.weight if self.canary else ZERO
@@ -97,7 +99,11 @@ class _Rendering:
         # Traefik's own default is the length of the rule in bytes (pkg/muxer/http/mux.go).
         return self.spec.priority or len(self.spec.rule.encode())
 
-    def routers(self) -> Iterator[tuple[str, Json]]:
+    @cached_property
+    def routers(self) -> Mapping[str, Json]:
+        return dict(sorted(self._routers()))
+
+    def _routers(self) -> Iterator[tuple[str, Json]]:
         yield self.name, self._router(self.spec.rule, self.main_target, self.spec.priority)
         if self.needs_fallback:
             yield (
@@ -141,7 +147,7 @@ class _Rendering:
 
     def _targets(self) -> Iterator[str]:
         """Name every service that gets traffic; one that gets none is left out."""
-        for _, router in self.routers():
+        for router in self.routers.values():
             yield router["service"]
         if self.is_split:
             yield from (self.stable_target, self.canary_servers)

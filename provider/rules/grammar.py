@@ -6,6 +6,7 @@ and github.com/vulcand/predicate).
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 
 from provider.rules.errors import RuleError
 from provider.rules.hints import (
@@ -34,6 +35,8 @@ MAX_DEPTH = 32
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufeff\ufffe\uffff]")
 
 
+# A rule is read with its document, again when what was rendered of it is checked, and in every worker that follows.
+@lru_cache(maxsize=1_024)
 def parse_rule(text: str) -> Rule:
     """Read a rule as Traefik v3 does.
 

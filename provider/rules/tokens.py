@@ -8,16 +8,19 @@ from provider.rules.errors import RuleError
 from provider.rules.literals import read_quoted, read_raw
 
 _BLANK = " \t\r\n"
-_BLANKS = frozenset(_BLANK)
+# With the blanks behind it, so that each token takes one match.
 _TOKEN = re.compile(
     r"""
-    (?P<name>[^\W\d]\w*)
-    | (?P<raw>`[^`]*`)
-    | (?P<quoted>"(?:[^"\\\n]|\\.)*")
-    | (?P<symbol>&&|\|\||[!(),])
+    (?: (?P<name>[^\W\d]\w*)
+      | (?P<raw>`[^`]*`)
+      | (?P<quoted>"(?:[^"\\\n]|\\.)*")
+      | (?P<symbol>&&|\|\||[!(),])
+    )
+    [\ \t\r\n]*
     """,
     re.VERBOSE,
 )
+_BLANKS = re.compile(r"[ \t\r\n]*")
 
 
 class Token(NamedTuple):
@@ -40,30 +43,28 @@ def tokens(rule: str) -> Iterator[Token]:
     end = len(rule.rstrip(_BLANK))
     position = len(rule) - len(rule.lstrip(_BLANK))
     while position < end:
-        token, after = _scan(rule, position)
+        found = _TOKEN.match(rule, position)
+        token = _token(found) if found else _stray(rule, position)
         yield token
-        position = _skip_blanks(rule, after)
+        after = found.end(found.lastgroup or 0) if found else position + 1
+        position = found.end() if found else _end_of_blanks(rule, after)
         # Go puts a semicolon where a line ends after one of these; at the very end of a rule it does no harm.
-        line_end = rule.find("\n", after, position)
-        if token.kind in {"name", "value", ")"} and line_end >= 0 and position < end:
-            yield Token("newline", "\n", line_end)
+        if after < position < end and token.kind in {"name", "value", ")"}:
+            line_end = rule.find("\n", after, position)
+            if line_end >= 0:
+                yield Token("newline", "\n", line_end)
     yield Token("end", "", end)
 
 
-def _scan(rule: str, position: int) -> tuple[Token, int]:
-    found = _TOKEN.match(rule, position)
-    return (_token(found), found.end()) if found else (_stray(rule, position), position + 1)
-
-
-def _skip_blanks(rule: str, position: int) -> int:
-    while rule[position : position + 1] in _BLANKS:
-        position += 1
-    return position
+def _end_of_blanks(rule: str, position: int) -> int:
+    found = _BLANKS.match(rule, position)
+    return found.end() if found else position
 
 
 def _token(found: re.Match[str]) -> Token:
-    text, position = found[0], found.start()
-    match found.lastgroup:
+    kind, position = found.lastgroup or "", found.start()
+    text = found[kind]
+    match kind:
         case "name":
             return Token("name", text, position)
         case "raw":

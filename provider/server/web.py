@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
 
 from provider.server.logs import logging_config
 from provider.server.metering import keep_metrics
@@ -27,6 +28,13 @@ _GRACE_SECONDS = 2
 # How long a new worker may take to start, at the most; then the old ones go all the same.
 _START_SECONDS = 30
 _LOOK_SECONDS = 0.05
+
+
+class _Logger(Logger):  # type: ignore[misc]  # gunicorn has no types
+    """Leaves accesses out, as `logging_config` shows none: gunicorn would put each in words all the same."""
+
+    def access(self, *call: object) -> None:
+        """Say nothing."""
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
@@ -87,6 +95,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "timeout": 60,
             # It would write a socket into the home directory.
             "control_socket_disable": True,
+            "logger_class": _Logger,
             "logconfig_dict": logging_config(self._settings.log_format),
             "proc_name": "traefik-canary",
         }

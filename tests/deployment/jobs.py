@@ -84,6 +84,7 @@ def gitlab(inputs: Mapping[str, str]) -> Job:
     environment = {
         **job["variables"],
         **{name.upper(): value for name, value in inputs.items() if name not in {"url", "token"}},
+        "CANARY_REQUEST_ID": job["variables"]["CANARY_REQUEST_ID"].replace("$CI_JOB_ID", "4711"),
         "CANARY_URL": inputs["url"],
         "CANARY_TOKEN": inputs["token"],
     }

@@ -1,5 +1,6 @@
 """The templates for GitHub and GitLab, against a real provider: what they say, and whether the job fails."""
 
+import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -16,6 +17,7 @@ Template = Callable[[Mapping[str, str]], Job]
 
 _STABLE = "http://127.0.0.1:9"
 _SIDES = ("http://127.0.0.1:10", "http://127.0.0.1:11")
+RUN = re.compile(r"github-4711-2|gitlab-4711")
 _FOR_A_PERSON = [{"setWeight": 50}, {"pause": {}}]
 
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,11 +24,13 @@ SHOWN = ("8080", "8000", "8443", "8081", "9001", "9002")
 # That of a version which a page starts itself.
 OWN = "9003"
 # Why something is shown that nothing runs.
+MINUTES = "it takes minutes"
 REASONS = {
     "no container engine": "docker ",
     "no systemd": "systemctl ",
-    "it takes minutes": "",
+    MINUTES: "",
 }
+LONG = [step for page in PAGES for block in blocks(page) if block.notes.not_run == MINUTES for step in block.steps]
 _WORD = re.compile(r"[a-z][\w-]{3,}")
 _COMMANDS = re.compile(
     r"^\s*(\$ )?(traefik-canary|make|docker|pip|curl|\.venv/bin/\S+|[A-Z_]+=\S+ traefik-canary) ", re.MULTILINE
@@ -114,6 +117,20 @@ def test_nothing_is_shown_that_is_not_run(page: Path) -> None:
             test = (ROOT / notes.run_by).read_text().lower()
             words = {word for step in block.steps for word in _WORD.findall(step.command)}
             assert any({word, word.replace("-", "_")} & set(_WORD.findall(test)) for word in words)
+
+
+@pytest.mark.parametrize("step", LONG, ids=lambda step: step.command.partition("#")[0])
+def test_what_takes_minutes_is_there(step: Step) -> None:
+    command = step.command.partition("#")[0]
+    if target := re.search(r"\bmake ([a-z-]+)", command):
+        assert f"\n{target[1]}: " in (ROOT / "Makefile").read_text()
+        return
+    module = re.search(r"-m (\S+)", command)
+    assert module
+    asked = [sys.executable, "-m", module[1], "--help"]
+    said = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+    assert set(re.findall(r"--[a-z-]+", command)) <= set(re.findall(r"--[a-z-]+", said))
 
 
 def test_the_ports_that_are_shown_are_the_defaults() -> None:

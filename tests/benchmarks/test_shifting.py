@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.traefik]
 
 def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments],
+        [sys.executable, "-m", "benchmarks.shifting", *arguments],
         capture_output=True,
         text=True,
         timeout=110,
@@ -61,7 +61,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tm
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks"],
+        [sys.executable, "-m", "benchmarks.shifting"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

@@ -1,0 +1,16 @@
+"""Real starts with a few rollouts; how long anything takes is no test's business."""
+
+import pytest
+
+from benchmarks.starting import Plan, as_text, figures, measure
+
+pytestmark = pytest.mark.bench
+
+
+def test_starts_are_measured_part_by_part_and_as_a_whole() -> None:
+    outcome = measure(Plan(rollouts=20, starts=2))
+
+    assert 2 == len(outcome.starts) == len(outcome.whole)
+    assert all(seconds > 0 for start in outcome.starts for name, seconds in start.items() if name != "bytes")
+    assert {"starting"} == figures(outcome).keys()
+    assert "20 rollouts at rest, 2 starts" in as_text(outcome)
