@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import CoreSchema
+from pydantic_core.core_schema import ModelSchema
 
 from provider.api.endpoints import (
     IDEMPOTENCY_KEY_PATTERN,
@@ -18,7 +19,8 @@ from provider.api.endpoints import (
 )
 from provider.api.problems import CONTENT_TYPE
 from provider.api.schemas import Problem
-from provider.documents import format_duration
+from provider.documents import Document, format_duration
+from provider.documents.describing import field_descriptions
 from provider.documents.fields import NAME_PATTERN
 
 Json = dict[str, Any]
@@ -71,6 +73,14 @@ class _Schemas(GenerateJsonSchema):
         """Give a schema, with the bounds of a number that a validator of ours sees first in JSON Schema's words."""
         words = {"ge": "minimum", "le": "maximum"}
         return {words.get(name, name): value for name, value in super().generate_inner(schema).items()}
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        """Give the schema of a document, each field with the words that stand below it."""
+        found = super().model_schema(schema)
+        described = field_descriptions(schema["cls"]) if issubclass(schema["cls"], Document) else {}
+        for name, words in described.items():
+            found["properties"][name].setdefault("description", words)
+        return found
 
     def encode_default(self, dft: Any) -> Any:
         """Give a default as it would be written."""

@@ -12,7 +12,6 @@ class Document(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
-        use_attribute_docstrings=True,
         extra="forbid",
         alias_generator=to_camel,
         validate_by_name=True,

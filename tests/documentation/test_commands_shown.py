@@ -4,15 +4,17 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, Self
 
 import pytest
+import requests
 
 from provider.demo.parts import free_port
-from tests.demonstration import OPTIONS, free_ports
+from tests.demonstration import OPTIONS, Demo, free_ports
 from tests.demonstration import running as demo_running
 from tests.documentation.shell import Done, Shell, matches, running
 from tests.documentation.transcripts import PAGES, ROOT, Step, blocks, steps
@@ -30,11 +32,17 @@ REASONS = {
     "no systemd": "systemctl ",
     MINUTES: "",
 }
+# They show the numbers of revisions, as they are at the first start.
+FIRST = [ROOT / "README.md", ROOT / "docs" / "tutorial.md"]
 LONG = [step for page in PAGES for block in blocks(page) if block.notes.not_run == MINUTES for step in block.steps]
 _WORD = re.compile(r"[a-z][\w-]{3,}")
 _COMMANDS = re.compile(
     r"^\s*(\$ )?(traefik-canary|make|docker|pip|curl|\.venv/bin/\S+|[A-Z_]+=\S+ traefik-canary) ", re.MULTILINE
 )
+
+
+def named(page: Path) -> str:
+    return str(page.relative_to(ROOT))
 
 
 @dataclass(frozen=True)
@@ -64,47 +72,108 @@ class Place:
         return text
 
 
+@dataclass(frozen=True)
+class World:
+    """A demonstration that runs, and how it was when it began."""
+
+    ports: Mapping[str, str]
+    environment: Mapping[str, str]
+    spec: Any
+
+    @classmethod
+    def of(cls, demo: Demo, ports: Sequence[str]) -> Self:
+        """Read what a demonstration says of itself."""
+        exported = dict(re.findall(r"(CANARY_\w+)=(\S+)", demo.said()))
+        logs = re.search(r"Logs +(.+)", demo.said())
+        assert logs
+        world = cls(
+            dict(zip(SHOWN, ports, strict=True)), {**exported, "CANARY_DATA_DIR": f"{logs[1]}/provider"}, None
+        )
+        return replace(world, spec=world.call("GET", "rollouts/shop")["spec"])
+
+    def call(self, method: str, path: str, document: Any = None) -> Any:
+        """Call the API."""
+        answer = requests.request(
+            method,
+            f"{self.environment['CANARY_URL']}/api/v1/{path}",
+            json=document,
+            headers={"Authorization": f"Bearer {self.environment['CANARY_TOKEN']}"},
+            timeout=10,
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def begin_anew(self) -> None:
+        """Make it what it was, but for the numbers of its revisions."""
+        for webhook in self.call("GET", "webhooks")["webhooks"]:
+            self.call("DELETE", f"webhooks/{webhook['name']}")
+        for rollout in self.call("GET", "rollouts")["rollouts"]:
+            self.call("DELETE", f"rollouts/{rollout['name']}?allowShrink=true")
+        self.call("PUT", "rollouts/shop", {"spec": self.spec})
+        self.call("GET", "rollouts/shop/wait?for=applied")
+
+
 @contextmanager
-def checkout(directory: Path) -> Iterator[Place]:
-    """Run a demonstration, and a shell in what looks like a checkout."""
+def demonstrated(directory: Path) -> Iterator[World]:
+    """Run a demonstration."""
+    options = free_ports()
+    with demo_running(directory, *options) as demo:
+        demo.wait_until_ready()
+        yield World.of(demo, options[1::2])
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """Give a demonstration that pages use one after another."""
+    with demonstrated(tmp_path_factory.mktemp("demo")) as world:
+        yield world
+
+
+@contextmanager
+def checkout(world: World, directory: Path) -> Iterator[Place]:
+    """Run a shell in what looks like a checkout."""
     place = directory / "checkout"
     place.mkdir()
     for entry in ROOT.iterdir():
         if entry.name not in {"build", "dist"}:
             (place / entry.name).symlink_to(entry)
-    options = free_ports()
-    with demo_running(directory, *options) as demo:
-        demo.wait_until_ready()
-        exported = dict(re.findall(r"(CANARY_\w+)=(\S+)", demo.said()))
-        environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("CANARY_")},
-            **exported,
-            "CANARY_DATA_DIR": f"{re.search(r'Logs +(.+)', demo.said())[1]}/provider",  # type: ignore[index]
-            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
-            "HOME": str(directory),
-            "no_proxy": "*",
-        }
-        with running(place, environment) as shell:
-            yield Place(shell, dict(zip((*SHOWN, OWN), (*options[1::2], str(free_port())), strict=True)))
+    environment = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("CANARY_")},
+        **world.environment,
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(directory),
+        "no_proxy": "*",
+    }
+    with running(place, environment) as shell:
+        yield Place(shell, {**world.ports, OWN: str(free_port())})
 
 
-@pytest.mark.parametrize(
-    "page", [page for page in PAGES if steps(page)], ids=lambda page: str(page.relative_to(ROOT))
-)
-def test_what_is_shown_happens(page: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("page", FIRST, ids=named)
+def test_what_is_shown_happens_at_the_first_start(page: Path, tmp_path: Path) -> None:
+    with demonstrated(tmp_path) as world, checkout(world, tmp_path) as place:
+        happens(page, place)
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if steps(page) and page not in FIRST], ids=named)
+def test_what_is_shown_happens(page: Path, tmp_path: Path, shared: World) -> None:
+    shared.begin_anew()
+    with checkout(shared, tmp_path) as place:
+        happens(page, place)
+
+
+def happens(page: Path, place: Place) -> None:
     found = steps(page)
-    with checkout(tmp_path) as place:
-        for step, following in zip(found, [*found[1:], None], strict=True):
-            done = place.run(step)
-            may_fail = following and following.command == "echo $?"
+    for step, following in zip(found, [*found[1:], None], strict=True):
+        done = place.run(step)
+        may_fail = following and following.command == "echo $?"
 
-            assert done.code == 0 or may_fail, f"$ {step.command}\n{done.output}\n(exit code {done.code})"
-            assert not step.output or matches(step.output, done.output, figures_vary=step.notes.figures_vary), (
-                f"$ {step.command}\nis shown to say\n{chr(10).join(step.output)}\nand said\n{done.output}"
-            )
+        assert done.code == 0 or may_fail, f"$ {step.command}\n{done.output}\n(exit code {done.code})"
+        assert not step.output or matches(step.output, done.output, figures_vary=step.notes.figures_vary), (
+            f"$ {step.command}\nis shown to say\n{chr(10).join(step.output)}\nand said\n{done.output}"
+        )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", PAGES, ids=named)
 def test_nothing_is_shown_that_is_not_run(page: Path) -> None:
     for block in blocks(page):
         notes = block.notes
