@@ -92,10 +92,12 @@ unit: $(TEST_STAMP) ## the fast tests only
 # The latter start processes: those of a file share the systems that they start. They wait a lot; the former never do, and
 # each worker takes ten seconds to collect them. What is covered is told of both, as far as it runs in the tests themselves.
 IN_PROCESS := tests/api tests/cli tests/store tests/unit
+# What has the longest files comes first, so that none of them is left alone at the end.
+LONG := tests/e2e tests/documentation tests/browser
 test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) $(GRAFANA) ## everything that CI runs
 	$(BIN)/python -m pytest -n 3 --cov --cov-report= --cov-fail-under=0 $(IN_PROCESS)
 	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term \
-		$(addprefix --ignore=,$(IN_PROCESS))
+		$(LONG) $(filter-out $(IN_PROCESS) $(LONG),$(patsubst %/,%,$(filter-out %__pycache__/,$(wildcard tests/*/))))
 
 format: $(TEST_STAMP) ## let ruff write
 	$(BIN)/ruff check --fix .

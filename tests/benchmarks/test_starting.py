@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.starting import Plan, as_text, figures, measure
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 def test_starts_are_measured_part_by_part_and_as_a_whole() -> None:

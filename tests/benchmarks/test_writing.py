@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.writing import LOADS, TOGETHER, Plan, as_text, figures, measure
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 def test_every_load_is_written_on_every_disk_and_counted_in_the_store() -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from provider.demo.processes import Processes
 from provider.store import EmbeddedServer
 from tests.browser.scene import Scene, browsing
 from tests.browser.walk import furnish
 from tests.e2e.harness import Stack, started
+
+# How long a page takes while others use the machine is no test's business.
+expect.set_options(timeout=20_000)
 
 
 @pytest.fixture(scope="package")

@@ -99,7 +99,8 @@ class Stack:
             self._edit("traefik.yml", lambda static: static["providers"]["file"].update(watch=True))
             self.define_in_files(services)
         child = self.children["traefik"] = self.processes.start("traefik", command)
-        self.processes.wait_until(lambda: is_listening(HOST, self.api_port), what="Traefik")
+        ports = (self.api_port, self.web_port)
+        self.processes.wait_until(lambda: all(is_listening(HOST, port) for port in ports), what="Traefik")
         return child
 
     @property
