@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import benchmark, holding, machine, propagation, report, serving, starting, writing
+from benchmarks import adding, benchmark, holding, machine, propagation, report, serving, starting, writing
 from benchmarks.measuring import MeasurementError
 from benchmarks.picture import drawn
 from benchmarks.serving import LoadError
@@ -104,6 +104,11 @@ def _propagation() -> Result:
     return Result("\n".join(lines) + "\n", figures)
 
 
+def _adding() -> Result:
+    found = adding.measure(30, python=adding.environment_of_the_peer(adding.ENVIRONMENT))
+    return Result("".join(f"{line}\n" for line in adding.table(found)), {})
+
+
 def _serving() -> Result:
     outcome = serving.measure(serving.Plan(rounds=6))
     return Result(serving.as_text(outcome), serving.figures(outcome))
@@ -127,6 +132,7 @@ def _starting() -> Result:
 MEASUREMENTS: Mapping[str, Callable[[], Result]] = {
     "shifting": _shifting,
     "propagation": _propagation,
+    "adding": _adding,
     "serving": _serving,
     "holding": _holding,
     "writing": _writing,

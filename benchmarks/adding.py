@@ -33,6 +33,7 @@ from provider.demo.processes import Processes
 _PATIENCE_SECONDS = 30.0
 _PAUSE_SECONDS = 0.1
 _PEER = "jupyterhub-traefik-proxy==2.1.0"
+ENVIRONMENT = Path("build/jupyterhub").absolute()
 _SCRIPT = Path(__file__).with_name("jupyterhub_peer.py")
 
 
@@ -192,7 +193,7 @@ def environment_of_the_peer(folder: Path) -> Path:
     python = folder / "bin" / "python"
     if not python.exists():
         venv.create(folder, with_pip=True)
-        install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", _PEER, "redis"]
+        install = [str(python), "-m", "pip", "install", "-qq", "--disable-pip-version-check", _PEER, "redis"]
         if subprocess.run(install, check=False).returncode:
             raise MeasurementError(f"{_PEER} cannot be installed")
     return python
@@ -200,7 +201,7 @@ def environment_of_the_peer(folder: Path) -> Path:
 
 def table(found: Mapping[str, Sequence[Added]]) -> Iterator[str]:
     """Give a line for each way, with its medians as multiples of ours."""
-    yield f"{'':<26}{'n':>5}{'live p50':>10}{'p95':>8}{'x ours':>8}{'told p50':>10}{'p95':>8}{'x ours':>8}"
+    yield f"{'milliseconds':<26}{'n':>5}{'live p50':>10}{'p95':>8}{'x ours':>8}{'told p50':>10}{'p95':>8}{'x ours':>8}"
     ours: tuple[float, ...] = ()
     for name, added in found.items():
         live, told = (Distribution.of([1_000 * getattr(one, field) for one in added]) for field in ("live", "told"))
@@ -215,13 +216,11 @@ def main() -> int:
     """Measure and print; the exit code."""
     parser = argparse.ArgumentParser("python -m benchmarks.adding", description=str(__doc__).splitlines()[0])
     parser.add_argument("--routes", type=int, default=100, help="how many are added by each way")
-    parser.add_argument(
-        "--environment", type=Path, default=Path("build/jupyterhub"), help="where the peer is installed"
-    )
+    parser.add_argument("--environment", type=Path, default=ENVIRONMENT, help="where the peer is installed")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all measurements there")
     options = parser.parse_args()
     found = measure(options.routes, python=environment_of_the_peer(options.environment.absolute()))
-    sys.stdout.write("milliseconds\n" + "".join(f"{line}\n" for line in table(found)))
+    sys.stdout.write("".join(f"{line}\n" for line in table(found)))
     if options.json:
         document = {name: [vars(one) for one in added] for name, added in found.items()}
         options.json.write_text(json.dumps(document, indent=2) + "\n")
