@@ -201,7 +201,8 @@ def environment_of_the_peer(folder: Path) -> Path:
 
 def table(found: Mapping[str, Sequence[Added]]) -> Iterator[str]:
     """Give a line for each way, with its medians as multiples of ours."""
-    yield f"{'milliseconds':<26}{'n':>5}{'live p50':>10}{'p95':>8}{'x ours':>8}{'told p50':>10}{'p95':>8}{'x ours':>8}"
+    head = "".join(f"{f'{stage} p50':>10}{'p95':>8}{'x ours':>8}" for stage in ("live", "told"))
+    yield f"{'milliseconds':<26}{'n':>5}{head}"
     ours: tuple[float, ...] = ()
     for name, added in found.items():
         live, told = (Distribution.of([1_000 * getattr(one, field) for one in added]) for field in ("live", "told"))
