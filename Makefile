@@ -96,7 +96,7 @@ IN_PROCESS := tests/api tests/cli tests/store tests/unit
 LONG := tests/e2e tests/documentation tests/browser
 test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) $(GRAFANA) ## everything that CI runs
 	$(BIN)/python -m pytest -n 3 --cov --cov-report= --cov-fail-under=0 $(IN_PROCESS)
-	$(BIN)/python -m pytest -n 4 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term \
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term \
 		$(LONG) $(filter-out $(IN_PROCESS) $(LONG),$(patsubst %/,%,$(filter-out %__pycache__/,$(wildcard tests/*/))))
 
 format: $(TEST_STAMP) ## let ruff write

@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.holding import Plan, as_text, figures, measure
 
-pytestmark = pytest.mark.bench
+pytestmark = [pytest.mark.bench, pytest.mark.slow]
 
 
 def test_a_few_gateways_are_held_and_told_of_each_change() -> None:

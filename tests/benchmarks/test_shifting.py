@@ -26,6 +26,7 @@ def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+@pytest.mark.slow
 def test_a_short_run_measures_both_ways_and_loses_no_request(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     done = bench("--changes", "5", "--peer-changes", "1", "--rollouts", "2", "--json", str(file))
@@ -58,7 +59,8 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tm
     assert "starting" not in done.stderr
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
     with subprocess.Popen(
         [sys.executable, "-m", "benchmarks.shifting"],

@@ -91,6 +91,7 @@ def traefik_of(demo: Demo) -> int:
     return next(pid for pid in demo.processes() if b"configFile" in Path(f"/proc/{pid}/cmdline").read_bytes())
 
 
+@pytest.mark.slow
 def test_a_demo_with_a_directory_goes_on_where_it_was(tmp_path: Path) -> None:
     options = (*free_ports(), "--data-dir", str(tmp_path / "kept"))
     for weight in ("33", "67"):

@@ -65,6 +65,8 @@ def controllers_being_killed(stack: Stack, *, after_seconds: float) -> Iterator[
         timer.join()
 
 
+# In short this, and the next, is what a pipeline sees below, and what the tutorial shows.
+@pytest.mark.slow
 def test_a_good_canary_takes_over_with_nobody_touching_it(stack: Stack) -> None:
     with stack.under_load(rate=100) as load, controllers_being_killed(stack, after_seconds=7):
         # About 25 requests reach it in the first step, fewer on a busy machine: five must do.
@@ -79,6 +81,7 @@ def test_a_good_canary_takes_over_with_nobody_touching_it(stack: Stack) -> None:
     assert {"v2": 20} == stack.count(20)
 
 
+@pytest.mark.slow
 def test_a_canary_that_fails_is_taken_back_within_a_minute(stack: Stack) -> None:
     behave(stack, "v2", error_rate=0.05)
     steps = [{"setWeight": 25}, {"analysis": {"duration": "10m"}}]
