@@ -21,7 +21,7 @@ from statistics import median
 from benchmarks import machine
 from benchmarks.distribution import Distribution
 from benchmarks.measuring import MeasurementError
-from benchmarks.stored import at_rest, stored
+from benchmarks.stored import at_rest, side, stored
 from benchmarks.system import HOST
 from benchmarks.targets import Figures, table
 from benchmarks.wire import Connection, request
@@ -156,16 +156,12 @@ def _start(processes: Processes, provider: ProviderProcess, directory: Path, sto
     with machine.on_core(_WORKER_CORE):
         child = provider.start(processes, data_dir=directory / "data", environment=environment)
     (worker,) = machine.children(child.process.pid)
-    canary = {"spec": {"rule": "Host(`shop-0.localhost`)", "stable": _side("10.0.0.0"), "canary": _side("10.9.9.9")}}
+    canary = {"spec": {"rule": "Host(`shop-0.localhost`)", "stable": side("10.0.0.0"), "canary": side("10.9.9.9")}}
     provider.call("PUT", f"/rollouts/{_SHIFTED}", canary)
     with machine.on_core(_GATEWAYS_CORE):
         environment = {"CANARY_REDIS_URL": store, "CANARY_DATA_DIR": str(directory / "controller")}
         processes.start("controller", [sys.executable, "-m", "provider", "controller"], environment=environment)
     return worker
-
-
-def _side(host: str) -> object:
-    return {"servers": [{"url": f"http://{host}:8080"}]}
 
 
 def _idle(plan: Plan, gateways: Gateways, worker: int) -> tuple[float, float]:
@@ -193,8 +189,7 @@ def _change(provider: ProviderProcess, gateways: Gateways, *, number: int) -> Se
         began = time.perf_counter()
         connection.send(request("PUT", path, headers=headers, body=weight))
         times = gateways.answers(since=began, are_new=True)
-        while (answer := connection.receive()) is None:
-            pass
+        answer = connection.answer()
     if answer.status != 200:
         raise MeasurementError(f"a change was answered {answer.status}: {answer.body!r}")
     return times

@@ -153,13 +153,20 @@ def figures(outcome: Outcome) -> Figures:
     return {"serving": _ratios(outcome)["by CPU time"]}
 
 
-def _ratios(outcome: Outcome) -> Mapping[str, float]:
-    """Give the median of the ratios of each round: what else the machine does then falls on both."""
-    pairs = {
+def _rates(outcome: Outcome) -> Mapping[str, tuple[list[float], list[float]]]:
+    """Give the requests a second of the provider and of nginx, by what they are measured by."""
+    return {
         "by the clock": (outcome.provider.by_clock, outcome.nginx.by_clock),
         "by CPU time": (outcome.provider.by_cpu, outcome.nginx.by_cpu),
     }
-    return {name: median(mine / theirs for mine, theirs in zip(*rates, strict=True)) for name, rates in pairs.items()}
+
+
+def _ratios(outcome: Outcome) -> Mapping[str, float]:
+    """Give the median of the ratios of each round: what else the machine does then falls on both."""
+    return {
+        name: median(mine / theirs for mine, theirs in zip(*rates, strict=True))
+        for name, rates in _rates(outcome).items()
+    }
 
 
 def as_text(outcome: Outcome) -> str:
@@ -175,11 +182,7 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         f"{plan.seconds} s in turns, {plan.connections} connections, one worker on one core"
     )
     yield f"{'requests a second':<20}{'provider':>10}{'nginx':>10}{'ratio':>8}"
-    rows = {
-        "by the clock": (outcome.provider.by_clock, outcome.nginx.by_clock),
-        "by CPU time": (outcome.provider.by_cpu, outcome.nginx.by_cpu),
-    }
-    for name, (mine, theirs) in rows.items():
+    for name, (mine, theirs) in _rates(outcome).items():
         yield f"{name:<20}{median(mine):>10,.0f}{median(theirs):>10,.0f}{ratios[name]:>8.2f}"
     yield from table(figures(outcome))
 

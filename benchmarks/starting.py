@@ -132,9 +132,9 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         "imports, before it": "imports",
     }
     for words, name in rows.items():
-        yield f"{words:<52}{1_000 * outcome.middle(name):>9.1f}"
-    yield f"{'the whole of serve, until a poll is answered':<52}{1_000 * median(outcome.whole):>9.1f}"
-    yield f"{'memory of a rollout, kB':<52}{outcome.middle('bytes') / plan.rollouts / 1_000:>9.1f}"
+        yield _row(words, 1_000 * outcome.middle(name))
+    yield _row("the whole of serve, until a poll is answered", 1_000 * median(outcome.whole))
+    yield _row("memory of a rollout, kB", outcome.middle("bytes") / plan.rollouts / 1_000)
     changes = {
         "a change of one: taking it over": "change",
         "  by itself: reading its document": "changeRead",
@@ -142,8 +142,12 @@ def _lines(outcome: Outcome) -> Iterator[str]:
         "then joining the body": "changeJoin",
     }
     for words, name in changes.items():
-        yield f"{words:<52}{1_000 * outcome.middle(name):>9.3f}"
+        yield _row(words, 1_000 * outcome.middle(name), decimals=3)
     yield from table(figures(outcome))
+
+
+def _row(words: str, value: float, *, decimals: int = 1) -> str:
+    return f"{words:<52}{value:>9.{decimals}f}"
 
 
 def main() -> int:

@@ -24,16 +24,17 @@ def shifted(count: int) -> Iterator[Rollout]:
     """Make so many rollouts, named alike, whose canaries a person holds at 1 %."""
     now = datetime.now(UTC)
     for index in range(count):
-        spec = read(Spec, _spec(index) | {"canary": _side(f"10.200.{index >> 8 & 255}.{index & 255}")})
+        spec = read(Spec, _spec(index) | {"canary": side(f"10.200.{index >> 8 & 255}.{index & 255}")})
         yield Rollout.create(f"shop-{index}", spec, now=now).set_weight(Decimal(1), now=now)
 
 
 def _spec(index: int) -> dict[str, Any]:
     address = f"10.{index >> 16}.{index >> 8 & 255}.{index & 255}"
-    return {"rule": f"Host(`shop-{index}.localhost`)", "stable": _side(address)}
+    return {"rule": f"Host(`shop-{index}.localhost`)", "stable": side(address)}
 
 
-def _side(address: str) -> dict[str, Any]:
+def side(address: str) -> dict[str, Any]:
+    """Write a side of one server."""
     return {"servers": [{"url": f"http://{address}:8080"}]}
 
 

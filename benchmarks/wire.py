@@ -66,6 +66,10 @@ class Connection:
     def ask(self, request: bytes) -> Answer:
         """Send a request and wait for its answer."""
         self.send(request)
+        return self.answer()
+
+    def answer(self) -> Answer:
+        """Wait for the answer to what was sent."""
         while (answer := self.receive()) is None:
             pass
         return answer

@@ -90,8 +90,7 @@ class Clients:
             # Each writes as soon as it is connected: were all to wait for the last, the first worker would have most.
             connection.send(next(self._calls[connection]))
         for connection in self._calls:
-            while connection.receive() is None:
-                pass
+            connection.answer()
 
     def write(self, seconds: float) -> Written:
         """Write for so long, and wait for the answers that are due then. Raises MeasurementError, WireError."""

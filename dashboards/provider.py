@@ -27,6 +27,25 @@ def _slowest(metric: str, *by: str, selector: str = "") -> str:
     return f"histogram_quantile(0.95, {rates} > 0)"
 
 
+def _by(title: str, metric: str, description: str, *, otherwise: str, selector: str = "", **labels: str) -> Panel:
+    """Make a table of a histogram by its labels, each under a name: how often, and how long at the most."""
+    return Panel(
+        title,
+        [
+            Query(a_second(f"{metric}_count", *labels, selector=selector) + " > 0", name="rate"),
+            Query(_slowest(metric, *labels, selector=selector), name="slow"),
+        ],
+        description,
+        kind="table",
+        wide=10,
+        high=9,
+        overrides=[override("p95", unit="s"), override("A second", decimals=2, custom__width=80)],
+        defaults={"noValue": otherwise},
+        options={"sortBy": [{"displayName": "p95", "desc": True}]},
+        transformations=columns(**labels, rate="A second", slow="p95"),
+    )
+
+
 _STORE = Panel(
     "Store",
     [Query("min(canary_store_following)")],
@@ -150,20 +169,13 @@ _API_LATENCY = Panel(
     high=9,
     custom=LOGARITHMIC,
 )
-_API_ROUTES = Panel(
+_API_ROUTES = _by(
     "API by route",
-    [
-        Query(a_second(f"{_API_SECONDS}_count", "method", "route") + " > 0", name="rate"),
-        Query(_slowest(_API_SECONDS, "method", "route"), name="slow"),
-    ],
+    _API_SECONDS,
     "Those that are asked now: how often, and what 95 of 100 stay below.",
-    kind="table",
-    wide=10,
-    high=9,
-    overrides=[override("p95", unit="s"), override("A second", decimals=2, custom__width=80)],
-    defaults={"noValue": "nobody asks"},
-    options={"sortBy": [{"displayName": "p95", "desc": True}]},
-    transformations=columns(method="Method", route="Route", rate="A second", slow="p95"),
+    otherwise="nobody asks",
+    method="Method",
+    route="Route",
 )
 _STORE_CALLS = Panel(
     "Calls of Redis",
@@ -187,20 +199,13 @@ _STORE_LATENCY = Panel(
     high=9,
     custom=LOGARITHMIC,
 )
-_STORE_BY_CALL = Panel(
+_STORE_BY_CALL = _by(
     "Redis by call",
-    [
-        Query(a_second(f"{_STORE_SECONDS}_count", "call", selector=_PROMPT) + " > 0", name="rate"),
-        Query(_slowest(_STORE_SECONDS, "call", selector=_PROMPT), name="slow"),
-    ],
+    _STORE_SECONDS,
     "Those that are made now: how often, and what 95 of 100 stay below.",
-    kind="table",
-    wide=10,
-    high=9,
-    overrides=[override("p95", unit="s"), override("A second", decimals=2, custom__width=80)],
-    defaults={"noValue": "none is made"},
-    options={"sortBy": [{"displayName": "p95", "desc": True}]},
-    transformations=columns(call="Call", rate="A second", slow="p95"),
+    otherwise="none is made",
+    selector=_PROMPT,
+    call="Call",
 )
 _LOOKS = Panel(
     "How long looks take",

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from documentation.markdown import code, table
-from documentation.schemas import fields, link, schema, within
+from documentation.schemas import link, section, within
 from provider.access import Permission, Role
 from provider.api.app import ENDPOINTS
 from provider.api.endpoints import Endpoint
@@ -39,11 +39,7 @@ def _row(endpoint: Endpoint) -> Sequence[str]:
 def _taken() -> str:
     models = [model for one in ENDPOINTS for model in (one.body, one.query) if model and model.model_fields]
     names = [name for name in within(*(model.__name__ for model in models)) if name not in within("Spec")]
-    return "\n".join(["## What they take\n", *map(_document, names)])
-
-
-def _document(name: str) -> str:
-    return f"### {name}\n\n{schema(name)['description']}\n\n{fields(name)}"
+    return "\n".join(["## What they take\n", *(section(name, heading="###") for name in names)])
 
 
 def _errors() -> str:

@@ -48,7 +48,5 @@ def _value(option: click.Option, context: click.Context) -> str:
 
 def _told(option: click.Option, context: click.Context) -> tuple[str, str]:
     default = option.get_default(context, call=False)
-    shown = (
-        "" if option.is_flag or default in (None, "", ()) or not isinstance(default, str | int | float) else default
-    )
-    return code(shown), option.help or ""
+    is_shown = isinstance(default, str | int | float) and not option.is_flag
+    return code(default if is_shown else ""), option.help or ""

@@ -62,7 +62,12 @@ def link(name: str) -> str:
     return f"[{name}]({page}#{name.lower()})"
 
 
-def fields(name: str) -> str:
+def section(name: str, *, heading: str) -> str:
+    """Describe a document under a heading of some depth: what it is, and its fields."""
+    return f"{heading} {name}\n\n{schema(name).get('description', '')}\n\n{_fields(name)}"
+
+
+def _fields(name: str) -> str:
     """Give the table of a document's fields."""
     document = schema(name)
     required = document.get("required", [])
@@ -71,15 +76,11 @@ def fields(name: str) -> str:
             f"**`{field}`**" if field in required else code(field),
             _kind(described),
             _default(described),
-            _words(described),
+            str(described.get("description", "")),
         )
         for field, described in document["properties"].items()
     )
     return table(("field", "is", "default", ""), rows)
-
-
-def _words(described: Json) -> str:
-    return str(described.get("description", ""))
 
 
 def _default(described: Json) -> str:

@@ -4,34 +4,21 @@ There nothing is traced for coverage, which would slow down ours alone.
 """
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from benchmarks.regression import BASELINE, pairs, version
+from tests.benchmarks.modules import run_module
 
-ROOT = Path(__file__).parents[2]
 BASELINES = json.loads(BASELINE.read_text())
 
 pytestmark = pytest.mark.bench
 
 
-def regression(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.regression", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-        cwd=ROOT,
-    )
-
-
 @pytest.mark.skipif(version() not in BASELINES, reason=f"there is no baseline of {version()}")
 def test_nothing_has_become_slower_by_a_fifth() -> None:
-    done = regression()
+    done = run_module("regression")
 
     assert done.returncode == 0, (
         f"slower than {BASELINE.name} says; if that is meant: python -m benchmarks.regression --write\n"
@@ -46,7 +33,7 @@ def test_every_baseline_has_all_that_is_measured() -> None:
 def test_what_is_slower_than_its_baseline_fails(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
     file.write_text(json.dumps({version(): {"processor": "", "ratios": dict.fromkeys(pairs(), 1e-6)}}))
-    done = regression("--turns", "3", "--baseline", str(file))
+    done = run_module("regression", "--turns", "3", "--baseline", str(file))
 
     assert done.returncode == 1, done.stderr
     assert len(pairs()) == len(done.stdout.splitlines())
@@ -55,7 +42,7 @@ def test_what_is_slower_than_its_baseline_fails(tmp_path: Path) -> None:
 def test_a_baseline_is_written_for_this_python_beside_those_of_others(tmp_path: Path) -> None:
     file = tmp_path / "baseline.json"
     file.write_text(json.dumps({"CPython 2.7": {"ratios": {"joining": 1.5}}}))
-    done = regression("--turns", "3", "--baseline", str(file), "--write")
+    done = run_module("regression", "--turns", "3", "--baseline", str(file), "--write")
     written = json.loads(file.read_text())
 
     assert done.returncode == 0, done.stderr

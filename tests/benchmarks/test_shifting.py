@@ -10,26 +10,15 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.benchmarks.modules import ROOT, run_module
 
 pytestmark = [pytest.mark.bench, pytest.mark.traefik]
-
-
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "benchmarks.shifting", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=110,
-        check=False,
-        cwd=ROOT,
-    )
 
 
 @pytest.mark.slow
 def test_a_short_run_measures_both_ways_and_loses_no_request(tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
-    done = bench("--changes", "5", "--peer-changes", "1", "--rollouts", "2", "--json", str(file))
+    done = run_module("shifting", "--changes", "5", "--peer-changes", "1", "--rollouts", "2", "--json", str(file))
     assert done.returncode == 0, done.stderr
     document = json.loads(file.read_text())
     milliseconds, samples = document["milliseconds"], document["samples"]
@@ -46,14 +35,14 @@ def test_a_short_run_measures_both_ways_and_loses_no_request(tmp_path: Path) -> 
 
 @pytest.mark.parametrize("arguments", [["--changes", "0"], ["--rollouts", "-1"], ["--json"]])
 def test_wrong_usage_is_refused_at_once(arguments: list[str]) -> None:
-    done = bench(*arguments)
+    done = run_module("shifting", *arguments)
 
     assert done.returncode == 2
     assert "usage" in done.stderr
 
 
 def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tmp_path: Path) -> None:
-    done = bench("--json", str(tmp_path / "absent" / "figures.json"))
+    done = run_module("shifting", "--json", str(tmp_path / "absent" / "figures.json"))
 
     assert done.returncode == 1
     assert "starting" not in done.stderr

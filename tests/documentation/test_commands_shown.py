@@ -6,14 +6,13 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import pytest
-import requests
 
-from provider.demo.parts import free_port
+from provider.demo.parts import ProviderProcess, free_port
 from tests.demonstration import OPTIONS, Demo, free_ports
 from tests.demonstration import running as demo_running
 from tests.documentation.shell import Done, Shell, matches, running
@@ -78,6 +77,7 @@ class World:
 
     ports: Mapping[str, str]
     environment: Mapping[str, str]
+    provider: ProviderProcess
     spec: Any
 
     @classmethod
@@ -86,31 +86,23 @@ class World:
         exported = dict(re.findall(r"(CANARY_\w+)=(\S+)", demo.said()))
         logs = re.search(r"Logs +(.+)", demo.said())
         assert logs
-        world = cls(
-            dict(zip(SHOWN, ports, strict=True)), {**exported, "CANARY_DATA_DIR": f"{logs[1]}/provider"}, None
+        provider = ProviderProcess(port=int(ports[0]), token=exported["CANARY_TOKEN"])
+        return cls(
+            ports=dict(zip(SHOWN, ports, strict=True)),
+            environment={**exported, "CANARY_DATA_DIR": f"{logs[1]}/provider"},
+            provider=provider,
+            spec=provider.call("GET", "/rollouts/shop").json()["spec"],
         )
-        return replace(world, spec=world.call("GET", "rollouts/shop")["spec"])
-
-    def call(self, method: str, path: str, document: Any = None) -> Any:
-        """Call the API."""
-        answer = requests.request(
-            method,
-            f"{self.environment['CANARY_URL']}/api/v1/{path}",
-            json=document,
-            headers={"Authorization": f"Bearer {self.environment['CANARY_TOKEN']}"},
-            timeout=10,
-        )
-        answer.raise_for_status()
-        return answer.json() if answer.content else None
 
     def begin_anew(self) -> None:
         """Make it what it was, but for the numbers of its revisions."""
-        for webhook in self.call("GET", "webhooks")["webhooks"]:
-            self.call("DELETE", f"webhooks/{webhook['name']}")
-        for rollout in self.call("GET", "rollouts")["rollouts"]:
-            self.call("DELETE", f"rollouts/{rollout['name']}?allowShrink=true")
-        self.call("PUT", "rollouts/shop", {"spec": self.spec})
-        self.call("GET", "rollouts/shop/wait?for=applied")
+        call = self.provider.call
+        for webhook in call("GET", "/webhooks").json()["webhooks"]:
+            call("DELETE", f"/webhooks/{webhook['name']}")
+        for rollout in call("GET", "/rollouts").json()["rollouts"]:
+            call("DELETE", f"/rollouts/{rollout['name']}?allowShrink=true")
+        call("PUT", "/rollouts/shop", {"spec": self.spec})
+        call("GET", "/rollouts/shop/wait?for=applied")
 
 
 @contextmanager
