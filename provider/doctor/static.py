@@ -18,6 +18,7 @@ _LONGEST_GOOD_HOLD_SECONDS = 2
 # The bucket's edge that stands for a bound may be so many times as high.
 _NEAR_ENOUGH = 1.25
 _UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+_HEADERS = 'headers:\n      Prefer: "wait=1"\n      Accept: application/yaml'
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 
 
@@ -137,7 +138,7 @@ def not_held(cost: str) -> Finding:
     return _error(
         "held-polls",
         f"its polls are not held: {cost}",
-        _http('pollInterval: 10ms\n    pollTimeout: 10s\n    headers:\n      Prefer: "wait=1"'),
+        _http(f"pollInterval: 10ms\n    pollTimeout: 10s\n    {_HEADERS}"),
     )
 
 

@@ -3,30 +3,44 @@
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from hashlib import blake2b
 
 from provider.feed.served import COMMON, Gateways, Served
 from provider.rollouts import Rollout
-from provider.routing import Encoded, assemble, checked, render
+from provider.routing import EMPTY_BODY, Encoded, assemble, assemble_yaml, checked, render
 from provider.store import Event
+
+_DIGEST_BYTES = 16
 
 
 @dataclass(frozen=True)
 class Body:
-    """What a gateway is served. `digest` tells one body from another.
+    """What a gateway is served, in either form, joined when first asked for. `digest` tells one body from another.
 
     `cause` is the first change that the body before did not have; None where that is not known.
     """
 
-    content: bytes
     digest: str
+    fragments: tuple[Encoded, ...] = field(compare=False, repr=False)
     cause: Event | None = field(default=None, compare=False)
+
+    @cached_property
+    def as_json(self) -> bytes:
+        """The body for whoever says nothing."""
+        return assemble(self.fragments)
+
+    @cached_property
+    def as_yaml(self) -> bytes:
+        """The body for who asks for YAML, as a Traefik should."""
+        return assemble_yaml(self.fragments)
 
 
 @dataclass(frozen=True)
 class _Part:
     encoded: Encoded
     gateways: Gateways
+    digest: bytes
 
     def is_for(self, gateway: str) -> bool:
         return self.gateways is None or gateway in self.gateways
@@ -50,7 +64,8 @@ class Bodies:
 
         What Traefik would not take changes nothing: UnfitFragmentError.
         """
-        part = _Part(self._encode(rollout), rollout.spec.gateways)
+        encoded = self._encode(rollout)
+        part = _Part(encoded, rollout.spec.gateways, _digest(encoded))
         self._drop_bodies(self.gateways_of(rollout.name))
         self.served.change(self.gateways_of(rollout.name), part.gateways)
         if rollout.name not in self._parts:
@@ -80,12 +95,20 @@ class Bodies:
         return cached
 
     def _join(self, gateway: str) -> Body:
-        parts = (self._parts[name] for name in self._names)
-        content = assemble(part.encoded for part in parts if part.is_for(gateway))
-        return Body(content, blake2b(content, digest_size=16).hexdigest(), self._outdated.pop(gateway, None))
+        parts = [part for name in self._names if (part := self._parts[name]).is_for(gateway)]
+        # Of the parts' digests: the bytes themselves are megabytes, which nobody may ask for.
+        digest = blake2b(EMPTY_BODY, digest_size=_DIGEST_BYTES)
+        digest.update(b"".join([part.digest for part in parts]))
+        return Body(digest.hexdigest(), tuple(part.encoded for part in parts), self._outdated.pop(gateway, None))
 
     def _drop_bodies(self, gateways: Iterable[str] | None) -> None:
         # A gateway named for the first time, or no longer, moves between its own body and the common one.
         for gateway in tuple(self._cache) if gateways is None else gateways:
             if self._cache.pop(gateway, None):
                 self._outdated[gateway] = self.cause
+
+
+def _digest(encoded: Encoded) -> bytes:
+    transports = (entry for _, entry in encoded.transports)
+    sections = (encoded.routers, encoded.services, encoded.middlewares, *transports)
+    return blake2b(b"\n".join(sections), digest_size=_DIGEST_BYTES).digest()

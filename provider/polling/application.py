@@ -13,11 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
 
-import yaml
-
 from provider import metrics, tracing
 from provider.access import Caller, Permission
-from provider.documents import decode_json
 from provider.documents.fields import NAME_PATTERN
 from provider.feed import Body, Feed
 from provider.gateways import DEFAULT_GATEWAY
@@ -98,7 +95,6 @@ class Polling:
         # Traefik sends no If-None-Match, so what it has is remembered with its connection. WSGI never tells that a
         # connection is gone; its socket object being collected does.
         self._served: weakref.WeakKeyDictionary[object, _Served] = weakref.WeakKeyDictionary()
-        self._yaml: dict[str, bytes] = {}
         self._held = 0
         self._count = threading.Lock()
         self._gateways = metrics.Bounded(_MOST_GATEWAYS)
@@ -117,7 +113,7 @@ class Polling:
             outcome = "unavailable" if refusal.status.startswith("503") else "refused"
             metrics.POLLS.labels("", "false", outcome).inc()
             return _refuse(refusal, start_response)
-        content = self._as_yaml(body) if poll.wants_yaml else body.content
+        content = body.as_yaml if poll.wants_yaml else body.as_json
         headers = [
             ("Content-Type", "application/yaml" if poll.wants_yaml else "application/json"),
             ("Content-Length", str(len(content))),
@@ -226,12 +222,6 @@ class Polling:
         left = known.changed_at + self._gather_seconds - time.monotonic()
         if left > 0:
             self._feed.wait_for_close(left)
-
-    def _as_yaml(self, body: Body) -> bytes:
-        if body.digest not in self._yaml:
-            document = decode_json(body.content)
-            self._yaml = {body.digest: yaml.safe_dump(document, sort_keys=True).encode()}
-        return self._yaml[body.digest]
 
 
 def mounted(polling: Polling, application: WSGI) -> WSGI:

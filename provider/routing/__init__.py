@@ -1,7 +1,7 @@
 """What Traefik is told: from a rollout to a fragment, from fragments to a body. Pure."""
 
 from provider.routing.checking import UnfitFragmentError, checked, fault_of
-from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, encode_fragment
+from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, assemble_yaml, encode_fragment
 from provider.routing.fragment import Fragment, render
 from provider.routing.names import counted_services, qualified
 from provider.routing.resilience import ready_transports
@@ -13,6 +13,7 @@ __all__ = [
     "Fragment",
     "UnfitFragmentError",
     "assemble",
+    "assemble_yaml",
     "checked",
     "counted_services",
     "encode_fragment",

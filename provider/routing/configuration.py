@@ -6,7 +6,7 @@ bytes that do not decode are never asked for again.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from provider.routing.fragment import Fragment, Json
@@ -14,6 +14,8 @@ from provider.routing.resilience import ready_transports
 
 # One for all: `json.dumps` makes a new one at each call that has options.
 _ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=True)
+# How many fragments' entries stand in one mapping of YAML. Anything from 30 to 500 took Traefik the same time.
+_MERGED_AT_ONCE = 100
 _ESCAPE = re.compile(r"(\\\\)|\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})")
 
 
@@ -38,19 +40,42 @@ def encode_fragment(fragment: Fragment) -> Encoded:
 
 
 def assemble(fragments: Iterable[Encoded]) -> bytes:
-    """Join fragments, in the order given, to a whole dynamic configuration."""
+    """Join fragments, in the order given, to a whole dynamic configuration, as JSON."""
+    filled = (b'"%s":{%s}' % (name, b",".join(entries)) for name, entries in _sections(fragments))
+    return b'{"http":{%s}}' % b",".join(filled)
+
+
+def assemble_yaml(fragments: Iterable[Encoded]) -> bytes:
+    """Join the same as YAML, which Traefik reads faster where there is much of it.
+
+    Traefik's reader (yaml.v3, for JSON too) compares each key of a mapping with all that follow it: ten thousand
+    rollouts cost it a hundred million comparisons. So a section comes in mappings of few rollouts, which it merges.
+    """
+    return b"http:\n" + b"".join(_yaml_section(name, entries) for name, entries in _sections(fragments))
+
+
+def _sections(fragments: Iterable[Encoded]) -> Iterator[tuple[bytes, Sequence[bytes]]]:
+    """Give what there is of each section, by fragment: Traefik refuses empty maps."""
     parts = list(fragments)
     transports = {name: entry for part in (_READY, *parts) for name, entry in part.transports}
-    sections = {
-        b"routers": b",".join(part.routers for part in parts),
+    sections = (
+        (b"routers", [part.routers for part in parts]),
+        (b"services", [part.services for part in parts]),
+        (b"middlewares", [part.middlewares for part in parts]),
+        (b"serversTransports", [transports[name] for name in sorted(transports)]),
+    )
+    for name, entries in sections:
         # A rollout between services of other providers has none of its own while it is at rest.
-        b"services": b",".join(part.services for part in parts if part.services),
-        b"middlewares": b",".join(part.middlewares for part in parts if part.middlewares),
-        b"serversTransports": b",".join(transports[name] for name in sorted(transports)),
-    }
-    # Traefik refuses empty maps.
-    filled = b",".join(b'"%s":{%s}' % (name, entries) for name, entries in sections.items() if entries)
-    return b'{"http":{%s}}' % filled
+        if filled := [entry for entry in entries if entry]:
+            yield name, filled
+
+
+def _yaml_section(name: bytes, entries: Sequence[bytes]) -> bytes:
+    starts = range(0, len(entries), _MERGED_AT_ONCE)
+    mappings = [b"{%s}" % b",\n      ".join(entries[start : start + _MERGED_AT_ONCE]) for start in starts]
+    if len(mappings) == 1:
+        return b"  %s:\n    %s\n" % (name, *mappings)
+    return b"  %s:\n    <<:\n    - %s\n" % (name, b"\n    - ".join(mappings))
 
 
 def encode_json(value: Json) -> bytes:

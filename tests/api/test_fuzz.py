@@ -218,7 +218,7 @@ def test_no_request_makes_a_worker_fail_or_traefik_refuse(world: World, tokens: 
             world.caught_up()
             body = world.feed.body("edge")
             assert body, where
-            assert [] == list(mistakes_of_body(body.content)), where
+            assert [] == list(mistakes_of_body(body.as_json)), where
     seconds = time.monotonic() - begun
     counts = dict(sorted(statuses.items()))
     print(f"{REQUESTS:,} requests, {bodies:,} bodies, {seconds:.0f} s, seed {SEED}: {counts}")  # noqa: T201 for make fuzz

@@ -32,4 +32,4 @@ def test_rollouts_at_rest_are_such_as_a_worker_takes() -> None:
 
     assert {} == image.unreadable
     assert 300 == len(image.rollouts)
-    assert b"http://10.0.1.43:8080" in image.bodies.body("edge").content
+    assert b"http://10.0.1.43:8080" in image.bodies.body("edge").as_json

@@ -83,7 +83,7 @@ def test_gateways_are_listed_with_where_they_stand(
             poll(gateway)
         body = world.feed.body("edge")
         assert body
-        traefik.carry(body.content)
+        traefik.carry(body.as_json)
         assert wait_until(lambda: len(world.store.sightings()) == 2)
         shown, listed = run("gateway", "list", "-o", "json"), run("gateway", "list")
         traefik.parts = {}

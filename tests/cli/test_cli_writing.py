@@ -101,7 +101,7 @@ def _follow(world: World, traefik: Traefik) -> None:
     def current(target: str) -> object:
         body = world.feed.body("edge")
         assert body
-        traefik.carry(body.content)
+        traefik.carry(body.as_json)
         return answer(target)
 
     traefik.answer = current  # type: ignore[method-assign, assignment]

@@ -19,7 +19,7 @@ from provider.demo.parts import free_port
 from provider.documents import decode_json, encode, read
 from provider.gateways import SECTIONS, expectation
 from provider.rollouts import Rollout
-from provider.routing import assemble, encode_fragment, render
+from provider.routing import assemble, assemble_yaml, encode_fragment, render
 from provider.traefik_api import GatewayUnreachableError, TraefikApi
 from tests.e2e.harness import HOST, eventually
 from tests.rollouts_strategy import START, rollouts, served
@@ -66,7 +66,9 @@ class Gateway:
         """Serve rollouts until Traefik has them: a last one of a new name, which it cannot have had before, tells."""
         self.turn += 1
         mark = Rollout.create(f"zz-mark-{self.turn}", spec(canary=None), now=START)
-        self.body = assemble(encode_fragment(render(rollout)) for rollout in (*published, mark))
+        # As JSON and as YAML by turns: each of them has to be taken whatever was there before.
+        form = assemble if self.turn % 2 else assemble_yaml
+        self.body = form(encode_fragment(render(rollout)) for rollout in (*published, mark))
         eventually(lambda: self._has(mark), what=f"Traefik takes {self.body.decode()}")
 
     def _has(self, mark: Rollout) -> bool:
@@ -138,13 +140,24 @@ FLEETS = st.lists(served(rollouts().map(referring_to_files)), max_size=25, uniqu
 )
 def test_traefik_carries_any_rollouts_as_they_were_meant(gateway: Gateway, fleet: list[Rollout]) -> None:
     gateway.publish(fleet)
+
+    assert [] == problems_of(gateway, fleet)
+    gateway.carried += len(fleet)
+
+
+def test_traefik_carries_what_comes_in_many_parts(gateway: Gateway) -> None:
+    fleet = [Rollout.create(f"many-{number}", spec(canary=None), now=START) for number in range(250)]
+    for _ in ("json", "yaml"):
+        gateway.publish(fleet)
+
+        assert [] == problems_of(gateway, fleet)
+
+
+def problems_of(gateway: Gateway, fleet: Sequence[Rollout]) -> Sequence[str]:
     shown = {path: part for section in SECTIONS for path, part in gateway.api.show_all(section).items()}
-    problems = [
+    return [
         problem
         for expected in map(expectation, fleet)
         for path in [*expected.present, *expected.absent]
         if (problem := expected.problem(path, shown.get(path)))
     ]
-
-    assert [] == problems
-    gateway.carried += len(fleet)

@@ -40,7 +40,7 @@ def carries(world: World, traefik: Traefik, *, broken: bool = False) -> None:
     world.caught_up()
     body = world.feed.body("edge")
     assert body
-    traefik.carry(body.content)
+    traefik.carry(body.as_json)
     if broken:
         traefik.parts["routers/shop@http"] |= {"status": "disabled", "error": [WHY]}
 

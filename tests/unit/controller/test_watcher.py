@@ -61,7 +61,7 @@ def hangs_up(world: World, gateway: str = "edge") -> None:
 def carries(world: World, traefik: Traefik) -> None:
     body = world.feed.body("edge")
     assert body
-    traefik.carry(body.content)
+    traefik.carry(body.as_json)
 
 
 def looked(world: World, watcher: Watcher, *, after: float = 2) -> Mapping[str, Condition]:

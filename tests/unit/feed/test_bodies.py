@@ -15,12 +15,12 @@ def rollout(name: str, *gateways: str) -> Rollout:
 
 
 def routers(bodies: Bodies, gateway: str) -> set[str]:
-    document = json.loads(bodies.body(gateway).content)
+    document = json.loads(bodies.body(gateway).as_json)
     return set(document.get("http", {}).get("routers", {}))
 
 
 def test_no_rollout_gives_the_empty_configuration() -> None:
-    assert Bodies().body("edge").content == EMPTY_BODY
+    assert Bodies().body("edge").as_json == EMPTY_BODY
 
 
 def test_the_order_of_arrival_does_not_show() -> None:
@@ -70,7 +70,7 @@ def test_a_removed_rollout_is_gone_and_removing_it_again_is_no_error() -> None:
     bodies.remove("shop")
     bodies.remove("shop")
 
-    assert EMPTY_BODY == bodies.body("edge").content
+    assert EMPTY_BODY == bodies.body("edge").as_json
 
 
 def test_unknown_gateways_share_one_body() -> None:

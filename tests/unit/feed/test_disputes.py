@@ -184,5 +184,5 @@ def test_deletes_in_the_stream_are_followed_to_the_last(store: BreakableStore, f
     for number in range(4):
         write(store, f"shop-{number}", None)
 
-    assert wait_until(lambda: EMPTY_BODY == getattr(feed.body("edge"), "content", None))
+    assert wait_until(lambda: EMPTY_BODY == getattr(feed.body("edge"), "as_json", None))
     assert feed.state is State.FOLLOWING

@@ -100,7 +100,7 @@ def test_the_last_rollout_deleted_is_an_empty_body_by_right(world: World) -> Non
     world.operations.rollouts.delete("shop", ME)
     world.caught_up()
 
-    assert EMPTY_BODY == getattr(world.feed.body("edge"), "content", None)
+    assert EMPTY_BODY == getattr(world.feed.body("edge"), "as_json", None)
 
 
 def test_a_store_that_is_away_leaves_the_body_and_is_said_once(caplog: pytest.LogCaptureFixture) -> None:

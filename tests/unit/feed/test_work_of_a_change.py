@@ -35,7 +35,7 @@ def test_a_change_reads_one_document_and_renders_one_fragment() -> None:
 
     assert [CHANGED.name] == rendered
     assert {CHANGED.name} == {name for name, rollout in image.rollouts.items() if rollout is not before[name]}
-    assert body.content.replace(b"http://10.0.0.7:8080", b"http://10.0.0.7:9090") == image.bodies.body("edge").content
+    assert body.as_json.replace(b"http://10.0.0.7:8080", b"http://10.0.0.7:9090") == image.bodies.body("edge").as_json
 
 
 def changed(image: Image, text: str) -> Event:

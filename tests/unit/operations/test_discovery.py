@@ -56,7 +56,7 @@ def served(world: World, service: str = "shop_2") -> Sequence[str] | None:
     world.caught_up()
     body = world.feed.body("edge")
     assert body
-    balancer = json.loads(body.content)["http"]["services"].get(service)
+    balancer = json.loads(body.as_json)["http"]["services"].get(service)
     return [server["url"] for server in balancer["loadBalancer"]["servers"]] if balancer else None
 
 

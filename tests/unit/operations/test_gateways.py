@@ -35,7 +35,7 @@ def written_down(world: World, api: str | None = None, name: str = "edge") -> No
 def carries(world: World, traefik: Traefik, gateway: str = "edge") -> None:
     body = world.feed.body(gateway)
     assert body
-    traefik.carry(body.content)
+    traefik.carry(body.as_json)
 
 
 def view(world: World) -> GatewayView:

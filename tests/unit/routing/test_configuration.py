@@ -1,6 +1,7 @@
 """Fragments joined to a body: the same bytes for the same state, and bytes that Traefik's YAML parser reads."""
 
 import json
+from collections.abc import Iterator, Sequence
 
 import pytest
 import yaml
@@ -8,7 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provider.rollouts import Rollout
-from provider.routing import EMPTY_BODY, Encoded, Fragment, assemble, encode_fragment, ready_transports, render
+from provider.routing import (
+    EMPTY_BODY,
+    Encoded,
+    Fragment,
+    assemble,
+    assemble_yaml,
+    encode_fragment,
+    ready_transports,
+    render,
+)
 from provider.routing.configuration import encode_json
 from provider.routing.shapes import TRANSPORT
 from tests.unit.routing.sides import CANARY, NOW, STABLE, held
@@ -35,6 +45,42 @@ def test_a_body_is_compact_json_with_its_parts_in_order() -> None:
         b'"idle_48s":{"forwardingTimeouts":{"idleConnTimeout":"48s"},"maxIdleConnsPerHost":200},'
         b'"idle_4s":{"forwardingTimeouts":{"idleConnTimeout":"4s"},"maxIdleConnsPerHost":200}}}}'
     ) == assemble([encoded(held(10, stable={**STABLE, "keepAliveTimeout": "5s"}))])
+
+
+def test_yaml_has_a_rollout_a_line() -> None:
+    body = assemble_yaml(map(encoded, [named("b"), named("a")]))
+
+    assert body.startswith(
+        b"http:\n"
+        b"  routers:\n"
+        b'    {"b":{"rule":"Host(`shop.localhost`)","service":"b_1"},\n'
+        b'      "a":{"rule":"Host(`shop.localhost`)","service":"a_1"}}\n'
+        b"  services:\n"
+        b'    {"b_1":{"loadBalancer":{"servers":[{"url":"http://127.0.0.1:9001"}]}},\n'
+        b'      "a_1":{"loadBalancer":{"servers":[{"url":"http://127.0.0.1:9001"}]}}}\n'
+        b"  serversTransports:\n"
+        b'    {"idle_1.6s":'
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 250])
+def test_yaml_says_what_json_says_and_no_mapping_in_it_is_long(count: int) -> None:
+    fragments = [encoded(named(f"shop-{number}")) for number in range(count)]
+    body = assemble_yaml(fragments)
+
+    assert json.loads(assemble(fragments)) == yaml.safe_load(body)
+    # As Traefik's reader sees it before it merges: each key of a mapping is compared with all that follow.
+    assert max(map(len, mappings(yaml.compose(body)))) <= 100
+
+
+def mappings(node: yaml.Node | None) -> Iterator[Sequence[object]]:
+    if isinstance(node, yaml.MappingNode):
+        yield node.value
+        for _, value in node.value:
+            yield from mappings(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from mappings(value)
 
 
 def test_nothing_to_route_is_a_body_of_ready_transports_only() -> None:
