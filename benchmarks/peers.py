@@ -68,14 +68,18 @@ class Bench:
     fleet: Fleet
 
     @contextmanager
-    def provider(self) -> Iterator[Peer]:
-        """Run the provider with `traefik/traefik.yml`; every change is forced to disk before it is answered."""
+    def provider(self, *, through: Callable[[ProviderProcess, str], str] | None = None) -> Iterator[Peer]:
+        """Run the provider with `traefik/traefik.yml`; every change is forced to disk before it is answered.
+
+        `through` is told of the provider and its store's URL, and says which address Traefik polls instead.
+        """
         provider = ProviderProcess()
         with EmbeddedServer(self.directory / "valkey") as store:
             RedisStore(store.url).restore(self.fleet.contents(), actor="bench", reason="")
             environment = {"CANARY_REDIS_URL": store.url}
             provider.start(self.processes, data_dir=self.directory / "data", environment=environment)
-            with self._traefik("canary", as_shipped, provider=provider.url) as web_port:
+            polled = through(provider, store.url) if through else provider.url
+            with self._traefik("canary", as_shipped, provider=polled) as web_port:
                 connection = Connection(HOST, provider.port)
                 yield _Called("traefik-canary", web_port, connection, provider.token)
 

@@ -22,13 +22,36 @@ class Answer:
     body: bytes
 
 
+class Reader:
+    """Puts answers together from pieces."""
+
+    def __init__(self) -> None:
+        self._received = b""
+
+    def add(self, piece: bytes) -> Answer | None:
+        """Take a piece; the answer once it is whole. Raises WireError."""
+        if not piece:
+            raise WireError("the connection was closed before the answer was whole")
+        self._received += piece
+        head, separator, body = self._received.partition(_END_OF_HEADERS)
+        if not separator:
+            return None
+        length = _LENGTH.search(head + b"\r\n")
+        if not length:
+            raise WireError(f"an answer without Content-Length: {head!r}")
+        if len(body) < int(length[1]):
+            return None
+        self._received = b""
+        return Answer(int(head.split(b" ", 2)[1]), body)
+
+
 class Connection:
     """One request at a time over one TCP connection; `select` tells when there is something to receive."""
 
     def __init__(self, host: str, port: int) -> None:
         self._socket = socket.create_connection((host, port), timeout=_SECONDS)
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._received = b""
+        self._reader = Reader()
 
     def __enter__(self) -> Self:
         """Stay connected."""
@@ -48,20 +71,7 @@ class Connection:
 
     def receive(self) -> Answer | None:
         """Take what has come; the answer once it is whole. Raises WireError."""
-        piece = self._socket.recv(1 << 20)
-        if not piece:
-            raise WireError("the connection was closed before the answer was whole")
-        self._received += piece
-        head, separator, body = self._received.partition(_END_OF_HEADERS)
-        if not separator:
-            return None
-        length = _LENGTH.search(head + b"\r\n")
-        if not length:
-            raise WireError(f"an answer without Content-Length: {head!r}")
-        if len(body) < int(length[1]):
-            return None
-        self._received = b""
-        return Answer(int(head.split(b" ", 2)[1]), body)
+        return self._reader.add(self._socket.recv(1 << 20))
 
     def ask(self, request: bytes) -> Answer:
         """Send a request and wait for its answer."""
