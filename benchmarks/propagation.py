@@ -31,6 +31,9 @@ _PROBE = request("GET", "/", headers={"Host": SITE})
 _PATIENCE_SECONDS = 240.0
 _PAUSE_SECONDS = (0.05, 0.3)
 _WARM_UP = 3
+# A Traefik goes on working when a shift is in traffic: it collects garbage, the Redis provider reads all once more.
+# With many rollouts nobody else is timed for so many times as long as the shift took.
+_SETTLING = 1.5
 _MANY, _PROBE_PAUSE_SECONDS = 1_000, 0.001
 # What a Traefik at its defaults waits: as a share of its poll interval, so that few changes tell what chance would.
 _POLL_SECONDS = 5.0
@@ -78,6 +81,7 @@ def _in_turns(plan: Plan, size: int, lanes: Mapping[str, "Lane"]) -> Mapping[str
     counts = {name: plan.shifts_of(name, size) for name in lanes}
     seconds: dict[str, list[float]] = {name: [] for name in lanes}
     rounds = max(counts.values())
+    settling = 0.0
     for index in range(rounds):
         for name, lane in lanes.items():
             # Those that shift less often do so evenly over the whole time.
@@ -86,8 +90,9 @@ def _in_turns(plan: Plan, size: int, lanes: Mapping[str, "Lane"]) -> Mapping[str
             pause = random.uniform(*_PAUSE_SECONDS)  # noqa: S311 nothing secret
             if name == "defaults":
                 pause = _POLL_SECONDS * (len(seconds[name]) + random.random()) / counts[name]  # noqa: S311
-            time.sleep(pause)
+            time.sleep(pause + settling)
             seconds[name].append(lane.shift())
+            settling = _SETTLING * seconds[name][-1] if size >= _MANY else 0.0
     return seconds
 
 
