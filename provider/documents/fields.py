@@ -32,6 +32,9 @@ _HOST_PATTERN = r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$"
 _HOST = re.compile(_HOST_PATTERN)
 # What nearly all weights are, read with every rollout; frozen as all values are.
 _WHOLE_WEIGHTS = tuple(round(Decimal(weight), 2) for weight in range(101))
+# What nearly all servers are, read with every rollout: nothing in here can be wrong, but being link-local.
+_OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
+_PLAIN_SERVER = re.compile(rf"http://(?!169\.){_OCTET}(?:\.{_OCTET}){{3}}:[1-9][0-9]{{0,3}}")
 _IPV6 = re.compile(r"^[0-9A-Fa-f:.]+$")
 
 
@@ -86,6 +89,8 @@ def _whole_number(value: object) -> object:
 
 
 def _server_url(url: str) -> str:
+    if _PLAIN_SERVER.fullmatch(url):
+        return url
     problem = url_problem(url, schemes={"http", "https", "h2c"}, has_path=False)
     if problem:
         raise ValueError(f"must be a server's address such as http://10.0.0.1:8080: {problem}")

@@ -59,7 +59,7 @@ def encode(value: BaseModel) -> str:
 def decode_json(text: str | bytes) -> object:
     """Decode JSON strictly: no NaN, no duplicate keys; NotJsonError says where it stops to be JSON."""
     try:
-        return json.loads(text, parse_constant=_refuse_constant, object_pairs_hook=_unique)
+        return _DECODER.decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text)))
     except RecursionError as error:
         raise NotJsonError("nested too deeply") from error
     except UnicodeDecodeError as error:
@@ -81,6 +81,10 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
         twice = next(key for key in keys if keys.count(key) > 1)
         raise NotJsonError(f"the key {twice!r} stands twice in one object")
     return document
+
+
+# One for all: `json.loads` makes a new one at each call that has options.
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_unique)
 
 
 def _mistakes(model: type[BaseModel], error: ValidationError) -> list[Mistake]:

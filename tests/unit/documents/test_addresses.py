@@ -1,8 +1,12 @@
 """Where the addresses in documents may point to."""
 
-import pytest
+import re
 
-from provider.documents import InvalidDocumentError, read
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from provider.documents import InvalidDocumentError, fields, read
 from provider.documents.addresses import Networks
 from provider.notifications import WebhookSpec
 from provider.rollouts import Side, Spec
@@ -19,6 +23,33 @@ LIST = Networks.parse("10.0.0.0/8,192.168.1.7, fd00::/8")
 def test_a_server_is_never_where_a_cloud_hands_out_credentials(host: str) -> None:
     with pytest.raises(InvalidDocumentError, match="/servers/0/url: must not be link-local"):
         read(Side, {"servers": [{"url": f"http://{host}:80"}]})
+
+
+# As servers are written, and nearly so: both ways of looking at them have to agree.
+NUMBERS = st.one_of(st.integers(0, 300).map(str), st.sampled_from(["169", "254", "", "01", "0x7f", "1e2", "١"]))
+ADDRESSES = st.builds(
+    "{}://{}{}{}".format,
+    st.sampled_from(["http", "https", "HTTP"]),
+    st.lists(NUMBERS, min_size=1, max_size=5).map(".".join),
+    st.one_of(st.integers(0, 70_000).map(":{}".format), st.sampled_from(["", ":", ":080", ":8080\n"])),
+    st.sampled_from(["", "/", "/a"]),
+)
+
+
+@given(url=ADDRESSES)
+def test_a_server_that_is_written_plainly_is_judged_as_any_other(url: str) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fields, "_PLAIN_SERVER", re.compile("(?!)"))
+        expected = outcome(url)
+
+    assert expected == outcome(url)
+
+
+def outcome(url: str) -> str:
+    try:
+        return read(Side, {"servers": [{"url": url}]}).model_dump_json()
+    except InvalidDocumentError as error:
+        return str(error)
 
 
 # A name is Traefik's to resolve.
