@@ -16,16 +16,21 @@ Json = dict[str, Any]
 
 # One that is named: else Traefik builds every router for each of its entry points, and twice over for TLS.
 _ENTRY_POINTS = ["web"]
+GATEWAY = "canary"
 _LIVE_EVERY = 100
 _LIVE_WEIGHT = 5
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """So many rollouts, with the addresses of the two versions of the app that all of them have."""
+    """So many rollouts, with the addresses of the two versions of the app that all of them have.
+
+    A provider has them carried by so many gateways, each a part; the first one has the one that shifts.
+    """
 
     size: int
     urls: Mapping[str, str]
+    gateways: int = 1
 
     def names(self) -> Iterator[tuple[str, str, bool]]:
         """Give name, rule and whether its canary is live, of all but the one that shifts."""
@@ -35,9 +40,9 @@ class Fleet:
     def contents(self) -> Contents:
         """Give what a provider's store holds."""
         now = datetime.now(UTC)
-        made = [Rollout.create(ROLLOUT, self._spec(f"Host(`{SITE}`)", is_live=True), now=now)]
-        for name, rule, is_live in self.names():
-            rollout = Rollout.create(name, self._spec(rule, is_live=is_live), now=now)
+        made = [Rollout.create(ROLLOUT, self._spec(f"Host(`{SITE}`)", is_live=True, number=0), now=now)]
+        for number, (name, rule, is_live) in enumerate(self.names(), start=1):
+            rollout = Rollout.create(name, self._spec(rule, is_live=is_live, number=number), now=now)
             made.append(rollout.set_weight(Decimal(_LIVE_WEIGHT), now=now) if is_live else rollout)
         return contents(made)
 
@@ -61,10 +66,12 @@ class Fleet:
     def _servers(self, version: str) -> Json:
         return {"loadBalancer": {"servers": [{"url": self.urls[version]}]}}
 
-    def _spec(self, rule: str, *, is_live: bool) -> Spec:
+    def _spec(self, rule: str, *, is_live: bool, number: int) -> Spec:
         sides = {"stable": "v1", **({"canary": "v2"} if is_live else {})}
         servers = {side: {"servers": [{"url": self.urls[version]}]} for side, version in sides.items()}
-        return read(Spec, {"rule": rule, "entryPoints": _ENTRY_POINTS, **servers})
+        part = number % self.gateways
+        gateways = {"gateways": [f"part-{part}" if part else GATEWAY]} if self.gateways > 1 else {}
+        return read(Spec, {"rule": rule, "entryPoints": _ENTRY_POINTS, **servers, **gateways})
 
 
 def _router(rule: str, service: str) -> Json:

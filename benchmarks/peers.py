@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import redis
 
-from benchmarks.fleet import Fleet, flattened
+from benchmarks.fleet import GATEWAY, Fleet, flattened
 from benchmarks.system import HOST, ROLLOUT, Tune, as_shipped, tuned_traefik
 from benchmarks.wire import Answer, Connection, request
 from chaos.servers import Node
@@ -79,7 +79,7 @@ class Bench:
             environment = {"CANARY_REDIS_URL": store.url}
             provider.start(self.processes, data_dir=self.directory / "data", environment=environment)
             polled = through(provider, store.url) if through else provider.url
-            with self._traefik("canary", as_shipped, provider=polled) as web_port:
+            with self._traefik(GATEWAY, as_shipped, provider=polled) as web_port:
                 connection = Connection(HOST, provider.port)
                 yield _Called("traefik-canary", web_port, connection, provider.token)
 

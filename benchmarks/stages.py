@@ -108,16 +108,15 @@ class _Ear:
                     self.writes.append(heard["time"] - time.time() + time.perf_counter())
 
 
-def measure(size: int, shifts: int) -> Mapping[str, Sequence[float]]:
+def measure(size: int, shifts: int, *, gateways: int = 1) -> Mapping[str, Sequence[float]]:
     """Give the seconds of each stage of so many shifts. Raises MeasurementError, ProcessFailedError, WireError."""
     with tempfile.TemporaryDirectory(prefix="canary-bench-") as path, ExitStack() as stack:
         processes = stack.enter_context(Processes(Path(path)))
         ports = {version: free_port() for version in ("v1", "v2")}
         for version, port in ports.items():
             start_app(processes, version=version, port=port)
-        bench = Bench(
-            Path(path), processes, Fleet(size, {one: f"http://{HOST}:{port}" for one, port in ports.items()})
-        )
+        urls = {version: f"http://{HOST}:{port}" for version, port in ports.items()}
+        bench = Bench(Path(path), processes, Fleet(size, urls, gateways))
         ears: list[tuple[_Relay, _Ear]] = []
 
         def through(provider: ProviderProcess, store: str) -> str:
@@ -161,8 +160,13 @@ def main() -> int:
     parser = argparse.ArgumentParser("python -m benchmarks.stages", description=str(__doc__).splitlines()[0])
     parser.add_argument("--sizes", default=",".join(map(str, SIZES)), help="how many rollouts, separated by commas")
     parser.add_argument("--shifts", type=int, default=_SHIFTS, help="at each size")
+    parser.add_argument(
+        "--gateways", type=int, default=1, help="each carries a part of the rollouts; one is measured"
+    )
     options = parser.parse_args()
-    found = {size: measure(size, options.shifts) for size in map(int, options.sizes.split(","))}
+    found = {
+        size: measure(size, options.shifts, gateways=options.gateways) for size in map(int, options.sizes.split(","))
+    }
     sys.stdout.write("".join(f"{line}\n" for line in table(found)))
     return 0
 

@@ -41,7 +41,9 @@ def _start(url: str) -> Mapping[str, float]:
     feed = Feed(RedisStore(url))
     used, began = time.process_time(), time.perf_counter()
     feed.start()
-    feed.wait_for_body(_GATEWAY, other_than=None, seconds=_PATIENCE_SECONDS)
+    body = feed.wait_for_body(_GATEWAY, other_than=None, seconds=_PATIENCE_SECONDS)
+    if not (body and body.as_yaml):
+        raise SystemExit(f"there is no body after {_PATIENCE_SECONDS:g} s")
     took, used = time.perf_counter() - began, time.process_time() - used
     feed.close()
     return {"start": took, "startCpu": used, "bytes": resident_bytes(os.getpid()) - before}
@@ -54,7 +56,7 @@ def _parts(url: str) -> Mapping[str, float]:
     parts = {
         "reading": _seconds(store.load),
         "rendering": _seconds(lambda: image.replace(contents)),
-        "joining": _seconds(lambda: image.bodies.body(_GATEWAY)),
+        "joining": _seconds(lambda: image.bodies.body(_GATEWAY).as_yaml),
     }
     changes = [_change(image, port=9_000 + number) for number in range(_CHANGES)]
     return parts | {name: median(change[name] for change in changes) for name in changes[0]}
@@ -77,7 +79,7 @@ def _change(image: Image, *, port: int) -> Mapping[str, float]:
     )
     return {
         "change": _seconds(lambda: image.apply([event])),
-        "changeJoin": _seconds(lambda: image.bodies.body(_GATEWAY)),
+        "changeJoin": _seconds(lambda: image.bodies.body(_GATEWAY).as_yaml),
         "changeRead": _seconds(lambda: read_rollout(_CHANGED.name, stored)),
         "changeRender": _seconds(lambda: checked(render(rollout))),
     }

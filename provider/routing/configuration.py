@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from provider.routing.fragment import Fragment, Json
 from provider.routing.resilience import ready_transports
@@ -51,7 +52,8 @@ def assemble_yaml(fragments: Iterable[Encoded]) -> bytes:
     Traefik's reader (yaml.v3, for JSON too) compares each key of a mapping with all that follow it: ten thousand
     rollouts cost it a hundred million comparisons. So a section comes in mappings of few rollouts, which it merges.
     """
-    return b"http:\n" + b"".join(_yaml_section(name, entries) for name, entries in _sections(fragments))
+    sections = (_yaml_section(name, entries) for name, entries in _sections(fragments))
+    return b"".join([b"http:\n", *chain.from_iterable(sections)])
 
 
 def _sections(fragments: Iterable[Encoded]) -> Iterator[tuple[bytes, Sequence[bytes]]]:
@@ -70,12 +72,16 @@ def _sections(fragments: Iterable[Encoded]) -> Iterator[tuple[bytes, Sequence[by
             yield name, filled
 
 
-def _yaml_section(name: bytes, entries: Sequence[bytes]) -> bytes:
-    starts = range(0, len(entries), _MERGED_AT_ONCE)
-    mappings = [b"{%s}" % b",\n      ".join(entries[start : start + _MERGED_AT_ONCE]) for start in starts]
-    if len(mappings) == 1:
-        return b"  %s:\n    %s\n" % (name, *mappings)
-    return b"  %s:\n    <<:\n    - %s\n" % (name, b"\n    - ".join(mappings))
+def _yaml_section(name: bytes, entries: Sequence[bytes]) -> Iterator[bytes]:
+    yield b"  %s:\n    " % name
+    if len(entries) > _MERGED_AT_ONCE:
+        yield b"<<:\n    - "
+    # In small pieces: each copy of megabytes takes memory anew from the system.
+    for start in range(0, len(entries), _MERGED_AT_ONCE):
+        if start:
+            yield b"\n    - "
+        yield b"{%s}" % b",\n      ".join(entries[start : start + _MERGED_AT_ONCE])
+    yield b"\n"
 
 
 def encode_json(value: Json) -> bytes:
