@@ -143,8 +143,8 @@ def _provider(directory: Path, processes: Processes, target: str) -> Iterator[Wa
         static["entryPoints"]["traefik"] = {"address": f"{HOST}:{api_port}"}
 
     provider.call("PUT", "/gateways/canary", {"spec": {"api": f"http://{HOST}:{api_port}"}})
-    with tuned_traefik(processes, directory, "canary", with_api, provider=provider.url) as web_port:
-        yield _Provider(web_port, provider, target)
+    with tuned_traefik(processes, directory, "canary", with_api, provider=provider.url) as traefik:
+        yield _Provider(traefik.web_port, provider, target)
 
 
 @contextmanager

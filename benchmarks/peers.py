@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -141,8 +141,11 @@ class Bench:
     def _bodies(self) -> Mapping[str, str]:
         return {version: json.dumps(self.fleet.dynamic(version)) for version in self.fleet.urls}
 
-    def _traefik(self, name: str, tune: Tune, *, provider: str = "") -> AbstractContextManager[int]:
-        return tuned_traefik(self.processes, self.directory, name, tune, provider=provider)
+    @contextmanager
+    def _traefik(self, name: str, tune: Tune, *, provider: str = "") -> Iterator[int]:
+        """Run a Traefik; the port at which traffic enters."""
+        with tuned_traefik(self.processes, self.directory, name, tune, provider=provider) as traefik:
+            yield traefik.web_port
 
 
 def _replace(path: Path, text: str) -> None:

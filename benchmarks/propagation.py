@@ -27,7 +27,7 @@ from provider.demo.parts import free_port, start_app
 from provider.demo.processes import Processes
 
 SIZES = (1, 100, 1_000, 5_000, 10_000)
-_PROBE = request("GET", "/", headers={"Host": SITE})
+PROBE = request("GET", "/", headers={"Host": SITE})
 _PATIENCE_SECONDS = 240.0
 _PAUSE_SECONDS = (0.05, 0.3)
 _WARM_UP = 3
@@ -119,7 +119,7 @@ class Lane:
     def _comes_through(self) -> bool:
         try:
             self._probing = Connection(HOST, self._peer.web_port)
-            return version_of(self._probing.ask(_PROBE)) == "v1"
+            return version_of(self._probing.ask(PROBE)) == "v1"
         except (OSError, WireError):
             return False
 
@@ -130,7 +130,7 @@ class Lane:
         arrived = 0.0
         began = time.perf_counter()
         self._peer.shift(self._version)
-        self._probing.send(_PROBE)
+        self._probing.send(PROBE)
         while pending:
             readable, _, _ = select(pending, [], [], _PATIENCE_SECONDS)
             if not readable or time.perf_counter() - began > _PATIENCE_SECONDS:
@@ -141,7 +141,7 @@ class Lane:
                     continue
                 if connection is self._probing and version_of(answer) != self._version:
                     time.sleep(self._pause_seconds)
-                    self._probing.send(_PROBE)
+                    self._probing.send(PROBE)
                     continue
                 if answer.status != 200:
                     raise MeasurementError(f"{self._peer.name}: {answer.status} {answer.body!r}")

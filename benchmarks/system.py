@@ -1,6 +1,7 @@
 """The system that is measured: nothing in it is made for the measurement."""
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +12,7 @@ import yaml
 
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import ProviderProcess, free_port, start_app
-from provider.demo.processes import Processes
+from provider.demo.processes import Child, Processes
 
 HOST = "127.0.0.1"
 ROLLOUT, SITE = "shop", "shop.localhost"
@@ -73,16 +74,30 @@ class System:
         tuned = tuned_traefik(
             self.processes, self.directory, contender.name, contender.tune, provider=self.provider.url
         )
-        with tuned as web_port:
-            self.processes.wait_until(lambda: _answers(web_port), what=f"traefik-{contender.name}")
-            yield web_port
+        with tuned as traefik:
+            self.processes.wait_until(lambda: _answers(traefik.web_port), what=f"traefik-{contender.name}")
+            yield traefik.web_port
+
+
+@dataclass(frozen=True)
+class RunningTraefik:
+    """A Traefik, and the port at which traffic enters."""
+
+    child: Child
+    web_port: int
 
 
 @contextmanager
 def tuned_traefik(
-    processes: Processes, directory: Path, name: str, tune: Tune, *, provider: str = ""
-) -> Iterator[int]:
-    """Run a Traefik with the shipped configuration but for what `tune` changes; the port of traffic."""
+    processes: Processes,
+    directory: Path,
+    name: str,
+    tune: Tune,
+    *,
+    provider: str = "",
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[RunningTraefik]:
+    """Run a Traefik with the shipped configuration but for what `tune` changes, and with more in its environment."""
     own = directory / f"traefik-{name}"
     own.mkdir(exist_ok=True)
     web_port = free_port()
@@ -99,8 +114,8 @@ def tuned_traefik(
     document = yaml.safe_load(static.read_text())
     tune(document)
     static.write_text(yaml.safe_dump(document))
-    child = processes.start(f"traefik-{name}", command)
-    yield web_port
+    child = processes.start(f"traefik-{name}", command, environment={**os.environ, **(environment or {})})
+    yield RunningTraefik(child, web_port)
     child.stop()
     processes.forget(child)
 

@@ -1,0 +1,262 @@
+"""How long Traefik takes over what it is told, by how it is told: `python -m benchmarks.telling`.
+
+Each way has a Traefik of its own, which polls bytes that are made beforehand; they take turns. Timed is from the end
+of a held poll to the first answer of the other version; besides, the CPU time that Traefik used for it in the end.
+"""
+
+import argparse
+import gzip
+import json
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from statistics import mean, median
+from typing import Any
+
+from benchmarks.fleet import Fleet
+from benchmarks.machine import cpu_seconds
+from benchmarks.peers import version_of
+from benchmarks.propagation import PROBE
+from benchmarks.system import HOST, Tune, as_shipped, tuned_traefik
+from benchmarks.wire import Connection, WireError
+from provider.demo.parts import free_port, start_app
+from provider.demo.processes import Child, Processes
+from provider.feed import Body, Image
+
+Json = dict[str, Any]
+
+_HOLD_SECONDS = 1.0
+_PATIENCE_SECONDS = 240.0
+_PROBE_PAUSE_SECONDS = 0.0005
+# For so many times as long as a shift took, Traefik may still collect garbage.
+_SETTLING = 1.5
+_SHIFTS = 12
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to tell: the bytes of a body, how they are encoded, and what else Traefik is given."""
+
+    name: str
+    content: Callable[[Body], bytes]
+    encoding: str = ""
+    tune: Tune = as_shipped
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def _changed(change: Callable[[Json], None]) -> Callable[[Body], bytes]:
+    def content(body: Body) -> bytes:
+        document = json.loads(body.as_json)
+        change(document["http"])
+        return json.dumps(document, separators=(",", ":")).encode()
+
+    return content
+
+
+def _with_priorities(http: Json) -> None:
+    for router in http["routers"].values():
+        router["priority"] = 1_000
+
+
+def _without_entry_points(http: Json) -> None:
+    for router in http["routers"].values():
+        del router["entryPoints"]
+
+
+def _with_short_names(http: Json) -> None:
+    short = {name: f"{number:x}" for number, name in enumerate(http["services"])}
+    routers = http["routers"].values()
+    http["routers"] = {
+        f"{number:x}": {**router, "service": short[router["service"]]} for number, router in enumerate(routers)
+    }
+    for service in http["services"].values():
+        for child in service.get("weighted", {}).get("services", ()):
+            child["name"] = short[child["name"]]
+    http["services"] = {short[name]: service for name, service in http["services"].items()}
+
+
+def _web_by_default(static: Json) -> None:
+    static["entryPoints"]["web"]["asDefault"] = True
+
+
+def _as_json(body: Body) -> bytes:
+    return body.as_json
+
+
+def _as_yaml(body: Body) -> bytes:
+    return body.as_yaml
+
+
+WAYS = (
+    Way("JSON", _as_json),
+    Way("YAML, in parts", _as_yaml),
+    Way("JSON, gzip", lambda body: gzip.compress(body.as_json, 1), encoding="gzip"),
+    Way("JSON, short names", _changed(_with_short_names)),
+    Way("JSON, explicit priorities, all the same", _changed(_with_priorities)),
+    Way("JSON, no entry points, web by default", _changed(_without_entry_points), tune=_web_by_default),
+    Way("JSON, GOGC=400", _as_json, environment={"GOGC": "400"}),
+    Way("YAML, in parts, GOGC=400", _as_yaml, environment={"GOGC": "400"}),
+)
+
+
+class _Source:
+    """Answers polls: at once when there is something new, or else when they have been held for a while."""
+
+    def __init__(self, content: bytes, encoding: str) -> None:
+        self._content = content
+        self._encoding = encoding
+        self._revision = 1
+        self._changed = threading.Condition()
+
+    def tell(self, content: bytes) -> None:
+        """Have something new."""
+        with self._changed:
+            self._content, self._revision = content, self._revision + 1
+            self._changed.notify_all()
+
+    def after(self, revision: int) -> tuple[int, bytes]:
+        """Wait for something newer; what there is then, with its number."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._revision != revision, timeout=_HOLD_SECONDS)
+            return self._revision, self._content
+
+    @contextmanager
+    def listening(self) -> Iterator[str]:
+        """Listen until the context is left; where."""
+        source = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            revision = 0
+
+            def do_GET(self) -> None:
+                self.revision, content = source.after(self.revision)
+                self.send_response(200)
+                if source._encoding:
+                    self.send_header("Content-Encoding", source._encoding)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        with ThreadingHTTPServer((HOST, 0), Handler) as server:
+            server.daemon_threads = True
+            threading.Thread(target=server.serve_forever, daemon=True).start()
+            yield f"http://{HOST}:{server.server_port}"
+            server.shutdown()
+
+
+@dataclass
+class _Lane:
+    """A way that runs: its Traefik, what tells it, and a connection through it."""
+
+    source: _Source
+    contents: Mapping[str, bytes]
+    traefik: Child
+    probing: Connection
+
+    def shift(self, version: str) -> tuple[float, float]:
+        """Shift to a version; the seconds until that was in traffic, and the CPU seconds of Traefik."""
+        used, began = cpu_seconds(self.traefik.process.pid), time.perf_counter()
+        self.source.tell(self.contents[version])
+        while version_of(self.probing.ask(PROBE)) != version:
+            time.sleep(_PROBE_PAUSE_SECONDS)
+        took = time.perf_counter() - began
+        time.sleep(0.1 + _SETTLING * took)
+        return took, cpu_seconds(self.traefik.process.pid) - used
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What the shifts of one way took: seconds each, and CPU seconds of Traefik."""
+
+    seconds: Sequence[float]
+    cpu: Sequence[float]
+
+
+def measure(size: int, shifts: int, ways: Sequence[Way] = WAYS) -> Mapping[str, Taken]:
+    """Shift so often in each way, in turns. Raises ProcessFailedError, WireError."""
+    with tempfile.TemporaryDirectory(prefix="canary-bench-") as path, ExitStack() as stack:
+        processes = stack.enter_context(Processes(Path(path)))
+        ports = {version: free_port() for version in ("v1", "v2")}
+        for version, port in ports.items():
+            start_app(processes, version=version, port=port)
+        urls = {version: f"http://{HOST}:{port}" for version, port in ports.items()}
+        bodies = _bodies(Fleet(size, urls))
+        lanes = {way.name: _started(stack, processes, Path(path), way, bodies) for way in ways}
+        for version in ("v2", "v1"):  # the first times Traefik makes room
+            for lane in lanes.values():
+                lane.shift(version)
+        taken: Mapping[str, list[tuple[float, float]]] = {name: [] for name in lanes}
+        for turn in range(shifts):
+            for name, lane in lanes.items():
+                taken[name].append(lane.shift("v1" if turn % 2 else "v2"))
+    return {name: Taken(*zip(*values, strict=True)) for name, values in taken.items()}
+
+
+def _bodies(fleet: Fleet) -> Mapping[str, Body]:
+    """Give what the provider serves with either version in front."""
+    swapped = replace(fleet, urls={"v1": fleet.urls["v2"], "v2": fleet.urls["v1"]})
+    found = {}
+    for version, each in (("v1", fleet), ("v2", swapped)):
+        image = Image()
+        image.replace(each.contents())
+        found[version] = image.bodies.body("")
+    return found
+
+
+def _started(stack: ExitStack, processes: Processes, directory: Path, way: Way, bodies: Mapping[str, Body]) -> _Lane:
+    contents = {version: way.content(body) for version, body in bodies.items()}
+    source = _Source(contents["v1"], way.encoding)
+    name = f"way-{WAYS.index(way)}"
+    url = stack.enter_context(source.listening())
+    traefik = stack.enter_context(
+        tuned_traefik(processes, directory, name, way.tune, provider=url, environment=way.environment)
+    )
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        try:
+            probing = Connection(HOST, traefik.web_port)
+            if version_of(probing.ask(PROBE)) == "v1":
+                return _Lane(source, contents, traefik.child, stack.enter_context(probing))
+        except (OSError, WireError):
+            pass
+        if time.monotonic() > deadline:
+            raise WireError(f"{way.name}: the first version is not there")
+        time.sleep(0.1)
+
+
+def table(size: int, taken: Mapping[str, Taken]) -> Iterator[str]:
+    """Give the median of each way and the mean of its CPU time, both beside the first way's."""
+    yield f"{size:,} rollouts{'':<30}{'p50 ms':>10}{'ratio':>8}{'CPU ms':>10}{'ratio':>8}"
+    first = next(iter(taken.values()))
+    for name, each in taken.items():
+        seconds, cpu = median(each.seconds), mean(each.cpu)
+        yield (
+            f"  {name:<42}{seconds * 1_000:>8.1f}{seconds / median(first.seconds):>8.2f}"
+            f"{cpu * 1_000:>10.1f}{cpu / mean(first.cpu):>8.2f}"
+        )
+
+
+def main() -> int:
+    """Measure and print; the exit code."""
+    parser = argparse.ArgumentParser("python -m benchmarks.telling", description=str(__doc__).splitlines()[0])
+    parser.add_argument("--sizes", default="1000,5000", help="how many rollouts, separated by commas")
+    parser.add_argument("--shifts", type=int, default=_SHIFTS, help="in each way")
+    options = parser.parse_args()
+    for size in map(int, options.sizes.split(",")):
+        sys.stdout.write("".join(f"{line}\n" for line in table(size, measure(size, options.shifts))))
+        sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
