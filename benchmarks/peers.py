@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import redis
 
 from benchmarks.fleet import GATEWAY, Fleet, flattened
-from benchmarks.system import HOST, ROLLOUT, Tune, as_shipped, tuned_traefik
+from benchmarks.system import HOST, ROLLOUT, SHIPPED_ENVIRONMENT, Tune, as_shipped, tuned_traefik
 from benchmarks.wire import Answer, Connection, request
 from chaos.servers import Node
 from provider.demo.parts import ProviderProcess, free_port
@@ -135,16 +135,19 @@ class Bench:
             del static["providers"]["providersThrottleDuration"]
             static["providers"]["http"] = {"endpoint": f"http://{HOST}:{port}/fleet.json"}
 
-        with self._traefik("defaults", tune) as web_port:
+        with self._traefik("defaults", tune, environment={}) as web_port:
             yield _Told("HTTP provider, defaults", web_port, lambda v: _replace(folder / "fleet.json", bodies[v]))
 
     def _bodies(self) -> Mapping[str, str]:
         return {version: json.dumps(self.fleet.dynamic(version)) for version in self.fleet.urls}
 
     @contextmanager
-    def _traefik(self, name: str, tune: Tune, *, provider: str = "") -> Iterator[int]:
+    def _traefik(
+        self, name: str, tune: Tune, *, provider: str = "", environment: Mapping[str, str] = SHIPPED_ENVIRONMENT
+    ) -> Iterator[int]:
         """Run a Traefik; the port at which traffic enters."""
-        with tuned_traefik(self.processes, self.directory, name, tune, provider=provider) as traefik:
+        tuned = tuned_traefik(self.processes, self.directory, name, tune, provider=provider, environment=environment)
+        with tuned as traefik:
             yield traefik.web_port
 
 

@@ -19,6 +19,8 @@ ROLLOUT, SITE = "shop", "shop.localhost"
 
 
 Tune = Callable[[dict[str, Any]], None]
+# As compose.yaml starts Traefik.
+SHIPPED_ENVIRONMENT: Mapping[str, str] = {"GOGC": "400"}
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class Contender:
     name: str
     description: str
     tune: Tune
+    environment: Mapping[str, str]
 
 
 def as_shipped(static: dict[str, Any]) -> None:
@@ -42,9 +45,11 @@ def _untuned(static: dict[str, Any]) -> None:
 # Every how many seconds a Traefik polls that is told nothing of it (pkg/provider/http/http.go).
 DEFAULT_POLL_SECONDS = 5.0
 
-SHIPPED = Contender("shipped", "traefik/traefik.yml: polls held by the provider, no throttle", as_shipped)
+SHIPPED = Contender(
+    "shipped", "traefik/traefik.yml: polls held by the provider, no throttle", as_shipped, SHIPPED_ENVIRONMENT
+)
 # All else, the default certificate too, stays as in the shipped configuration: only the way of a change differs.
-UNTUNED = Contender("defaults", "Traefik's HTTP provider at its defaults: a poll in 5 s, throttle 2 s", _untuned)
+UNTUNED = Contender("defaults", "Traefik's HTTP provider at its defaults: a poll in 5 s, throttle 2 s", _untuned, {})
 
 
 @dataclass
@@ -72,7 +77,12 @@ class System:
     def gateway(self, contender: Contender) -> Iterator[int]:
         """Run a Traefik, until the context is left, and give the port at which traffic enters."""
         tuned = tuned_traefik(
-            self.processes, self.directory, contender.name, contender.tune, provider=self.provider.url
+            self.processes,
+            self.directory,
+            contender.name,
+            contender.tune,
+            provider=self.provider.url,
+            environment=contender.environment,
         )
         with tuned as traefik:
             self.processes.wait_until(lambda: _answers(traefik.web_port), what=f"traefik-{contender.name}")
@@ -95,9 +105,9 @@ def tuned_traefik(
     tune: Tune,
     *,
     provider: str = "",
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = SHIPPED_ENVIRONMENT,
 ) -> Iterator[RunningTraefik]:
-    """Run a Traefik with the shipped configuration but for what `tune` changes, and with more in its environment."""
+    """Run a Traefik with the shipped configuration but for what `tune` changes, and this in its environment."""
     own = directory / f"traefik-{name}"
     own.mkdir(exist_ok=True)
     web_port = free_port()
@@ -114,7 +124,7 @@ def tuned_traefik(
     document = yaml.safe_load(static.read_text())
     tune(document)
     static.write_text(yaml.safe_dump(document))
-    child = processes.start(f"traefik-{name}", command, environment={**os.environ, **(environment or {})})
+    child = processes.start(f"traefik-{name}", command, environment={**os.environ, **environment})
     yield RunningTraefik(child, web_port)
     child.stop()
     processes.forget(child)

@@ -13,6 +13,7 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
+from benchmarks.system import SHIPPED_ENVIRONMENT
 from provider.cli.main import cli
 from provider.demo.certificate import CERTIFICATE, KEY
 from provider.documents import read
@@ -404,3 +405,7 @@ def test_python_is_one_that_the_project_runs_on() -> None:
 
     assert version, "a minor version and a release of Debian, both by name"
     assert version[1] in SpecifierSet(project["requires-python"])
+
+
+def test_traefik_has_the_environment_that_benchmarks_measure_with() -> None:
+    assert SHIPPED_ENVIRONMENT == SERVICES["edge"].environment
