@@ -11,7 +11,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks import adding, benchmark, holding, machine, propagation, report, serving, starting, writing
+from benchmarks import (
+    adding,
+    benchmark,
+    holding,
+    machine,
+    propagation,
+    report,
+    serving,
+    stages,
+    starting,
+    telling,
+    writing,
+)
 from benchmarks.measuring import MeasurementError
 from benchmarks.picture import drawn
 from benchmarks.serving import LoadError
@@ -25,7 +37,7 @@ _FAILURES = (
     *(MeasurementError, LoadError, WireError, ProcessFailedError, TraefikMissingError, EmbeddedServerError),
     OSError,
 )
-_PROPAGATION = propagation.Plan(sizes=(1, 1_000), shifts=30)
+_PROPAGATION = propagation.Plan(shifts=60)
 
 
 @dataclass(frozen=True)
@@ -104,6 +116,16 @@ def _propagation() -> Result:
     return Result("\n".join(lines) + "\n", figures)
 
 
+def _stages() -> Result:
+    found = {size: stages.measure(size, shifts=8) for size in propagation.SIZES}
+    return Result("".join(f"{line}\n" for line in stages.table(found)), {})
+
+
+def _telling() -> Result:
+    size = 5_000
+    return Result("".join(f"{line}\n" for line in telling.table(size, telling.measure(size, shifts=6))), {})
+
+
 def _adding() -> Result:
     found = adding.measure(30, python=adding.environment_of_the_peer(adding.ENVIRONMENT))
     return Result("".join(f"{line}\n" for line in adding.table(found)), {})
@@ -132,6 +154,8 @@ def _starting() -> Result:
 MEASUREMENTS: Mapping[str, Callable[[], Result]] = {
     "shifting": _shifting,
     "propagation": _propagation,
+    "stages": _stages,
+    "telling": _telling,
     "adding": _adding,
     "serving": _serving,
     "holding": _holding,
