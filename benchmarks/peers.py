@@ -79,8 +79,10 @@ class Bench:
             environment = {"CANARY_REDIS_URL": store.url}
             provider.start(self.processes, data_dir=self.directory / "data", environment=environment)
             polled = through(provider, store.url) if through else provider.url
-            with self._traefik(GATEWAY, as_shipped, provider=polled) as web_port:
-                connection = Connection(HOST, provider.port)
+            with (
+                self._traefik(GATEWAY, as_shipped, provider=polled) as web_port,
+                Connection(HOST, provider.port) as connection,
+            ):
                 yield _Called("traefik-canary", web_port, connection, provider.token)
 
     @contextmanager
