@@ -2,22 +2,37 @@
 
 import json
 import sys
+import tempfile
+import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 import redis
 
 from benchmarks.fleet import GATEWAY, Fleet, flattened
-from benchmarks.system import HOST, ROLLOUT, SHIPPED_ENVIRONMENT, Tune, as_shipped, tuned_traefik
-from benchmarks.wire import Answer, Connection, request
+from benchmarks.measuring import MeasurementError
+from benchmarks.system import (
+    HOST,
+    ROLLOUT,
+    SHIPPED_ENVIRONMENT,
+    SITE,
+    RunningTraefik,
+    Tune,
+    as_shipped,
+    started_versions,
+    tuned_traefik,
+)
+from benchmarks.wire import Answer, Connection, WireError, request
 from chaos.servers import Node
 from provider.demo.parts import ProviderProcess, free_port
 from provider.demo.processes import Processes
 from provider.store import EmbeddedServer, RedisStore
 
+PROBE = request("GET", "/", headers={"Host": SITE})
+_PATIENCE_SECONDS = 240.0
 _WEIGHTS = {"v1": 0, "v2": 100}
 
 
@@ -67,6 +82,13 @@ class Bench:
     processes: Processes
     fleet: Fleet
 
+    @classmethod
+    @contextmanager
+    def of(cls, size: int, *, gateways: int = 1) -> Iterator[Self]:
+        """Make a place for so many rollouts, with the two versions of an app that all of them have."""
+        with tempfile.TemporaryDirectory(prefix="canary-bench-") as path, Processes(Path(path)) as processes:
+            yield cls(Path(path), processes, Fleet(size, started_versions(processes), gateways))
+
     @contextmanager
     def provider(self, *, through: Callable[[ProviderProcess, str], str] | None = None) -> Iterator[Peer]:
         """Run the provider with `traefik/traefik.yml`; every change is forced to disk before it is answered.
@@ -80,10 +102,10 @@ class Bench:
             provider.start(self.processes, data_dir=self.directory / "data", environment=environment)
             polled = through(provider, store.url) if through else provider.url
             with (
-                self._traefik(GATEWAY, as_shipped, provider=polled) as web_port,
+                self.traefik(GATEWAY, as_shipped, provider=polled) as traefik,
                 Connection(HOST, provider.port) as connection,
             ):
-                yield _Called("traefik-canary", web_port, connection, provider.token)
+                yield _Called("traefik-canary", traefik.web_port, connection, provider.token)
 
     @contextmanager
     def redis(self) -> Iterator[Peer]:
@@ -99,10 +121,10 @@ class Bench:
                 del static["providers"]["http"]
                 static["providers"]["redis"] = {"endpoints": [node.address], "rootKey": "traefik"}
 
-            web_port = stack.enter_context(self._traefik("redis", tune))
+            traefik = stack.enter_context(self.traefik("redis", tune))
             service = f"traefik/http/routers/{ROLLOUT}/service"
             yield _Told(
-                "Redis provider, tuned", web_port, lambda version: client.set(service, f"{ROLLOUT}_{version}")
+                "Redis provider, tuned", traefik.web_port, lambda version: client.set(service, f"{ROLLOUT}_{version}")
             )
 
     @contextmanager
@@ -119,8 +141,10 @@ class Bench:
             static["providers"]["file"] = {"directory": str(folder), "watch": True}
             (folder / "tls.yml").write_text(dynamic.read_text())
 
-        with self._traefik("file", tune) as web_port:
-            yield _Told("file provider", web_port, lambda version: _replace(folder / "fleet.yml", bodies[version]))
+        with self.traefik("file", tune) as traefik:
+            yield _Told(
+                "file provider", traefik.web_port, lambda version: _replace(folder / "fleet.yml", bodies[version])
+            )
 
     @contextmanager
     def defaults(self) -> Iterator[Peer]:
@@ -137,26 +161,38 @@ class Bench:
             del static["providers"]["providersThrottleDuration"]
             static["providers"]["http"] = {"endpoint": f"http://{HOST}:{port}/fleet.json"}
 
-        with self._traefik("defaults", tune, environment={}) as web_port:
-            yield _Told("HTTP provider, defaults", web_port, lambda v: _replace(folder / "fleet.json", bodies[v]))
+        with self.traefik("defaults", tune, environment={}) as traefik:
+            yield _Told(
+                "HTTP provider, defaults", traefik.web_port, lambda v: _replace(folder / "fleet.json", bodies[v])
+            )
 
     def _bodies(self) -> Mapping[str, str]:
         return {version: json.dumps(self.fleet.dynamic(version)) for version in self.fleet.urls}
 
-    @contextmanager
-    def _traefik(
+    def traefik(
         self, name: str, tune: Tune, *, provider: str = "", environment: Mapping[str, str] = SHIPPED_ENVIRONMENT
-    ) -> Iterator[int]:
-        """Run a Traefik; the port at which traffic enters."""
-        tuned = tuned_traefik(self.processes, self.directory, name, tune, provider=provider, environment=environment)
-        with tuned as traefik:
-            yield traefik.web_port
+    ) -> AbstractContextManager[RunningTraefik]:
+        """Run a Traefik of the name, as `tuned_traefik` does."""
+        return tuned_traefik(self.processes, self.directory, name, tune, provider=provider, environment=environment)
 
 
 def _replace(path: Path, text: str) -> None:
     aside = path.with_suffix(".new")
     aside.write_text(text)
     aside.replace(path)
+
+
+def connected(web_port: int, *, name: str) -> Connection:
+    """Connect to a Traefik once the first version answers through it. Raises MeasurementError."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        with suppress(OSError, WireError):
+            connection = Connection(HOST, web_port)
+            if version_of(connection.ask(PROBE)) == "v1":
+                return connection
+            connection.__exit__()
+        time.sleep(0.1)
+    raise MeasurementError(f"{name}: the first version is not there")
 
 
 def version_of(answer: Answer) -> str | None:

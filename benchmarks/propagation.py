@@ -8,7 +8,6 @@ import argparse
 import json
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,17 +16,11 @@ from pathlib import Path
 from select import select
 
 from benchmarks.distribution import Distribution
-from benchmarks.fleet import Fleet
 from benchmarks.measuring import MeasurementError
-from benchmarks.peers import Bench, Peer, version_of
-from benchmarks.system import HOST, SITE
+from benchmarks.peers import PROBE, Bench, Peer, connected, version_of
 from benchmarks.targets import TARGETS, Figures, verdict
-from benchmarks.wire import Connection, WireError, request
-from provider.demo.parts import free_port, start_app
-from provider.demo.processes import Processes
 
 SIZES = (1, 100, 1_000, 5_000, 10_000)
-PROBE = request("GET", "/", headers={"Host": SITE})
 _PATIENCE_SECONDS = 240.0
 _PAUSE_SECONDS = (0.05, 0.3)
 _WARM_UP = 3
@@ -57,13 +50,7 @@ class Plan:
 
 def measure(plan: Plan, size: int) -> Mapping[str, Sequence[float]]:
     """Give the seconds of every shift by peer. Raises MeasurementError, ProcessFailedError, WireError."""
-    with tempfile.TemporaryDirectory(prefix="canary-bench-") as path, ExitStack() as stack:
-        processes = stack.enter_context(Processes(Path(path)))
-        ports = {version: free_port() for version in _OTHER}
-        for version, port in ports.items():
-            start_app(processes, version=version, port=port)
-        fleet = Fleet(size, {version: f"http://{HOST}:{port}" for version, port in ports.items()})
-        bench = Bench(Path(path), processes, fleet)
+    with Bench.of(size) as bench, ExitStack() as stack:
         ways = {
             name: stack.enter_context(getattr(bench, "provider" if name == "canary" else name)())
             for name in plan.peers
@@ -106,22 +93,11 @@ class Lane:
         self._version = "v1"
 
     def __enter__(self) -> "Lane":
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while not self._comes_through():
-            if time.monotonic() > deadline:
-                raise MeasurementError(f"{self._peer.name}: the first version is not there")
-            time.sleep(0.1)
+        self._probing = connected(self._peer.web_port, name=self._peer.name)
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._probing.__exit__()
-
-    def _comes_through(self) -> bool:
-        try:
-            self._probing = Connection(HOST, self._peer.web_port)
-            return version_of(self._probing.ask(PROBE)) == "v1"
-        except (OSError, WireError):
-            return False
 
     def shift(self) -> float:
         """Shift to the other version; in how many seconds that was in traffic."""

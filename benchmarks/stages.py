@@ -7,27 +7,23 @@ passes, and Valkey tells when it runs which command. Both cost a little, so the 
 import argparse
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
 from statistics import median
 from zlib import crc32
 
 import redis
 
-from benchmarks.fleet import Fleet
 from benchmarks.measuring import MeasurementError
 from benchmarks.peers import Bench
 from benchmarks.propagation import SIZES, Lane
 from benchmarks.system import HOST, ROLLOUT
 from benchmarks.wire import Reader, WireError
-from provider.demo.parts import ProviderProcess, free_port, start_app
-from provider.demo.processes import Processes
+from provider.demo.parts import ProviderProcess
 
 STAGES = (
     "the call, until the store is asked to write",
@@ -110,13 +106,7 @@ class _Ear:
 
 def measure(size: int, shifts: int, *, gateways: int = 1) -> Mapping[str, Sequence[float]]:
     """Give the seconds of each stage of so many shifts. Raises MeasurementError, ProcessFailedError, WireError."""
-    with tempfile.TemporaryDirectory(prefix="canary-bench-") as path, ExitStack() as stack:
-        processes = stack.enter_context(Processes(Path(path)))
-        ports = {version: free_port() for version in ("v1", "v2")}
-        for version, port in ports.items():
-            start_app(processes, version=version, port=port)
-        urls = {version: f"http://{HOST}:{port}" for version, port in ports.items()}
-        bench = Bench(Path(path), processes, Fleet(size, urls, gateways))
+    with Bench.of(size, gateways=gateways) as bench, ExitStack() as stack:
         ears: list[tuple[_Relay, _Ear]] = []
 
         def through(provider: ProviderProcess, store: str) -> str:

@@ -52,6 +52,14 @@ SHIPPED = Contender(
 UNTUNED = Contender("defaults", "Traefik's HTTP provider at its defaults: a poll in 5 s, throttle 2 s", _untuned, {})
 
 
+def started_versions(processes: Processes) -> Mapping[str, str]:
+    """Start two versions of an app; their addresses, by version."""
+    ports = {version: free_port() for version in ("v1", "v2")}
+    for version, port in ports.items():
+        start_app(processes, version=version, port=port)
+    return {version: f"http://{HOST}:{port}" for version, port in ports.items()}
+
+
 @dataclass
 class System:
     """A provider with its embedded Valkey, two versions of an app, and the rollout that sends traffic to one."""
@@ -62,11 +70,8 @@ class System:
 
     def start(self, *, other_rollouts: int) -> None:
         """Start all but Traefik; `other_rollouts` are there besides and at rest."""
-        ports = {version: free_port() for version in ("v1", "v2")}
-        for version, port in ports.items():
-            start_app(self.processes, version=version, port=port)
+        sides = {version: {"servers": [{"url": url}]} for version, url in started_versions(self.processes).items()}
         self.provider.start(self.processes, data_dir=self.directory / "data")
-        sides = {version: {"servers": [{"url": f"http://{HOST}:{port}"}]} for version, port in ports.items()}
         spec = {"rule": f"Host(`{SITE}`)", "entryPoints": ["web"], "stable": sides["v1"]}
         self.provider.call("PUT", f"/rollouts/{ROLLOUT}", {"spec": {**spec, "canary": sides["v2"]}})
         for number in range(other_rollouts):

@@ -8,31 +8,26 @@ import argparse
 import gzip
 import json
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
 from benchmarks.fleet import Fleet
 from benchmarks.machine import cpu_seconds
-from benchmarks.peers import version_of
-from benchmarks.propagation import PROBE
-from benchmarks.system import HOST, Tune, as_shipped, tuned_traefik
-from benchmarks.wire import Connection, WireError
-from provider.demo.parts import free_port, start_app
-from provider.demo.processes import Child, Processes
+from benchmarks.peers import PROBE, Bench, connected, version_of
+from benchmarks.system import HOST, Tune, as_shipped
+from benchmarks.wire import Connection
+from provider.demo.processes import Child
 from provider.feed import Body, Image
 
 Json = dict[str, Any]
 
 _HOLD_SECONDS = 1.0
-_PATIENCE_SECONDS = 240.0
 _PROBE_PAUSE_SECONDS = 0.0005
 # For so many times as long as a shift took, Traefik may still collect garbage.
 _SETTLING = 1.5
@@ -185,14 +180,9 @@ class Taken:
 
 def measure(size: int, shifts: int, ways: Sequence[Way] = WAYS) -> Mapping[str, Taken]:
     """Shift so often in each way, in turns. Raises ProcessFailedError, WireError."""
-    with tempfile.TemporaryDirectory(prefix="canary-bench-") as path, ExitStack() as stack:
-        processes = stack.enter_context(Processes(Path(path)))
-        ports = {version: free_port() for version in ("v1", "v2")}
-        for version, port in ports.items():
-            start_app(processes, version=version, port=port)
-        urls = {version: f"http://{HOST}:{port}" for version, port in ports.items()}
-        bodies = _bodies(Fleet(size, urls))
-        lanes = {way.name: _started(stack, processes, Path(path), way, bodies) for way in ways}
+    with Bench.of(size) as bench, ExitStack() as stack:
+        bodies = _bodies(bench.fleet)
+        lanes = {way.name: stack.enter_context(_running(bench, way, bodies)) for way in ways}
         for version in ("v2", "v1"):  # the first times Traefik makes room
             for lane in lanes.values():
                 lane.shift(version)
@@ -214,25 +204,16 @@ def _bodies(fleet: Fleet) -> Mapping[str, Body]:
     return found
 
 
-def _started(stack: ExitStack, processes: Processes, directory: Path, way: Way, bodies: Mapping[str, Body]) -> _Lane:
+@contextmanager
+def _running(bench: Bench, way: Way, bodies: Mapping[str, Body]) -> Iterator[_Lane]:
     contents = {version: way.content(body) for version, body in bodies.items()}
     source = _Source(contents["v1"], way.encoding)
-    name = f"way-{WAYS.index(way)}"
-    url = stack.enter_context(source.listening())
-    traefik = stack.enter_context(
-        tuned_traefik(processes, directory, name, way.tune, provider=url, environment=way.environment)
-    )
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while True:
-        try:
-            probing = Connection(HOST, traefik.web_port)
-            if version_of(probing.ask(PROBE)) == "v1":
-                return _Lane(source, contents, traefik.child, stack.enter_context(probing))
-        except (OSError, WireError):
-            pass
-        if time.monotonic() > deadline:
-            raise WireError(f"{way.name}: the first version is not there")
-        time.sleep(0.1)
+    with (
+        source.listening() as url,
+        bench.traefik(f"way-{WAYS.index(way)}", way.tune, provider=url, environment=way.environment) as traefik,
+        connected(traefik.web_port, name=way.name) as probing,
+    ):
+        yield _Lane(source, contents, traefik.child, probing)
 
 
 def table(size: int, taken: Mapping[str, Taken]) -> Iterator[str]:
