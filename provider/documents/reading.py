@@ -59,7 +59,9 @@ def encode(value: BaseModel) -> str:
 def decode_json(text: str | bytes) -> object:
     """Decode JSON strictly: no NaN, no duplicate keys; NotJsonError says where it stops to be JSON."""
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode(json.detect_encoding(text)))
+        if isinstance(text, bytes):
+            text = text.decode(json.detect_encoding(text), "surrogatepass")  # as json.loads does
+        return _DECODER.decode(text)
     except RecursionError as error:
         raise NotJsonError("nested too deeply") from error
     except UnicodeDecodeError as error:

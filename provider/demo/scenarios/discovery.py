@@ -130,9 +130,7 @@ def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iter
         instance.come()
     _create(provider, "crew", {"registered": "v1"})
     seconds = _seconds_until(lambda: len(_servers(gateway, "crew_1")) == _CREW)
-    yield Claim(
-        f"Traefik has all {_CREW} of them {seconds:.1f} s after the rollout was made", seconds < _GRACE_SECONDS
-    )
+    yield Claim(f"Traefik has all {_CREW} of them {seconds:.1f} s after the rollout was made", seconds < 2)
 
     chance = random.Random(7)  # noqa: S311 a game, no secret
     over = threading.Event()
@@ -141,7 +139,7 @@ def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iter
         thread.start()
     looks, wrong, changes = 0, set[str](), 0
     end = time.monotonic() + _CREW_SECONDS
-    while time.monotonic() < end or looks < _LOOKS:
+    while time.monotonic() < end or looks <= _LOOKS:
         for instance in chance.sample(crew, 2):
             instance.crash() if instance.is_up else instance.come()
             changes += 1
@@ -154,7 +152,7 @@ def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iter
     yield Claim(
         f"after {changes} crashes and returns, {len(wrong)} were ever served for longer than their lease, "
         f"or were not while they had one, in {looks} looks at Traefik",
-        not wrong,
+        not wrong and looks > _LOOKS,
     )
     with ThreadPoolExecutor(_CREW) as pool:
         list(pool.map(_Instance.crash, [instance for instance in crew if instance.is_up]))
