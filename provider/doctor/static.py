@@ -17,8 +17,8 @@ _COMMON_KEEP_ALIVE_SECONDS = 5.0
 _LONGEST_GOOD_HOLD_SECONDS = 2
 # The bucket's edge that stands for a bound may be so many times as high.
 _NEAR_ENOUGH = 1.25
-_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _HEADERS = 'headers:\n      Prefer: "wait=1"\n      Accept: application/yaml'
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)")
 
 

@@ -91,10 +91,10 @@ class Bodies:
         key = gateway if self.served.names(gateway) else COMMON
         cached = self._cache.get(key)
         if cached is None:
-            cached = self._cache[key] = self._join(key)
+            cached = self._cache[key] = self._collect(key)
         return cached
 
-    def _join(self, gateway: str) -> Body:
+    def _collect(self, gateway: str) -> Body:
         parts = [part for name in self._names if (part := self._parts[name]).is_for(gateway)]
         # Of the parts' digests: the bytes themselves are megabytes, which nobody may ask for.
         digest = blake2b(EMPTY_BODY, digest_size=_DIGEST_BYTES)
