@@ -22,7 +22,7 @@ import redis
 
 from benchmarks.distribution import Distribution
 from benchmarks.measuring import MeasurementError
-from benchmarks.system import HOST, tuned_traefik
+from benchmarks.system import HOST, SHIPPED_ENVIRONMENT, tuned_traefik
 from benchmarks.wire import Connection, request
 from chaos.servers import Node
 from provider.demo.certificate import write_certificate
@@ -175,7 +175,7 @@ def _peer(directory: Path, target: str, python: Path) -> Iterator[Way]:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
-                env={**os.environ, "PATH": path},
+                env={**os.environ, **SHIPPED_ENVIRONMENT, "PATH": path},
             ) as process,
         ):
             peer = _Peer(web_port, process)

@@ -3,9 +3,8 @@
 import json
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -13,26 +12,22 @@ from typing import Any, Protocol, Self
 import redis
 
 from benchmarks.fleet import GATEWAY, Fleet, flattened
-from benchmarks.measuring import MeasurementError
 from benchmarks.system import (
     HOST,
     ROLLOUT,
     SHIPPED_ENVIRONMENT,
-    SITE,
     RunningTraefik,
     Tune,
     as_shipped,
     started_versions,
     tuned_traefik,
 )
-from benchmarks.wire import Answer, Connection, WireError, request
+from benchmarks.wire import Answer, Connection, request
 from chaos.servers import Node
 from provider.demo.parts import ProviderProcess, free_port
 from provider.demo.processes import Processes
 from provider.store import EmbeddedServer, RedisStore
 
-PROBE = request("GET", "/", headers={"Host": SITE})
-_PATIENCE_SECONDS = 240.0
 _WEIGHTS = {"v1": 0, "v2": 100}
 
 
@@ -49,7 +44,7 @@ class Peer(Protocol):
 
 
 @dataclass
-class _Told:
+class Told:
     """One whose shift is done when the call that makes it returns."""
 
     name: str
@@ -123,7 +118,7 @@ class Bench:
 
             traefik = stack.enter_context(self.traefik("redis", tune))
             service = f"traefik/http/routers/{ROLLOUT}/service"
-            yield _Told(
+            yield Told(
                 "Redis provider, tuned", traefik.web_port, lambda version: client.set(service, f"{ROLLOUT}_{version}")
             )
 
@@ -142,7 +137,7 @@ class Bench:
             (folder / "tls.yml").write_text(dynamic.read_text())
 
         with self.traefik("file", tune) as traefik:
-            yield _Told(
+            yield Told(
                 "file provider", traefik.web_port, lambda version: _replace(folder / "fleet.yml", bodies[version])
             )
 
@@ -162,7 +157,7 @@ class Bench:
             static["providers"]["http"] = {"endpoint": f"http://{HOST}:{port}/fleet.json"}
 
         with self.traefik("defaults", tune, environment={}) as traefik:
-            yield _Told(
+            yield Told(
                 "HTTP provider, defaults", traefik.web_port, lambda v: _replace(folder / "fleet.json", bodies[v])
             )
 
@@ -180,19 +175,6 @@ def _replace(path: Path, text: str) -> None:
     aside = path.with_suffix(".new")
     aside.write_text(text)
     aside.replace(path)
-
-
-def connected(web_port: int, *, name: str) -> Connection:
-    """Connect to a Traefik once the first version answers through it. Raises MeasurementError."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while time.monotonic() < deadline:
-        with suppress(OSError, WireError):
-            connection = Connection(HOST, web_port)
-            if version_of(connection.ask(PROBE)) == "v1":
-                return connection
-            connection.__exit__()
-        time.sleep(0.1)
-    raise MeasurementError(f"{name}: the first version is not there")
 
 
 def version_of(answer: Answer) -> str | None:

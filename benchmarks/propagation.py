@@ -17,16 +17,19 @@ from select import select
 
 from benchmarks.distribution import Distribution
 from benchmarks.measuring import MeasurementError
-from benchmarks.peers import PROBE, Bench, Peer, connected, version_of
+from benchmarks.peers import Bench, Peer, version_of
+from benchmarks.system import HOST, SITE
 from benchmarks.targets import TARGETS, Figures, verdict
+from benchmarks.wire import Connection, WireError, request
 
 SIZES = (1, 100, 1_000, 5_000, 10_000)
+_PROBE = request("GET", "/", headers={"Host": SITE})
 _PATIENCE_SECONDS = 240.0
 _PAUSE_SECONDS = (0.05, 0.3)
 _WARM_UP = 3
 # A Traefik goes on working when a shift is in traffic: it collects garbage, the Redis provider reads all once more.
 # With many rollouts nobody else is timed for so many times as long as the shift took.
-_SETTLING = 1.5
+SETTLING = 1.5
 _MANY, _PROBE_PAUSE_SECONDS = 1_000, 0.001
 # What a Traefik at its defaults waits: as a share of its poll interval, so that few changes tell what chance would.
 _POLL_SECONDS = 5.0
@@ -79,7 +82,7 @@ def _in_turns(plan: Plan, size: int, lanes: Mapping[str, "Lane"]) -> Mapping[str
                 pause = _POLL_SECONDS * (len(seconds[name]) + random.random()) / counts[name]  # noqa: S311
             time.sleep(pause + settling)
             seconds[name].append(lane.shift())
-            settling = _SETTLING * seconds[name][-1] if size >= _MANY else 0.0
+            settling = SETTLING * seconds[name][-1] if size >= _MANY else 0.0
     return seconds
 
 
@@ -93,11 +96,22 @@ class Lane:
         self._version = "v1"
 
     def __enter__(self) -> "Lane":
-        self._probing = connected(self._peer.web_port, name=self._peer.name)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while not self._comes_through():
+            if time.monotonic() > deadline:
+                raise MeasurementError(f"{self._peer.name}: the first version is not there")
+            time.sleep(0.1)
         return self
 
     def __exit__(self, *failure: object) -> None:
         self._probing.__exit__()
+
+    def _comes_through(self) -> bool:
+        try:
+            self._probing = Connection(HOST, self._peer.web_port)
+            return version_of(self._probing.ask(_PROBE)) == "v1"
+        except (OSError, WireError):
+            return False
 
     def shift(self) -> float:
         """Shift to the other version; in how many seconds that was in traffic."""
@@ -106,7 +120,7 @@ class Lane:
         arrived = 0.0
         began = time.perf_counter()
         self._peer.shift(self._version)
-        self._probing.send(PROBE)
+        self._probing.send(_PROBE)
         while pending:
             readable, _, _ = select(pending, [], [], _PATIENCE_SECONDS)
             if not readable or time.perf_counter() - began > _PATIENCE_SECONDS:
@@ -117,7 +131,7 @@ class Lane:
                     continue
                 if connection is self._probing and version_of(answer) != self._version:
                     time.sleep(self._pause_seconds)
-                    self._probing.send(PROBE)
+                    self._probing.send(_PROBE)
                     continue
                 if answer.status != 200:
                     raise MeasurementError(f"{self._peer.name}: {answer.status} {answer.body!r}")

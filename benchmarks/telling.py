@@ -19,19 +19,16 @@ from typing import Any
 
 from benchmarks.fleet import Fleet
 from benchmarks.machine import cpu_seconds
-from benchmarks.peers import PROBE, Bench, connected, version_of
+from benchmarks.peers import Bench, Told
+from benchmarks.propagation import SETTLING, Lane
 from benchmarks.system import HOST, Tune, as_shipped
-from benchmarks.wire import Connection
 from provider.demo.processes import Child
 from provider.feed import Body, Image
 
 Json = dict[str, Any]
 
 _HOLD_SECONDS = 1.0
-_PROBE_PAUSE_SECONDS = 0.0005
-# For so many times as long as a shift took, Traefik may still collect garbage.
-_SETTLING = 1.5
-_SHIFTS = 12
+_SHIFTS, _WARM_UP = 12, 2
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ class _Source:
     @contextmanager
     def listening(self) -> Iterator[str]:
         """Listen until the context is left; where."""
-        source = self
+        source, encoding = self, self._encoding
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -133,8 +130,8 @@ class _Source:
             def do_GET(self) -> None:
                 self.revision, content = source.after(self.revision)
                 self.send_response(200)
-                if source._encoding:
-                    self.send_header("Content-Encoding", source._encoding)
+                if encoding:
+                    self.send_header("Content-Encoding", encoding)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 with suppress(ConnectionError):  # its Traefik was told to end
@@ -151,22 +148,17 @@ class _Source:
 
 
 @dataclass
-class _Lane:
-    """A way that runs: its Traefik, what tells it, and a connection through it."""
+class _Running:
+    """A way that runs: its Traefik, and what shifts it."""
 
-    source: _Source
-    contents: Mapping[str, bytes]
+    lane: Lane
     traefik: Child
-    probing: Connection
 
-    def shift(self, version: str) -> tuple[float, float]:
-        """Shift to a version; the seconds until that was in traffic, and the CPU seconds of Traefik."""
-        used, began = cpu_seconds(self.traefik.process.pid), time.perf_counter()
-        self.source.tell(self.contents[version])
-        while version_of(self.probing.ask(PROBE)) != version:
-            time.sleep(_PROBE_PAUSE_SECONDS)
-        took = time.perf_counter() - began
-        time.sleep(0.1 + _SETTLING * took)
+    def shift(self) -> tuple[float, float]:
+        """Shift to the other version; the seconds until that was in traffic, and the CPU seconds of Traefik."""
+        used = cpu_seconds(self.traefik.process.pid)
+        took = self.lane.shift()
+        time.sleep(0.1 + SETTLING * took)
         return took, cpu_seconds(self.traefik.process.pid) - used
 
 
@@ -182,14 +174,14 @@ def measure(size: int, shifts: int, ways: Sequence[Way] = WAYS) -> Mapping[str, 
     """Shift so often in each way, in turns. Raises ProcessFailedError, WireError."""
     with Bench.of(size) as bench, ExitStack() as stack:
         bodies = _bodies(bench.fleet)
-        lanes = {way.name: stack.enter_context(_running(bench, way, bodies)) for way in ways}
-        for version in ("v2", "v1"):  # the first times Traefik makes room
-            for lane in lanes.values():
-                lane.shift(version)
-        taken: Mapping[str, list[tuple[float, float]]] = {name: [] for name in lanes}
-        for turn in range(shifts):
-            for name, lane in lanes.items():
-                taken[name].append(lane.shift("v1" if turn % 2 else "v2"))
+        running = {way.name: stack.enter_context(_running(bench, way, bodies)) for way in ways}
+        for _ in range(_WARM_UP):
+            for each in running.values():
+                each.shift()
+        taken: Mapping[str, list[tuple[float, float]]] = {name: [] for name in running}
+        for _ in range(shifts):
+            for name, each in running.items():
+                taken[name].append(each.shift())
     return {name: Taken(*zip(*values, strict=True)) for name, values in taken.items()}
 
 
@@ -205,15 +197,17 @@ def _bodies(fleet: Fleet) -> Mapping[str, Body]:
 
 
 @contextmanager
-def _running(bench: Bench, way: Way, bodies: Mapping[str, Body]) -> Iterator[_Lane]:
+def _running(bench: Bench, way: Way, bodies: Mapping[str, Body]) -> Iterator[_Running]:
     contents = {version: way.content(body) for version, body in bodies.items()}
     source = _Source(contents["v1"], way.encoding)
     with (
         source.listening() as url,
         bench.traefik(f"way-{WAYS.index(way)}", way.tune, provider=url, environment=way.environment) as traefik,
-        connected(traefik.web_port, name=way.name) as probing,
+        Lane(
+            Told(way.name, traefik.web_port, lambda version: source.tell(contents[version])), size=bench.fleet.size
+        ) as lane,
     ):
-        yield _Lane(source, contents, traefik.child, probing)
+        yield _Running(lane, traefik.child)
 
 
 def table(size: int, taken: Mapping[str, Taken]) -> Iterator[str]:
