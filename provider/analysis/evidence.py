@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 from typing import Self
 
+from provider.analysis.bound import upper_bound
 from provider.analysis.comparison import Comparison, log_mean
-from provider.analysis.counts import Window
+from provider.analysis.counts import Counts, Trials, Window
 from provider.analysis.settings import Analysis
 from provider.analysis.values import Value
 
@@ -16,14 +17,25 @@ class Edge(Value):
     seconds: float
     comparison: Comparison = field(default_factory=Comparison)
 
-    def updated(self, window: Window, settings: Analysis) -> Self:
+    def updated(
+        self, window: Window, settings: Analysis, *, stable_so_far: Counts | None = None, period: int = 0
+    ) -> Self:
         """Add a window; one whose histograms do not have this edge changes nothing."""
         canary = window.canary.latency.above(self.seconds)
         stable = window.stable.latency.above(self.seconds)
+        if window.stable.requests == 0:
+            stable = Trials(0, 0)
         if canary is None or stable is None:
             return self
+        so_far = stable_so_far.latency.above(self.seconds) if stable_so_far else None
         comparison = self.comparison.updated(
-            canary=canary, stable=stable, margin=settings.margin, dispersion=settings.dispersion
+            canary=canary,
+            stable=stable,
+            margin=settings.margin,
+            dispersion=settings.dispersion,
+            worse_than=settings.worse_than_odds,
+            period=period,
+            reference=_reference(so_far, settings) if stable.total == 0 else None,
         )
         return type(self)(self.seconds, comparison)
 
@@ -40,11 +52,19 @@ class Evidence(Value):
     errors: Comparison = field(default_factory=Comparison)
     slow: tuple[Edge, ...] = ()
 
-    def updated(self, window: Window, settings: Analysis) -> Self:
-        """Add a window to it, for the metrics that the settings have judged."""
+    def updated(
+        self, window: Window, settings: Analysis, *, stable_so_far: Counts | None = None, period: int = 0
+    ) -> Self:
+        """Add a window to it, for the metrics that the settings have judged.
+
+        `stable_so_far` are stable's counts of the attempt before this window: a window without requests to stable is
+        compared with their upper bound. Without them such a window adds nothing. `Comparison` explains `period`.
+        """
         return type(self)(
-            errors=self._errors(window, settings) if "errors" in settings.metrics else self.errors,
-            slow=self._slow(window, settings) if "latency" in settings.metrics else self.slow,
+            errors=self._errors(window, settings, stable_so_far, period)
+            if "errors" in settings.metrics
+            else self.errors,
+            slow=self._slow(window, settings, stable_so_far, period) if "latency" in settings.metrics else self.slow,
         )
 
     @property
@@ -57,17 +77,31 @@ class Evidence(Value):
         """Give log E_P of the latency: that of the first edge, from which on answers are called slow."""
         return self.slow[0].comparison.not_worse if self.slow else 0.0
 
-    def _errors(self, window: Window, settings: Analysis) -> Comparison:
+    def _errors(self, window: Window, settings: Analysis, stable_so_far: Counts | None, period: int) -> Comparison:
+        is_alone = window.stable.requests == 0
         return self.errors.updated(
             canary=window.canary.failing,
             stable=window.stable.failing,
             margin=settings.margin,
             dispersion=settings.dispersion,
+            worse_than=settings.worse_than_odds,
+            period=period,
+            reference=_reference(stable_so_far.failing if stable_so_far else None, settings) if is_alone else None,
         )
 
-    def _slow(self, window: Window, settings: Analysis) -> tuple[Edge, ...]:
+    def _slow(
+        self, window: Window, settings: Analysis, stable_so_far: Counts | None, period: int
+    ) -> tuple[Edge, ...]:
         edges = self.slow or _edges_above(settings.latency.above.total_seconds(), window)
-        return tuple(edge.updated(window, settings) for edge in edges)
+        return tuple(edge.updated(window, settings, stable_so_far=stable_so_far, period=period) for edge in edges)
+
+
+def _reference(stable: Trials | None, settings: Analysis) -> float | None:
+    """Return the rate above which a canary without a stable beside it is worse than stable was; None if unknown."""
+    if stable is None or stable.total == 0:
+        return None
+    bound = upper_bound(stable, beta=settings.beta, dispersion=settings.dispersion, tolerated=settings.tolerated_rate)
+    return max(settings.tolerated_rate, bound)
 
 
 def _edges_above(seconds: float, window: Window) -> tuple[Edge, ...]:

@@ -2,19 +2,27 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Self
 
-from provider.analysis.counts import Window
+from provider.analysis.counts import Counts, Window
 from provider.analysis.evidence import Evidence
 from provider.analysis.outcome import Outcome, worst
+from provider.analysis.replicas import is_replica, with_start
+from provider.analysis.ruin import Recent, remembered, ruin
 from provider.analysis.settings import Analysis
-from provider.analysis.snapshots import Series, Snapshot, window_between
+from provider.analysis.snapshots import Series, Snapshot, windows_between
 from provider.analysis.tally import Tally
 from provider.analysis.values import Value
 from provider.analysis.verdict import Verdict, judge
 
 _LOOKS_KEPT = 20
+# A window with fewer requests says little or nothing, so it stays open. Without stable's it cannot be compared.
+_CANARY_REQUESTS, _STABLE_REQUESTS = 3, 1
+# A canary that breaks is told from one that was bad from the start by when the evidence begins: every five minutes.
+_PERIOD = timedelta(minutes=5)
+# So many requests to the canary and none to stable: it gets all the traffic, and is judged by what stable was.
+_ALONE = 20
 
 
 @dataclass(frozen=True)
@@ -28,11 +36,16 @@ class CheckResult(Value):
 
 @dataclass(frozen=True)
 class Measurement:
-    """What was seen at one look: the counters of each gateway, and what the checks answered; or why nothing was."""
+    """What was seen at one look: the counters of each gateway, and what the checks answered; or why nothing was.
+
+    `missing` names the sources that could not be measured beside those that were: what was measured is judged, so
+    that a bad canary fails; but no canary is known to be good while one is missing.
+    """
 
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
     error: str = ""
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,9 +66,16 @@ class Sums(Value):
     evidence: Evidence = field(default_factory=Evidence)
     totals: Window = field(default_factory=Window)
 
-    def updated(self, window: Window, settings: Analysis) -> Self:
-        """Add a window."""
-        return type(self)(self.evidence.updated(window, settings), self.totals + window)
+    def with_evidence(
+        self, window: Window, settings: Analysis, *, stable_so_far: Counts | None = None, period: int = 0
+    ) -> Self:
+        """Judge a window that is closed."""
+        evidence = self.evidence.updated(window, settings, stable_so_far=stable_so_far, period=period)
+        return replace(self, evidence=evidence)
+
+    def with_counts(self, window: Window) -> Self:
+        """Add what was counted since the last sample to the totals."""
+        return replace(self, totals=self.totals + window)
 
     def judged(self, settings: Analysis) -> Verdict:
         """Say what they come to."""
@@ -68,9 +88,10 @@ class Counted(Value):
 
     services: dict[str, tuple[tuple[str, str, str, float | None, float], ...]] = field(default_factory=dict)
     started: float | None = None
+    starts: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> Self:
+    def of(cls, snapshot: Snapshot, *, before: Self | None) -> Self:
         """Keep a snapshot. JSON knows no infinity: the bucket of everything is told by a negative edge."""
         services = {
             name: tuple(
@@ -78,7 +99,7 @@ class Counted(Value):
             )
             for name, series in snapshot.services.items()
         }
-        return cls(services, snapshot.started)
+        return cls(services, snapshot.started, with_start(before.starts if before else (), snapshot.started))
 
     def snapshot(self) -> Snapshot:
         """Give it back."""
@@ -108,6 +129,10 @@ class Record(Value):
     checks: tuple[CheckResult, ...] = ()
     counters: dict[str, Counted] = field(default_factory=dict)
     looks: tuple[Look, ...] = ()
+    open_windows: dict[str, Window] = field(default_factory=dict)
+    recent: tuple[Recent, ...] = ()
+    missing: tuple[str, ...] = ()
+    began_at: datetime | None = None
 
     def about(self, attempt: str, step: str) -> Self:
         """Give the record to go on with for an attempt and its step."""
@@ -122,34 +147,82 @@ class Record(Value):
         if measurement.error:
             return self._noted(Look(now, Outcome.ERROR, measurement.error))
         before = {gateway: counted.snapshot() for gateway, counted in self.counters.items()}
-        after = measurement.snapshots
+        replicas = sorted(
+            name for name, snapshot in measurement.snapshots.items() if self._is_replica(name, snapshot)
+        )
+        after = {name: snapshot for name, snapshot in measurement.snapshots.items() if name not in replicas}
         try:
-            window = window_between(before, after, stable=stable, canary=canary, errors=settings.errors)
+            windows = windows_between(before, after, stable=stable, canary=canary, errors=settings.errors)
         except ValueError as error:
             return self._noted(Look(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
-        seen = {gateway: Counted.of(snapshot) for gateway, snapshot in after.items()}
+        window = sum(windows.values(), Window())
+        seen = {name: Counted.of(snapshot, before=self.counters.get(name)) for name, snapshot in after.items()}
         added = replace(
-            self,
-            whole=self.whole.updated(window, settings),
-            in_step=self.in_step.updated(window, settings),
+            self._pooled(windows, settings, now=now),
+            began_at=self.began_at or now,
             checks=measurement.checks,
             counters={**self.counters, **seen},
+            recent=remembered(self.recent, window, now=now),
+            missing=(*measurement.missing, *(_SEVERAL.format(name) for name in replicas)),
         )
         outcome, reason = added.finding(settings)
         return added._noted(Look(now, outcome, reason, window.canary.requests, window.stable.requests))
 
     def finding(self, settings: Analysis) -> tuple[Outcome, str]:
         """Say what is known now: a canary that failed in all its time has failed, whatever this step says."""
+        ruined = ruin(self.recent)
+        if ruined:
+            return Outcome.FAILED, ruined
         whole, in_step = self.whole.judged(settings), self.in_step.judged(settings)
         verdict = whole if whole.outcome is Outcome.FAILED or not self.step else in_step
-        parts = [(verdict.outcome, verdict.reason)]
+        # α is spent once an attempt: what a step alone says is no failure, unless it is of a limit.
+        is_limit = any(limit.outcome is Outcome.FAILED for limit in verdict.limits)
+        is_of_step = verdict is in_step and verdict.outcome is Outcome.FAILED and not is_limit
+        parts = [(Outcome.INCONCLUSIVE if is_of_step else verdict.outcome, verdict.reason)]
         parts += [(check.outcome, f"{check.name}: {check.reason}") for check in self.checks]
+        parts += [(Outcome.ERROR, words) for words in self.missing]
         outcome = worst(part for part, _ in parts)
         return outcome, "; ".join(words for part, words in parts if part is outcome)
+
+    def _is_replica(self, gateway: str, snapshot: Snapshot) -> bool:
+        known = self.counters.get(gateway)
+        return known is not None and is_replica(snapshot.started, before=known.starts, sampled_at=self.looked_at)
+
+    def _pooled(self, windows: Mapping[str, Window], settings: Analysis, *, now: datetime) -> Self:
+        """Add a window of each gateway; judge those that are closed, gateway by gateway.
+
+        Gateways may differ in their errors and in the share that the canary gets of each. The sum of their counts
+        could show a difference between the sides where there is none (Simpson's paradox); the product of their
+        evidence does not. Which windows are closed depends on the numbers of requests alone, so that each stays
+        valid given its margins.
+        """
+        period = max(0, (now - (self.began_at or now)) // _PERIOD)
+        whole, in_step, still_open = self.whole, self.in_step, dict(self.open_windows)
+        for gateway, window in windows.items():
+            pooled = still_open.pop(gateway, Window()) + window
+            if _is_closed(pooled):
+                stable_so_far = self.whole.totals.stable
+                whole = whole.with_evidence(pooled, settings, stable_so_far=stable_so_far, period=period)
+                in_step = in_step.with_evidence(pooled, settings)
+            elif pooled != Window():
+                still_open[gateway] = pooled
+            whole, in_step = whole.with_counts(window), in_step.with_counts(window)
+        return replace(self, whole=whole, in_step=in_step, open_windows=still_open)
 
     def _noted(self, look: Look) -> Self:
         looks = (look, *self.looks)[:_LOOKS_KEPT]
         return replace(self, looked_at=look.at, tally=self.tally.counted(look.outcome), looks=looks)
+
+
+def _is_closed(window: Window) -> bool:
+    canary, stable = window.canary.requests, window.stable.requests
+    return (canary >= _CANARY_REQUESTS and stable >= _STABLE_REQUESTS) or (canary >= _ALONE and stable == 0)
+
+
+_SEVERAL = (
+    "several Traefiks answer for gateway {}: their counters cannot be told apart; "
+    "give each its own name and metrics address"
+)
 
 
 def _kept(edge: float | None) -> float | None:

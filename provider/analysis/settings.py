@@ -141,7 +141,9 @@ class Analysis(Document):
     latency: Latency = Latency()
     """Which answers are slow."""
     margin: Number = Field(default=2, ge=1.05, le=100)
-    """A canary up to so many times as bad as stable passes."""
+    """A canary that is known to have less than so many times the bad responses of stable passes."""
+    worse_than: Number = Field(default=1.25, ge=1, le=100)
+    """A canary with up to so many times the bad responses of stable is not rolled back."""
     alpha: Number = Field(default=0.05, ge=1e-6, le=0.5)
     """How often a canary that is no worse is called worse, at most."""
     beta: Number = Field(default=0.05, ge=1e-6, le=0.5)
@@ -183,6 +185,11 @@ class Analysis(Document):
         if len(set(names)) != len(names):
             raise ValueError("checks must not have the same name twice")
         return self
+
+    @property
+    def worse_than_odds(self) -> float:
+        """Return the odds ratio up to which a canary does not count as worse; never above `margin`."""
+        return min(self.worse_than, self.margin)
 
     @property
     def tolerated_rate(self) -> float:

@@ -15,6 +15,8 @@ from provider.analysis.counts import Counts, Histogram, Window
 REQUESTS = "traefik_service_requests_total"
 BUCKETS = "traefik_service_request_duration_seconds_bucket"
 STARTED = "process_start_time_seconds"
+# The duration of these is the life of a connection: a session that ends is no slow response.
+_LONG_LIVED = frozenset({"websocket", "sse"})
 
 
 class Sample(Protocol):
@@ -69,14 +71,21 @@ def window_between(
     (`shop_1@http`), `errors` is the pattern of the statuses that count as errors. A gateway that is in only one of
     the looks adds nothing: it is not known what it counted when.
     """
-    window = Window()
-    for gateway in before.keys() & after.keys():
-        earlier, later = before[gateway], after[gateway]
-        window += Window(
-            stable=_counts(_growth(earlier, later, stable), errors),
-            canary=_counts(_growth(earlier, later, canary), errors),
+    windows = windows_between(before, after, stable=stable, canary=canary, errors=errors)
+    return sum(windows.values(), Window())
+
+
+def windows_between(
+    before: Mapping[str, Snapshot], after: Mapping[str, Snapshot], *, stable: str, canary: str, errors: str
+) -> Mapping[str, Window]:
+    """Return the window of each gateway that is in both snapshots; see `window_between`."""
+    return {
+        gateway: Window(
+            stable=_counts(_growth(before[gateway], after[gateway], stable), errors),
+            canary=_counts(_growth(before[gateway], after[gateway], canary), errors),
         )
-    return window
+        for gateway in sorted(before.keys() & after.keys())
+    }
 
 
 def _series(sample: Sample) -> Series:
@@ -111,7 +120,7 @@ def _counts(growth: Counters, errors: str) -> Counts:
 def _histogram(growth: Counters) -> Histogram:
     by_edge: dict[float, int] = {}
     for series, value in growth.items():
-        if series.edge is not None:
+        if series.edge is not None and series.protocol not in _LONG_LIVED:
             by_edge[series.edge] = by_edge.get(series.edge, 0) + round(value)
     total = by_edge.pop(math.inf, 0)
     edges = tuple(sorted(by_edge))

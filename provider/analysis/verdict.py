@@ -50,17 +50,34 @@ class Verdict(Value):
     metrics: tuple[MetricVerdict, ...] = ()
     limits: tuple[LimitVerdict, ...] = ()
 
-    def at_end(self, settings: Analysis) -> Self:
+    def at_end(self, settings: Analysis, *, attempt: Self | None = None) -> Self:
         """Give what this verdict comes to when its time is over.
 
-        A canary that did not fail goes on then, if it had enough requests for a failure to show.
+        A canary that did not fail goes on then, if it had enough requests for a failure to show, and if its observed
+        rates are no worse than what is tolerated, or than `margin` times stable's. `attempt` is the verdict on the
+        whole attempt: its rate of stable counts where stable got no requests meanwhile.
         """
         wanted = settings.min_requests
         if self.outcome is not Outcome.INCONCLUSIVE:
             return self
         if self.canary_requests < wanted:
             return replace(self, reason=f"too few requests to judge: {self.canary_requests} of {wanted}")
+        stable = {one.metric: one.stable_rate for one in attempt.metrics} if attempt else {}
+        doubtful = [words for one in self.metrics if (words := _doubt(one, stable.get(one.metric), settings))]
+        if doubtful:
+            return replace(self, reason="; ".join(doubtful))
         return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"did not fail in its time: {self.reason}")
+
+
+def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, settings: Analysis) -> str:
+    """Say why an observed rate is too high to go on without a person; empty if it is not."""
+    canary = metric.canary_rate
+    stable = metric.stable_rate if metric.stable_rate is not None else stable_of_attempt
+    allowed = max(settings.tolerated_rate, settings.margin * (stable or 0.0))
+    if canary is None or canary <= allowed:
+        return ""
+    rates = f"{_NAMES[metric.metric]} {per_cent(canary)}, at most {per_cent(allowed)} may go on"
+    return f"not known to be good: canary {rates}"
 
 
 def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
@@ -141,11 +158,11 @@ def _finding(
     not_worse = f"e-value {e_value(case.not_worse)} of {passed_at:g}"
     if case.canary.total == 0:
         return Outcome.INCONCLUSIVE, f"nothing is known of the canary's {_NAMES[case.metric]}"
-    # Before "worse", since both can be shown of a canary that is a little worse: the margin is there to let it pass.
-    if case.not_worse >= log(passed_at):
-        return Outcome.SUCCESSFUL, f"{case.rates}, less than {settings.margin:g} times as bad, {not_worse}"
+    # Failure first: a canary that was good for hours and breaks now has evidence of both.
     if case.worse >= log(failed_at):
         return Outcome.FAILED, f"{case.rates}, {worse}"
+    if case.not_worse >= log(passed_at):
+        return Outcome.SUCCESSFUL, f"{case.rates}, less than {settings.margin:g} times as bad, {not_worse}"
     if at_most < settings.tolerated_rate:
         return Outcome.SUCCESSFUL, f"{case.rates}, surely below the {per_cent(settings.tolerated_rate)} tolerated"
     return Outcome.INCONCLUSIVE, f"{case.rates}, not known yet: {worse} for worse, {not_worse} for not worse"

@@ -82,10 +82,12 @@ def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     return None
 
 
-def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) -> Move:
+def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) -> Move | None:
     """Go on behind a step that judged for so long: with a canary that did not fail, and could have."""
     settings = settings_of(rollout)
-    verdict = record.in_step.judged(settings).at_end(settings)
+    if outcome is Outcome.ERROR:
+        return None  # what is missing may hide a failure: the step ends when everything has been measured again
+    verdict = record.in_step.judged(settings).at_end(settings, attempt=record.whole.judged(settings))
     checks = [check for check in record.checks if check.outcome is not Outcome.SUCCESSFUL]
     if verdict.outcome is Outcome.SUCCESSFUL and not checks and outcome is not Outcome.FAILED:
         return Move(Action.ADVANCE, verdict.reason)

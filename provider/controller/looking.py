@@ -102,19 +102,20 @@ def _services_by_source(
 
 
 def _measurement(rollout: Rollout, answers: Sequence[Answer], checks: tuple[CheckResult, ...]) -> Measurement:
-    errors = [str(answer) for answer in answers if isinstance(answer, SourceError)]
-    errors += [f"{check.name}: {check.reason}" for check in checks if check.outcome is Outcome.ERROR]
+    """Give what could be measured, and what could not: failure takes one source that shows it, success takes all."""
+    missing = [str(answer) for answer in answers if isinstance(answer, SourceError)]
     if not answers:
-        errors.append(_NO_SOURCE)
-    if errors and not any(check.outcome is Outcome.FAILED for check in checks):
-        return Measurement(error="; ".join(errors))
+        missing.append(_NO_SOURCE)
+    if len(missing) >= len(answers) and not any(check.outcome is Outcome.FAILED for check in checks):
+        missing += [f"{check.name}: {check.reason}" for check in checks if check.outcome is Outcome.ERROR]
+        return Measurement(error="; ".join(missing))
     snapshots = {
         name: _of(rollout, snapshot)
         for answer in answers
         if not isinstance(answer, SourceError)
         for name, snapshot in answer.items()
     }
-    return Measurement(snapshots, checks)
+    return Measurement(snapshots, checks, missing=tuple(missing))
 
 
 def _of(rollout: Rollout, snapshot: Snapshot) -> Snapshot:

@@ -62,7 +62,7 @@ def test_processes_give_the_same_results_as_one() -> None:
 def test_dispersion_keeps_bursts_from_rolling_back() -> None:
     (result,) = simulate([Cell(50, 1, burst=5)], runs=20, seed=1, jobs=1)
 
-    assert result.rolled_back["ours"].share > 0.2
+    assert result.rolled_back["ours"].share > result.rolled_back["deflated"].share
     assert result.rolled_back["deflated"].share <= 0.15
 
 

@@ -61,7 +61,8 @@ def test_a_value_computed_by_hand() -> None:
     # The only error of 10 + 90 requests is the canary's: h(1; ψ) / h(1; 1) = ψ / (1 + 0.1 (ψ - 1)).
     comparison = compared(Trials(10, 1), Trials(90, 0))
 
-    assert isclose(log(fsum(odds / (0.9 + 0.1 * odds) for odds in ODDS) / 25), comparison.worse)
+    since_the_start = fsum(odds / (0.9 + 0.1 * odds) for odds in ODDS) / 25
+    assert isclose(log(0.5 * since_the_start + 0.5), comparison.worse)
     assert isclose(-log(2 / 1.1), comparison.not_worse)
 
 
@@ -70,9 +71,35 @@ def test_windows_multiply() -> None:
     twice = once.updated(canary=Trials(10, 1), stable=Trials(90, 0), margin=2, dispersion=1)
 
     assert isclose(2 * once.not_worse, twice.not_worse)
-    assert all(isclose(2 * one, two) for one, two in zip(once.worse_by, twice.worse_by, strict=True))
+    assert all(isclose(2 * one + log(2), two) for one, two in zip(once.worse_by, twice.worse_by, strict=True))
     # A mixture is no product: it leans to the odds ratios that were right so far.
     assert 2 * once.worse < twice.worse
+
+
+def test_starts_in_later_periods_have_the_rest_of_the_weight() -> None:
+    def bad(before: Comparison, *, period: int) -> Comparison:
+        return before.updated(canary=Trials(10, 1), stable=Trials(90, 0), margin=2, dispersion=1, period=period)
+
+    gain = fsum(odds / (0.9 + 0.1 * odds) for odds in ODDS) / 25
+
+    late = bad(Comparison(), period=8)
+
+    assert 8 == late.period
+    # Nine of the ten tenths of the weight have begun by then: all of them have seen just this window.
+    assert isclose(log(0.9 * gain + 0.1), late.worse)
+
+
+def test_evidence_from_before_it_broke_does_not_weigh_against_a_failure() -> None:
+    good, bad = (Trials(10_000, 50), Trials(10_000, 50)), (Trials(1_000, 60), Trials(1_000, 5))
+    comparison = Comparison()
+    for period in range(100):
+        comparison = comparison.updated(
+            canary=good[0], stable=good[1], margin=2, dispersion=1, worse_than=1.25, period=period
+        )
+    assert comparison.worse < 0
+    broken = comparison.updated(canary=bad[0], stable=bad[1], margin=2, dispersion=1, worse_than=1.25, period=101)
+
+    assert broken.worse > log(1 / 0.05)
 
 
 @pytest.mark.parametrize("dispersion", [1, 3])

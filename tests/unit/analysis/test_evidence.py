@@ -39,10 +39,10 @@ def test_no_data_are_no_evidence() -> None:
 
 def test_errors_are_compared_with_the_settings_margin_and_dispersion() -> None:
     window = Window(stable=side(90), canary=side(10, 1))
-    evidence = Evidence().updated(window, Analysis(margin=3, dispersion=2))
+    evidence = Evidence().updated(window, Analysis(margin=3, dispersion=2, worse_than=1.5))
 
     assert evidence.errors == Comparison().updated(
-        canary=window.canary.failing, stable=window.stable.failing, margin=3, dispersion=2
+        canary=window.canary.failing, stable=window.stable.failing, margin=3, dispersion=2, worse_than=1.5
     )
 
 
@@ -108,7 +108,7 @@ def test_its_document_is_small_and_in_camel_case() -> None:
     document = Evidence().updated(Window(stable=side(90), canary=side(10, 2, slow=2)), BOTH).as_document()
 
     assert {"errors", "slow"} == set(document)
-    assert {"worseBy", "notWorse"} == set(document["errors"])
+    assert {"worseBy", "notWorse", "period"} == set(document["errors"])
     assert len(json.dumps(document)) < 4_000
 
 

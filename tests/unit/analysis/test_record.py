@@ -91,7 +91,7 @@ def test_a_gateway_that_a_look_misses_is_made_up_for_when_it_is_back(begun: Reco
 
 def test_a_traefik_that_began_again_counts_from_nothing(begun: Record) -> None:
     assert (30, 30) == requests(saw(begun, (300, 1), (30, 0)))
-    assert (130, 130) == requests(saw(begun, (1_300, 11), (130, 2), started=2.0))
+    assert (130, 130) == requests(saw(begun, (1_300, 11), (130, 2), started=T0.timestamp() + 7))
 
 
 def test_a_gateway_that_is_new_adds_nothing_yet(begun: Record) -> None:

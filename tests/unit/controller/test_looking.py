@@ -99,7 +99,9 @@ def test_metrics_are_beside_the_api_unless_something_else_is_said(
     assert {"edge": {"shop_1@http": 9}} == seen(found["shop"])
 
 
-def test_one_that_errs_errs_those_that_it_carries_and_no_other(looking: Looking, servers: Sequence[Server]) -> None:
+def test_an_unreachable_gateway_is_missing_only_for_the_rollouts_that_it_carries(
+    looking: Looking, servers: Sequence[Server]
+) -> None:
     edge, core, _ = servers
     edge.answers["/metrics"], core.answers["/metrics"] = page(blog_1=9), Told(status=500)
     found = looking.measure(
@@ -108,8 +110,10 @@ def test_one_that_errs_errs_those_that_it_carries_and_no_other(looking: Looking,
     )
 
     assert {"edge": {"blog_1@http": 9}} == seen(found["blog"])
-    for name in ("shop", "wiki"):
-        assert f"gateway core: {core.url}/metrics answers 500" == found[name].error
+    failure = f"gateway core: {core.url}/metrics answers 500"
+    assert failure == found["wiki"].error
+    assert (failure,) == found["shop"].missing
+    assert {"edge": {}} == seen(found["shop"])
 
 
 def test_without_a_gateway_that_is_known_it_says_what_to_do(looking: Looking, servers: Sequence[Server]) -> None:
@@ -236,7 +240,7 @@ def test_a_query_has_the_names_in_its_placeholders(looking: Looking, servers: Se
     assert ['x{r="shop",s="shop_1@http",c="shop_2@http"}'] == parse_qs(question.body.decode())["query"]
 
 
-def test_a_check_that_cannot_be_asked_is_an_error_of_the_look_by_its_name(
+def test_a_check_that_fails_to_respond_does_not_hide_what_the_gateways_counted(
     looking: Looking, servers: Sequence[Server]
 ) -> None:
     edge, _, hooks = servers
@@ -246,5 +250,7 @@ def test_a_check_that_cannot_be_asked_is_an_error_of_the_look_by_its_name(
         gateways(edge=edge),
     )
 
-    assert f"load: webhook {hooks.url} answers 503" == found["shop"].error
+    load = found["shop"].checks[1]
+    assert ("load", Outcome.ERROR, f"webhook {hooks.url} answers 503") == (load.name, load.outcome, load.reason)
+    assert {"edge": {"shop_1@http": 9}} == seen(found["shop"])
     assert "" == found["blog"].error
