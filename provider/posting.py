@@ -11,6 +11,7 @@ from typing import Protocol
 import requests
 import urllib3
 
+from provider.deadlines import Deadline
 from provider.documents.addresses import Networks
 from provider.notifications import Message
 from provider.reaching import ANYWHERE, RefusedAddressError, new_session
@@ -49,8 +50,10 @@ class Post(Protocol):
 
 def post(url: str, message: Message, *, networks: Networks = ANYWHERE) -> Outcome:
     """Send a message by POST. Redirects are not followed, and of the answer only its head is read."""
+    deadline = Deadline(TIMEOUT_SECONDS)
     try:
         with (
+            deadline,
             _session(networks) as session,
             session.post(
                 url,
@@ -61,12 +64,15 @@ def post(url: str, message: Message, *, networks: Networks = ANYWHERE) -> Outcom
                 stream=True,
             ) as response,
         ):
-            return _outcome(response)
+            # A header that the deadline has cut off reads as one that is complete.
+            return _late() if deadline.is_over else _outcome(response)
     except requests.Timeout:
-        return Outcome(None, f"it does not answer within {TIMEOUT_SECONDS:g} s")
+        return _late()
     except RefusedAddressError as error:
         return Outcome(None, f"it is not called: {error}")
     except _FAILURES as error:
+        if deadline.is_over:
+            return _late()
         # Not the error's words: they hold the address, and with it what lets anybody write there.
         return Outcome(None, f"it cannot be reached: {type(error).__name__}")
 
@@ -85,6 +91,10 @@ def _session(networks: Networks) -> requests.Session:
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
     return request
+
+
+def _late() -> Outcome:
+    return Outcome(None, f"it does not answer within {TIMEOUT_SECONDS:g} s")
 
 
 def _outcome(response: requests.Response) -> Outcome:

@@ -15,11 +15,12 @@ from urllib.parse import urlsplit
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, ProxyManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import allowed_gai_family
 
+from provider.deadlines import guard_connection, is_too_late
 from provider.documents.addresses import Networks
 from provider.documents.hosts import written_address
 
@@ -55,6 +56,12 @@ class _Adapter(HTTPAdapter):
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = _pools(self._networks)
 
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        if isinstance(manager, ProxyManager) and proxy.startswith("http"):  # those for SOCKS connect on their own
+            manager.pool_classes_by_scheme = _pools(ANYWHERE)
+        return manager
+
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         written = written_address(urlsplit(request.url or "").hostname or "")
         if written:
@@ -70,9 +77,17 @@ def _pools(networks: Networks) -> dict[str, type[HTTPConnectionPool]]:
         def _new_conn(self) -> socket.socket:
             return _connected(self, super()._new_conn, networks)
 
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            _guard(self)
+            super().request(*args, **kwargs)
+
     class Encrypted(HTTPSConnection):
         def _new_conn(self) -> socket.socket:
             return _connected(self, super()._new_conn, networks)
+
+        def request(self, *args: Any, **kwargs: Any) -> None:
+            _guard(self)
+            super().request(*args, **kwargs)
 
     class PlainPool(HTTPConnectionPool):
         ConnectionCls = Plain
@@ -92,11 +107,13 @@ def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket],
         # urllib3 takes from here what to connect to, and later the name that a certificate must be for.
         connection._dns_host = address
         try:
-            return connect()
+            return guard_connection(connect())
         except (NewConnectionError, ConnectTimeoutError) as error:
             failure = error
         finally:
             connection._dns_host = named
+        if is_too_late():
+            break
     raise failure or NewConnectionError(connection, "the name has no address")
 
 
@@ -112,6 +129,12 @@ def takes_connections(url: str, networks: Networks = ANYWHERE) -> bool:
     except (OSError, RefusedAddressError):
         return False
     return False
+
+
+def _guard(connection: HTTPConnection) -> None:
+    """Put a connection that was kept under the deadline of the call that uses it now."""
+    if connection.sock:
+        guard_connection(connection.sock)
 
 
 def _resolved(connection: HTTPConnection) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """Names in the DNS as servers: asked for as often as an answer holds, by a library that reads its time to live."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -15,6 +16,8 @@ from provider.documents.addresses import Networks
 from provider.rollouts import MOST_SERVERS, Dns, Server
 
 _ANSWER_SECONDS = 2.0
+_LOOKUP_SECONDS = 5.0
+_MOST_TARGETS = 50
 _ADDRESSES = {"A": RdataType.A, "AAAA": RdataType.AAAA}
 
 
@@ -61,6 +64,7 @@ class _Asking:
 
     def __init__(self, source: Dns) -> None:
         self._source = source
+        self._end = time.monotonic() + _LOOKUP_SECONDS
         self.seconds = float("inf")
 
     def targets(self) -> Iterator[tuple[int, str, int | None]]:
@@ -72,10 +76,10 @@ class _Asking:
         records = self._ask(self._source.name, RdataType.SRV)
         # Those of a higher number stand by for those of the lowest; Traefik has no such thing for servers.
         first = min((record.priority for record in records), default=0)
-        for record in records:
-            if record.priority == first:
-                for address in self._addresses(record.target.to_text(), RdataType.A, RdataType.AAAA):
-                    yield record.port, address, max(record.weight, 1)
+        leading = sorted((record for record in records if record.priority == first), key=str)
+        for record in leading[:_MOST_TARGETS]:
+            for address in self._addresses(record.target.to_text(), RdataType.A, RdataType.AAAA):
+                yield record.port, address, max(record.weight, 1)
 
     def _addresses(self, name: str, *types: RdataType) -> Iterator[str]:
         for kind in types:
@@ -83,8 +87,14 @@ class _Asking:
                 yield record.address
 
     def _ask(self, name: str, kind: RdataType) -> Sequence[Any]:
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise NotAnsweredError(
+                f"{self._source} could not be looked up: it takes over {_LOOKUP_SECONDS:g} s in all"
+            )
         try:
-            answer = _resolver(self._source.resolver).resolve(name, kind, lifetime=_ANSWER_SECONDS, search=True)
+            lifetime = min(_ANSWER_SECONDS, left)
+            answer = _resolver(self._source.resolver).resolve(name, kind, lifetime=lifetime, search=True)
         except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
             return []
         except (dns.exception.DNSException, OSError) as error:

@@ -2,20 +2,26 @@
 
 import io
 import tarfile
+import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import requests
-
+from provider.bounded_http import Source, SourceError, asked
 from provider.documents import NotJsonError, decode_json
 from provider.documents.addresses import Networks
-from provider.reaching import ANYWHERE, RefusedAddressError, new_session
+from provider.reaching import ANYWHERE, new_session
 
 Json = dict[str, Any]
 
 _PAGE = 1_000
+_MOST_PAGES = 200
+# Of a section with all of its pages, and of any other response, once unpacked.
+_SIZE = 128 * 1024 * 1024
+_STATIC_SIZE = 16 * 1024 * 1024
+# So many times the wait for a byte are all of a response, and all pages of a section: Traefik sorts it for each page.
+_PATIENCE, _PATIENCE_FOR_PAGES = 5, 15
 
 
 class GatewayUnreachableError(Exception):
@@ -28,6 +34,22 @@ class Overview:
 
     total: int
     wrong: int
+
+
+@dataclass(frozen=True)
+class _Answer:
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass
+class _Budget:
+    """The bytes and the time that are left for one question, with all of its pages."""
+
+    size: int
+    end: float
 
 
 class TraefikApi:
@@ -43,39 +65,41 @@ class TraefikApi:
 
         Raises GatewayUnreachableError.
         """
-        response = self._get(f"http/{path}", {})
-        return None if response.status_code == 404 else _object(response)
+        answer = self._get(f"http/{path}")
+        return None if answer.status == 404 else _part(answer, _object(answer))
 
     def show_all(self, section: str) -> Mapping[str, Json]:
         """Read all of a section such as `routers`, by path as `show` takes it. Raises GatewayUnreachableError."""
         found: dict[str, Json] = {}
+        budget = self._budget(_PATIENCE_FOR_PAGES)
         page, following = 0, 1
         # Traefik names page 1 as the next one behind the last.
-        while following > page:
+        for _ in range(_MOST_PAGES):
             page = following
-            response = self._get(f"http/{section}", {"per_page": str(_PAGE), "page": str(page)})
-            found.update({f"{section}/{part['name']}": part for part in _list(response)})
-            named = response.headers.get("X-Next-Page", "")
-            following = int(named) if named.isdecimal() else 0
-        return found
+            answer = self._get(f"http/{section}", f"?per_page={_PAGE}&page={page}", budget=budget)
+            found.update({f"{section}/{part['name']}": _part(answer, part) for part in _list(answer)})
+            following = _next_page(answer)
+            if following <= page:
+                return found
+        raise GatewayUnreachableError(f"{self._url} has more than {_MOST_PAGES} pages of {section}")
 
     def overview(self) -> Overview:
         """Count its parts: cheap for Traefik, however many there are. Raises GatewayUnreachableError."""
-        response = self._get("overview", {})
-        document = _object(response)
+        answer = self._get("overview")
+        document = _object(answer)
         try:
             parts = [document["http"][section] for section in ("routers", "services")]
             return Overview(
-                total=sum(part["total"] for part in parts),
-                wrong=sum(part["errors"] + part["warnings"] for part in parts),
+                total=sum(_count(part["total"]) for part in parts),
+                wrong=sum(_count(part["errors"]) + _count(part["warnings"]) for part in parts),
             )
         except (KeyError, TypeError) as error:
-            raise _not_traefik(response) from error
+            raise _not_traefik(answer) from error
 
     def version(self) -> str | None:
         """Tell which version of Traefik it is; None where it does not say. Raises GatewayUnreachableError."""
-        response = self._get("version", {})
-        version = _object(response).get("Version") if response.status_code == 200 else None
+        answer = self._get("version")
+        version = _object(answer).get("Version") if answer.status == 200 else None
         return version[:64] if isinstance(version, str) else None
 
     def static(self) -> Json | None:
@@ -84,58 +108,92 @@ class TraefikApi:
         It is part of what Traefik makes for its support (`pkg/api/handler_support_dump.go`). Addresses are `xxxx`
         there, and `false` is left out.
         """
-        response = self._get("support-dump", {})
-        if response.status_code != 200:
+        answer = self._get("support-dump")
+        if answer.status != 200:
             return None
         try:
-            with tarfile.open(fileobj=io.BytesIO(response.content), mode="r:gz") as archive:
+            with tarfile.open(fileobj=io.BytesIO(answer.body), mode="r:gz") as archive:
                 file = archive.extractfile("static-config.json")
-                document = decode_json(file.read()) if file else None
+                document = decode_json(file.read(_STATIC_SIZE)) if file else None
         except (tarfile.TarError, NotJsonError, KeyError, EOFError, OSError, zlib.error) as error:
-            raise _not_traefik(response) from error
+            raise _not_traefik(answer) from error
         return document if isinstance(document, dict) else None
 
     def entry_points(self) -> Sequence[Json]:
         """List its entry points. Raises as `show`."""
-        return _list(self._get("entrypoints", {}))
+        return _list(self._get("entrypoints"))
 
     def close(self) -> None:
         """Let go of the connection."""
         self._session.close()
 
-    def _get(self, path: str, query: Mapping[str, str]) -> requests.Response:
+    def _budget(self, patience: int = _PATIENCE) -> _Budget:
+        return _Budget(size=_SIZE, end=time.monotonic() + patience * self._timeout)
+
+    def _get(self, path: str, query: str = "", *, budget: _Budget | None = None) -> _Answer:
+        left = budget or self._budget()
+        source = Source(
+            name=self._url,
+            timeout_seconds=self._timeout,
+            deadline_seconds=max(0.0, left.end - time.monotonic()),
+            size=left.size,
+        )
+        url = f"{self._url}/api/{path}{query}"
         try:
-            return self._session.get(
-                f"{self._url}/api/{path}", params=query, timeout=self._timeout, allow_redirects=False
-            )
-        except RefusedAddressError as error:
-            raise GatewayUnreachableError(f"{self._url} is not asked: {error}") from error
-        except (requests.RequestException, ValueError) as error:  # the latter for a host that no resolver takes
-            raise GatewayUnreachableError(f"{self._url} does not answer: {type(error).__name__}") from error
+            with asked(self._session, "GET", url, source=source) as reply:
+                answer = _Answer(url, reply.status, reply.headers, reply.body())
+        except SourceError as error:
+            raise GatewayUnreachableError(str(error)) from error
+        left.size -= len(answer.body)
+        return answer
 
 
-def _json(response: requests.Response) -> object:
-    if response.status_code != 200:
-        raise GatewayUnreachableError(f"{response.url} answers {response.status_code}")
+def _json(answer: _Answer) -> object:
+    if answer.status != 200:
+        raise GatewayUnreachableError(f"{answer.url} answers {answer.status}")
     try:
-        return decode_json(response.content)
+        return decode_json(answer.body)
     except NotJsonError as error:
-        raise GatewayUnreachableError(f"{response.url} does not answer JSON") from error
+        raise GatewayUnreachableError(f"{answer.url} does not answer JSON") from error
 
 
-def _object(response: requests.Response) -> Json:
-    document = _json(response)
+def _object(answer: _Answer) -> Json:
+    document = _json(answer)
     if not isinstance(document, dict):
-        raise _not_traefik(response)
+        raise _not_traefik(answer)
     return document
 
 
-def _list(response: requests.Response) -> list[Json]:
-    document = _json(response)
-    if not isinstance(document, list) or not all(isinstance(part, dict) and "name" in part for part in document):
-        raise _not_traefik(response)
+def _list(answer: _Answer) -> list[Json]:
+    document = _json(answer)
+    if not isinstance(document, list) or not all(
+        isinstance(part, dict) and isinstance(part.get("name"), str) for part in document
+    ):
+        raise _not_traefik(answer)
     return document
 
 
-def _not_traefik(response: requests.Response) -> GatewayUnreachableError:
-    return GatewayUnreachableError(f"{response.url} does not answer as Traefik does")
+def _part(answer: _Answer, part: Json) -> Json:
+    """Return a router, service or middleware whose status and errors have the types that Traefik gives them."""
+    errors = part.get("error", [])
+    has_texts = isinstance(errors, list) and all(isinstance(error, str) for error in errors)
+    if not has_texts or not isinstance(part.get("status", ""), str):
+        raise _not_traefik(answer)
+    return part
+
+
+def _next_page(answer: _Answer) -> int:
+    named = answer.headers.get("X-Next-Page", "")
+    if len(named) > 9:
+        raise _not_traefik(answer)
+    return int(named) if named.isdecimal() else 0
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int):
+        raise TypeError("not a whole number")
+    return value
+
+
+def _not_traefik(answer: _Answer) -> GatewayUnreachableError:
+    return GatewayUnreachableError(f"{answer.url} does not answer as Traefik does")

@@ -7,7 +7,7 @@ import logging
 import secrets
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 
 from provider.controller.pacing import Pace
 from provider.feed import State
@@ -18,7 +18,7 @@ from provider.store import StoreUnavailableError
 log = logging.getLogger(__name__)
 
 LEASE = "discovery"
-_LOOK_SECONDS = 0.5
+_LOOK_SECONDS, _PATIENCE_SECONDS = 0.5, 1.0
 # Thousands of groups take the store and us a while: so much of the time at most, a fifth, is spent on them.
 _REST, _LONGEST_PAUSE_SECONDS = 4, 5.0
 _LEASE_SECONDS = 15.0
@@ -31,13 +31,16 @@ _FORGOTTEN_AFTER_SECONDS = 600.0
 class Discovering:
     """Keeps what was found true."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+        """Wait for the lookups of each round so long; what takes longer is taken up by a later round."""
+        self._patience = patience_seconds
         self._store = operations.store
         self._feed = operations.feed
         self._discovery = operations.discovery
         self._me = secrets.token_hex(8)
         self._due: dict[str, float] = {}
         self._unused: dict[str, float] = {}
+        self._running: dict[str, Future[float]] = {}
         self._pace = Pace(_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS, _REST)
         self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="discovery")
 
@@ -67,20 +70,30 @@ class Discovering:
             return False
         now = time.monotonic()
         due = [(key, *source) for key, source in sources.items() if self._due.get(key, now) <= now]
-        list(self._pool.map(lambda one: self._look_at(*one), due))
+        for key, rollout, discover in due:
+            if key not in self._running:
+                self._running[key] = self._pool.submit(self._look_at, rollout, discover)
+        # A name server that is slow to answer delays the others no longer than this.
+        wait(self._running.values(), timeout=self._patience)
+        done = {key: future for key, future in self._running.items() if future.done()}
+        self._running = {key: future for key, future in self._running.items() if key not in done}
+        for key, future in done.items():
+            self._due[key] = future.result()
         self._forget_unused(now)
         return True
 
-    def _look_at(self, key: str, rollout: str, discover: Discover) -> None:
+    def _look_at(self, rollout: str, discover: Discover) -> float:
+        """Look once, and return when (`time.monotonic`) it is due again."""
         looked = self._discovery.look(rollout, discover)
         shortest = _SHORTEST_SECONDS if discover.dns else 0.0
-        self._due[key] = time.monotonic() + min(max(looked.seconds, shortest), _LONGEST_SECONDS)
+        due = time.monotonic() + min(max(looked.seconds, shortest), _LONGEST_SECONDS)
         if looked.is_news and looked.found:
             facts = {"source": str(discover), "rollout": rollout, "servers": len(looked.found.servers)}
             if looked.found.kept:
                 log.warning("servers.kept", extra={**facts, "detail": looked.found.kept})
             else:
                 log.info("servers.found", extra=facts)
+        return due
 
     def _forget_unused(self, now: float) -> None:
         """Forget what nobody looks for: later than anybody takes between finding it and using it."""

@@ -1,5 +1,6 @@
 """A look at every gateway: does it poll, does it take what changes, does it find our routers and services right?"""
 
+import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -10,7 +11,10 @@ from provider.gateways import Condition, Sighting, Signs, condition_of
 from provider.gateways.condition import QUIET_AFTER
 from provider.operations import Operations, Polled
 from provider.operations.gateways import GONE_AFTER
+from provider.store import StoreUnavailableError
 from provider.traefik_api import GatewayUnreachableError, Overview
+
+log = logging.getLogger(__name__)
 
 _ASKED_AT_ONCE = 16
 # All routers and services of thousands of rollouts take Traefik and us a while: so much of the time at most, a tenth.
@@ -92,6 +96,13 @@ class Rounds:
         except GatewayUnreachableError as error:
             since = known.unreachable_since or now
             return replace(known, unreachable=str(error), unreachable_since=since, applied=None, traefik=None)
+        except StoreUnavailableError:
+            raise
+        except Exception as error:  # one gateway's failure keeps no other from being watched
+            if not known.unreachable:
+                log.exception("gateway.not_examined", extra={"gateway": polled.name})
+            words = f"{api} could not be examined: {type(error).__name__}"
+            return replace(known, unreachable=words, unreachable_since=known.unreachable_since or now, applied=None)
         return replace(known, unreachable="", unreachable_since=None)
 
     def _asked(self, name: str, api: str, known: _Known, now: datetime) -> _Known:

@@ -7,9 +7,9 @@ import requests
 from pydantic import BaseModel, ValidationError
 
 from provider.analysis import Answer, Check, Outcome, PrometheusCheck, WebhookCheck, filled_in, held_against_bounds
+from provider.bounded_http import Source, SourceError, asked, place, printable, shown
 from provider.documents import NotJsonError, decode_json
 from provider.documents.addresses import Networks
-from provider.measuring.asking import Source, SourceError, asked, place, printable, shown
 from provider.measuring.prometheus import instant
 from provider.reaching import ANYWHERE, new_session
 

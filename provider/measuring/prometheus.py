@@ -12,9 +12,9 @@ from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from provider.analysis import Snapshot
 from provider.analysis.snapshots import BUCKETS, REQUESTS, STARTED
+from provider.bounded_http import Source, SourceError, asked, printable, shown
 from provider.documents import NotJsonError, decode_json
 from provider.documents.addresses import Networks
-from provider.measuring.asking import Source, SourceError, asked, printable, shown
 from provider.measuring.counters import counted
 from provider.reaching import ANYWHERE, new_session
 

@@ -13,8 +13,8 @@ from prometheus_client.samples import Sample
 
 from provider.analysis import Snapshot
 from provider.analysis.snapshots import BUCKETS, REQUESTS, STARTED
+from provider.bounded_http import Reply, Source, SourceError, asked, shown
 from provider.documents.addresses import Networks
-from provider.measuring.asking import Reply, Source, SourceError, asked, shown
 from provider.measuring.counters import counted
 from provider.reaching import ANYWHERE, new_session
 

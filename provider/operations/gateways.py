@@ -1,7 +1,8 @@
 """The use cases of gateways: where one can be asked, what it polled, and whether it has a rollout."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -15,11 +16,12 @@ from provider.operations.documents import Decision, Documents
 from provider.operations.observations import Observations
 from provider.reaching import ANYWHERE
 from provider.rollouts import Rollout
-from provider.store import Key, Kind, Store, Stored
+from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 from provider.traefik_api import GatewayUnreachableError, Json, Overview, TraefikApi
 
 # A held poll comes back every few seconds. One that was not seen for so long is gone, unless it was written down.
 GONE_AFTER = timedelta(seconds=60)
+_SWEPT_AFTER = 10 * GONE_AFTER
 _SHOWN_PROBLEMS = 10
 _AT_A_TIME = 50
 
@@ -126,10 +128,10 @@ class Gateways:
 
     def polled(self) -> Sequence[Polled]:
         """List every gateway that was written down or has polled lately, by what is known here."""
-        sightings = list(self._lately())
+        sightings = _grouped(self._lately())
         specs = self._feed.read(lambda image: dict(image.gateways))
-        names = sorted(specs.keys() | {sighting.gateway for sighting in sightings})
-        return [self._polled(name, specs.get(name), _of(name, sightings)) for name in names]
+        names = sorted(specs.keys() | sightings.keys())
+        return [self._polled(name, specs.get(name), sightings.get(name, [])) for name in names]
 
     def applied(self, name: str, api: str) -> Applied:
         """Ask a Traefik for all its parts of the kinds that we tell it. Raises GatewayUnreachableError."""
@@ -166,20 +168,20 @@ class Gateways:
 
     def carriers(self, rollout: Rollout) -> Sequence[str]:
         """Name the gateways that carry a rollout, as far as any is known; no Traefik is asked."""
-        return self._carriers(rollout, list(self._lately()))
+        return self._carriers(rollout, _grouped(self._lately()))
 
     def reports(self, rollout: Rollout) -> Sequence[Report]:
         """Tell of each gateway that carries a rollout whether it has it as it is. Empty where none is known."""
         specs = self._feed.read(lambda image: dict(image.gateways))
-        sightings = list(self._lately())
+        sightings = _grouped(self._lately())
         return [
-            self._report(name, rollout, specs.get(name), _of(name, sightings))
+            self._report(name, rollout, specs.get(name), sightings.get(name, []))
             for name in self._carriers(rollout, sightings)
         ]
 
-    def _carriers(self, rollout: Rollout, sightings: Sequence[Sighting]) -> Sequence[str]:
+    def _carriers(self, rollout: Rollout, sightings: Mapping[str, Sequence[Sighting]]) -> Sequence[str]:
         known = self._feed.read(lambda image: set(image.gateways))
-        known |= {sighting.gateway for sighting in sightings} | set(rollout.spec.gateways or ())
+        known |= sightings.keys() | set(rollout.spec.gateways or ())
         return [name for name in sorted(known) if rollout.spec.is_carried_by(name)]
 
     def _report(self, name: str, rollout: Rollout, spec: GatewaySpec | None, seen: Sequence[Sighting]) -> Report:
@@ -240,13 +242,19 @@ class Gateways:
 
     def _lately(self) -> Iterator[Sighting]:
         now = self._store.now()
-        for text in self._store.sightings().values():
+        expired: dict[str, str] = {}
+        for field, text in self._store.sightings().items():
             try:
                 sighting = read(Sighting, decode_json(text))
             except (InvalidDocumentError, NotJsonError):
                 continue  # another version of the provider wrote it; it is written anew within seconds
             if now - sighting.last_poll < GONE_AFTER:
                 yield sighting
+            elif now - sighting.last_poll > _SWEPT_AFTER:
+                expired[field] = ""
+        if expired:  # of workers that ended without a word; each report keeps the key, and them with it
+            with suppress(StoreUnavailableError):  # a store that can only be read is still read
+                self._store.report(expired)
 
     def _api(self, url: str) -> TraefikApi:
         if url not in self._apis:
@@ -258,11 +266,11 @@ def _key(name: str) -> Key:
     return Key(Kind.GATEWAY, name)
 
 
-def _of(name: str, sightings: Sequence[Sighting]) -> Sequence[Sighting]:
-    return sorted(
-        (sighting for sighting in sightings if sighting.gateway == name),
-        key=lambda sighting: sighting.address,
-    )
+def _grouped(sightings: Iterable[Sighting]) -> Mapping[str, Sequence[Sighting]]:
+    groups: dict[str, list[Sighting]] = {}
+    for sighting in sorted(sightings, key=lambda one: one.address):
+        groups.setdefault(sighting.gateway, []).append(sighting)
+    return groups
 
 
 def _version(stored: Stored | None) -> int | None:

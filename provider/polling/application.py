@@ -62,11 +62,15 @@ class _Poll:
 
 @dataclass(frozen=True)
 class _Served:
-    """What a connection got last, and when (`time.monotonic`) that was another body than before."""
+    """What a connection got last, and when (`time.monotonic`) that was another body than before.
+
+    `closing` forgets the connection's sighting when the connection is gone.
+    """
 
     gateway: str
     digest: str
     changed_at: float
+    closing: "weakref.finalize[..., object]"
 
 
 class Polling:
@@ -172,10 +176,9 @@ class Polling:
         before = self._served.get(connection) if connection is not None else None
         is_same = before is not None and (before.gateway, before.digest) == (poll.gateway, body.digest)
         if connection is not None:
-            if before is None:
-                weakref.finalize(connection, self._book.forget, poll.gateway, address).atexit = False
             changed_at = before.changed_at if before and is_same else time.monotonic()
-            self._served[connection] = _Served(poll.gateway, body.digest, changed_at)
+            closing = self._closing(connection, before, poll.gateway, address)
+            self._served[connection] = _Served(poll.gateway, body.digest, changed_at, closing)
         self._book.note(
             poll.gateway,
             address,
@@ -185,6 +188,18 @@ class Polling:
         )
         self._count_poll(poll, body, before, is_same=is_same, held_seconds=held_seconds)
         return body
+
+    def _closing(
+        self, connection: object, before: _Served | None, gateway: str, address: str
+    ) -> "weakref.finalize[..., object]":
+        """Forget at its end what a connection polls as; it has one name at a time, so another one replaces it now."""
+        if before and before.gateway == gateway:
+            return before.closing
+        if before:
+            before.closing()
+        closing = weakref.finalize(connection, self._book.forget, gateway, address)
+        closing.atexit = False
+        return closing
 
     def _count_poll(
         self, poll: _Poll, body: Body, before: _Served | None, *, is_same: bool, held_seconds: float

@@ -12,14 +12,18 @@ from provider.store import Store, StoreUnavailableError
 log = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 5.0
+# Of a worker, which can have as many connections.
+_MOST_SIGHTINGS = 20_000
 
 
 class SightingBook:
     """The newest poll of every connection. A new body that was served is reported at once, the rest in a while."""
 
-    def __init__(self, store: Store, feed: Feed) -> None:
+    def __init__(self, store: Store, feed: Feed, *, most: int = _MOST_SIGHTINGS) -> None:
         self._store = store
         self._feed = feed
+        self._most = most
+        # The one that polled last is the last.
         self._seen: dict[str, Sighting] = {}
         # Encoded when it is reported: what a poll costs is paid by every poll. None is one that is gone.
         self._unreported: dict[str, Sighting | None] = {}
@@ -42,18 +46,22 @@ class SightingBook:
         )
         field = f"{gateway}@{address}"
         with self._lock:
-            before = self._seen.get(field)
+            before = self._seen.pop(field, None)
             self._seen[field] = sighting
             self._unreported[field] = sighting
+            if len(self._seen) > self._most:
+                self._drop(next(iter(self._seen)))
         if before is None or before.digest != digest:
             self._wake.set()
 
     def forget(self, gateway: str, address: str) -> None:
-        """Note that a connection is closed: its Traefik is gone, or comes back with another."""
-        field = f"{gateway}@{address}"
+        """Note that a connection is closed, or polls by another name from now on."""
         with self._lock:
-            if self._seen.pop(field, None):
-                self._unreported[field] = None
+            self._drop(f"{gateway}@{address}")
+
+    def _drop(self, field: str) -> None:
+        if self._seen.pop(field, None):
+            self._unreported[field] = None
 
     def report(self) -> None:
         """Tell the store what has not been told yet; what cannot be told now is told later."""

@@ -11,6 +11,7 @@ import pytest
 from provider import posting
 from provider.notifications import Message
 from provider.posting import Outcome, post
+from tests.drip import HEAD, dripping_server
 from tests.receivers import Receiver, receiving
 
 MESSAGE = Message('{"text":"ü"}'.encode(), {"Content-Type": "application/json", "X-Canary-Delivery": "7"})
@@ -89,6 +90,12 @@ def test_a_receiver_that_hangs_is_given_up(receiver: Receiver, monkeypatch: pyte
     receiver.is_open.clear()
 
     assert Outcome(None, "it does not answer within 0.1 s") == post(receiver.url, MESSAGE)
+
+
+def test_a_receiver_that_drips_its_header_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(posting, "TIMEOUT_SECONDS", 0.5)
+    with dripping_server(HEAD, b"X: y\r\n") as url:
+        assert Outcome(None, "it does not answer within 0.5 s") == post(url, MESSAGE)
 
 
 @pytest.mark.parametrize("path", ["/s3cret", "/hook?sig=s3cret"])

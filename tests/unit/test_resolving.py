@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from provider import resolving
 from provider.demo.name_server import NameServer
 from provider.demo.parts import free_port
 from provider.documents import read
@@ -91,3 +92,18 @@ def test_that_nobody_answers_is_another_thing_than_that_nothing_is_there() -> No
 
     with pytest.raises(NotAnsweredError, match=r"one.test:80 \(A\) could not be looked up: no name server answered"):
         look_up(asked, ANYWHERE)
+
+
+def test_of_many_targets_fifty_are_looked_up(names: NameServer) -> None:
+    names.say("_http._tcp.crowd.test", "SRV", [f"1 1 80 t{number}.test." for number in range(60)], ttl=9)
+    for number in range(60):
+        names.say(f"t{number}.test", "A", [f"10.9.{number}.1"], ttl=9)
+
+    assert 50 == len(look_up(source(names, "_http._tcp.crowd.test", type="SRV"), ANYWHERE).servers)
+
+
+def test_a_lookup_of_many_names_has_one_deadline(names: NameServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(resolving, "_LOOKUP_SECONDS", 0.0)
+
+    with pytest.raises(NotAnsweredError, match="takes over 0 s in all"):
+        look_up(source(names, "one.test"), ANYWHERE)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from provider.traefik_api import GatewayUnreachableError, Overview, TraefikApi
+from tests.drip import HEAD, dripping_server
 from tests.unit.operations.traefik import Raw, Traefik, running_traefik
 
 SHOP = {"name": "shop@http", "status": "enabled", "rule": "Host(`shop.localhost`)"}
@@ -95,7 +96,7 @@ def test_answers_of_many_megabytes_and_compressed_ones_are_read(traefik: Traefik
         (Raw(b"[" * 100_000), "does not answer JSON"),
         (Raw(b"null"), "does not answer as Traefik does"),
         (Raw(b'"shop"'), "does not answer as Traefik does"),
-        (Raw(b"not gzip", headers={"Content-Encoding": "gzip"}), "does not answer: ContentDecodingError"),
+        (Raw(b"not gzip", headers={"Content-Encoding": "gzip"}), "does not answer: DecodeError"),
         (Raw(b"[{", headers={"Content-Length": "100"}), "does not answer: "),
     ],
     ids=lambda value: value if isinstance(value, str) else repr(value)[:40],
@@ -136,8 +137,64 @@ def test_a_redirect_is_not_followed(traefik: Traefik, api: TraefikApi) -> None:
 def test_an_answer_that_is_held_too_long_is_not_waited_for(traefik: Traefik) -> None:
     traefik.is_answering.clear()
 
-    with pytest.raises(GatewayUnreachableError, match="does not answer: ReadTimeout"):
+    with pytest.raises(GatewayUnreachableError, match=r"does not answer within 0\.05 s"):
         TraefikApi(traefik.url, timeout_seconds=0.05).show("routers/shop@http")
+
+
+def test_a_header_that_drips_is_not_waited_for() -> None:
+    with (
+        dripping_server(HEAD, b"X: y\r\n") as url,
+        pytest.raises(GatewayUnreachableError, match=r"does not answer within 2 s"),
+    ):
+        TraefikApi(url, timeout_seconds=0.4).overview()
+
+
+def test_a_body_that_drips_is_not_waited_for() -> None:
+    with (
+        dripping_server(HEAD + b"\r\n", b" ") as url,
+        pytest.raises(GatewayUnreachableError, match=r"does not answer all within 2 s"),
+    ):
+        TraefikApi(url, timeout_seconds=0.4).overview()
+
+
+def test_a_body_that_unpacks_to_too_much_is_not_read(traefik: Traefik, api: TraefikApi) -> None:
+    body = gzip.compress(b" " * 200_000_000, compresslevel=1)
+    traefik.raw = {"routers": Raw(body, headers={"Content-Encoding": "gzip"})}
+
+    with pytest.raises(GatewayUnreachableError, match="answers more than 134,217,728 bytes"):
+        api.show_all("routers")
+
+
+def test_pages_without_an_end_are_not_read_for_ever(api: TraefikApi, traefik: Traefik) -> None:
+    traefik.page_size = 1
+    traefik.parts = {f"routers/r{number}@http": {"name": f"r{number}@http"} for number in range(201)}
+
+    with pytest.raises(GatewayUnreachableError, match="has more than 200 pages of routers"):
+        api.show_all("routers")
+    assert 200 == len(traefik.asked)
+
+
+@pytest.mark.parametrize("following", ["9" * 5_000, "1234567890"])
+def test_a_next_page_of_many_digits_is_none_of_traefiks(traefik: Traefik, api: TraefikApi, following: str) -> None:
+    traefik.raw = {"routers": Raw(json.dumps([SHOP]).encode(), headers={"X-Next-Page": following})}
+
+    with pytest.raises(GatewayUnreachableError, match="does not answer as Traefik does"):
+        api.show_all("routers")
+
+
+@pytest.mark.parametrize("facts", [{"error": 5}, {"error": "x"}, {"error": [5]}, {"status": []}, {"status": None}])
+def test_a_part_with_facts_of_other_types_is_none_of_traefiks(
+    traefik: Traefik, api: TraefikApi, facts: dict[str, object]
+) -> None:
+    part = {**SHOP, **facts}
+    traefik.raw = {
+        "routers": Raw(json.dumps([part]).encode()),
+        "routers/shop@http": Raw(json.dumps(part).encode()),
+    }
+
+    for ask in (lambda: api.show("routers/shop@http"), lambda: api.show_all("routers")):
+        with pytest.raises(GatewayUnreachableError, match="does not answer as Traefik does"):
+            ask()
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://a..b", f"http://{'a' * 64}.localhost"])
@@ -165,7 +222,16 @@ def test_parts_are_counted_with_those_that_something_is_wrong_with(traefik: Trae
     assert Overview(total=3, wrong=2) == api.overview()
 
 
-@pytest.mark.parametrize("body", [b"{}", b'{"http": 7}', b'{"http": {"routers": {"total": "many"}}}', b"[]"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{}",
+        b'{"http": 7}',
+        b'{"http": {"routers": {"total": 1.5}}}',
+        b'{"http": {"routers": {"total": "many"}}}',
+        b"[]",
+    ],
+)
 def test_a_count_that_is_none_of_traefiks_is_no_count(traefik: Traefik, api: TraefikApi, body: bytes) -> None:
     traefik.raw = {"/api/overview": Raw(body)}
 

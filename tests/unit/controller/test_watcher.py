@@ -311,3 +311,44 @@ def test_while_the_store_is_not_followed_nothing_is_said(world: World, watcher: 
     unstarted = World(clock=world.clock)
 
     assert not Watcher(unstarted.operations).look()
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"routers": Raw(b'[{"name": "shop@http", "status": "enabled", "error": 5}]')},
+        {"routers": Raw(b'[{"name": "shop@http", "status": []}]')},
+        {"routers": Raw(b"[]", headers={"X-Next-Page": "9" * 5_000})},
+        {"/api/overview": Raw(b'{"http": {"routers": []}}')},
+    ],
+)
+def test_a_gateway_that_answers_nonsense_keeps_no_other_from_being_watched(
+    world: World, watcher: Watcher, traefik: Traefik, answers: dict[str, Raw]
+) -> None:
+    with running_traefik() as liar:
+        liar.raw = answers
+        written_down(world, api=liar.url, name="liar")
+        written_down(world, api=traefik.url)
+        conditions = looked(world, watcher)
+
+    assert conditions["liar"].revision_applied is None
+    assert world.feed.revision == conditions["edge"].revision_applied
+
+
+def test_a_failure_of_our_own_with_one_gateway_keeps_no_other_from_being_watched(
+    world: World, watcher: Watcher, traefik: Traefik, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written_down(world, api="http://broken", name="broken")
+    written_down(world, api=traefik.url)
+    overview = world.operations.gateways.overview
+
+    def failing(api: str) -> object:
+        if api == "http://broken":
+            raise RecursionError
+        return overview(api)
+
+    monkeypatch.setattr(world.operations.gateways, "overview", failing)
+    conditions = looked(world, watcher)
+
+    assert conditions["broken"].revision_applied is None
+    assert world.feed.revision == conditions["edge"].revision_applied

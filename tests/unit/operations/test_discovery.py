@@ -2,6 +2,7 @@
 
 import json
 import socket
+import threading
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Any
@@ -14,8 +15,9 @@ from provider.demo.parts import free_port
 from provider.documents import InvalidDocumentError
 from provider.documents.addresses import Networks
 from provider.operations import Discovery, NotFoundError, OtherSourceError, TooManyError
-from provider.rollouts import MOST_SERVERS, Server
-from tests.world import ME, World, spec
+from provider.operations.discovery import Looked
+from provider.rollouts import MOST_SERVERS, Discover, Server
+from tests.world import ME, World, spec, wait_until
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def listening() -> Iterator[str]:
 
 @pytest.fixture
 def looking(world: World) -> Discovering:
-    return Discovering(world.operations)
+    return Discovering(world.operations, patience_seconds=30)
 
 
 def by_name(names: NameServer, name: str = "v2.test", port: int = 8080) -> dict[str, Any]:
@@ -159,6 +161,31 @@ def test_a_name_server_that_does_not_answer_changes_nothing(world: World, lookin
 
     assert ["http://10.0.0.1:8080", "http://10.0.0.2:8080"] == served(world)
     assert "no name server answered" in str(world.feed.read(lambda image: list(image.found.values())))
+
+
+def test_a_lookup_that_takes_long_delays_no_other(
+    world: World, names: NameServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names.say("v2.test", "A", ["10.0.0.1"], ttl=0)
+    shifted(world, by_name(names))
+    names.say("v3.test", "A", ["10.0.0.3"], ttl=0)
+    world.operations.rollouts.create("blog", spec(canary=by_name(names, "v3.test")), ME)
+    world.operations.rollouts.set_weight("blog", Decimal(20), ME)
+    world.caught_up()
+    names.say("v3.test", "A", ["10.0.0.4"], ttl=0)
+    is_answered, look = threading.Event(), world.operations.discovery.look
+
+    def slow(rollout: str, discover: Discover) -> Looked:
+        if rollout == "shop":
+            is_answered.wait()
+        return look(rollout, discover)
+
+    monkeypatch.setattr(world.operations.discovery, "look", slow)
+    looking = Discovering(world.operations, patience_seconds=0)
+    try:
+        assert wait_until(lambda: looking.look() and served(world, "blog_2") == ["http://10.0.0.4:8080"], seconds=10)
+    finally:
+        is_answered.set()
 
 
 def test_an_instance_is_served_from_the_moment_that_it_registers(world: World) -> None:

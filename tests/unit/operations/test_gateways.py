@@ -282,3 +282,12 @@ def test_a_sighting_that_cannot_be_read_hides_no_other(world: World, text: str) 
     world.store.report({"edge@z": text})
 
     assert ["10.0.0.1:1"] == [instance.address for instance in view(world).instances]
+
+
+@pytest.mark.parametrize(("seconds", "kept"), [(600, 1), (601, 0)])
+def test_a_sighting_that_nobody_took_back_is_swept(world: World, seconds: float, kept: int) -> None:
+    polled(world)
+    world.clock.pass_time(seconds)
+    world.operations.gateways.polled()
+
+    assert kept == len(world.store.sightings())

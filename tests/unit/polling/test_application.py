@@ -235,6 +235,20 @@ def test_a_closed_connection_is_forgotten(poller: Poller) -> None:
     assert "" == poller.world.store.sightings().get("edge@127.0.0.1:5000", "")
 
 
+def test_a_connection_has_one_sighting_under_the_name_that_it_polled_by_last(poller: Poller) -> None:
+    connection = Connection()
+    for number in range(50):
+        poller.poll(connection, query=f"gateway=g{number}")
+        poller.book.report()
+    names = list(poller.world.store.sightings())
+    del connection
+    gc.collect()
+    poller.book.report()
+
+    assert ["g49@127.0.0.1:5000"] == names
+    assert {} == poller.world.store.sightings()
+
+
 def test_the_polled_path_never_reaches_the_other_application(poller: Poller) -> None:
     seen: list[str] = []
 

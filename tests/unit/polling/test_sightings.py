@@ -61,3 +61,13 @@ def test_forgetting_what_was_never_seen_is_no_news(world: World) -> None:
     book.report()
 
     assert 0 == store.reports
+
+
+def test_of_too_many_sightings_those_that_polled_last_are_kept(world: World) -> None:
+    store = CountingStore()
+    book = SightingBook(store, world.feed, most=2)
+    for number in (1, 2, 1, 3):
+        book.note("edge", f"10.0.0.{number}:1", digest="a", revision=1, hold_seconds=1)
+    book.report()
+
+    assert {"edge@10.0.0.1:1", "edge@10.0.0.3:1"} == set(store.sightings())

@@ -1,7 +1,6 @@
 """One question over HTTP, whose answer is bounded in time and size whatever it is that answers."""
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 
+from provider.deadlines import Deadline
 from provider.reaching import RefusedAddressError
 
 _BLOCK = 256 * 1024
@@ -23,7 +23,8 @@ class SourceError(Exception):
 class Source:
     """What is asked: how it is called in words, and how much of it is borne.
 
-    `timeout_seconds` is for each wait, `deadline_seconds` for all of the answer, `size` its bytes once unpacked.
+    `timeout_seconds` is for each wait, `deadline_seconds` for everything from the connection to the last byte, `size`
+    its bytes once unpacked.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Reply:
     """An answer whose body is still to come, block by block."""
 
     status: int
+    headers: Mapping[str, str]
     blocks: Iterator[bytes]
 
     def body(self) -> bytes:
@@ -54,14 +56,17 @@ def asked(session: requests.Session, method: str, url: str, *, source: Source, *
 
     `content` is what requests takes: `data`, `json`. Raises SourceError, for what the block reads as well.
     """
-    deadline = time.monotonic() + source.deadline_seconds
-    try:
-        with _request(session, method, url, source=source, **content) as response:
-            yield Reply(response.status_code, _blocks(response.raw.read1, source=source, deadline=deadline))
-    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
-        raise source.fail(f"does not answer within {source.timeout_seconds:g} s") from error
-    except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-        raise source.fail(f"does not answer: {type(error).__name__}") from error
+    with Deadline(source.deadline_seconds) as deadline:
+        try:
+            with _request(session, method, url, source=source, deadline=deadline, **content) as response:
+                blocks = _blocks(response.raw.read1, source=source, deadline=deadline)
+                yield Reply(response.status_code, response.headers, blocks)
+        except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+            raise _late(source, deadline) or source.fail(
+                f"does not answer within {source.timeout_seconds:g} s"
+            ) from error
+        except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
+            raise _late(source, deadline) or source.fail(f"does not answer: {type(error).__name__}") from error
 
 
 def shown(url: str) -> str:
@@ -83,27 +88,47 @@ def printable(text: str, *, length: int) -> str:
 
 
 def _request(
-    session: requests.Session, method: str, url: str, *, source: Source, **content: Any
+    session: requests.Session, method: str, url: str, *, source: Source, deadline: Deadline, **content: Any
 ) -> requests.Response:
+    words = f"does not answer within {source.deadline_seconds:g} s"
     try:
-        return session.request(
+        response = session.request(
             method, url, timeout=source.timeout_seconds, allow_redirects=False, stream=True, **content
         )
-    except requests.RequestException:
+    except requests.Timeout as error:
+        raise source.fail(f"does not answer within {source.timeout_seconds:g} s") from error
+    except requests.RequestException as error:
+        if deadline.is_over:
+            raise source.fail(words) from error
         raise
     except RefusedAddressError as error:
         raise source.fail(f"is not asked: {error}") from error
     except ValueError as error:  # for a host that no resolver takes
         raise source.fail(f"does not answer: {type(error).__name__}") from error
+    # A header that the deadline has cut off reads as one that is complete.
+    if deadline.is_over:
+        response.close()
+        raise source.fail(words)
+    return response
 
 
-def _blocks(read: Callable[..., bytes], *, source: Source, deadline: float) -> Iterator[bytes]:
+def _blocks(read: Callable[..., bytes], *, source: Source, deadline: Deadline) -> Iterator[bytes]:
     # A read of a whole block would wait for a server that sends a byte a second; read1 gives what is there.
     size = 0
     while block := read(_BLOCK, decode_content=True):
         size += len(block)
         if size > source.size:
             raise source.fail(f"answers more than {source.size:,} bytes")
+        if late := _late(source, deadline):
+            raise late
         yield block
-        if time.monotonic() > deadline:
-            raise source.fail(f"does not answer all within {source.deadline_seconds:g} s")
+    # A body without a length that the deadline has cut off reads as one that is complete.
+    if late := _late(source, deadline):
+        raise late
+    deadline.stop()
+
+
+def _late(source: Source, deadline: Deadline) -> SourceError | None:
+    if not deadline.is_over:
+        return None
+    return source.fail(f"does not answer all within {source.deadline_seconds:g} s")
