@@ -15,6 +15,7 @@ from provider.operations.calls import (
 from provider.operations.discovery import Discovery, OtherSourceError, SideServers
 from provider.operations.gateways import Applied, Delivery, Gateways, GatewayView, Polled, Report
 from provider.operations.observations import Observations
+from provider.operations.obstacles import Obstacle, Obstacles, WaitReason
 from provider.operations.operations import Operations
 from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
@@ -50,6 +51,8 @@ __all__ = [
     "NotFoundError",
     "NotInTimeError",
     "Observations",
+    "Obstacle",
+    "Obstacles",
     "Operations",
     "OtherSourceError",
     "OutOfReachError",
@@ -73,6 +76,7 @@ __all__ = [
     "Truth",
     "UnreadableDocumentError",
     "Visitor",
+    "WaitReason",
     "Waiting",
     "Webhooks",
     "weight_of",
