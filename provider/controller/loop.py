@@ -9,6 +9,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -41,7 +42,8 @@ LEASE = "controller"
 _TICK_SECONDS = 0.5
 _LEASE_SECONDS = 5.0
 _PUT_OFF_TICKS = 20
-# A change takes a moment to arrive: only a longer wait is logged.
+_WAIT_KNOWN_SECONDS = 10.0
+# A change takes a moment to arrive: only a longer wait is reported.
 _SHORT_WAIT = timedelta(seconds=5)
 # Somebody else has moved the rollout, or nobody can right now: the next tick sees what is left to do.
 _PASSING = (
@@ -61,6 +63,7 @@ class _Wait:
     since: datetime
     began: datetime
     logged: frozenset[str] = frozenset()
+    obstacle: Obstacle | None = None
 
 
 class Sight(Protocol):
@@ -84,7 +87,9 @@ class Controller:
         self._me = secrets.token_hex(8)
         self._memory: dict[str, Remembered] = {}
         self._put_off: dict[tuple[str, int], int] = {}
+        self._waits = operations.waits
         self._waiting: dict[str, _Wait] = {}
+        self._published = False
 
     def start(self) -> None:
         """Run in a thread of its own until the feed closes."""
@@ -121,7 +126,16 @@ class Controller:
         for rollout in due:
             if rollout.name not in looked:
                 self._memory.pop(rollout.name, None)  # who was held up has missed what others saw
-        return sum(self._take(rollout, now) for rollout in due)
+        moved = sum(self._take(rollout, now) for rollout in due)
+        self._publish_waits()
+        return moved
+
+    def _publish_waits(self) -> None:
+        waits = {name: (wait.since, wait.obstacle) for name, wait in self._waiting.items() if wait.obstacle}
+        if waits or self._published:
+            with suppress(StoreUnavailableError):
+                self._waits.publish(waits, seconds=_WAIT_KNOWN_SECONDS)
+                self._published = bool(waits)
 
     def _leads(self) -> bool:
         return self._store.lease(LEASE, owner=self._me, seconds=_LEASE_SECONDS)
@@ -225,7 +239,7 @@ class Controller:
             facts = {"rollout": rollout.name, "reason_code": obstacle.reason_code, "detail": obstacle.detail}
             log.warning("rollout.waiting", extra=facts)
             wait = replace(wait, logged=wait.logged | {obstacle.reason_code})
-        self._waiting[rollout.name] = wait
+        self._waiting[rollout.name] = replace(wait, obstacle=obstacle if is_long else wait.obstacle)
         limit = rollout.spec.progress_deadline
         # A dry run is never aborted, and does not advance without proof either.
         if limit is None or rollout.spec.dry_run or not obstacle.is_found or now < wait.began + limit:

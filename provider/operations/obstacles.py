@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
+from provider.documents import Document, Moment
 from provider.feed import Feed
 from provider.gateways import canary_problem, expectation
 from provider.operations.gateways import Gateways, Polled
+from provider.operations.notes import Note
 from provider.rollouts import Rollout
 from provider.routing import counted_services
+from provider.store import Store
 from provider.traefik_api import GatewayUnreachableError
 
 
@@ -29,6 +33,44 @@ class Obstacle:
     detail: str
     is_found: bool = True
     """False until a check has ended."""
+
+
+class Wait(Document):
+    """Why a rollout waits."""
+
+    reason_code: WaitReason
+    detail: str
+
+
+class _Noted(Wait):
+    since: Moment
+
+
+class _Waits(Document):
+    rollouts: dict[str, _Noted]
+
+
+class Waits:
+    """The waits that the controller has found last. Raises StoreUnavailableError."""
+
+    def __init__(self, store: Store) -> None:
+        self._note = Note(store, "waits", _Waits)
+
+    def publish(self, waits: Mapping[str, tuple[datetime, Obstacle]], *, seconds: float) -> None:
+        """Publish for so long why each rollout waits in the step that began at a time."""
+        noted = {
+            name: _Noted(since=since, reason_code=obstacle.reason_code, detail=obstacle.detail)
+            for name, (since, obstacle) in waits.items()
+        }
+        self._note.publish(_Waits(rollouts=noted), seconds=seconds)
+
+    def of(self, rollout: Rollout) -> Wait | None:
+        """Return why a rollout waits in its present step; None where it does not, or no controller tells."""
+        noted = self._note.latest()
+        found = noted.rollouts.get(rollout.name) if noted else None
+        if found is None or found.since != rollout.status.since:
+            return None
+        return Wait(reason_code=found.reason_code, detail=found.detail)
 
 
 class Obstacles:

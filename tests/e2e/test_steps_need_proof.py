@@ -52,12 +52,14 @@ def test_a_suspended_traefik_keeps_the_canary_at_its_step(stack: Stack) -> None:
     with suspended(stack):
         stack.done("PUT", "/rollouts/shop/canary", canary)
         eventually(lambda: "rollout.waiting" in stack.log(), what="the rollout waits for proof", seconds=60)
-        waited = stack.done("GET", "/rollouts/shop")["status"]
+        eventually(lambda: "waiting" in stack.done("GET", "/rollouts/shop"), what="the API tells of the wait")
+        waited = stack.done("GET", "/rollouts/shop")
     in_phase(stack, "Healthy")
     stack.wait_applied()
 
-    assert ("Paused", 1) == (waited["phase"], waited["weight"])
-    assert "not-applied" in stack.log()
+    assert ("Paused", 1) == (waited["status"]["phase"], waited["status"]["weight"])
+    assert "not-applied" == waited["waiting"]["reasonCode"]
+    assert "edge" in waited["waiting"]["detail"]
     assert [1, 50, 0] == weights(stack)
     assert {"v2": 20} == stack.count(20)
 

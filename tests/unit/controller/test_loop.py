@@ -8,7 +8,7 @@ import pytest
 from provider.analysis import Measurement, Outcome, Snapshot
 from provider.controller import Controller
 from provider.gateways import GatewaySpec
-from provider.operations import Call, Obstacle, Operations, WaitReason
+from provider.operations import Call, Obstacle, Operations, Wait, WaitReason
 from provider.rollouts import Action, Phase, Rollout
 from provider.store import Key, Kind, StoreUnavailableError
 from tests.canaries import Confirmed, Side, counters, remember, seen
@@ -141,6 +141,20 @@ def test_no_step_is_taken_while_the_weight_is_not_confirmed(
     proof.found, proof.since = None, world.clock.time
     assert 1 == ticked(world, controller, after=600)
     assert (Phase.PAUSED, 50) == status(world)
+
+
+def test_why_a_rollout_waits_can_be_read_until_it_goes_on(
+    world: World, controller: Controller, proof: Confirmed
+) -> None:
+    proof.found = NOT_APPLIED
+    created(world, steps=TIMED)
+    ticked(world, controller, after=600)
+    waits = world.operations.waits.of(world.operations.rollouts.get("shop"))
+    proof.found = None
+    ticked(world, controller)
+
+    assert waits == Wait(reason_code=WaitReason.NOT_APPLIED, detail="edge does not answer")
+    assert world.operations.waits.of(world.operations.rollouts.get("shop")) is None
 
 
 def test_a_canary_that_waits_for_proof_beyond_its_deadline_is_aborted(
