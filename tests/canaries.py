@@ -1,15 +1,32 @@
 """Canaries under judgement: counters as a Traefik has them, and records of looks at them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from provider.analysis import CheckResult, Measurement, Outcome, Record, Series, Snapshot
-from provider.operations import Operations
+from provider.operations import Obstacle, Operations
 from provider.rollouts import Rollout, current_record, settings_of
 from provider.routing import counted_services
 
 # Requests and errors of a side since its Traefik has started.
 Side = tuple[int, int]
+
+
+class Confirmed:
+    """Proof that every step is applied as soon as it begins, or what a test says."""
+
+    def __init__(self) -> None:
+        self.found: Obstacle | None = None
+        self.since: datetime | None = None
+
+    def confirmed_at(self, rollout: Rollout, now: datetime) -> datetime | None:
+        return None if self.found else self.since or rollout.status.since
+
+    def obstacle(self, rollout: Rollout) -> Obstacle | None:
+        return self.found
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Forget nothing."""
 
 
 def counters(rollout: Rollout, *, stable: Side, canary: Side) -> Mapping[str, Snapshot]:

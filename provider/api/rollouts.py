@@ -63,7 +63,10 @@ def create(exchange: Exchange) -> Answer:
 
 def get(exchange: Exchange) -> Answer:
     """Read a rollout."""
-    return _answer(exchange.operations.rollouts.get(exchange.name))
+    operations = exchange.operations
+    rollout = operations.rollouts.get(exchange.name)
+    shown = _shown(rollout).model_copy(update={"waiting": operations.waits.of(rollout)})
+    return Answer(shown, version=rollout.version)
 
 
 def replace(exchange: Exchange) -> Answer:

@@ -12,7 +12,7 @@ from provider.documents import Document, Moment, format_duration
 from provider.documents.fields import Duration, Name, ServerUrl, Weight, WholeNumber
 from provider.gateways import GatewaySpec, GatewayState
 from provider.notifications import ShownSpec, WebhookSpec
-from provider.operations import Delivery, Goal, Truth
+from provider.operations import Delivery, Goal, Truth, Wait
 from provider.rollouts import Action, Discover, Phase, Server, Servers, Side, Spec, Status
 
 # No control characters, no ends of lines, nothing that turns the direction of what follows.
@@ -220,6 +220,8 @@ class RolloutAnswer(Document):
     spec: Spec
     status: Status
     actions: tuple[Action, ...]
+    waiting: Wait | None = None
+    """Only when one rollout is read, and only while it waits for proof that gateways apply its step."""
 
 
 class RolloutList(Document):

@@ -9,6 +9,8 @@ import logging
 import secrets
 import threading
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -17,11 +19,14 @@ from provider.analysis import Measurement, Record
 from provider.controller.decisions import Move, decide
 from provider.controller.figures import count_verdict, timed_look
 from provider.controller.looking import Looking
+from provider.controller.proof import GatewayProof, Proof, counted_from, goes_by_itself
+from provider.documents import format_duration
 from provider.gateways import GatewaySpec
 from provider.operations import (
     Call,
     ContentionError,
     NotFoundError,
+    Obstacle,
     Operations,
     Remembered,
     StaleVersionError,
@@ -37,6 +42,9 @@ LEASE = "controller"
 _TICK_SECONDS = 0.5
 _LEASE_SECONDS = 5.0
 _PUT_OFF_TICKS = 20
+_WAIT_KNOWN_SECONDS = 10.0
+# A change takes a moment to arrive: only a longer wait is reported.
+_SHORT_WAIT = timedelta(seconds=5)
 # Somebody else has moved the rollout, or nobody can right now: the next tick sees what is left to do.
 _PASSING = (
     ContentionError,
@@ -46,6 +54,16 @@ _PASSING = (
     StoreUnavailableError,
     StoreWentBackError,
 )
+
+
+@dataclass(frozen=True)
+class _Wait:
+    """How long the step that began at `since` waits for proof, and what was logged of it."""
+
+    since: datetime
+    began: datetime
+    logged: frozenset[str] = frozenset()
+    obstacle: Obstacle | None = None
 
 
 class Sight(Protocol):
@@ -59,15 +77,19 @@ class Sight(Protocol):
 class Controller:
     """Moves rollouts whose time, or whose verdict, has come."""
 
-    def __init__(self, operations: Operations, *, looking: Sight | None = None) -> None:
+    def __init__(self, operations: Operations, *, looking: Sight | None = None, proof: Proof | None = None) -> None:
         self._store = operations.store
         self._feed = operations.feed
         self._rollouts = operations.rollouts
         self._analyses = operations.analyses
         self._looking = looking or Looking(operations.networks)
+        self._proof = proof or GatewayProof(operations)
         self._me = secrets.token_hex(8)
         self._memory: dict[str, Remembered] = {}
         self._put_off: dict[tuple[str, int], int] = {}
+        self._waits = operations.waits
+        self._waiting: dict[str, _Wait] = {}
+        self._published = False
 
     def start(self) -> None:
         """Run in a thread of its own until the feed closes."""
@@ -90,19 +112,30 @@ class Controller:
         moving = self._feed.read(lambda image: list(image.moving.values()))
         try:
             if not moving or not self._leads():
-                self._memory.clear()
+                self._forget_all_but(())
                 return 0
             self._forget_all_but(moving)
             now = self._store.now()
+            for rollout in filter(goes_by_itself, moving):
+                self._proof.confirmed_at(rollout, now)  # the time of a step runs from its confirmation
             looked = self._look([rollout for rollout in moving if self._is_due_for_a_look(rollout, now)], now)
         except StoreUnavailableError:
             return 0
         # A verdict is weighed when there was a look; what only waits for a time, when that has come.
-        due = [rollout for rollout in moving if rollout.name in looked or _is_over(rollout, now)]
+        due = [rollout for rollout in moving if rollout.name in looked or self._is_due(rollout, now)]
         for rollout in due:
             if rollout.name not in looked:
                 self._memory.pop(rollout.name, None)  # who was held up has missed what others saw
-        return sum(self._take(rollout, now) for rollout in due)
+        moved = sum(self._take(rollout, now) for rollout in due)
+        self._publish_waits()
+        return moved
+
+    def _publish_waits(self) -> None:
+        waits = {name: (wait.since, wait.obstacle) for name, wait in self._waiting.items() if wait.obstacle}
+        if waits or self._published:
+            with suppress(StoreUnavailableError):
+                self._waits.publish(waits, seconds=_WAIT_KNOWN_SECONDS)
+                self._published = bool(waits)
 
     def _leads(self) -> bool:
         return self._store.lease(LEASE, owner=self._me, seconds=_LEASE_SECONDS)
@@ -154,6 +187,12 @@ class Controller:
     def _forget_all_but(self, moving: Sequence[Rollout]) -> None:
         names = {rollout.name for rollout in moving}
         self._memory = {name: known for name, known in self._memory.items() if name in names}
+        self._waiting = {name: wait for name, wait in self._waiting.items() if name in names}
+        self._proof.keep_only(names)
+
+    def _is_due(self, rollout: Rollout, now: datetime) -> bool:
+        until = rollout.status.paused_until
+        return (until is not None and until <= now) or rollout.name in self._waiting
 
     def _take(self, rollout: Rollout, now: datetime) -> bool:
         key = (rollout.name, rollout.version)
@@ -162,7 +201,7 @@ class Controller:
             return False
         self._put_off.pop(key, None)
         try:
-            move = decide(rollout, self._record(rollout), now=now)
+            move = self._decided(rollout, now)
             if move:
                 with tracing.beginning(f"controller {move.action}", rollout=rollout.name):
                     self._make(rollout, move)
@@ -174,6 +213,39 @@ class Controller:
             return False
         return move is not None
 
+    def _decided(self, rollout: Rollout, now: datetime) -> Move | None:
+        """Decide, and take no step without proof that the gateways apply the one before it."""
+        record = self._record(rollout)
+        if not goes_by_itself(rollout):
+            return decide(rollout, record, now=now)
+        confirmed_at = self._proof.confirmed_at(rollout, now)
+        move = decide(counted_from(rollout, confirmed_at or now), record, now=now)
+        if move and move.action is not Action.ADVANCE:
+            return move
+        is_awaited = move is not None or confirmed_at is None
+        obstacle = self._proof.obstacle(rollout) if is_awaited else None
+        if obstacle is None:
+            self._waiting.pop(rollout.name, None)
+            return move
+        return self._waited(rollout, obstacle, began=now if confirmed_at else rollout.status.since, now=now)
+
+    def _waited(self, rollout: Rollout, obstacle: Obstacle, *, began: datetime, now: datetime) -> Move | None:
+        """Wait for an obstacle to go away, and abort a canary that waits longer than its progress deadline."""
+        before = self._waiting.get(rollout.name)
+        is_same = before is not None and before.since == rollout.status.since
+        wait = before if before and is_same else _Wait(rollout.status.since, began)
+        is_long = obstacle.is_found and now - wait.began >= _SHORT_WAIT
+        if is_long and obstacle.reason_code not in wait.logged:
+            facts = {"rollout": rollout.name, "reason_code": obstacle.reason_code, "detail": obstacle.detail}
+            log.warning("rollout.waiting", extra=facts)
+            wait = replace(wait, logged=wait.logged | {obstacle.reason_code})
+        self._waiting[rollout.name] = replace(wait, obstacle=obstacle if is_long else wait.obstacle)
+        limit = rollout.spec.progress_deadline
+        # A dry run is never aborted, and does not advance without proof either.
+        if limit is None or rollout.spec.dry_run or not obstacle.is_found or now < wait.began + limit:
+            return None
+        return Move(Action.ABORT, f"no progress for {format_duration(limit)}: {obstacle.detail}")
+
     def _make(self, rollout: Rollout, move: Move) -> None:
         call = Call(actor="controller", reason=move.reason, if_match=rollout.version)
         match move.action:
@@ -183,8 +255,3 @@ class Controller:
                 self._rollouts.hold(rollout.name, call)
             case _:
                 self._rollouts.move(rollout.name, move.action, call)
-
-
-def _is_over(rollout: Rollout, now: datetime) -> bool:
-    until = rollout.status.paused_until
-    return until is not None and until <= now

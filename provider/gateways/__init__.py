@@ -1,11 +1,12 @@
 """A gateway, which is a Traefik that polls: where it can be asked, what was seen of it, what it carries. Pure."""
 
-from provider.gateways.applied import SECTIONS, Expectation, expectation
-from provider.gateways.condition import Condition, GatewayState, Signs, condition_of
+from provider.gateways.applied import SECTIONS, Expectation, canary_problem, expectation
+from provider.gateways.condition import QUIET_AFTER, Condition, GatewayState, Signs, condition_of
 from provider.gateways.gateway import DEFAULT_GATEWAY, GatewaySpec, Sighting
 
 __all__ = [
     "DEFAULT_GATEWAY",
+    "QUIET_AFTER",
     "SECTIONS",
     "Condition",
     "Expectation",
@@ -13,6 +14,7 @@ __all__ = [
     "GatewayState",
     "Sighting",
     "Signs",
+    "canary_problem",
     "condition_of",
     "expectation",
 ]

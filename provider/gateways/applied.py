@@ -54,6 +54,21 @@ def expectation(rollout: Rollout) -> Expectation:
     return Expectation(present=present, absent=frozenset(absent - present.keys()))
 
 
+def canary_problem(service: str, shown: Json | None) -> str | None:
+    """Return why a canary's service cannot take traffic, as far as Traefik's API tells (None: it answers 404).
+
+    Traefik reports the status of servers once their service is in use (`serverStatus`), and some services have none.
+    """
+    if shown is None:
+        return f"the service {service} does not exist"
+    if shown.get("status") == "disabled":
+        return f"the service {service} is disabled: {'; '.join(shown.get('error', ['no reason given']))}"
+    servers = shown.get("serverStatus")
+    if isinstance(servers, dict) and servers and "UP" not in servers.values():
+        return f"no server of the service {service} is up"
+    return None
+
+
 def _path(section: str, name: str) -> str:
     return f"{section}/{qualified(name)}"
 

@@ -15,6 +15,7 @@ from provider.operations.calls import (
 from provider.operations.discovery import Discovery, OtherSourceError, SideServers
 from provider.operations.gateways import Applied, Delivery, Gateways, GatewayView, Polled, Report
 from provider.operations.observations import Observations
+from provider.operations.obstacles import Obstacle, Obstacles, Wait, WaitReason, Waits
 from provider.operations.operations import Operations
 from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
@@ -50,6 +51,8 @@ __all__ = [
     "NotFoundError",
     "NotInTimeError",
     "Observations",
+    "Obstacle",
+    "Obstacles",
     "Operations",
     "OtherSourceError",
     "OutOfReachError",
@@ -73,7 +76,10 @@ __all__ = [
     "Truth",
     "UnreadableDocumentError",
     "Visitor",
+    "Wait",
+    "WaitReason",
     "Waiting",
+    "Waits",
     "Webhooks",
     "weight_of",
 ]

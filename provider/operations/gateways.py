@@ -10,7 +10,7 @@ from enum import StrEnum
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.documents.addresses import Networks
 from provider.feed import Feed
-from provider.gateways import SECTIONS, Condition, GatewaySpec, Sighting, expectation
+from provider.gateways import QUIET_AFTER, SECTIONS, Condition, GatewaySpec, Sighting, expectation
 from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
 from provider.operations.observations import Observations
@@ -133,6 +133,16 @@ class Gateways:
         names = sorted(specs.keys() | sightings.keys())
         return [self._polled(name, specs.get(name), sightings.get(name, [])) for name in names]
 
+    def live(self) -> Sequence[Polled]:
+        """List the gateways that poll now, each with the instances that do."""
+        now = self._store.now()
+        fresh = [sighting for sighting in self._lately() if now - sighting.last_poll < QUIET_AFTER]
+        specs = self._feed.read(lambda image: dict(image.gateways))
+        return [
+            self._polled(name, specs.get(name), _of(name, fresh))
+            for name in sorted({sighting.gateway for sighting in fresh})
+        ]
+
     def applied(self, name: str, api: str) -> Applied:
         """Ask a Traefik for all its parts of the kinds that we tell it. Raises GatewayUnreachableError."""
         revision, rollouts = self._feed.read(
@@ -157,6 +167,10 @@ class Gateways:
         """Ask a Traefik for the parts of one rollout, by path; None where it has none. Raises as `applied`."""
         expected = expectation(self._feed.resolved(rollout))
         return {path: self._api(api).show(path) for path in (*expected.present, *sorted(expected.absent))}
+
+    def part(self, path: str, api: str) -> Json | None:
+        """Read one part from a Traefik's API; None where it has none. Raises GatewayUnreachableError."""
+        return self._api(api).show(path)
 
     def overview(self, api: str) -> Overview:
         """Ask a Traefik how many parts it has, and how many of them are wrong. Raises GatewayUnreachableError."""

@@ -5,6 +5,7 @@ from provider.feed import Feed
 from provider.operations.analyses import Analyses
 from provider.operations.discovery import Discovery
 from provider.operations.gateways import Gateways
+from provider.operations.obstacles import Obstacles, Waits
 from provider.operations.restoring import Restoring
 from provider.operations.rollouts import Rollouts
 from provider.operations.sessions import Sessions
@@ -28,6 +29,8 @@ class Operations:
         self.analyses = Analyses(store)
         self.gateways = Gateways(store, feed, networks=networks)
         self.observations = self.gateways.observations
+        self.obstacles = Obstacles(feed, self.gateways)
+        self.waits = Waits(store)
         self.traffic = Traffic(store, feed)
         self.tokens = Tokens(store, feed)
         self.sessions = Sessions(store, feed)

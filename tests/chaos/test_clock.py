@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 
 from provider.controller import Controller
+from tests.canaries import Confirmed
 from tests.world import ME, World, spec
 
 HOUR = 3_600
@@ -22,7 +23,7 @@ def world() -> Iterator[World]:
 
 @pytest.fixture
 def controller(world: World) -> Controller:
-    return Controller(world.operations)
+    return Controller(world.operations, proof=Confirmed())
 
 
 def ticked(world: World, controller: Controller) -> int:

@@ -17,6 +17,7 @@ from provider.posting import Outcome
 from provider.rollouts import Action
 from provider.store import ConflictError, Key, Kind, Request, StoreUnavailableError
 from provider.store.timing import timed
+from tests.canaries import Confirmed
 from tests.unit.controller.test_loop import BAD, Looks
 from tests.unit.polling.test_application import Connection, Poller
 from tests.world import ME, World, spec
@@ -140,7 +141,7 @@ def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> 
     world.operations.rollouts.create("judged", spec(analysis={}, steps=[{"setWeight": 5}, {"pause": {}}]), ME)
     world.caught_up()
     counted = Looks()
-    controller = Controller(world.operations, looking=counted)
+    controller = Controller(world.operations, looking=counted, proof=Confirmed())
     for counted.counted in (((0, 0), (0, 0)), BAD):
         world.clock.pass_time(timedelta(seconds=5).total_seconds())
         controller.tick()
@@ -158,7 +159,7 @@ def test_verdicts_begin_at_0_so_that_a_rate_sees_the_first_of_each(world: World)
     world.operations.rollouts.create("fresh", spec(analysis={}, steps=[{"setWeight": 5}, {"pause": {}}]), ME)
     world.caught_up()
     world.clock.pass_time(timedelta(seconds=5).total_seconds())
-    Controller(world.operations, looking=Looks()).tick()
+    Controller(world.operations, looking=Looks(), proof=Confirmed()).tick()
     found = {
         outcome: RECORDED.get_sample_value("canary_verdicts_total", {"rollout": "fresh", "outcome": outcome})
         for outcome in Verdict

@@ -1,6 +1,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -8,10 +8,10 @@ import pytest
 from provider.analysis import Measurement, Outcome, Snapshot
 from provider.controller import Controller
 from provider.gateways import GatewaySpec
-from provider.operations import Call, Operations
+from provider.operations import Call, Obstacle, Operations, Wait, WaitReason
 from provider.rollouts import Action, Phase, Rollout
 from provider.store import Key, Kind, StoreUnavailableError
-from tests.canaries import Side, counters, remember, seen
+from tests.canaries import Confirmed, Side, counters, remember, seen
 from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
@@ -60,8 +60,13 @@ def looks() -> Looks:
 
 
 @pytest.fixture
-def controller(world: World, looks: Looks) -> Controller:
-    return Controller(world.operations, looking=looks)
+def proof() -> Confirmed:
+    return Confirmed()
+
+
+@pytest.fixture
+def controller(world: World, looks: Looks, proof: Confirmed) -> Controller:
+    return Controller(world.operations, looking=looks, proof=proof)
 
 
 def created(world: World, **changes: Any) -> None:
@@ -104,6 +109,74 @@ def test_a_pause_for_a_person_never_ends_by_itself(world: World, controller: Con
     created(world, steps=[{"setWeight": 5}, {"pause": {}}])
 
     assert 0 == ticked(world, controller, after=10**8)
+
+
+# Proof
+
+NOT_APPLIED = Obstacle(WaitReason.NOT_APPLIED, "edge does not answer")
+
+
+def test_a_pause_counts_from_the_confirmation(world: World, controller: Controller, proof: Confirmed) -> None:
+    created(world, steps=TIMED)
+    proof.since = world.clock.time + timedelta(seconds=300)
+
+    assert [0, 0, 1] == [ticked(world, controller, after=seconds) for seconds in (600, 299, 1)]
+    assert (Phase.PAUSED, 50) == status(world)
+
+
+@pytest.mark.parametrize("steps", [TIMED, JUDGED])
+def test_no_step_is_taken_while_the_weight_is_not_confirmed(
+    world: World, controller: Controller, looks: Looks, proof: Confirmed, steps: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    proof.found = NOT_APPLIED
+    created(world, steps=steps)
+    ticked(world, controller)
+    looks.counted = GOOD
+
+    assert [0, 0] == [ticked(world, controller, after=700) for _ in range(2)]
+    assert 5 == status(world)[1]
+    assert ["not-applied"] == [
+        record.__dict__["reason_code"] for record in caplog.records if record.message == "rollout.waiting"
+    ]
+    proof.found, proof.since = None, world.clock.time
+    assert 1 == ticked(world, controller, after=600)
+    assert (Phase.PAUSED, 50) == status(world)
+
+
+def test_why_a_rollout_waits_can_be_read_until_it_goes_on(
+    world: World, controller: Controller, proof: Confirmed
+) -> None:
+    proof.found = NOT_APPLIED
+    created(world, steps=TIMED)
+    ticked(world, controller, after=600)
+    waits = world.operations.waits.of(world.operations.rollouts.get("shop"))
+    proof.found = None
+    ticked(world, controller)
+
+    assert waits == Wait(reason_code=WaitReason.NOT_APPLIED, detail="edge does not answer")
+    assert world.operations.waits.of(world.operations.rollouts.get("shop")) is None
+
+
+def test_a_canary_that_waits_for_proof_beyond_its_deadline_is_aborted(
+    world: World, controller: Controller, proof: Confirmed
+) -> None:
+    proof.found = NOT_APPLIED
+    created(world, steps=TIMED, progressDeadline="20m")
+
+    assert [0, 1] == [ticked(world, controller, after=seconds) for seconds in (1_199, 1)]
+    assert (Phase.DEGRADED, 0) == status(world)
+
+
+def test_a_canary_that_fails_is_aborted_although_nothing_is_confirmed(
+    world: World, controller: Controller, looks: Looks, proof: Confirmed
+) -> None:
+    proof.found = NOT_APPLIED
+    created(world, steps=JUDGED)
+    ticked(world, controller)
+    looks.counted = BAD
+
+    assert 1 == ticked(world, controller)
+    assert (Phase.DEGRADED, 0) == status(world)
 
 
 # Verdicts
@@ -166,7 +239,7 @@ def test_another_controller_goes_on_with_what_the_first_one_saw(
     created(world, steps=JUDGED)
     ticked(world, controller)
     looks.counted = BAD
-    second = Controller(world.operations, looking=looks)
+    second = Controller(world.operations, looking=looks, proof=Confirmed())
 
     assert 1 == ticked(world, second, after=60)
     assert (Phase.DEGRADED, 0) == status(world)
@@ -176,7 +249,7 @@ def test_one_of_several_leads_and_another_takes_over_when_it_dies(
     world: World, controller: Controller, looks: Looks
 ) -> None:
     created(world, steps=JUDGED)
-    second = Controller(world.operations, looking=looks)
+    second = Controller(world.operations, looking=looks, proof=Confirmed())
     assert [0, 0] == [ticked(world, controller), ticked(world, second, after=0)]
     assert ["shop"] == looks.looks
     ticked(world, second, after=10)
@@ -249,7 +322,7 @@ def test_two_controllers_do_nothing_twice(world: World, controller: Controller, 
     # The second one still sees the rollout as it was before the first one moved it.
     stale = world.operations.rollouts.get("shop")
     assert 1 == ticked(world, controller)
-    second = Controller(world.operations, looking=looks)
+    second = Controller(world.operations, looking=looks, proof=Confirmed())
 
     assert not second._take(stale, world.clock())
     assert (Phase.PAUSED, 50) == status(world)
@@ -287,7 +360,7 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
 
     operations = Operations(world.store, world.feed)
     operations.rollouts = Failing(world.store, world.feed, operations.discovery)
-    controller = Controller(operations, looking=looks)
+    controller = Controller(operations, looking=looks, proof=Confirmed())
     world.operations.rollouts.create("bad", spec(steps=TIMED), ME)
     created(world, steps=TIMED)
 

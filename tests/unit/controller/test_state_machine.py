@@ -32,7 +32,7 @@ from provider.operations import Operations
 from provider.operations.rollouts import Rollouts
 from provider.rollouts import Action, IllegalMoveError, Phase, Rollout, Side, Spec, current_record
 from provider.store import Event, MemoryStore, Stored, StoreUnavailableError
-from tests.canaries import counters
+from tests.canaries import Confirmed, counters
 from tests.pace import examples
 from tests.world import ME, Clock, spec
 
@@ -129,7 +129,7 @@ class Provider:
         self.rollouts = MortalRollouts(store, self.feed, operations.discovery)
         self.analyses = operations.analyses
         operations.rollouts = self.rollouts
-        self.controller = Controller(operations, looking=source)
+        self.controller = Controller(operations, looking=source, proof=Confirmed())
         self.catch_up()
 
     def catch_up(self) -> None:

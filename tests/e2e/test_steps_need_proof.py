@@ -1,0 +1,85 @@
+"""A step is taken only once Traefik has applied the one before it, and has a canary that can take traffic."""
+
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.e2e.harness import Stack, eventually
+
+pytestmark = [pytest.mark.traefik, pytest.mark.timeout(240)]
+
+STEPS = [{"setWeight": 1}, {"pause": {"duration": "3s"}}, {"setWeight": 50}, {"pause": {"duration": "3s"}}]
+
+
+def begin(stack: Stack, canary: Mapping[str, Any], **changes: Any) -> None:
+    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary=None, steps=STEPS, **changes)})
+    stack.wait_applied()
+    stack.done("PUT", "/rollouts/shop/canary", canary)
+
+
+def weights(stack: Stack) -> list[float]:
+    """Give the weights of the present canary, oldest first."""
+    history = stack.done("GET", "/rollouts/shop/history")["history"]
+    statuses = [entry["after"]["status"] for entry in reversed(history)]
+    return [status["weight"] for status in statuses if status["generation"] == statuses[-1]["generation"]]
+
+
+@contextmanager
+def suspended(stack: Stack) -> Iterator[None]:
+    stack.children["traefik"].send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        stack.children["traefik"].send_signal(signal.SIGCONT)
+
+
+def in_phase(stack: Stack, phase: str) -> Mapping[str, Any]:
+    found: Mapping[str, Any] = eventually(
+        lambda: (now := stack.done("GET", "/rollouts/shop")["status"])["phase"] == phase and now,
+        what=f"it is {phase}",
+        seconds=60,
+    )
+    return found
+
+
+def test_a_suspended_traefik_keeps_the_canary_at_its_step(stack: Stack) -> None:
+    canary = stack.spec()["canary"]
+    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary=None, steps=STEPS)})
+    stack.wait_applied()
+    with suspended(stack):
+        stack.done("PUT", "/rollouts/shop/canary", canary)
+        eventually(lambda: "rollout.waiting" in stack.log(), what="the rollout waits for proof", seconds=60)
+        eventually(lambda: "waiting" in stack.done("GET", "/rollouts/shop"), what="the API tells of the wait")
+        waited = stack.done("GET", "/rollouts/shop")
+    in_phase(stack, "Healthy")
+    stack.wait_applied()
+
+    assert ("Paused", 1) == (waited["status"]["phase"], waited["status"]["weight"])
+    assert "not-applied" == waited["waiting"]["reasonCode"]
+    assert "edge" in waited["waiting"]["detail"]
+    assert [1, 50, 0] == weights(stack)
+    assert {"v2": 20} == stack.count(20)
+
+
+def test_a_canary_whose_service_does_not_exist_is_aborted_at_the_deadline(stack: Stack) -> None:
+    begin(stack, {"service": "shop-v9@docker"}, progressDeadline="8s")
+    reason = in_phase(stack, "Degraded")["reason"]
+
+    assert "shop-v9@docker" in reason
+    assert [1, 0] == weights(stack)
+    assert {"v1": 20} == stack.count(20)
+
+
+def test_a_canary_with_no_server_that_is_up_is_aborted_at_the_deadline(stack: Stack) -> None:
+    canary = {**stack.spec()["canary"], "healthCheck": {"path": "/", "interval": "1s", "timeout": "500ms"}}
+    stack.stop("v2")
+    begin(stack, canary, progressDeadline="8s")
+    in_phase(stack, "Degraded")
+    stack.wait_applied()
+
+    assert "canary-unavailable" in stack.log()
+    assert [1, 0] == weights(stack)
+    assert {"v1": 20} == stack.count(20)

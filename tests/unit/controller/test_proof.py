@@ -1,0 +1,86 @@
+from datetime import timedelta
+
+import pytest
+
+from provider.controller.proof import GatewayProof, counted_from
+from provider.documents import encode
+from provider.gateways import Sighting
+from provider.operations import WaitReason
+from provider.rollouts import Rollout
+from tests.world import ME, World, spec, wait_until
+
+STEPS = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
+
+
+@pytest.fixture
+def rollout(world: World) -> Rollout:
+    created = world.operations.rollouts.create("shop", spec(steps=STEPS), ME)
+    world.caught_up()
+    return created
+
+
+def polled(world: World) -> None:
+    body = world.feed.body("edge")
+    assert body
+    sighting = Sighting(
+        gateway="edge",
+        address="10.0.0.1:1",
+        last_poll=world.clock.time,
+        revision_served=world.feed.revision,
+        digest=body.digest,
+    )
+    world.store.report({"edge@10.0.0.1:1": encode(sighting)})
+
+
+def is_confirmed(world: World, proof: GatewayProof, rollout: Rollout) -> bool:
+    return wait_until(lambda: proof.confirmed_at(rollout, world.clock.time) is not None)
+
+
+def test_a_step_is_confirmed_from_the_first_check_that_finds_it_applied(world: World, rollout: Rollout) -> None:
+    proof = GatewayProof(world.operations)
+    before = proof.confirmed_at(rollout, world.clock.time)
+    world.clock.pass_time(60)
+    polled(world)
+    at = world.clock.time
+
+    assert before is None
+    assert is_confirmed(world, proof, rollout)
+    world.clock.pass_time(60)
+    assert at == proof.confirmed_at(rollout, world.clock.time)
+
+
+def test_another_controller_counts_from_the_same_confirmation(world: World, rollout: Rollout) -> None:
+    polled(world)
+    at = world.clock.time
+    assert is_confirmed(world, GatewayProof(world.operations), rollout)
+    world.clock.pass_time(60)
+
+    assert at == GatewayProof(world.operations).confirmed_at(rollout, world.clock.time)
+
+
+def test_the_next_step_needs_a_confirmation_of_its_own(world: World, rollout: Rollout) -> None:
+    polled(world)
+    proof = GatewayProof(world.operations)
+    assert is_confirmed(world, proof, rollout)
+    world.clock.pass_time(600)
+    moved = world.operations.rollouts.advance("shop", ME)
+
+    assert proof.confirmed_at(moved, world.clock.time) is None
+
+
+def test_what_has_not_been_checked_is_no_proof(world: World, rollout: Rollout) -> None:
+    obstacle = GatewayProof(world.operations).obstacle(rollout)
+
+    assert obstacle
+    assert (WaitReason.NOT_APPLIED, False) == (obstacle.reason_code, obstacle.is_found)
+
+
+def test_a_pause_and_an_analysis_are_counted_from_the_confirmation(world: World, rollout: Rollout) -> None:
+    later = rollout.status.since + timedelta(seconds=30)
+    judging = world.operations.rollouts.create("blog", spec(steps=[{"analysis": {"duration": "5m"}}]), ME)
+    until = rollout.status.paused_until
+
+    assert until
+    assert until + timedelta(seconds=30) == counted_from(rollout, later).status.paused_until
+    assert later == counted_from(judging, later).status.judged_since
+    assert rollout == counted_from(rollout, rollout.status.since)
