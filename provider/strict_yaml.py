@@ -17,13 +17,15 @@ class StrictLoader(yaml.SafeLoader):
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Make a dict of a mapping; ConstructorError where a key stands twice."""
-        keys: list[object] = []
+        keys: set[object] = set()
         for key_node, _ in node.value:
             # What a merge (<<) brings may stand in the mapping too: that is what merging is for.
             key = key_node.tag if key_node.tag == _MERGE else self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise _mistake("a key must be text or a number, not a list or a mapping", key_node)
             if key in keys:
                 raise _mistake(f"the key {key_node.value} stands twice", key_node)
-            keys.append(key)
+            keys.add(key)
         return super().construct_mapping(node, deep)
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
