@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from provider.documents.quoting import quoted
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -83,7 +85,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise NotJsonError(f"the key {_first_repeated(pairs)!r} stands twice in one object")
+        raise NotJsonError(f"the key {quoted(_first_repeated(pairs))} stands twice in one object")
     return document
 
 

@@ -8,9 +8,11 @@ import pytest
 import yaml
 
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, read
+from provider.documents.quoting import quoted
 from provider.documents.reading import MOST_MISTAKES
 from provider.rollouts import Spec
 from provider.strict_yaml import StrictLoader
+from provider.web.step_lines import step_of
 
 # Each input took many times as long, as its cost grew with the square of its size.
 _GENEROUS_SECONDS = 2.0
@@ -48,9 +50,22 @@ def _short_lists_with_wrong_items() -> None:
         read(Spec, document)
 
 
+def _step_with_many_spaces() -> None:
+    with pytest.raises(ValueError, match="must be a step"):
+        step_of(f"ramp 1{' ' * 100_000}x")
+
+
+def _alias_bomb() -> None:
+    lines = ["a0: &a0 [1]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))]
+    with pytest.raises(yaml.YAMLError):
+        yaml.load("\n".join(lines), StrictLoader)  # noqa: S506 a safe one
+
+
 @pytest.mark.parametrize(
     "parse",
     [
+        _alias_bomb,
+        _step_with_many_spaces,
         _repeated_json_key,
         _distinct_yaml_keys,
         _unknown_fields,
@@ -82,3 +97,31 @@ def test_a_document_lists_a_bounded_number_of_mistakes() -> None:
 def test_a_yaml_key_that_is_a_list_is_refused() -> None:
     with pytest.raises(yaml.YAMLError):
         yaml.load("? [a]\n: 1", StrictLoader)  # noqa: S506 a safe one
+
+
+def test_a_few_aliases_are_read_as_what_they_repeat() -> None:
+    document = yaml.load("a: &a {b: 1}\nc: [*a, *a]\nd: {<<: *a}", StrictLoader)  # noqa: S506 a safe one
+
+    assert document == {"a": {"b": 1}, "c": [{"b": 1}, {"b": 1}], "d": {"b": 1}}
+
+
+def test_an_alias_within_what_it_repeats_is_refused() -> None:
+    with pytest.raises(yaml.YAMLError):
+        yaml.load("&a [*a]", StrictLoader)  # noqa: S506 a safe one
+
+
+@pytest.mark.parametrize("value", ["x" * 10_000, [["y" * 90] * 50] * 50, {"z" * 90: "z" * 90}, 10**200, b"v" * 1_000])
+def test_a_message_quotes_at_most_100_characters(value: object) -> None:
+    assert len(quoted(value)) <= 100
+
+
+@pytest.mark.parametrize("value", ["10 m", 5, None, [1, "a"], {"b": 1}, True, 33.333])
+def test_a_message_quotes_a_short_value_whole(value: object) -> None:
+    assert quoted(value) == repr(value)
+
+
+def test_a_refused_value_is_quoted_in_part() -> None:
+    with pytest.raises(InvalidDocumentError) as caught:
+        read(Spec, {"rule": "Host(`a`)", "stable": {"service": "a@file"}, "progressDeadline": "m" * 10_000})
+
+    assert len(caught.value.mistakes[0].detail) < 200

@@ -24,6 +24,7 @@ from provider.documents.fields import (
     parse_duration,
     parse_weight,
 )
+from provider.documents.quoting import quoted
 
 
 def field(kind: Any) -> type[BaseModel]:
@@ -73,7 +74,7 @@ def test_a_weight_is_kept_in_hundredths(value: object, weight: str) -> None:
     ],
 )
 def test_what_is_no_per_cent_of_two_decimals_is_refused(value: object) -> None:
-    assert f"must be a number from 0 to 100 with at most two decimals, not {value!r}" == refusal(Weight, value)
+    assert f"must be a number from 0 to 100 with at most two decimals, not {quoted(value)}" == refusal(Weight, value)
 
 
 @pytest.mark.parametrize(
