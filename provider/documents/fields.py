@@ -155,6 +155,8 @@ def _matching(pattern: str, words: str) -> Callable[[str], str]:
 def _reference(value: str) -> str:
     if value.endswith("@http"):
         raise ValueError("must not end in @http: those names are this provider's own and come and go")
+    if value.endswith("@internal"):
+        raise ValueError("must not end in @internal: it would publish Traefik's own API, with its configuration")
     return value
 
 

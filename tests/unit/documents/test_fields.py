@@ -25,6 +25,7 @@ from provider.documents.fields import (
     parse_weight,
 )
 from provider.documents.quoting import quoted
+from provider.rollouts import Spec
 
 
 def field(kind: Any) -> type[BaseModel]:
@@ -217,6 +218,21 @@ def test_this_providers_own_services_are_no_references() -> None:
     words = "must not end in @http: those names are this provider's own and come and go"
 
     assert words == refusal(Reference, "shop_1@http")
+
+
+@pytest.mark.parametrize("name", ["api@internal", "prometheus@internal", "noop@internal", "ping@internal"])
+def test_traefiks_internal_services_are_no_references(name: str) -> None:
+    assert refusal(Reference, name).startswith("must not end in @internal")
+
+
+@pytest.mark.parametrize("field", ["middlewares", "stable", "canary"])
+def test_no_part_of_a_spec_refers_to_an_internal_service(field: str) -> None:
+    sides = {"stable": {"service": "a@file"}, "canary": {"service": "b@file"}}
+    parts = {"middlewares": ["dashboard_redirect@internal"], **{side: {"service": "api@internal"} for side in sides}}
+    with pytest.raises(InvalidDocumentError) as caught:
+        read(Spec, {"rule": "Host(`a`)", **sides, field: parts[field]})
+
+    assert [mistake.pointer.split("/")[1] for mistake in caught.value.mistakes] == [field]
 
 
 def test_a_rule_is_refused_with_the_column() -> None:
