@@ -163,6 +163,11 @@ def _reference(value: str) -> str:
 _REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*@[a-z][a-z0-9-]*$"
 _TOKEN_PATTERN = r"^[A-Za-z0-9!#$%&'*+.^_|~-]+$"  # noqa: S105 an HTTP token, RFC 9110
 
+# What Go's url.Parse reads as a relative URL without a host: // would begin a host, and escapes outside of the query
+# are decoded. Source: newRequest in Traefik's pkg/healthcheck/healthcheck.go.
+_IN_PATH = r"[!\"$&-.0->@-~]|%[0-9A-Fa-f]{2}"
+_CHECKED_PATH_PATTERN = rf"^/(({_IN_PATH})({_IN_PATH}|/)*)?(\?[!\"$-~]*)?(#({_IN_PATH}|[/?#])*)?$"
+
 Weight = Annotated[
     Decimal,
     PlainValidator(parse_weight),
@@ -216,6 +221,13 @@ UrlPath = Annotated[
     str,
     AfterValidator(_matching(r"^/[!-~]*$", "a path that begins with /, such as /healthz")),
     Field(max_length=1024, json_schema_extra={"pattern": "^/[!-~]*$"}),
+]
+CheckedPath = Annotated[
+    str,
+    AfterValidator(
+        _matching(_CHECKED_PATH_PATTERN, "a path that begins with one /, with complete escapes such as %20")
+    ),
+    Field(max_length=1024, json_schema_extra={"pattern": _CHECKED_PATH_PATTERN}),
 ]
 ServerUrl = Annotated[
     str,

@@ -9,6 +9,7 @@ from pydantic import BaseModel, create_model
 
 from provider.documents import Document, InvalidDocumentError, format_duration, read, weight_number, write
 from provider.documents.fields import (
+    CheckedPath,
     CookieValue,
     Duration,
     EntryPoint,
@@ -161,6 +162,7 @@ def test_no_time_at_all_is_written_as_such() -> None:
         (HeaderValue, ["always", "a b", 'say "hi"', "`", "~", "x" * 512]),
         (CookieValue, ["always", "1.0", "a=b", "`(^|$)`", "/"]),
         (UrlPath, ["/", "/healthz", "/a?b=c#d", "/%20"]),
+        (CheckedPath, ["/", "/healthz", "/a//b/", "/%20?b=100%&c=//d", "/?a", "/a#%20/?#", "/a:b@c"]),
         (Rule, ["Host(`a`)", "Host(`a`) &&\nPath(`/b`)"]),
         (WholeNumber, [0, -1, 7, 10**12]),
     ],
@@ -176,6 +178,7 @@ NOT_A_TOKEN = "must be a name of letters, digits and hyphens, such as X-Canary"
 NOT_A_HEADER_VALUE = "must be printable ASCII with no space at either end"
 NOT_A_COOKIE_VALUE = "must be a cookie's value: no space, quote, comma, ; or \\"
 NOT_A_PATH = "must be a path that begins with /, such as /healthz"
+NOT_A_CHECKED_PATH = "must be a path that begins with one /, with complete escapes such as %20"
 
 
 @pytest.mark.parametrize(
@@ -191,6 +194,11 @@ NOT_A_PATH = "must be a path that begins with /, such as /healthz"
         (Token, NOT_A_TOKEN, ["", "a b", "a:", "a;", "a\n", "`a`", "é", '"a"']),
         (HeaderValue, NOT_A_HEADER_VALUE, ["", " ", " a", "a ", "a\n", "a\tb", "a\x7f", "é"]),
         (CookieValue, NOT_A_COOKIE_VALUE, ["", "a b", "a;b", "a,b", 'a"', "a\\", "a\n", "é", "\x7f"]),
+        (
+            CheckedPath,
+            NOT_A_CHECKED_PATH,
+            ["", "healthz", "//host/x", "//", "/%zz", "/a%2", "/#%", "/a b", "/a\n"],
+        ),
         (UrlPath, NOT_A_PATH, ["", "healthz", "/a b", "/a\n", "/é", "http://a/"]),
     ],
 )
