@@ -1,10 +1,13 @@
 """YAML that says what it means: a key that stands twice is a mistake, not the last one's win."""
 
 import math
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any
 
 import yaml
+
+# A list of ten aliases of such a list, and so on, says in a few lines more than a machine can hold.
+MOST_ALIAS_NODES = 10_000
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -15,15 +18,39 @@ class StrictLoader(yaml.SafeLoader):
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def __init__(self, stream: Any) -> None:
+        """Read a stream: text, bytes or a file."""
+        super().__init__(stream)
+        self._sizes: dict[int, int] = {}
+        self._alias_nodes = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        """Make a node of what comes next; ComposerError where aliases would multiply what is written."""
+        alias = self.check_event(yaml.AliasEvent)
+        node = super().compose_node(parent, index)
+        if node is None:
+            return node
+        if not alias:
+            self._sizes[id(node)] = 1 + sum(self._sizes[id(child)] for child in _children(node))
+            return node
+        if id(node) not in self._sizes:
+            raise _mistake("an alias must not stand within what it repeats", node)
+        self._alias_nodes += self._sizes[id(node)]
+        if self._alias_nodes > MOST_ALIAS_NODES:
+            raise _mistake(f"aliases repeat more than {MOST_ALIAS_NODES} values", node)
+        return node
+
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         """Make a dict of a mapping; ConstructorError where a key stands twice."""
-        keys: list[object] = []
+        keys: set[object] = set()
         for key_node, _ in node.value:
             # What a merge (<<) brings may stand in the mapping too: that is what merging is for.
             key = key_node.tag if key_node.tag == _MERGE else self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise _mistake("a key must be text or a number, not a list or a mapping", key_node)
             if key in keys:
                 raise _mistake(f"the key {key_node.value} stands twice", key_node)
-            keys.append(key)
+            keys.add(key)
         return super().construct_mapping(node, deep)
 
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
@@ -32,6 +59,14 @@ class StrictLoader(yaml.SafeLoader):
         if not math.isfinite(number):
             raise _mistake(f"{node.value} is not a number that JSON has", node)
         return number
+
+
+def _children(node: yaml.Node) -> Iterator[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        yield from node.value
+    elif isinstance(node, yaml.MappingNode):
+        for pair in node.value:
+            yield from pair
 
 
 _MERGE = "tag:yaml.org,2002:merge"

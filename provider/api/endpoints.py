@@ -22,6 +22,7 @@ from provider.api.problems import (
 from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery, ShrinkQuery
 from provider.documents import InvalidDocumentError, decode_json, read, write
 from provider.documents.fields import NAME_PATTERN
+from provider.documents.quoting import quoted
 from provider.limits import Limits, Place
 from provider.operations import Call, Operations
 from provider.store import Request
@@ -117,7 +118,7 @@ def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callabl
         for name in parts.values():
             if not re.fullmatch(NAME_PATTERN, name):
                 raise BadRequestError(
-                    f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}"
+                    f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {quoted(name)}"
                 )
         body, query = _body(endpoint), _query(endpoint)
         exchange = Exchange(operations, caller, parts, body, query, _call(caller, body, query))

@@ -4,6 +4,7 @@ import difflib
 import json
 import textwrap
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import IO, Any
 
@@ -153,7 +154,7 @@ def _rollouts(file: IO[bytes]) -> Sequence[Json]:
         if mistake:
             raise CommandError(f"{name_of(file)}, document {number}: a rollout has a name and a spec; {mistake}")
     names = [document["name"] for document in documents]
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise CommandError(f"{name_of(file)} has {', '.join(twice)} more than once")
     return documents

@@ -21,6 +21,7 @@ from pydantic import (
 )
 
 from provider.documents.hosts import is_metadata, written_address
+from provider.documents.quoting import quoted
 from provider.rules import RuleError, parse_rule
 
 NAME_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"
@@ -42,7 +43,7 @@ def parse_weight(value: object) -> Decimal:
     """Read a per cent from 0 to 100 with at most two decimals; ValueError says what would be right."""
     if type(value) is int and 0 <= value <= 100:
         return _WHOLE_WEIGHTS[value]
-    problem = f"must be a number from 0 to 100 with at most two decimals, not {value!r}"
+    problem = f"must be a number from 0 to 100 with at most two decimals, not {quoted(value)}"
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise ValueError(problem)  # noqa: TRY004 what pydantic turns into a mistake
     weight = Decimal(repr(value)) if isinstance(value, float) else Decimal(value)
@@ -61,7 +62,7 @@ def parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return value
     if not isinstance(value, str) or len(value) > 40 or not re.fullmatch(_DURATION_PATTERN, value):
-        raise ValueError(f"must be a duration such as 500ms, 10s, 5m or 1h30m, not {value!r}")
+        raise ValueError(f"must be a duration such as 500ms, 10s, 5m or 1h30m, not {quoted(value)}")
     milliseconds = sum(Decimal(number) * _UNIT_MILLISECONDS[unit] for number, unit in _DURATION_PART.findall(value))
     if milliseconds > _LONGEST_DURATION / timedelta(milliseconds=1):
         raise ValueError(f"must be at most 8784h (a year), not {value}")
@@ -84,7 +85,7 @@ def format_duration(duration: timedelta) -> str:
 def _whole_number(value: object) -> object:
     # JSON Schema calls 20.0 an integer; pydantic's lax mode, which agrees, takes "20" and true as well.
     if isinstance(value, str | bool):
-        raise ValueError(f"must be a whole number, not {value!r}")  # noqa: TRY004 pydantic collects ValueErrors
+        raise ValueError(f"must be a whole number, not {quoted(value)}")  # noqa: TRY004 pydantic collects ValueErrors
     return value
 
 
@@ -145,7 +146,7 @@ def _matching(pattern: str, words: str) -> Callable[[str], str]:
     def check(text: str) -> str:
         # fullmatch, as `$` alone would let a trailing newline pass.
         if not compiled.fullmatch(text):
-            raise ValueError(f"must be {words}, not {text!r}")
+            raise ValueError(f"must be {words}, not {quoted(text)}")
         return text
 
     return check
@@ -154,11 +155,18 @@ def _matching(pattern: str, words: str) -> Callable[[str], str]:
 def _reference(value: str) -> str:
     if value.endswith("@http"):
         raise ValueError("must not end in @http: those names are this provider's own and come and go")
+    if value.endswith("@internal"):
+        raise ValueError("must not end in @internal: it would publish Traefik's own API, with its configuration")
     return value
 
 
 _REFERENCE_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._:/-]*@[a-z][a-z0-9-]*$"
 _TOKEN_PATTERN = r"^[A-Za-z0-9!#$%&'*+.^_|~-]+$"  # noqa: S105 an HTTP token, RFC 9110
+
+# What Go's url.Parse reads as a relative URL without a host: // would begin a host, and escapes outside of the query
+# are decoded. Source: newRequest in Traefik's pkg/healthcheck/healthcheck.go.
+_IN_PATH = r"[!\"$&-.0->@-~]|%[0-9A-Fa-f]{2}"
+_CHECKED_PATH_PATTERN = rf"^/(({_IN_PATH})({_IN_PATH}|/)*)?(\?[!\"$-~]*)?(#({_IN_PATH}|[/?#])*)?$"
 
 Weight = Annotated[
     Decimal,
@@ -213,6 +221,13 @@ UrlPath = Annotated[
     str,
     AfterValidator(_matching(r"^/[!-~]*$", "a path that begins with /, such as /healthz")),
     Field(max_length=1024, json_schema_extra={"pattern": "^/[!-~]*$"}),
+]
+CheckedPath = Annotated[
+    str,
+    AfterValidator(
+        _matching(_CHECKED_PATH_PATTERN, "a path that begins with one /, with complete escapes such as %20")
+    ),
+    Field(max_length=1024, json_schema_extra={"pattern": _CHECKED_PATH_PATTERN}),
 ]
 ServerUrl = Annotated[
     str,

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import difflib
 import json
+from collections import Counter
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from pydantic import BaseModel, ValidationError
+
+from provider.documents.quoting import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,6 +19,9 @@ if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
 Model = TypeVar("Model", bound=BaseModel)
+# A person corrects no more at once, and each unknown field costs a search for a similar name.
+MOST_MISTAKES = 50
+_LONGEST_SUGGESTED_FOR = 64
 
 
 @dataclass(frozen=True)
@@ -79,10 +85,13 @@ def _refuse_constant(name: str) -> NoReturn:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        keys = [key for key, _ in pairs]
-        twice = next(key for key in keys if keys.count(key) > 1)
-        raise NotJsonError(f"the key {twice!r} stands twice in one object")
+        raise NotJsonError(f"the key {quoted(_first_repeated(pairs))} stands twice in one object")
     return document
+
+
+def _first_repeated(pairs: list[tuple[str, object]]) -> str:
+    counts = Counter(key for key, _ in pairs)  # linear: the text is as long as its writer likes
+    return next(key for key, _ in pairs if counts[key] > 1)
 
 
 # One for all: `json.loads` makes a new one at each call that has options.
@@ -92,13 +101,12 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse_constant, object_pairs_hook=_
 def _mistakes(model: type[BaseModel], error: ValidationError) -> list[Mistake]:
     fields = _field_names(model)
     details = error.errors()
-    wrong = {part["loc"][:-1] for part in details}
-    return [
-        Mistake(pointer=_pointer(_place(part)), detail=_detail(part, fields))
-        for part in details
-        # A list whose items were refused is also said to be too short: it is not, for a person.
-        if not (part["type"] == "too_short" and any(loc[: len(part["loc"])] == part["loc"] for loc in wrong))
-    ]
+    with_wrong_items = {part["loc"][:length] for part in details for length in range(len(part["loc"]))}
+    # A list whose items were refused is also said to be too short: it is not, for a person.
+    kept = [part for part in details if not (part["type"] == "too_short" and part["loc"] in with_wrong_items)]
+    listed = [Mistake(pointer=_pointer(_place(part)), detail=_detail(part, fields)) for part in kept[:MOST_MISTAKES]]
+    rest = len(kept) - len(listed)
+    return [*listed, Mistake("", f"has {rest} more mistakes, which are not listed")] if rest else listed
 
 
 def _place(details: ErrorDetails) -> Sequence[int | str]:
@@ -117,7 +125,8 @@ def _detail(details: ErrorDetails, fields: frozenset[str]) -> str:
         case "missing":
             return "is required"
         case "extra_forbidden":
-            close = difflib.get_close_matches(str(details["loc"][-1]), fields, n=1)
+            name = str(details["loc"][-1])
+            close = difflib.get_close_matches(name, fields, n=1) if len(name) <= _LONGEST_SUGGESTED_FOR else []
             return "is not a known field" + (f"; did you mean {close[0]}?" if close else "")
         case "value_error":
             return str(details["ctx"]["error"])

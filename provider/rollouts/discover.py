@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from provider.documents import Document, exactly_one, one_of
 from provider.documents.fields import HostName, Name, WholeNumber
+from provider.documents.quoting import quoted
 
 
 def _resolver(text: str) -> str:
@@ -18,7 +19,9 @@ def _resolver(text: str) -> str:
     except ValueError:
         is_right = False
     if not is_right:
-        raise ValueError(f"must be the address of a name server, such as 10.0.0.53 or 127.0.0.1:8600, not {text!r}")
+        raise ValueError(
+            f"must be the address of a name server, such as 10.0.0.53 or 127.0.0.1:8600, not {quoted(text)}"
+        )
     return text
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, StrictBool
 
 from provider.documents import Document
 from provider.documents.fields import Duration, WholeNumber
+from provider.documents.quoting import quoted
 
 _STATUSES = re.compile(r"([1-5][0-9]{2})(?:-([1-5][0-9]{2}))?")
 # Traefik's expressions are typed: a ratio must have a point, milliseconds must have none, or the service is disabled.
@@ -37,7 +38,7 @@ def _condition_problem(text: str) -> str | None:
     if not match:
         return (
             f"must be such as ResponseCodeRatio(500, 600, 0, 600) > 0.25, NetworkErrorRatio() > 0.1 or "
-            f"LatencyAtQuantileMS(95.0) > 500, joined by && or ||, not {text!r}"
+            f"LatencyAtQuantileMS(95.0) > 500, joined by && or ||, not {quoted(text)}"
         )
     if match["codes"]:
         low, high, *among = map(int, match["codes"].split(","))
@@ -59,7 +60,7 @@ def _expression(text: str) -> str:
 def _statuses(text: str) -> str:
     match = _STATUSES.fullmatch(text)
     if not match or int(match[1]) > int(match[2] or match[1]):
-        raise ValueError(f"must be a status or a range of them, such as 503 or 500-599, not {text!r}")
+        raise ValueError(f"must be a status or a range of them, such as 503 or 500-599, not {quoted(text)}")
     return text
 
 

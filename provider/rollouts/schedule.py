@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from provider.documents import Document
+from provider.documents.quoting import quoted
 
 _TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"
 _DATE_PATTERN = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
@@ -33,19 +34,19 @@ def _time_zone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ValueError, OSError, KeyError) as error:  # not there, or no name at all
-        raise ValueError(f"must be a time zone such as Europe/Berlin or UTC, not {name!r}") from error
+        raise ValueError(f"must be a time zone such as Europe/Berlin or UTC, not {quoted(name)}") from error
     return name
 
 
 def _time(value: object) -> time:
     # A number is refused too: YAML reads 22:00 without quotes as one, and pydantic would take it for seconds.
     if not isinstance(value, str) or not re.fullmatch(_TIME_PATTERN, value):
-        raise ValueError(f'must be a time of day in quotes, such as "09:00", not {value!r}')
+        raise ValueError(f'must be a time of day in quotes, such as "09:00", not {quoted(value)}')
     return time.fromisoformat(value)
 
 
 def _date(value: object) -> date:
-    problem = f"must be a date such as 2026-12-24, not {value!r}"
+    problem = f"must be a date such as 2026-12-24, not {quoted(value)}"
     if not isinstance(value, str) or not re.fullmatch(_DATE_PATTERN, value):
         raise ValueError(problem)
     try:

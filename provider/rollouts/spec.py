@@ -11,6 +11,7 @@ from pydantic.alias_generators import to_camel
 from provider.analysis import Analysis
 from provider.documents import Document, exactly_one, format_duration, one_of
 from provider.documents.fields import (
+    CheckedPath,
     Duration,
     EntryPoint,
     HeaderValue,
@@ -64,7 +65,7 @@ Servers = Annotated[tuple[Server, ...], Field(min_length=1, max_length=1_000), A
 class HealthCheck(Document):
     """Traefik's active check of every server of a side."""
 
-    path: UrlPath
+    path: CheckedPath
     """What is asked for, such as /healthz."""
     interval: Duration | None = None
     """How often; every 30s if left out."""
@@ -80,7 +81,7 @@ class HealthCheck(Document):
     """The server's own if left out."""
     method: Token | None = None
     """GET if left out."""
-    status: WholeNumber | None = Field(default=None, ge=100, le=599)
+    status: WholeNumber | None = Field(default=None, ge=200, le=599)
     """The status that is healthy; any below 400 if left out."""
     headers: dict[Token, HeaderValue] | None = Field(default=None, min_length=1, max_length=32)
     """What is sent with it, by name."""

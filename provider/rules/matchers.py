@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from provider.rules.literals import quote
+from provider.rules.never import complain_of_host, complain_of_path, complain_of_placeholder, complain_of_template
 from provider.rules.regexps import complain_of_regexp
 
 # Takes the matcher's name and a value; says what is wrong with the value, if anything.
@@ -34,6 +35,10 @@ def _anything(_matcher: str, _value: str) -> str | None:
 
 
 def _host(matcher: str, value: str) -> str | None:
+    return _ascii(matcher, value) or complain_of_host(value)
+
+
+def _ascii(matcher: str, value: str) -> str | None:
     if value.isascii():
         return None
     return f"`{matcher}` takes ASCII only: write an international name like xn--bcher-kva.example"
@@ -45,11 +50,13 @@ def _regexp(_matcher: str, value: str) -> str | None:
 
 
 def _host_regexp(matcher: str, value: str) -> str | None:
-    return _host(matcher, value) or _regexp(matcher, value)
+    return _ascii(matcher, value) or complain_of_placeholder(value) or _regexp(matcher, value)
 
 
 def _path(matcher: str, value: str) -> str | None:
-    return None if value.startswith("/") else f"a path begins with /: write {matcher}({quote(f'/{value}')})"
+    if not value.startswith("/"):
+        return f"a path begins with /: write {matcher}({quote(f'/{value}')})"
+    return complain_of_path(matcher, value)
 
 
 def _address(_matcher: str, value: str) -> str | None:
@@ -128,6 +135,11 @@ def complain_of_count(matcher: str, values: list[str]) -> str | None:
 def complain_of_value(matcher: str, values: list[str], index: int) -> str | None:
     """Say what is wrong with one of a matcher's values, or return None if Traefik takes it."""
     if values[index]:
+        if complaint := complain_of_template(values[index]):
+            return complaint
+        if matcher == "Query" and len(values) == 1 and "=" in values[0]:
+            parts = ", ".join(quote(part) for part in values[0].split("=", 1) if part)
+            return f"`Query` takes name and value apart: write Query({parts})"
         return _MATCHERS[matcher].checks[index](matcher, values[index])
     if index == 1 and values[0] and matcher in _EMPTY:
         return f"`{matcher}` takes no empty value: write {_EMPTY[matcher].format(quote(values[0]))}"

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from provider.documents import InvalidDocumentError, Mistake, weight_number
 from provider.documents.fields import parse_weight
+from provider.documents.quoting import quoted
 from provider.operations import MOVES, Call, Rollouts
 from provider.rollouts import Action, Rollout
 from provider.web.outlook import Outlook, of_move, of_weight
@@ -113,7 +114,7 @@ def shift_of(values: Mapping[str, str]) -> Shift:
     try:
         return Shift(parse_weight(Decimal(text.replace(",", ".").removesuffix("%").strip())))
     except (InvalidOperation, ValueError):
-        mistake = Mistake("/weight", f"must be a number from 0 to 100 with at most two decimals, not {text!r}")
+        mistake = Mistake("/weight", f"must be a number from 0 to 100 with at most two decimals, not {quoted(text)}")
         raise InvalidDocumentError([mistake]) from None
 
 

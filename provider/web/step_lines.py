@@ -10,28 +10,28 @@ from provider.strict_yaml import StrictLoader, words_of
 
 Json = Mapping[str, Any]
 
-_NUMBER, _SPAN = r"([0-9]+(?:\.[0-9]+)?)\s*%?", r"([0-9][0-9a-z.]*)"
+_NUMBER, _SPAN = r"([0-9]+(?:\.[0-9]+)?) ?%?", r"([0-9][0-9a-z.]*)"
 _FORMS: Mapping[str, Callable[..., Json]] = {
-    rf"(?:weight\s+)?{_NUMBER}": lambda weight: {"setWeight": _number(weight)},
+    rf"(?:weight )?{_NUMBER}": lambda weight: {"setWeight": _number(weight)},
     r"pause": lambda: {"pause": {}},
-    rf"pause\s+{_SPAN}": lambda duration: {"pause": {"duration": duration}},
-    rf"judge\s+for\s+{_SPAN}": lambda duration: {"analysis": {"duration": duration}},
-    r"judge\s+until\s+known": lambda: {"analysis": {"until": "known"}},
-    rf"judge\s+until\s+known\s+within\s+{_SPAN}": lambda deadline: {
-        "analysis": {"until": "known", "deadline": deadline}
-    },
-    rf"ramp\s+{_NUMBER}\s+to\s+{_NUMBER}\s+by\s+{_NUMBER}\s+every\s+{_SPAN}": lambda start, end, by, every: {
+    rf"pause {_SPAN}": lambda duration: {"pause": {"duration": duration}},
+    rf"judge for {_SPAN}": lambda duration: {"analysis": {"duration": duration}},
+    r"judge until known": lambda: {"analysis": {"until": "known"}},
+    rf"judge until known within {_SPAN}": lambda deadline: {"analysis": {"until": "known", "deadline": deadline}},
+    rf"ramp {_NUMBER} to {_NUMBER} by {_NUMBER} every {_SPAN}": lambda start, end, by, every: {
         "ramp": {"from": _number(start), "to": _number(end), "by": _number(by), "every": every}
     },
-    rf"mirror\s+{_NUMBER}": lambda percent: {"setMirror": _number(percent)},
+    rf"mirror {_NUMBER}": lambda percent: {"setMirror": _number(percent)},
 }
 _EXAMPLES = "25 %, pause, pause 10m, judge for 5m, judge until known, ramp 5 % to 50 % by 5 % every 2m, mirror 10 %"
 
 
 def step_of(line: str) -> Json:
     """Read a line; ValueError says what would be right. What no words are for is YAML: `setOverride: [...]`."""
+    # Spaces are collapsed first: the patterns would try each way to share a long run of them.
+    words = " ".join(line.split())
     for pattern, make in _FORMS.items():
-        match = re.fullmatch(pattern, line, re.IGNORECASE)
+        match = re.fullmatch(pattern, words, re.IGNORECASE)
         if match:
             return make(*match.groups())
     if ":" not in line:

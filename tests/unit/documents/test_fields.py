@@ -9,6 +9,7 @@ from pydantic import BaseModel, create_model
 
 from provider.documents import Document, InvalidDocumentError, format_duration, read, weight_number, write
 from provider.documents.fields import (
+    CheckedPath,
     CookieValue,
     Duration,
     EntryPoint,
@@ -24,6 +25,8 @@ from provider.documents.fields import (
     parse_duration,
     parse_weight,
 )
+from provider.documents.quoting import quoted
+from provider.rollouts import Spec
 
 
 def field(kind: Any) -> type[BaseModel]:
@@ -73,7 +76,7 @@ def test_a_weight_is_kept_in_hundredths(value: object, weight: str) -> None:
     ],
 )
 def test_what_is_no_per_cent_of_two_decimals_is_refused(value: object) -> None:
-    assert f"must be a number from 0 to 100 with at most two decimals, not {value!r}" == refusal(Weight, value)
+    assert f"must be a number from 0 to 100 with at most two decimals, not {quoted(value)}" == refusal(Weight, value)
 
 
 @pytest.mark.parametrize(
@@ -159,6 +162,7 @@ def test_no_time_at_all_is_written_as_such() -> None:
         (HeaderValue, ["always", "a b", 'say "hi"', "`", "~", "x" * 512]),
         (CookieValue, ["always", "1.0", "a=b", "`(^|$)`", "/"]),
         (UrlPath, ["/", "/healthz", "/a?b=c#d", "/%20"]),
+        (CheckedPath, ["/", "/healthz", "/a//b/", "/%20?b=100%&c=//d", "/?a", "/a#%20/?#", "/a:b@c"]),
         (Rule, ["Host(`a`)", "Host(`a`) &&\nPath(`/b`)"]),
         (WholeNumber, [0, -1, 7, 10**12]),
     ],
@@ -174,6 +178,7 @@ NOT_A_TOKEN = "must be a name of letters, digits and hyphens, such as X-Canary"
 NOT_A_HEADER_VALUE = "must be printable ASCII with no space at either end"
 NOT_A_COOKIE_VALUE = "must be a cookie's value: no space, quote, comma, ; or \\"
 NOT_A_PATH = "must be a path that begins with /, such as /healthz"
+NOT_A_CHECKED_PATH = "must be a path that begins with one /, with complete escapes such as %20"
 
 
 @pytest.mark.parametrize(
@@ -189,6 +194,11 @@ NOT_A_PATH = "must be a path that begins with /, such as /healthz"
         (Token, NOT_A_TOKEN, ["", "a b", "a:", "a;", "a\n", "`a`", "é", '"a"']),
         (HeaderValue, NOT_A_HEADER_VALUE, ["", " ", " a", "a ", "a\n", "a\tb", "a\x7f", "é"]),
         (CookieValue, NOT_A_COOKIE_VALUE, ["", "a b", "a;b", "a,b", 'a"', "a\\", "a\n", "é", "\x7f"]),
+        (
+            CheckedPath,
+            NOT_A_CHECKED_PATH,
+            ["", "healthz", "//host/x", "//", "/%zz", "/a%2", "/#%", "/a b", "/a\n"],
+        ),
         (UrlPath, NOT_A_PATH, ["", "healthz", "/a b", "/a\n", "/é", "http://a/"]),
     ],
 )
@@ -216,6 +226,21 @@ def test_this_providers_own_services_are_no_references() -> None:
     words = "must not end in @http: those names are this provider's own and come and go"
 
     assert words == refusal(Reference, "shop_1@http")
+
+
+@pytest.mark.parametrize("name", ["api@internal", "prometheus@internal", "noop@internal", "ping@internal"])
+def test_traefiks_internal_services_are_no_references(name: str) -> None:
+    assert refusal(Reference, name).startswith("must not end in @internal")
+
+
+@pytest.mark.parametrize("field", ["middlewares", "stable", "canary"])
+def test_no_part_of_a_spec_refers_to_an_internal_service(field: str) -> None:
+    sides = {"stable": {"service": "a@file"}, "canary": {"service": "b@file"}}
+    parts = {"middlewares": ["dashboard_redirect@internal"], **{side: {"service": "api@internal"} for side in sides}}
+    with pytest.raises(InvalidDocumentError) as caught:
+        read(Spec, {"rule": "Host(`a`)", **sides, field: parts[field]})
+
+    assert [mistake.pointer.split("/")[1] for mistake in caught.value.mistakes] == [field]
 
 
 def test_a_rule_is_refused_with_the_column() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provider.documents import InvalidDocumentError, decode_json, encode, read, write
+from provider.documents.quoting import quoted
 from provider.rollouts import Schedule
 
 OFFICE = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:30"}
@@ -180,7 +181,7 @@ def test_what_is_no_date_is_refused(date: object) -> None:
     "zone", ["", ".", "Europe", "europe/paris", "Mars/Phobos", "../UTC", "/etc/passwd", "a\0b", "\ud800", "x" * 300]
 )
 def test_what_is_no_time_zone_is_refused(zone: str) -> None:
-    words = f"must be a time zone such as Europe/Berlin or UTC, not {zone!r}"
+    words = f"must be a time zone such as Europe/Berlin or UTC, not {quoted(zone)}"
 
     assert {"/timeZone": words} == mistakes({"timeZone": zone})
 

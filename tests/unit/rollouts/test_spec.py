@@ -221,3 +221,16 @@ def test_a_gateway_carries_what_names_it_or_names_none(
 def test_a_side_that_was_scaled_or_tuned_is_the_same_version(one: Side, other: Side, is_same: bool) -> None:
     assert is_same is one.is_same_version(other)
     assert is_same is other.is_same_version(one)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("path", "//host/x"), ("path", "/%zz"), ("path", "/a%"), ("status", 100), ("status", 199), ("status", 600)],
+)
+def test_a_health_check_that_traefik_cannot_make_is_refused(option: str, value: object) -> None:
+    check = {"path": "/", option: value}
+    side = {"servers": [{"url": "http://10.0.0.1:8080"}], "healthCheck": check}
+    with pytest.raises(InvalidDocumentError) as caught:
+        read(Spec, {"rule": "Host(`a`)", "stable": side})
+
+    assert [mistake.pointer for mistake in caught.value.mistakes] == [f"/stable/healthCheck/{option}"]
