@@ -98,47 +98,32 @@ class Rate:
 
 
 class Guesses:
-    """Wrong tokens by address. Who guessed too often is refused for a while, with a right token too.
+    """Wrong tokens by network. A network that sends too many is refused for a while, except with a right token.
 
-    Else that would tell which guess was right. Only a token that came from there before goes on working: others
-    behind the same proxy are not shut out.
+    A right token is always accepted: no neighbor behind the same proxy can lock it out. An attacker learns nothing
+    that a 401 would not reveal, and a secret has too many bits to be guessed.
     """
 
     def __init__(self, store: Store, *, clock: Clock = time.monotonic) -> None:
         self._store = store
         self._clock = clock
-        self._trusted: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._refused_until: OrderedDict[str, float] = OrderedDict()
         self._lock = threading.Lock()
 
     def caller(self, secret: str, address: str, *, known: Find, find: Find) -> Caller | None:
         """Find whose token a secret is. Raises TooManyGuessesError.
 
-        `known` costs nothing, `find` is asked for those that it does not know.
+        `known` costs nothing. `find` costs a round trip to the store, which a throttled network does not get.
         """
-        near = neighbourhood(address)
         caller = known(secret)
-        if caller and self._is_trusted(caller.name, near):
-            return caller
-        self._insist(near)
-        caller = caller or find(secret)
         if caller:
-            self._trust(caller.name, near)
-        else:
+            return caller
+        near = neighbourhood(address)
+        self._insist(near)
+        caller = find(secret)
+        if caller is None:
             self._count(near)
         return caller
-
-    def _is_trusted(self, name: str, near: str) -> bool:
-        with self._lock:
-            if (name, near) not in self._trusted:
-                return False
-            self._trusted.move_to_end((name, near))
-            return True
-
-    def _trust(self, name: str, near: str) -> None:
-        with self._lock:
-            self._trusted[name, near] = None
-            _forget_oldest(self._trusted)
 
     def _insist(self, near: str) -> None:
         with self._lock:
@@ -203,6 +188,8 @@ def neighbourhood(address: str) -> str:
         found = ip_address(address.partition("%")[0])
     except ValueError:
         return address
+    # A socket bound to [::] reports IPv4 clients as ::ffff:a.b.c.d, which share one /64.
+    found = getattr(found, "ipv4_mapped", None) or found
     return str(found) if found.version == 4 else str(ip_network((found, 64), strict=False))
 
 

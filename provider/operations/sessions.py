@@ -14,7 +14,7 @@ from provider.store import Store
 SESSION_SECONDS = 12 * 3_600
 LINK_SECONDS = 600
 _WORD_SECONDS = 60
-_ATTEMPTS, _ATTEMPTS_SECONDS = 20, 60
+_FAILURES, _FAILURES_SECONDS = 20, 60
 
 
 class SignInError(Exception):
@@ -22,7 +22,7 @@ class SignInError(Exception):
 
 
 class TooManyAttemptsError(Exception):
-    """An address has tried too often to sign in."""
+    """An address failed to sign in too often."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,16 @@ class Sessions:
 
     def sign_in(self, secret: str, *, address: str) -> Visitor:
         """Begin a session with a token. Raises SignInError, TooManyAttemptsError."""
-        self._count_attempt(address)
-        return self._begin(fingerprint(secret.strip()))
+        token = fingerprint(secret.strip())
+        if self._caller(token) is None:
+            self._count_failure(address)
+        return self._begin(token)
 
     def sign_in_by_link(self, link: str, *, address: str) -> Visitor:
         """Begin a session with a link, which then works no more. Raises SignInError, TooManyAttemptsError."""
-        self._count_attempt(address)
         token = self._store.take(_link(link))
         if token is None:
+            self._count_failure(address)
             raise SignInError("this link has been used, or is older than ten minutes; ask for a new one")
         return self._begin(token)
 
@@ -81,9 +83,9 @@ class Sessions:
         """Take the word that was left for the visitor."""
         return self._store.take(_word(visitor.session))
 
-    def _count_attempt(self, address: str) -> None:
-        if self._store.count(f"sign-in:{address}", seconds=_ATTEMPTS_SECONDS) > _ATTEMPTS:
-            raise TooManyAttemptsError("too many attempts to sign in; wait a minute")
+    def _count_failure(self, address: str) -> None:
+        if self._store.count(f"sign-in:{address}", seconds=_FAILURES_SECONDS) > _FAILURES:
+            raise TooManyAttemptsError("too many failed attempts to sign in; wait a minute")
 
     def _begin(self, token: str) -> Visitor:
         caller = self._caller(token)

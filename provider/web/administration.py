@@ -1,5 +1,7 @@
 """The pages of gateways and of tokens."""
 
+from dataclasses import dataclass
+
 from provider.access import Permission, Role
 from provider.api.schemas import GatewayBody, TokenBody
 from provider.documents import InvalidDocumentError, Mistake, read
@@ -53,7 +55,10 @@ def tokens(visit: Visit) -> Page:
 
 
 def create_token(visit: Visit) -> Page:
-    """Make a token; the next page shows its secret, once."""
+    """Make a token and show its secret in the response, so that nothing but the browser holds it.
+
+    A reload sends the form again: the name is taken by then, and the secret is not shown twice.
+    """
     document = {name: visit.form.get(name, "").strip() for name in ("name", "role")}
     try:
         body = read(TokenBody, document)
@@ -62,8 +67,7 @@ def create_token(visit: Visit) -> Page:
         return _tokens_page(visit, error.mistakes), 422
     except ExistsError as error:
         return _tokens_page(visit, (Mistake("/name", str(error)),)), 409
-    visit.leave_word(f"{_SECRET_MARK}{body.name} {secret}")
-    return goto("/tokens")
+    return _tokens_page(visit, new_token=_NewToken(body.name, secret))
 
 
 def revoke_token(visit: Visit) -> Page:
@@ -73,18 +77,21 @@ def revoke_token(visit: Visit) -> Page:
     return goto("/tokens")
 
 
-_SECRET_MARK = "secret: "  # noqa: S105 what tells a word that holds a new token from others
+@dataclass(frozen=True)
+class _NewToken:
+    name: str
+    secret: str
 
 
-def _tokens_page(visit: Visit, mistakes: tuple[Mistake, ...] = ()) -> str:
-    word = visit.take_word()
-    new = word.removeprefix(_SECRET_MARK).split(" ") if word and word.startswith(_SECRET_MARK) else None
+def _tokens_page(visit: Visit, mistakes: tuple[Mistake, ...] = (), *, new_token: _NewToken | None = None) -> str:
     return visit.render(
         "tokens.html",
         tokens=visit.operations.tokens.views(),
         roles=tuple(Role),
-        new_token={"name": new[0], "secret": new[1]} if new else None,
-        word=None if new else word,
+        new_token=new_token,
+        # What was typed comes back with a mistake, and not once the token is there.
+        typed={} if new_token else visit.form,
+        word=visit.take_word(),
         mistakes=_by_field(mistakes),
     )
 

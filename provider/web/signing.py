@@ -5,6 +5,7 @@ import secrets
 from flask import Flask, make_response, render_template, request
 from werkzeug.wrappers import Response
 
+from provider.limits import neighbourhood
 from provider.operations import Operations, SignInError
 from provider.web.visits import COOKIE, Page, check_form, csrf_token, goto, set_session
 
@@ -59,4 +60,4 @@ def _wanted() -> str:
 
 
 def _address() -> str:
-    return request.remote_addr or ""
+    return neighbourhood(request.remote_addr or "")

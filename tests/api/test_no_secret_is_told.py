@@ -1,5 +1,6 @@
 """Secrets planted everywhere are told to nobody: not by any endpoint, in a log, a metric, a file or by a command."""
 
+import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -163,6 +164,35 @@ def test_what_is_kept_on_disk_is_for_its_owner_alone(system: System) -> None:
 
     assert {} == {name: oct(mode) for name, mode in modes.items() if mode & 0o077}
     assert PASSWORD not in "".join(path.read_text(errors="replace") for path in data.rglob("*") if path.is_file())
+
+
+def made_on_the_page(system: System, name: str) -> str:
+    """Make a token with the form of the page, and read its secret."""
+    pages = f"http://{HOST}:{system.stack.provider_port}"
+    with requests.Session() as browser:
+        link = system.stack.done("POST", "/sign-in-links")["path"]
+        browser.get(f"{pages}{link}", timeout=30).raise_for_status()
+        form = browser.get(f"{pages}/tokens", timeout=30).text
+        (csrf, *_) = re.findall(r'name="csrf" value="([^"]+)"', form)
+        fields = {"csrf": csrf, "name": name, "role": "admin"}
+        made = browser.post(f"{pages}/tokens", data=fields, timeout=30)
+    (secret,) = re.findall(r'value="(tcy_[^"]+)"', made.text)
+    return str(secret)
+
+
+def test_a_token_made_on_the_page_is_neither_in_redis_nor_in_its_files(system: System) -> None:
+    with redis.Redis(host=HOST, port=system.redis.port, password=PASSWORD) as hand:
+        hand.config_set("appendonly", "yes")
+        eventually(lambda: not hand.info("persistence")["aof_rewrite_in_progress"], what="the file is written")
+        secret = made_on_the_page(system, "on-the-page").encode()
+        stored = b"".join(hand.dump(key) or b"" for key in hand.scan_iter())
+        hand.config_set("appendfsync", "always")
+        files = [path.read_bytes() for path in (system.stack.directory / "redis").rglob("*") if path.is_file()]
+
+    assert b"on-the-page" in stored
+    assert secret not in stored
+    assert any(b"on-the-page" in content for content in files)
+    assert not any(secret in content for content in files)
 
 
 @pytest.fixture

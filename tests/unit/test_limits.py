@@ -94,23 +94,32 @@ def test_callers_without_number_are_not_all_remembered(watch: Watch) -> None:
     assert 10_000 == len(rate._buckets)
 
 
-def test_who_guesses_is_refused_for_a_minute_with_a_right_token_too(guesses: Guesses, watch: Watch) -> None:
+def test_wrong_tokens_are_refused_for_a_minute_and_a_right_token_never(guesses: Guesses, watch: Watch) -> None:
     assert 30 == guess_until_refused(guesses)
     with pytest.raises(TooManyGuessesError):
-        tried(guesses, "right")
-    assert tried(guesses, "right", THERE)
+        tried(guesses, "a guess")
+
+    assert RIGHT["right"] == tried(guesses, "right")
+    assert RIGHT["other"] == tried(guesses, "other")
+    assert tried(guesses, "a guess", THERE) is None
     watch.time = 60.1
+    assert tried(guesses, "a guess") is None
 
-    assert tried(guesses, "right")
+
+def test_right_tokens_do_not_count(guesses: Guesses) -> None:
+    for _ in range(100):
+        tried(guesses, "right")
+
+    assert 30 == guess_until_refused(guesses)
 
 
-def test_a_token_that_came_from_there_before_goes_on_working(guesses: Guesses) -> None:
-    assert tried(guesses, "right")
-    guess_until_refused(guesses)
-
-    assert tried(guesses, "right")
+def test_ipv4_clients_of_a_dual_stack_socket_are_throttled_apart(guesses: Guesses) -> None:
+    for number in range(30):
+        tried(guesses, f"guess-{number}", "::ffff:10.0.0.1")
     with pytest.raises(TooManyGuessesError):
-        tried(guesses, "other")
+        tried(guesses, "a guess", "10.0.0.1")
+
+    assert tried(guesses, "a guess", "::ffff:10.0.0.2") is None
 
 
 def test_workers_count_wrong_tokens_together(watch: Watch) -> None:
@@ -120,7 +129,7 @@ def test_workers_count_wrong_tokens_together(watch: Watch) -> None:
     assert tried(other, "a guess") is None
 
     with pytest.raises(TooManyGuessesError):
-        tried(other, "right")
+        tried(other, "a guess")
 
 
 def test_a_caller_holds_so_many_calls_and_a_worker_so_many_in_all() -> None:
@@ -145,6 +154,7 @@ def test_a_caller_holds_so_many_calls_and_a_worker_so_many_in_all() -> None:
         ("10.0.0.1", "10.0.0.1"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("fe80::1%eth0", "fe80::/64"),
+        ("::ffff:10.0.0.1", "10.0.0.1"),
         ("", ""),
     ],
 )

@@ -23,6 +23,18 @@ def test_a_token_is_made_and_its_secret_shown_once(admin: Browser, world: World)
     assert secret not in admin.page.text
 
 
+def test_a_new_token_is_shown_by_the_response_and_never_stored(admin: Browser, world: World) -> None:
+    admin.open("/tokens")
+    made = admin.send("/tokens", {"name": "ci", "role": "operator"}, follows=False)
+
+    assert 200 == made.status_code
+
+    (secret,) = re.findall(r'value="(tcy_[^"]+)"', made.text)
+
+    assert "no-store" == made.headers["Cache-Control"]
+    assert secret not in repr(vars(world.store))
+
+
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [

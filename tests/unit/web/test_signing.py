@@ -3,6 +3,7 @@
 import pytest
 
 from provider.access import Role
+from provider.operations import SignInError
 from tests.unit.web.conftest import Browser
 from tests.world import ME, World
 
@@ -106,16 +107,33 @@ def test_the_cookie_is_kept_from_scripts_and_other_sites_and_behind_tls_from_pla
     assert is_secure is ("Secure" in cookie)
 
 
-def test_who_tries_too_often_has_to_wait(anybody: Browser, secrets: dict[Role, str], world: World) -> None:
+def test_wrong_tokens_are_throttled_for_a_minute(anybody: Browser, world: World) -> None:
     for _ in range(20):
-        anybody.sign_in("tcy_wrong")
-    refused = anybody.sign_in(secrets[Role.ADMIN])
+        assert 422 == anybody.sign_in("tcy_wrong").status_code
+    refused = anybody.sign_in("tcy_wrong")
 
     assert (429, "60") == (refused.status_code, refused.headers["Retry-After"])
 
     world.clock.pass_time(61)
 
+    assert 422 == anybody.sign_in("tcy_wrong").status_code
+
+
+def test_a_right_token_signs_in_where_wrong_ones_are_throttled(anybody: Browser, secrets: dict[Role, str]) -> None:
+    for _ in range(21):
+        refused = anybody.sign_in("tcy_wrong")
+
+    assert 429 == refused.status_code
     assert 200 == anybody.sign_in(secrets[Role.ADMIN]).status_code
+
+
+def test_signing_in_does_not_count_as_a_failure(secrets: dict[Role, str], world: World) -> None:
+    sessions = world.operations.sessions
+    visitors = [sessions.sign_in(secrets[Role.ADMIN], address="10.0.0.1") for _ in range(30)]
+
+    with pytest.raises(SignInError):
+        sessions.sign_in("tcy_wrong", address="10.0.0.1")
+    assert 30 == len({visitor.session for visitor in visitors})
 
 
 @pytest.mark.parametrize("path", ["/sign-in", "/sign-out"])
