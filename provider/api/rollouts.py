@@ -157,7 +157,9 @@ def traffic(exchange: Exchange) -> Answer:
 def wait(exchange: Exchange) -> Answer:
     """Answer when it is so."""
     query: WaitQuery = exchange.query
-    arrival = exchange.operations.waiting.wait(exchange.name, query.for_, seconds=query.timeout)
+    arrival = exchange.operations.waiting.wait(
+        exchange.name, query.for_, seconds=query.timeout, attempt=query.attempt
+    )
     return Answer(_arrived(arrival), version=arrival.rollout.version)
 
 

@@ -208,6 +208,8 @@ class WaitQuery(Document):
     """What to wait for."""
     timeout: float = Field(default=60, ge=0, le=3_600, allow_inf_nan=False)
     """For how many seconds."""
+    attempt: int | None = Field(default=None, ge=1, le=2**53)
+    """The canary's `status.generation`. Default: the current attempt."""
 
 
 class RolloutAnswer(Document):

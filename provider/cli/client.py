@@ -100,12 +100,14 @@ class Client:
             # Many a web server is pleased with everything.
             raise refused(self.url, answer)
 
-    def wait(self, name: str, goal: str, *, seconds: float) -> Json:
+    def wait(self, name: str, goal: str, *, seconds: float, attempt: int | None = None) -> Json:
         """Wait until a rollout is there; TimedOutError when it is not in time."""
         deadline = time.monotonic() + seconds
         while True:
             left = max(0.0, deadline - time.monotonic())
             query = {"for": goal, "timeout": f"{min(left, _LONGEST_HOLD_SECONDS):.3f}"}
+            if attempt is not None:
+                query["attempt"] = str(attempt)
             answer = self._answer("GET", rollout_path(name, "wait"), query=query)
             # A proxy has a 504 of its own.
             if answer.status_code != 504 or problem_of(answer) is None:

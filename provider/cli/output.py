@@ -124,6 +124,12 @@ def step(document: Mapping[str, Any]) -> str:
             return str(kind)
 
 
+def attempt_of(rollout: Mapping[str, Any]) -> int:
+    """Return the generation of the canary, or of the stable version while there is no canary."""
+    key = "generation" if "canary" in rollout["spec"] else "stableGeneration"
+    return int(rollout["status"].get(key, 1))
+
+
 def phase(rollout: Mapping[str, Any]) -> str:
     """Say in one line where a rollout stands."""
     status = rollout["status"]

@@ -24,7 +24,19 @@ from provider.cli.options import (
     shrink_query,
     writing,
 )
-from provider.cli.output import ago, as_yaml, between, phase, say, show_facts, show_json, show_table, side, step
+from provider.cli.output import (
+    ago,
+    as_yaml,
+    attempt_of,
+    between,
+    phase,
+    say,
+    show_facts,
+    show_json,
+    show_table,
+    side,
+    step,
+)
 
 GOALS = ("applied", "healthy", "paused", "degraded")
 SIDES = ("stable", "canary")
@@ -403,13 +415,22 @@ def _stable_of(document: Json) -> object:
     metavar="SECONDS",
     help="How long to wait",
 )
+@click.option(
+    "--attempt",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The canary's attempt, status.generation of set-canary -o json; default: the current one",
+)
 @connected
-def wait(shell: Shell, name: str, goal: str, seconds: float) -> None:
+def wait(shell: Shell, name: str, goal: str, seconds: float, attempt: int | None) -> None:
     """Wait until a rollout is in a phase, or seen in Traefik.
 
     The exit code is 3 when that is not so in time, and 1 when it cannot become so by waiting.
     """
-    rollout = shell.client.wait(name, goal, seconds=seconds)
+    if attempt is None and goal != "applied":
+        # A long wait consists of several requests, which all have to mean the same attempt.
+        attempt = attempt_of(shell.client.get(rollout_path(name)))
+    rollout = shell.client.wait(name, goal, seconds=seconds, attempt=attempt)
     if not shell.is_json:
         say(phase(rollout))
     show_arrival(shell, rollout)

@@ -59,40 +59,38 @@ class Waiting:
         self._gateways = gateways
         self._feed = feed
 
-    def wait(self, name: str, goal: Goal, *, seconds: float) -> Arrival:
-        """Wait for a goal. Raises NotInTimeError, OutOfReachError, NotFoundError."""
+    def wait(self, name: str, goal: Goal, *, seconds: float, attempt: int | None = None) -> Arrival:
+        """Wait for a goal. Raises NotInTimeError, OutOfReachError, NotFoundError.
+
+        A phase belongs to an attempt, which is the generation of a canary. Default: the attempt that is current now.
+        """
         if goal is Goal.APPLIED:
             return self._until_applied(name, seconds)
-        return Arrival(self._until_phase(name, goal, seconds))
+        return Arrival(self._until_phase(name, goal, seconds, attempt))
 
-    def _until_phase(self, name: str, goal: Goal, seconds: float) -> Rollout:
-        rollout: Rollout | None = self._rollouts.get(name)
-        assert rollout is not None  # noqa: S101 it was just read
-        ends = {_PHASES[goal], *_HOPELESS[goal]}
-        if rollout.status.phase not in ends:
-            # What is already known stands at this revision; only a later one can tell more.
-            start = rollout.version
+    def _until_phase(self, name: str, goal: Goal, seconds: float, wanted: int | None) -> Rollout:
+        first = self._rollouts.get(name)
+        attempt = first.attempt if wanted is None else wanted
+        if wanted is not None and wanted > first.status.generation:
+            raise OutOfReachError(f"{name} has no attempt {wanted}; the newest is {first.status.generation}")
+        if _has_ended(first, goal, attempt):
+            return _arrived(first, goal, attempt, seconds)
+        # What is already known stands at this revision; only a later one can tell more.
+        start = first.version
 
-            def has_ended(image: Image) -> bool:
-                current = image.rollouts.get(name)
-                is_deleted = current is None and image.revision > start
-                return is_deleted or (
-                    current is not None and current.status.phase in ends and current.version > start
-                )
+        def has_ended(image: Image) -> bool:
+            current = image.rollouts.get(name)
+            is_deleted = current is None and image.revision > start
+            return is_deleted or (
+                current is not None and current.version > start and _has_ended(current, goal, attempt)
+            )
 
-            self._feed.wait_until(has_ended, seconds=seconds)
-            rollout = self._feed.read(lambda image: image.rollouts.get(name))
-        return self._arrived(name, rollout, goal, seconds)
-
-    def _arrived(self, name: str, rollout: Rollout | None, goal: Goal, seconds: float) -> Rollout:
-        if rollout is None:
+        self._feed.wait_until(has_ended, seconds=seconds)
+        last = self._feed.read(lambda image: image.rollouts.get(name))
+        if last is None:
             raise NotFoundError(Key(Kind.ROLLOUT, name))
-        phase, reason = rollout.status.phase, rollout.status.reason
-        if phase is _PHASES[goal]:
-            return rollout
-        if phase in _HOPELESS[goal]:
-            raise OutOfReachError(f"{name} is {phase} ({reason}); it does not become {goal} by itself")
-        raise NotInTimeError(f"{name} is still {phase} after {seconds:g} s ({reason})")
+        # A feed that lags still has the rollout as it was before the attempt.
+        return _arrived(max(first, last, key=lambda rollout: rollout.version), goal, attempt, seconds)
 
     def _until_applied(self, name: str, seconds: float) -> Arrival:
         deadline = time.monotonic() + seconds
@@ -114,3 +112,37 @@ def _missing(name: str, reports: Sequence[Report], seconds: float) -> str:
         return f"no Traefik that carries {name} has polled within {seconds:g} s"
     pending = [f"{report.gateway}: {report.detail}" for report in reports if report.delivery is Delivery.PENDING]
     return f"not in Traefik after {seconds:g} s; " + "; ".join(pending)
+
+
+def _has_ended(rollout: Rollout, goal: Goal, attempt: int) -> bool:
+    return _is_reached(rollout, goal, attempt) or _obstacle(rollout, goal, attempt) is not None
+
+
+def _is_reached(rollout: Rollout, goal: Goal, attempt: int) -> bool:
+    status = rollout.status
+    if goal is Goal.HEALTHY:
+        # The phase alone does not tell which version is stable.
+        return status.stable_generation == attempt
+    return status.phase is _PHASES[goal] and status.generation == attempt
+
+
+def _obstacle(rollout: Rollout, goal: Goal, attempt: int) -> str | None:
+    """Say why an attempt no longer reaches a goal by itself; None while it can."""
+    status = rollout.status
+    if status.generation > attempt and status.phase is not Phase.HEALTHY:
+        return f"attempt {status.generation} has replaced attempt {attempt}"
+    if status.phase in _HOPELESS[goal]:
+        return f"it does not become {goal} by itself"
+    if goal is Goal.HEALTHY and status.phase is Phase.HEALTHY:
+        return f"the canary of attempt {attempt} is not stable"
+    return None
+
+
+def _arrived(rollout: Rollout, goal: Goal, attempt: int, seconds: float) -> Rollout:
+    if _is_reached(rollout, goal, attempt):
+        return rollout
+    name, phase, reason = rollout.name, rollout.status.phase, rollout.status.reason
+    obstacle = _obstacle(rollout, goal, attempt)
+    if obstacle:
+        raise OutOfReachError(f"{name} is {phase} ({reason}); {obstacle}")
+    raise NotInTimeError(f"{name} is still {phase} after {seconds:g} s ({reason})")

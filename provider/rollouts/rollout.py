@@ -73,6 +73,11 @@ class Rollout(Document):
         return None if self.status.phase is Phase.DEGRADED else self.spec.canary
 
     @property
+    def attempt(self) -> int:
+        """The generation of the canary, or of the stable version while there is no canary."""
+        return self.status.generation if self.spec.canary else self.status.stable_generation
+
+    @property
     def mirror(self) -> Mirror | None:
         """The copies that the canary gets of stable's requests, as the steps may have changed them; None for none."""
         asked, percent = self.spec.mirror, self.status.mirror

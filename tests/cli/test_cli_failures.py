@@ -183,12 +183,13 @@ def test_a_long_wait_is_made_of_short_ones(offline: Run) -> None:
     problem = json.dumps({"type": "urn:traefik-canary:not-in-time", "title": "", "detail": "still Paused"})
     rollout = json.dumps({"name": "shop", "spec": {}, "status": {"phase": "Healthy", "reason": "no canary"}})
     late, done = http("504 Gateway Timeout", problem)(b""), http("200 OK", rollout)(b"")
-    answers = [late, late, done]
+    attempt = json.dumps({"spec": {"canary": {}}, "status": {"generation": 7}})
+    answers = [http("200 OK", attempt)(b""), late, late, done]
     with impostor(lambda _: answers.pop(0)) as what:
         waited = offline("wait", "shop", "--for", "healthy", "--timeout", "3600", "--url", what.url)
 
     assert (0, "shop is Healthy: no canary\n") == (waited.exit_code, waited.stdout)
-    assert [b"timeout=20.000"] * 3 == [asked.split()[1].split(b"&")[1] for asked in what.asked]
+    assert [[b"timeout=20.000", b"attempt=7"]] * 3 == [asked.split()[1].split(b"&")[1:] for asked in what.asked[1:]]
 
 
 def test_a_token_is_needed_before_anybody_is_asked(offline: Run) -> None:

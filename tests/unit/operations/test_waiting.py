@@ -5,16 +5,18 @@ from decimal import Decimal
 import pytest
 
 from provider.operations import Arrival, Delivery, Goal, NotFoundError, NotInTimeError, OutOfReachError
-from provider.rollouts import Action, Phase
+from provider.rollouts import Action, Phase, Side
 from tests.unit.operations.test_gateways import carries, created, polled, written_down
 from tests.unit.operations.traefik import Traefik
-from tests.world import ME, World, wait_until
+from tests.world import ME, World, spec, wait_until
 
 REACHED = {
     Goal.HEALTHY: (Action.PROMOTE_FULL, Phase.HEALTHY),
     Goal.PAUSED: (Action.PAUSE, Phase.PAUSED),
     Goal.DEGRADED: (Action.ABORT, Phase.DEGRADED),
 }
+
+SIDE = Side(service="shop-v3@docker")
 
 
 @pytest.fixture
@@ -110,6 +112,42 @@ def test_a_worker_that_ends_answers_whoever_waits(world: World, pool: ThreadPool
 
     with pytest.raises(NotInTimeError):
         arrival.result(5)
+
+
+def test_an_undone_canary_does_not_become_healthy(world: World) -> None:
+    at_rest = world.operations.rollouts.create("shop", spec(canary=None), ME)
+    attempt = world.operations.rollouts.start("shop", SIDE, ME).status.generation
+    world.operations.rollouts.undo("shop", at_rest.version, ME)
+
+    with pytest.raises(OutOfReachError, match=f"the canary of attempt {attempt} is not stable"):
+        world.operations.waiting.wait("shop", Goal.HEALTHY, seconds=30, attempt=attempt)
+
+
+def test_a_canary_that_another_one_replaces_does_not_become_healthy(world: World) -> None:
+    first = created(world).status.generation
+    move(world, Action.ABORT)
+    second = world.operations.rollouts.start("shop", SIDE, ME).status.generation
+    move(world, Action.PROMOTE_FULL)
+
+    with pytest.raises(OutOfReachError, match=f"attempt {first} is not stable"):
+        world.operations.waiting.wait("shop", Goal.HEALTHY, seconds=30, attempt=first)
+    assert world.operations.waiting.wait("shop", Goal.HEALTHY, seconds=0, attempt=second).rollout.attempt == second
+
+
+def test_a_later_attempt_ends_the_wait_for_an_earlier_one(world: World) -> None:
+    first = created(world).status.generation
+    move(world, Action.ABORT)
+    second = world.operations.rollouts.start("shop", SIDE, ME).status.generation
+
+    with pytest.raises(OutOfReachError, match=f"attempt {second} has replaced attempt {first}"):
+        world.operations.waiting.wait("shop", Goal.HEALTHY, seconds=30, attempt=first)
+
+
+def test_an_attempt_that_has_not_begun_is_refused(world: World) -> None:
+    newest = created(world).status.generation
+
+    with pytest.raises(OutOfReachError, match=f"no attempt {newest + 1}; the newest is {newest}"):
+        world.operations.waiting.wait("shop", Goal.HEALTHY, seconds=30, attempt=newest + 1)
 
 
 def test_what_every_gateway_has_is_applied(world: World, traefik: Traefik) -> None:
