@@ -136,12 +136,9 @@ class Gateways:
     def live(self) -> Sequence[Polled]:
         """List the gateways that poll now, each with the instances that do."""
         now = self._store.now()
-        fresh = [sighting for sighting in self._lately() if now - sighting.last_poll < QUIET_AFTER]
+        fresh = _grouped(sighting for sighting in self._lately() if now - sighting.last_poll < QUIET_AFTER)
         specs = self._feed.read(lambda image: dict(image.gateways))
-        return [
-            self._polled(name, specs.get(name), _of(name, fresh))
-            for name in sorted({sighting.gateway for sighting in fresh})
-        ]
+        return [self._polled(name, specs.get(name), fresh[name]) for name in sorted(fresh)]
 
     def applied(self, name: str, api: str) -> Applied:
         """Ask a Traefik for all its parts of the kinds that we tell it. Raises GatewayUnreachableError."""
