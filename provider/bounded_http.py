@@ -63,7 +63,7 @@ def asked(session: requests.Session, method: str, url: str, *, source: Source, *
                 yield Reply(response.status_code, response.headers, blocks)
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise _late(source, deadline) or source.fail(
-                f"does not answer within {source.timeout_seconds:g} s"
+                f"does not answer within {_seconds(source.timeout_seconds)}"
             ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise _late(source, deadline) or source.fail(f"does not answer: {type(error).__name__}") from error
@@ -90,13 +90,13 @@ def printable(text: str, *, length: int) -> str:
 def _request(
     session: requests.Session, method: str, url: str, *, source: Source, deadline: Deadline, **content: Any
 ) -> requests.Response:
-    words = f"does not answer within {source.deadline_seconds:g} s"
+    words = f"does not answer within {_seconds(source.deadline_seconds)}"
     try:
         response = session.request(
             method, url, timeout=source.timeout_seconds, allow_redirects=False, stream=True, **content
         )
     except requests.Timeout as error:
-        raise source.fail(f"does not answer within {source.timeout_seconds:g} s") from error
+        raise source.fail(f"does not answer within {_seconds(source.timeout_seconds)}") from error
     except requests.RequestException as error:
         if deadline.is_over:
             raise source.fail(words) from error
@@ -131,4 +131,9 @@ def _blocks(read: Callable[..., bytes], *, source: Source, deadline: Deadline) -
 def _late(source: Source, deadline: Deadline) -> SourceError | None:
     if not deadline.is_over:
         return None
-    return source.fail(f"does not answer all within {source.deadline_seconds:g} s")
+    return source.fail(f"does not answer all within {_seconds(source.deadline_seconds)}")
+
+
+def _seconds(value: float) -> str:
+    # What is left of a deadline that several calls share is a few microseconds short of it.
+    return f"{value:.3g} s"
