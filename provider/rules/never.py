@@ -14,12 +14,16 @@ _SPECIAL = re.compile(r"[.+?()\[\]|^$\\*{}]")
 
 def complain_of_template(value: str) -> str | None:
     """Return what is wrong with a value that holds an unexpanded variable, or None."""
+    if "{" not in value:
+        return None
     template = _TEMPLATE.search(value)
     return f"{template[0]} is not expanded: write the value itself" if template else None
 
 
 def complain_of_host(value: str) -> str | None:
     """Return what to write instead of a URL, or of a host with a port or a path, or None."""
+    if "/" not in value and ":" not in value:
+        return None
     rest = value.partition("://")[2] or value
     host, slash, path = rest.partition("/")
     port = _PORT.fullmatch(host)
@@ -32,7 +36,7 @@ def complain_of_host(value: str) -> str | None:
 
 def complain_of_path(matcher: str, value: str) -> str | None:
     """Return the regular expression to write instead of placeholders and wildcards in a path, or None."""
-    if not _WILDCARD.search(value):
+    if ("{" not in value and "*" not in value) or not _WILDCARD.search(value):
         return None
     end = "$" if matcher == "Path" else ""
     regexp = f"^{_as_regexp(value, _WILDCARD, any_text='[^/]+')}{end}"
