@@ -71,7 +71,7 @@ class Comparison(Value):
     ) -> Self:
         """Add a window.
 
-        `period` is the number of the period that the window lies in, counted from the begin of the attempt.
+        `period` is the number of the period that the window lies in, counted from the start of the attempt.
         `reference` is an upper bound of stable's rate, from 0 to 1, known before the window began. A window without
         any request to stable is compared with it: each odds ratio then stands for the rate `reference · ψ`, and the
         factor is that of a one-sample test. Both kinds of factor have a mean of at most 1 given the window's
@@ -83,8 +83,9 @@ class Comparison(Value):
         e-process remains one whatever φ is; evidence grows φ times more slowly.
         """
         if stable.total == 0:
-            alone = self if reference is None else self._begun(period)
-            return alone if reference is None else alone._with(_gains_alone(canary, reference), 0.0, dispersion)
+            if reference is None:
+                return self
+            return self._begun(period)._with(_gains_alone(canary, reference), 0.0, dispersion)
         margins = Margins(canary=canary.total, stable=stable.total, bad=canary.bad + stable.bad)
         if not margins.is_informative:
             return self

@@ -8,7 +8,7 @@ from typing import Self
 from provider.analysis.counts import Counts, Window
 from provider.analysis.evidence import Evidence
 from provider.analysis.outcome import Outcome, worst
-from provider.analysis.replicas import is_replica, with_start
+from provider.analysis.replicas import is_gone, is_replica, with_start
 from provider.analysis.ruin import Recent, remembered, ruin
 from provider.analysis.settings import Analysis
 from provider.analysis.snapshots import Series, Snapshot, windows_between
@@ -89,9 +89,10 @@ class Counted(Value):
     services: dict[str, tuple[tuple[str, str, str, float | None, float], ...]] = field(default_factory=dict)
     started: float | None = None
     starts: tuple[float, ...] = ()
+    sampled_at: datetime | None = None
 
     @classmethod
-    def of(cls, snapshot: Snapshot, *, before: Self | None) -> Self:
+    def of(cls, snapshot: Snapshot, *, before: Self | None, now: datetime) -> Self:
         """Keep a snapshot. JSON knows no infinity: the bucket of everything is told by a negative edge."""
         services = {
             name: tuple(
@@ -99,7 +100,8 @@ class Counted(Value):
             )
             for name, series in snapshot.services.items()
         }
-        return cls(services, snapshot.started, with_start(before.starts if before else (), snapshot.started))
+        starts = with_start(before.starts if before else (), snapshot.started)
+        return cls(services, snapshot.started, starts, now)
 
     def snapshot(self) -> Snapshot:
         """Give it back."""
@@ -146,9 +148,10 @@ class Record(Value):
         """Add a look. What it did not see keeps its counters: the next window reaches back over it."""
         if measurement.error:
             return self._noted(Look(now, Outcome.ERROR, measurement.error))
-        before = {gateway: counted.snapshot() for gateway, counted in self.counters.items()}
+        known = self._known(measurement.snapshots, now=now)
+        before = {gateway: counted.snapshot() for gateway, counted in known.items()}
         replicas = sorted(
-            name for name, snapshot in measurement.snapshots.items() if self._is_replica(name, snapshot)
+            name for name, snapshot in measurement.snapshots.items() if _is_replica(known.get(name), snapshot)
         )
         after = {name: snapshot for name, snapshot in measurement.snapshots.items() if name not in replicas}
         try:
@@ -156,12 +159,12 @@ class Record(Value):
         except ValueError as error:
             return self._noted(Look(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
         window = sum(windows.values(), Window())
-        seen = {name: Counted.of(snapshot, before=self.counters.get(name)) for name, snapshot in after.items()}
+        seen = {name: Counted.of(snapshot, before=known.get(name), now=now) for name, snapshot in after.items()}
         added = replace(
             self._pooled(windows, settings, now=now),
             began_at=self.began_at or now,
             checks=measurement.checks,
-            counters={**self.counters, **seen},
+            counters={**known, **seen},
             recent=remembered(self.recent, window, now=now),
             missing=(*measurement.missing, *(_SEVERAL.format(name) for name in replicas)),
         )
@@ -184,9 +187,17 @@ class Record(Value):
         outcome = worst(part for part, _ in parts)
         return outcome, "; ".join(words for part, words in parts if part is outcome)
 
-    def _is_replica(self, gateway: str, snapshot: Snapshot) -> bool:
-        known = self.counters.get(gateway)
-        return known is not None and is_replica(snapshot.started, before=known.starts, sampled_at=self.looked_at)
+    def _known(self, snapshots: Mapping[str, Snapshot], *, now: datetime) -> dict[str, Counted]:
+        """Return the counters to go on from, without those of a Traefik that another one has replaced."""
+        return {
+            gateway: counted
+            for gateway, counted in self.counters.items()
+            if not (
+                gateway in snapshots
+                and _is_replica(counted, snapshots[gateway])
+                and is_gone(sampled_at=counted.sampled_at, now=now)
+            )
+        }
 
     def _pooled(self, windows: Mapping[str, Window], settings: Analysis, *, now: datetime) -> Self:
         """Add a window of each gateway; judge those that are closed, gateway by gateway.
@@ -212,6 +223,10 @@ class Record(Value):
     def _noted(self, look: Look) -> Self:
         looks = (look, *self.looks)[:_LOOKS_KEPT]
         return replace(self, looked_at=look.at, tally=self.tally.counted(look.outcome), looks=looks)
+
+
+def _is_replica(known: Counted | None, snapshot: Snapshot) -> bool:
+    return known is not None and is_replica(snapshot.started, before=known.starts, sampled_at=known.sampled_at)
 
 
 def _is_closed(window: Window) -> bool:

@@ -76,8 +76,8 @@ def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, settings: Ana
     allowed = max(settings.tolerated_rate, settings.margin * (stable or 0.0))
     if canary is None or canary <= allowed:
         return ""
-    rates = f"{_NAMES[metric.metric]} {per_cent(canary)}, at most {per_cent(allowed)} may go on"
-    return f"not known to be good: canary {rates}"
+    rate = f"canary {_NAMES[metric.metric]} {per_cent(canary)}"
+    return f"not known to be good: {rate} exceed the {per_cent(allowed)} allowed without a verdict"
 
 
 def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:

@@ -249,6 +249,40 @@ def test_a_traefik_that_restarts_is_no_second_one() -> None:
     assert 50 == record.whole.totals.canary.requests
 
 
+def test_a_traefik_that_restarts_while_it_cannot_be_reached_is_no_second_one() -> None:
+    old, new = Traefik(T0 - timedelta(days=1)), Traefik(T0 + timedelta(minutes=5))
+    old.serve(CANARY, 10)
+    record = sampled(Record("one"), {"edge": old.snapshot()})
+    for _ in range(120):  # ten minutes without a sample
+        record = record.looked(
+            Measurement(error="edge does not answer"),
+            ERRORS,
+            stable=STABLE,
+            canary=CANARY,
+            now=(record.looked_at or T0) + INTERVAL,
+        )
+    new.serve(CANARY, 7)
+    record = sampled(record, {"edge": new.snapshot()})
+
+    assert Outcome.INCONCLUSIVE is record.looks[0].outcome
+    assert 7 == record.whole.totals.canary.requests
+
+
+def test_a_second_traefik_is_the_only_one_once_the_first_is_gone_for_five_minutes() -> None:
+    first, second = Traefik(T0 - timedelta(days=2)), Traefik(T0 - timedelta(days=9))
+    second.serve(STABLE, 1_000_000, 500_000)
+    second.serve(CANARY, 1)
+    record = sampled(Record("one"), {"edge": first.snapshot()})
+    for _ in range(61):
+        second.serve(STABLE, 9)
+        second.serve(CANARY, 1)
+        record = sampled(record, {"edge": second.snapshot()})
+    outcomes = [look.outcome for look in record.looks]
+
+    assert [Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE, Outcome.ERROR] == outcomes[:3]
+    assert 9 == record.whole.totals.stable.requests
+
+
 def test_a_source_that_is_missing_hides_no_failure_and_allows_no_success() -> None:
     bad, good = Traefik(), Traefik()
     records = {}
