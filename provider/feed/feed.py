@@ -2,8 +2,8 @@
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -12,6 +12,7 @@ from provider.access import Caller
 from provider.feed.bodies import Body
 from provider.feed.image import Image
 from provider.feed.keeping import made_to_stay
+from provider.feed.recent import RecentEvents
 from provider.feed.shrinking import unmeant_shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
 from provider.rollouts import Rollout
@@ -27,7 +28,6 @@ _RETRY_SECONDS = 0.25
 _WENT_BACK_RETRY_SECONDS = 0.5
 # Each try loads everything.
 _SHRANK_RETRY_SECONDS = 2.0
-_RECENT_EVENTS = 10_000
 _SNAPSHOT_SECONDS = 1.0
 
 
@@ -59,7 +59,7 @@ class Feed:
         self._snapshot = snapshot
         self._image = Image()
         self._state = State.STARTING
-        self._recent: deque[Event] = deque(maxlen=_RECENT_EVENTS)
+        self._recent = RecentEvents()
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._reported: set[Key] = set()
@@ -143,7 +143,7 @@ class Feed:
         if not self.wait_until(lambda image: image.revision > after, seconds=seconds):
             return []
         with self._changed:
-            events = [event for event in self._recent if event.revision > after]
+            events = self._recent.after(after)
         return events if events and events[0].revision == after + 1 else None
 
     def contents(self) -> Contents:
@@ -239,10 +239,19 @@ class Feed:
 
     def _apply(self, events: Sequence[Event]) -> None:
         with self._changed:
-            self._image.apply(events)
-            self._recent.extend(events)
+            self._image.apply(self._remembered(events))
             self._changed.notify_all()
         self._report_unreadable()
+
+    def _remembered(self, events: Sequence[Event]) -> Iterator[Event]:
+        """Remember each event before it is applied, with the text that is there already instead of one like it."""
+        for event in events:
+            known = self._image.documents.get(event.key)
+            is_shared = known is not None and known.text == event.before
+            if known and is_shared:
+                event = replace(event, before=known.text)  # noqa: PLW2901 the same event, in less memory
+            self._recent.append(event, shared=len(known.text) if known and is_shared else 0)
+            yield event
 
     def _enter(self, state: State, **facts: object) -> None:
         if state is self._state:
