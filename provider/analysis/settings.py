@@ -82,10 +82,16 @@ _SOURCE_SCHEMA = {
 
 
 class Latency(Document):
-    """Which answers count as slow: those above the first bucket edge that is no lower than `above`."""
+    """At which durations the responses of both sides are compared.
+
+    A canary fails if it has more responses above the bucket edges of Traefik's metrics than stable. It is known to be
+    good by its slow responses alone: those above the first bucket edge that is no lower than `above`.
+    """
 
     above: Duration = timedelta(seconds=1.2)
-    """The duration."""
+    """Responses that take longer are slow."""
+    edges: tuple[Duration, ...] | None = Field(default=None, min_length=1, max_length=20)
+    """The bucket edges that are compared; every edge by default. Each must be an edge of Traefik's buckets."""
 
 
 class Limits(Document):
@@ -187,6 +193,13 @@ class Analysis(Document):
     def _each_metric_once(self) -> Self:
         if len(set(self.metrics)) != len(self.metrics):
             raise ValueError("metrics must not name the same one twice")
+        return self
+
+    @model_validator(mode="after")
+    def _each_edge_once(self) -> Self:
+        edges = self.latency.edges or ()
+        if len(set(edges)) != len(edges):
+            raise ValueError("latency.edges must not name the same one twice")
         return self
 
     @model_validator(mode="after")
