@@ -11,7 +11,9 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from provider.process_guard import ignore_stray_signals, parent_bound
 from provider.server.logs import logging_config
+from provider.server.port_probe import bind_patiently
 from provider.server.settings import SettingError, Settings
 from provider.server.stores import EMBEDDED_FOLDER, open_store
 from provider.store import EmbeddedServer
@@ -27,6 +29,8 @@ _FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 
 def serve(settings: Settings) -> int:
     """Run the provider until it is told to end; the exit code. Raises SettingError, EmbeddedServerError."""
+    # Until somebody handles them. The processes that are started inherit it.
+    ignore_stray_signals(*_FORWARDED)
     logging.config.dictConfig(logging_config(settings.log_format))
     check_port(settings)
     open_store(settings)  # for its SettingError, before anything is started
@@ -38,7 +42,7 @@ def serve(settings: Settings) -> int:
 
 
 def check_port(settings: Settings) -> None:
-    """Find out early, and say plainly, that the port is taken or the address is not ours."""
+    """Find out early, and say plainly, that the port stays taken or the address is not ours."""
     host, port = settings.address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -46,7 +50,7 @@ def check_port(settings: Settings) -> None:
         if settings.reuse_port:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            probe.bind((host, port))
+            bind_patiently(probe, (host, port))
         except OSError as error:
             raise SettingError(
                 f"cannot listen on {settings.bind}: {error.strerror}; "
@@ -64,8 +68,8 @@ def _make_data_dir(settings: Settings) -> None:
         ) from error
 
 
-def _web_command() -> list[str]:
-    return [sys.executable, "-m", "provider.server.web"]
+def _web_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "provider.server.web", *arguments]
 
 
 def _become_web(settings: Settings) -> None:
@@ -81,8 +85,13 @@ class _Supervisor:
     def __init__(self, settings: Settings, server: EmbeddedServer) -> None:
         self._server = server
         environment = {**os.environ, **settings.as_environment(), "CANARY_REDIS_URL": server.url}
-        # In a session of its own, so that Ctrl-C reaches it through us, in order.
-        self._web = subprocess.Popen(_web_command(), env=environment, start_new_session=True)
+        self._web = subprocess.Popen(
+            _web_command("--parent", str(os.getpid())),
+            env=environment,
+            # In a session of its own, so that Ctrl-C reaches it through us, in order.
+            start_new_session=True,
+            preexec_fn=parent_bound(),  # noqa: PLW1509
+        )
         self._is_ending = False
         self._started = time.monotonic()
         self._pause = _AGAIN_SECONDS

@@ -1,15 +1,12 @@
 """The Valkey server that is started where no Redis is named: a plain process, its data in one directory."""
 
 import contextlib
-import ctypes
 import fcntl
 import importlib.util
 import os
 import platform
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from hashlib import sha256
@@ -17,12 +14,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from provider.process_guard import parent_bound
+
 _START_SECONDS = 15.0
 _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.01
 # The kernel's limit on the path of a Unix socket, less its closing zero.
 _LONGEST_SOCKET_PATH = 107
-_PR_SET_PDEATHSIG = 1
 _CHOOSE_ANOTHER = "choose another directory with --data-dir or CANARY_DATA_DIR"
 
 
@@ -135,7 +133,7 @@ class EmbeddedServer:
                 # so lives exactly as long as anybody may write to the directory.
                 start_new_session=True,
                 pass_fds=(self._lock,),
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=parent_bound(),  # noqa: PLW1509
             )
 
     def _wait_until_ready(self) -> None:
@@ -213,11 +211,3 @@ def _answers(path: Path) -> bool:
             return connection.recv(16).startswith(b"+PONG")
     except OSError:
         return False
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent() -> None:
-    """Have a process that is just starting end, and cleanly, should we be killed: nobody else would end it."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
