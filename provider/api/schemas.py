@@ -174,6 +174,9 @@ class ShrinkQuery(Document):
 class ReplaceQuery(DryRunQuery, ShrinkQuery):
     """How a spec is replaced."""
 
+    replace_stable: Literal["true", "false"] = "false"
+    """Let another stable version get all traffic at once."""
+
 
 class DeleteQuery(ReasonQuery, ShrinkQuery):
     """Why a rollout is deleted."""
