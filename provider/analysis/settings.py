@@ -5,12 +5,12 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_serializer, model_validator
+from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, model_serializer, model_validator
 
 from provider.analysis.checks import Check
 from provider.analysis.fields import Number, PrometheusUrl
 from provider.documents import Document
-from provider.documents.fields import Duration, WholeNumber
+from provider.documents.fields import Duration, Rule, WholeNumber
 
 # Three places, each a digit, any digit, or one of some: what Python, Go and Prometheus read alike.
 _PLACES = r"([0-9.]|\[\^?[0-9](-?[0-9])*\]){3}"
@@ -158,6 +158,10 @@ class Analysis(Document):
     """What else must hold."""
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
     """What the canary must have had before it may go on."""
+    ignore: tuple[Rule, ...] | None = Field(default=None, min_length=1, max_length=20)
+    """Rules of requests that are split but not counted, such as PathPrefix(`/health`). Needs Traefik 3.3."""
+    count_overrides: StrictBool | None = None
+    """Whether the requests that overrides send to a side count as that side's; not if left out."""
     on_undecided: Undecided = Undecided.HOLD
     """What a deadline does when nothing is known."""
     failure_limit: WholeNumber = Field(default=0, ge=0, le=1_000)

@@ -55,6 +55,8 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
             "latencyP99": "1.5s",
         },
         "minRequests": 500,
+        "ignore": ["PathPrefix(`/health`)"],
+        "countOverrides": True,
         "onUndecided": "promote",
         "failureLimit": 2,
         "inconclusiveLimit": 20,
