@@ -1,6 +1,7 @@
 """How a canary is to be judged: the `analysis` document of a rollout's spec. Every field has a default."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
@@ -9,7 +10,8 @@ from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, model_se
 
 from provider.analysis.checks import Check
 from provider.analysis.fields import Number, PrometheusUrl
-from provider.documents import Document
+from provider.analysis.presets import NUMBERS, Origin, Preset, filled
+from provider.documents import Document, write
 from provider.documents.fields import Duration, Rule, WholeNumber
 
 # Three places, each a digit, any digit, or one of some: what Python, Go and Prometheus read alike.
@@ -130,6 +132,8 @@ class Analysis(Document):
     reason to stop.
     """
 
+    preset: Preset | None = None
+    """The numbers to start from: careful, balanced (the defaults) or fast. Numbers that are given beside it win."""
     source: Annotated[Source, WithJsonSchema(_SOURCE_SCHEMA)] = Source(prometheus=None)
     """Where the counts come from: `traefik`, the Traefiks' own /metrics, or `{prometheus: {url: …}}`."""
     interval: Duration = timedelta(seconds=5)
@@ -171,6 +175,11 @@ class Analysis(Document):
     consecutive_error_limit: WholeNumber = Field(default=4, ge=0, le=1_000)
     """After more errors in a row of what is asked, the canary waits for a person."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, document: object) -> object:
+        return filled(document)
+
     @model_validator(mode="after")
     def _not_too_often(self) -> Self:
         if self.interval < timedelta(seconds=1):
@@ -190,6 +199,15 @@ class Analysis(Document):
             raise ValueError("checks must not have the same name twice")
         return self
 
+    def origins(self) -> dict[str, tuple[object, Origin]]:
+        """Return each setting's effective value and its origin, by its name in the document, such as minRequests.
+
+        The stored document has every value, so a value that equals the preset's, or the default, counts as that.
+        """
+        numbers, defaults = NUMBERS[self.preset] if self.preset else {}, write(type(self)())
+        values = {name: value for name, value in write(self).items() if name != "preset"}
+        return {name: (value, _origin(name, value, numbers, defaults)) for name, value in values.items()}
+
     @property
     def worse_than_odds(self) -> float:
         """Return the odds ratio up to which a canary does not count as worse; never above `margin`."""
@@ -199,3 +217,9 @@ class Analysis(Document):
     def tolerated_rate(self) -> float:
         """Give `tolerated` as a share, from 0 to 1."""
         return self.tolerated / 100
+
+
+def _origin(name: str, value: object, numbers: Mapping[str, object], defaults: Mapping[str, object]) -> Origin:
+    if name in numbers:
+        return Origin.PRESET if value == numbers[name] else Origin.SET
+    return Origin.DEFAULT if value == defaults.get(name) else Origin.SET
