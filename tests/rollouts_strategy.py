@@ -173,7 +173,14 @@ _OPTIONS = {
     "mirror": st.fixed_dictionaries({"percent": _PERCENTS}),
     "resilience": _RESILIENCE,
     "steps": _STEP_LISTS,
-    "analysis": st.sampled_from([{}, {"margin": 3, "limits": {"successRate": 99.9, "latencyP95": "500ms"}}]),
+    "analysis": st.sampled_from(
+        [
+            {},
+            {"margin": 3, "limits": {"successRate": 99.9, "latencyP95": "500ms"}},
+            {"countOverrides": True},
+            {"ignore": ["PathPrefix(`/healthz`)", "Method(`OPTIONS`) || Header(`X-Probe`, `1`)\n"]},
+        ]
+    ),
     "schedule": _SCHEDULES,
     "rollbackWindow": st.sampled_from(["1ms", "10m", "8784h"]),
     "dryRun": st.booleans(),

@@ -20,6 +20,7 @@ import yaml
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port, start_app
 from provider.demo.processes import Child, Processes, is_listening
+from provider.measuring import TraefikMetrics
 
 HOST = "127.0.0.1"
 SITE = "shop.localhost"
@@ -240,6 +241,19 @@ class Stack:
             load.ends.set()
             for thread in threads:
                 thread.join()
+
+    def counted(self, *services: str) -> Mapping[str, int]:
+        """Return how many requests Traefik's metrics have for each of some services; 0 where they have none."""
+        metrics = TraefikMetrics()
+        try:
+            page = metrics.page("edge", f"http://{HOST}:{self.api_port}/metrics", services=services)
+        finally:
+            metrics.close()
+        found = page.snapshot.services
+        return {
+            name: round(sum(count for series, count in found.get(name, {}).items() if series.edge is None))
+            for name in services
+        }
 
     def traefik_shows(self, path: str) -> Any:
         answer = requests.get(f"http://{HOST}:{self.api_port}/api/http/{path}", timeout=5)
