@@ -239,5 +239,5 @@ def _respond(answer: Answer | Response) -> Response:
     if answer.version is not None:
         response.headers["ETag"] = f'"{answer.version}"'
     if answer.location:
-        response.headers["Location"] = answer.location
+        response.headers["Location"] = f"{request.script_root}{answer.location}"
     return response
