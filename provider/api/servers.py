@@ -88,6 +88,7 @@ def _announcing(path: str, handler: Handler, summary: str, operation: str) -> En
         problems=(404, 409),
         tag="servers",
         operation=operation,
+        conditions=(),
     )
 
 
@@ -103,6 +104,7 @@ def _withdrawing(path: str, handler: Handler, summary: str, operation: str) -> E
         problems=(404, 409),
         tag="servers",
         operation=operation,
+        conditions=(),
     )
 
 
