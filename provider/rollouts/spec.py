@@ -307,6 +307,14 @@ class Spec(Document):
         return self
 
     @model_validator(mode="after")
+    def _ignored_fits_above(self) -> Self:
+        if self.analysis and self.analysis.ignore and self.priority == HIGHEST_PRIORITY:
+            raise ValueError(
+                f"priority must be below {HIGHEST_PRIORITY} with analysis.ignore, whose router has one above"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _steps_wait_somewhere(self) -> Self:
         if self.steps and not any(step.is_waiting for step in self.steps):
             raise ValueError(

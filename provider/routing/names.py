@@ -32,6 +32,16 @@ def mirrored_target(rollout: Rollout) -> str:
     return f"{side_service(rollout, rollout.status.stable_generation)}_servers"
 
 
+def override_service(service: str) -> str:
+    """Name the service of a side's servers for the requests that overrides send there: they are not counted."""
+    return f"{service}_override"
+
+
+def ignored_router(rollout: str) -> str:
+    """Name the router of the requests that `analysis.ignore` leaves out of all metrics."""
+    return f"{rollout}_ignored"
+
+
 def server_cookie(service: str) -> str:
     """Name the cookie by which clients stay on one server of a service."""
     return f"{service}_server"

@@ -152,6 +152,7 @@ ROUTER = fields(
         certResolver=text,
         domains=some(fields(needs=("main",), main=text, sans=some(text))),
     ),
+    observability=fields(accessLogs=flag, metrics=flag, tracing=flag),
 )
 SERVICE = fields(
     middlewares=some(text),
