@@ -70,6 +70,9 @@ def _own_sides(draw: st.DrawFn) -> Json:
         "passiveHealthCheck": _some({"failureWindow": DURATIONS, "maxFailedAttempts": st.integers(1, 9)}),
         "passHostHeader": st.booleans(),
         "keepAliveTimeout": DURATIONS,
+        "serversTransport": st.fixed_dictionaries(
+            {"insecureSkipVerify": st.booleans()}, optional={"serverName": st.just("shop.internal")}
+        ),
         "sticky": st.fixed_dictionaries({"cookie": _some({"httpOnly": st.booleans()})}),
     }
     return {**source, **draw(_some(options))}
@@ -173,7 +176,14 @@ _OPTIONS = {
     "mirror": st.fixed_dictionaries({"percent": _PERCENTS}),
     "resilience": _RESILIENCE,
     "steps": _STEP_LISTS,
-    "analysis": st.sampled_from([{}, {"margin": 3, "limits": {"successRate": 99.9, "latencyP95": "500ms"}}]),
+    "analysis": st.sampled_from(
+        [
+            {},
+            {"margin": 3, "limits": {"successRate": 99.9, "latencyP95": "500ms"}},
+            {"countOverrides": True},
+            {"ignore": ["PathPrefix(`/healthz`)", "Method(`OPTIONS`) || Header(`X-Probe`, `1`)\n"]},
+        ]
+    ),
     "schedule": _SCHEDULES,
     "rollbackWindow": st.sampled_from(["1ms", "10m", "8784h"]),
     "dryRun": st.booleans(),
