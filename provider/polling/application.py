@@ -53,6 +53,11 @@ class _RefusalError(Exception):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+_NOTHING_KNOWN = _RefusalError(
+    "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
+)
+
+
 @dataclass(frozen=True)
 class _Poll:
     gateway: str
@@ -148,6 +153,8 @@ class Polling:
         if not authorization and not self._needs_token:
             return
         caller = self._caller(authorization.removeprefix("Bearer ").strip(), address)
+        if caller is None and not self._feed.is_loaded:
+            raise _NOTHING_KNOWN
         if caller is None:
             challenge = (("WWW-Authenticate", "Bearer"),)
             raise _RefusalError("401 Unauthorized", "a token of the role gateway is needed", challenge)
@@ -169,9 +176,7 @@ class Polling:
         body = self._held_body(poll, connection)
         held_seconds = time.monotonic() - began
         if body is None:
-            raise _RefusalError(
-                "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
-            )
+            raise _NOTHING_KNOWN
         address = f"{environ.get('REMOTE_ADDR', '')}:{environ.get('REMOTE_PORT', '')}"
         before = self._served.get(connection) if connection is not None else None
         is_same = before is not None and (before.gateway, before.digest) == (poll.gateway, body.digest)
