@@ -45,6 +45,8 @@ class Sighting(Document):
     digest: str
     hold_seconds: int | None = None
     """How long it asked for its polls to be held; 0 is not at all, None was written by an older provider."""
+    is_authenticated: bool = False
+    """Whether the poll carried a token that permits polling."""
     taken: str = ""
     """The digest that it was served before its newest poll: it has read that body, as it polls again afterward."""
     revision_taken: int = 0

@@ -47,6 +47,7 @@ class SightingBook:
         digest: str,
         revision: int,
         hold_seconds: int,
+        is_authenticated: bool = False,
         taken: str = "",
         revision_taken: int = 0,
     ) -> None:
@@ -61,6 +62,7 @@ class SightingBook:
             taken=taken,
             revision_taken=revision_taken,
             worker=self._worker,
+            is_authenticated=is_authenticated,
         )
         field = f"{gateway}@{address}"
         with self._lock:

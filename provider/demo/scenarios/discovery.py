@@ -159,7 +159,8 @@ def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iter
     _seconds_until(lambda: len(_servers(gateway, "crew_1")) == 1)
     left = _side(provider, "crew", "stable")
     yield Claim(
-        f"all crash at once: {len(left['servers'])} is kept, because a side is never emptied; reported: {left.get('kept')}",
+        f"all crash at once: {len(left['servers'])} is kept, because a side is never emptied; "
+        f"reported: {left.get('kept')}",
         len(left["servers"]) == 1,
     )
 
@@ -183,7 +184,7 @@ def _wrong(crew: Sequence[_Instance], gateway: Gateway) -> set[str]:
 
 
 def _wrapped(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iterator[Claim]:
-    stage.say("`traefik-canary register -- COMMAND` wraps a process. A second one starts, and the first one receives SIGTERM:")
+    stage.say("`traefik-canary register -- COMMAND` wraps a process. A second one starts, the first one gets SIGTERM:")
     first = _register(stage, provider, "first")
     _create(provider, "wrap", {"registered": "v1"})
     stage.wait_until(lambda: gateway.answers("wrap.localhost"), what="the wrapped app behind Traefik")

@@ -33,7 +33,7 @@ Outcomes = Counter[str]
 
 def play(stage: Stage) -> Iterator[Claim]:
     """Send POSTs at the worst moment, by three ways to one backend."""
-    stage.say(f"A backend closes idle connections after {_IDLE_SECONDS:g} s. This Traefik keeps them for 90 s, its default.")
+    stage.say(f"A backend closes idle connections after {_IDLE_SECONDS:g} s. Traefik keeps them for 90 s by default.")
     stage.say(f"The network between them adds {_LATENCY_SECONDS * 1_000:g} ms each way.")
     app = stage.start_app("v1", "--idle-timeout", f"{_IDLE_SECONDS:g}", "--delay", f"{_ANSWER_SECONDS:g}")
     backend = stage.start_network(app, latency_seconds=_LATENCY_SECONDS)
@@ -42,7 +42,7 @@ def play(stage: Stage) -> Iterator[Claim]:
     _create(provider, "told", {"servers": [{"url": backend}], "keepAliveTimeout": f"{_IDLE_SECONDS:g}s"})
     gateway = stage.start_gateway(provider, **_configuration(backend))
     stage.wait_until(lambda: all(map(gateway.answers, _HOSTS)), what="all three services")
-    stage.say(f"{_CLIENTS} clients per service send a POST, wait exactly as long as the backend, and send the next one.")
+    stage.say(f"{_CLIENTS} clients per service send a POST, wait exactly as long as the backend, and send another.")
     (plain, told, foreign), polls = asyncio.run(_at_once(gateway, provider))
     yield Claim(f"without keepAliveTimeout: {_words(plain)}", plain["502"] > 0)
     yield Claim(f"with keepAliveTimeout: {_IDLE_SECONDS:g}s: {_words(told)}", not _lost(told))

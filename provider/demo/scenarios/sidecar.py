@@ -49,7 +49,7 @@ def play(stage: Stage) -> Iterator[Claim]:
 
 
 def _started(stage: Stage) -> _Chain:
-    stage.say("edge -> A's sidecar -> A -> A's sidecar -> B's sidecar -> B v1 and v2; one provider configures all of them")
+    stage.say("edge -> A's sidecar -> A -> A's sidecar -> B's sidecar -> B v1, v2; one provider configures all of them")
     provider = stage.start_provider()
     a, b = (stage.start_sidecar(provider, name=name) for name in ("sidecar-a", "sidecar-b"))
     upstream = a.outbound.removeprefix("http://")
@@ -168,7 +168,7 @@ def _claim_of_fleet(when: str, windows: Sequence[_Window]) -> Claim:
 
 def _retries(stage: Stage, chain: _Chain) -> Iterator[Claim]:
     stage.say(
-        f"Both versions of B fail {100 * _FAILING:.0f}% of their requests. Users see the errors until A's sidecar retries."
+        f"Both versions of B fail {100 * _FAILING:.0f}% of their requests. Users see it until A's sidecar retries."
     )
     for url in chain.versions:
         _behave(url, error_rate=_FAILING)
@@ -205,7 +205,8 @@ def _breaker(stage: Stage, chain: _Chain) -> Iterator[Claim]:
     reached = (_counted(chain.b, "b_2") - before).total()
     share = 100 * traffic.answers.get("v1", 0) / traffic.sent
     yield Claim(
-        f"of {traffic.sent} requests, v1 answered {share:.1f}% successfully, as requested; v2's breaker let {reached} pass",
+        f"of {traffic.sent} requests, v1 answered {share:.1f}% successfully, as requested; "
+        f"v2's breaker let {reached} pass",
         abs(share - 50) <= _TOLERANCE and 0 < reached < traffic.sent * 0.4,
     )
     _shift(chain, "b", 40)
