@@ -86,6 +86,7 @@ def _announcing(path: str, handler: Handler, summary: str, operation: str) -> En
         problems=(404, 409),
         tag="servers",
         operation=operation,
+        conditions=(),
     )
 
 
@@ -101,6 +102,7 @@ def _withdrawing(path: str, handler: Handler, summary: str, operation: str) -> E
         problems=(404, 409),
         tag="servers",
         operation=operation,
+        conditions=(),
     )
 
 

@@ -98,10 +98,13 @@ def _with_shell(command: Command, *, needs_token: bool) -> Command:
     return with_shell
 
 
+explaining = click.option("--reason", default="", help="Why; kept in the history")
+
+
 def writing(command: Command) -> Command:
     """Give a command `--reason`, `--if-match` and `--idempotency-key`; it gets a Write."""
 
-    @click.option("--reason", default="", help="Why; kept in the history")
+    @explaining
     @click.option(
         "--if-match",
         default="",

@@ -1,5 +1,6 @@
 """Commands of one rollout: what the API offers, for CI and a shell."""
 
+import json
 import math
 import re
 import sys
@@ -381,6 +382,13 @@ def analysis(shell: Shell, name: str) -> None:
         for look in known["looks"]
     ]
     show_table(("WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"), rows, empty="It was not looked at yet.")
+    say("")
+    settings = [(one["name"], _value(one["value"]), one["origin"]) for one in known["settings"]]
+    show_table(("SETTING", "VALUE", "ORIGIN"), settings, empty="")
+
+
+def _value(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _weight(entry: dict[str, Any]) -> str:

@@ -348,7 +348,9 @@ class Feed:
     def _enter(self, state: State, **facts: object) -> None:
         if state is self._state:
             return
-        self._state = state
+        with self._changed:
+            self._state = state
+            self._changed.notify_all()
         self._tell(logging.INFO if state is State.FOLLOWING else logging.ERROR, f"feed.{state}", **facts)
 
     def _report_unreadable(self) -> None:

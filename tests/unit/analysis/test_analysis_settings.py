@@ -36,11 +36,12 @@ def test_everything_has_a_default() -> None:
 
 def test_everything_can_be_set_and_is_written_as_it_was() -> None:
     document = {
+        "preset": "fast",
         "source": {"prometheus": {"url": "http://prometheus:9090/some/path"}},
         "interval": "1m",
         "metrics": ["errors"],
         "errors": "5..|429",
-        "latency": {"above": "300ms"},
+        "latency": {"above": "300ms", "edges": ["100ms", "300ms"]},
         "margin": 1.5,
         "worseThan": 1.1,
         "alpha": 0.01,
@@ -55,6 +56,8 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
             "latencyP99": "1.5s",
         },
         "minRequests": 500,
+        "ignore": ["PathPrefix(`/health`)"],
+        "countOverrides": True,
         "onUndecided": "promote",
         "failureLimit": 2,
         "inconclusiveLimit": 20,
@@ -105,6 +108,8 @@ def test_patterns_that_no_status_matches_or_that_are_read_differently_elsewhere_
             {"latency": {"above": "soon"}},
             "/latency/above: must be a duration such as 500ms, 10s, 5m or 1h30m, not 'soon'",
         ),
+        ({"latency": {"edges": []}}, "/latency/edges: must have at least 1; leave it out to have none"),
+        ({"latency": {"edges": ["1s", "1000ms"]}}, "/: latency.edges must not name the same one twice"),
         ({"margin": 1}, "/margin: must be greater than or equal to 1.05"),
         ({"margin": "2"}, "/margin: must be a number, not '2'"),
         ({"alpha": 0}, "/alpha: must be greater than or equal to 0.000001"),

@@ -106,6 +106,7 @@ def test_of_what_excludes_each_other_there_is_exactly_one(
         ("passiveHealthCheck", {}),
         ("passHostHeader", False),
         ("keepAliveTimeout", "5s"),
+        ("serversTransport", {"insecureSkipVerify": True}),
         ("sticky", {"cookie": {}}),
     ],
 )
