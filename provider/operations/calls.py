@@ -12,9 +12,9 @@ from provider.store import Key, Request
 class Call:
     """Who writes, why, and on what condition.
 
-    `if_match` is the version that the caller saw, `or_match` others that it accepts as well. `must_exist` requires any
-    version. The write is refused if none of them is current. `request` makes a repeated call happen once; without one,
-    the call is new. `allow_shrink` allows a gateway to be left with little or nothing, and `replace_stable` that
+    `if_match` is the version that the caller saw, `or_match` others that it accepts as well. `must_exist` requires
+    any version. The write is refused if none of them is current. `request` makes a repeated call happen once; without
+    one, the call is new. `allow_shrink` allows a gateway to be left with little or nothing, and `replace_stable` that
     another version gets all traffic at once.
     """
 
