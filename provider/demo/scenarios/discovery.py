@@ -184,7 +184,9 @@ def _wrong(crew: Sequence[_Instance], gateway: Gateway) -> set[str]:
 
 
 def _wrapped(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iterator[Claim]:
-    stage.say("`traefik-canary register -- COMMAND` wraps a process. A second one starts, the first one gets SIGTERM:")
+    stage.say(
+        "`traefik-canary register -- COMMAND` wraps a process. A second one starts, the first one gets SIGTERM:"
+    )
     first = _register(stage, provider, "first")
     _create(provider, "wrap", {"registered": "v1"})
     stage.wait_until(lambda: gateway.answers("wrap.localhost"), what="the wrapped app behind Traefik")

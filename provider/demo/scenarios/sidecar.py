@@ -49,7 +49,9 @@ def play(stage: Stage) -> Iterator[Claim]:
 
 
 def _started(stage: Stage) -> _Chain:
-    stage.say("edge -> A's sidecar -> A -> A's sidecar -> B's sidecar -> B v1, v2; one provider configures all of them")
+    stage.say(
+        "edge -> A's sidecar -> A -> A's sidecar -> B's sidecar -> B v1, v2; one provider configures all of them"
+    )
     provider = stage.start_provider()
     a, b = (stage.start_sidecar(provider, name=name) for name in ("sidecar-a", "sidecar-b"))
     upstream = a.outbound.removeprefix("http://")
