@@ -1,16 +1,18 @@
 """How a canary is to be judged: the `analysis` document of a rollout's spec. Every field has a default."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_serializer, model_validator
+from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, model_serializer, model_validator
 
 from provider.analysis.checks import Check
 from provider.analysis.fields import DurationOrZero, Number, PrometheusUrl
-from provider.documents import Document
-from provider.documents.fields import Duration, WholeNumber
+from provider.analysis.presets import NUMBERS, Origin, Preset, filled
+from provider.documents import Document, write
+from provider.documents.fields import Duration, Rule, WholeNumber
 
 # Three places, each a digit, any digit, or one of some: what Python, Go and Prometheus read alike.
 _PLACES = r"([0-9.]|\[\^?[0-9](-?[0-9])*\]){3}"
@@ -146,6 +148,8 @@ class Analysis(Document):
     reason to stop.
     """
 
+    preset: Preset | None = None
+    """The numbers to start from: careful, balanced (the defaults) or fast. Numbers that are given beside it win."""
     source: Annotated[Source, WithJsonSchema(_SOURCE_SCHEMA)] = Source(prometheus=None)
     """Where the counts come from: `traefik`, the Traefiks' own /metrics, or `{prometheus: {url: …}}`."""
     interval: Duration = timedelta(seconds=5)
@@ -177,6 +181,10 @@ class Analysis(Document):
     """What the canary must have had before it may go on."""
     at_least: DurationOrZero = timedelta(minutes=5)
     """How long a step with `until: known` judges at least before a good canary advances, or until its `deadline`."""
+    ignore: tuple[Rule, ...] | None = Field(default=None, min_length=1, max_length=20)
+    """Rules of requests that are split but not counted, such as PathPrefix(`/health`). Needs Traefik 3.3."""
+    count_overrides: StrictBool | None = None
+    """Whether the requests that overrides send to a side count as that side's; not if left out."""
     on_undecided: Undecided = Undecided.HOLD
     """What a deadline does when nothing is known."""
     failure_limit: WholeNumber = Field(default=0, ge=0, le=1_000)
@@ -185,6 +193,11 @@ class Analysis(Document):
     """So many looks without an answer are let pass; any number if left out."""
     consecutive_error_limit: WholeNumber = Field(default=4, ge=0, le=1_000)
     """After more errors in a row of what is asked, the canary waits for a person."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, document: object) -> object:
+        return filled(document)
 
     @model_validator(mode="after")
     def _not_too_often(self) -> Self:
@@ -212,6 +225,15 @@ class Analysis(Document):
             raise ValueError("checks must not have the same name twice")
         return self
 
+    def origins(self) -> dict[str, tuple[object, Origin]]:
+        """Return each setting's effective value and its origin, by its name in the document, such as minRequests.
+
+        The stored document has every value, so a value that equals the preset's, or the default, counts as that.
+        """
+        numbers, defaults = NUMBERS[self.preset] if self.preset else {}, write(type(self)())
+        values = {name: value for name, value in write(self).items() if name != "preset"}
+        return {name: (value, _origin(name, value, numbers, defaults)) for name, value in values.items()}
+
     @property
     def failed_at(self) -> float:
         """Return the e-value that fails a canary: α is shared out among everything that can fail it.
@@ -229,3 +251,9 @@ class Analysis(Document):
     def tolerated_rate(self) -> float:
         """Give `tolerated` as a share, from 0 to 1."""
         return self.tolerated / 100
+
+
+def _origin(name: str, value: object, numbers: Mapping[str, object], defaults: Mapping[str, object]) -> Origin:
+    if name in numbers:
+        return Origin.PRESET if value == numbers[name] else Origin.SET
+    return Origin.DEFAULT if value == defaults.get(name) else Origin.SET

@@ -37,6 +37,7 @@ def test_everything_has_a_default() -> None:
 
 def test_everything_can_be_set_and_is_written_as_it_was() -> None:
     document = {
+        "preset": "fast",
         "source": {"prometheus": {"url": "http://prometheus:9090/some/path"}},
         "interval": "1m",
         "metrics": ["errors"],
@@ -57,6 +58,8 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
         },
         "minRequests": 500,
         "atLeast": "0s",
+        "ignore": ["PathPrefix(`/health`)"],
+        "countOverrides": True,
         "onUndecided": "promote",
         "failureLimit": 2,
         "inconclusiveLimit": 20,

@@ -48,7 +48,7 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
     remember(world.operations, "shop", seen(rollout, [GOOD], now=now, checks=(check(Outcome.INCONCLUSIVE),)))
     told = admin("GET", "/rollouts/shop/analysis").json
 
-    assert {"whole", "inStep", "checks", "looks"} == told.keys()
+    assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
     assert told["whole"] == told["inStep"]
     assert ("Successful", 3_000) == (told["whole"]["outcome"], told["whole"]["canaryRequests"])
     assert ["errors", "latency"] == [metric["metric"] for metric in told["whole"]["metrics"]]
@@ -58,6 +58,21 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
     assert [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}] == told["checks"]
     assert [(3_000, 30_000), (0, 0)] == [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]]
     assert ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"] == [look["at"] for look in told["looks"]]
+
+
+def test_effective_settings_are_shown_with_their_origin(admin: Client, world: World) -> None:
+    analysis = {"preset": "careful", "margin": 1.25, "interval": "1s"}
+    world.operations.rollouts.create("shop", spec(steps=STEPS, analysis=analysis), ME)
+    rollout = world.operations.rollouts.get("shop")
+    remember(world.operations, "shop", seen(rollout, [GOOD], now=world.clock()))
+    told = admin("GET", "/rollouts/shop/analysis").json
+    settings = {one["name"]: (one["value"], one["origin"]) for one in told["settings"]}
+
+    assert "careful" == told["preset"]
+    assert (1.25, "set") == settings["margin"]
+    assert ("1s", "set") == settings["interval"]
+    assert (0.01, "preset") == settings["beta"]
+    assert (0.05, "default") == settings["alpha"]
 
 
 def test_a_source_that_is_away_is_told_look_by_look(admin: Client, judged: str, world: World) -> None:
