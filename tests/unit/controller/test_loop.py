@@ -16,7 +16,7 @@ from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
 JUDGED = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"setWeight": 50}, {"pause": {}}]
-GOOD: tuple[Side, Side] = ((20_000, 100), (2_000, 8))
+GOOD: tuple[Side, Side] = ((30_000, 150), (3_000, 12))
 BAD: tuple[Side, Side] = ((2_000, 2), (200, 20))
 
 
@@ -187,7 +187,7 @@ def test_a_canary_that_is_good_goes_on(world: World, controller: Controller, loo
     assert 0 == ticked(world, controller)
     looks.counted = GOOD
 
-    assert 1 == ticked(world, controller)
+    assert [0, 1] == [ticked(world, controller, after=seconds) for seconds in (5, 300)]
     assert (Phase.PAUSED, 50) == status(world)
     assert "canary errors 0.4 %" in world.operations.rollouts.history("shop", limit=1)[0].reason
 
