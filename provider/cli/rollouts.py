@@ -366,13 +366,26 @@ def _steps(rollout: Json) -> str:
     return " > ".join(f"[{step(one)}]" if index == at else step(one) for index, one in enumerate(steps))
 
 
+def _history(shell: Shell, name: str, limit: int) -> list[Json]:
+    """Read so many changes; a response holds fewer where documents are large."""
+    entries: list[Json] = []
+    older: dict[str, int] = {}
+    while len(entries) < limit:
+        answer = shell.client.get(rollout_path(name, "history"), limit=limit - len(entries), **older)
+        entries += answer["history"]
+        if "before" not in answer or not answer["history"]:
+            break
+        older = {"before": answer["before"]}
+    return entries
+
+
 @click.command()
 @click.argument("name")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many changes")
 @connected
 def history(shell: Shell, name: str, limit: int) -> None:
     """Show who changed what, when and why, newest first."""
-    entries = shell.client.get(rollout_path(name, "history"), limit=limit)["history"]
+    entries = _history(shell, name, limit)
     if shell.is_json:
         show_json(entries)
         return

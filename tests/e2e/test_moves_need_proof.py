@@ -26,7 +26,7 @@ def begin(stack: Stack, canary: Mapping[str, Any], **changes: Any) -> None:
     stack.done("PUT", "/rollouts/shop/canary", canary)
 
 
-def standing(stack: Stack) -> tuple[str, float]:
+def standing(stack: Stack) -> tuple[str, Any]:
     status: Mapping[str, Any] = stack.done("GET", "/rollouts/shop")["status"]
     return status["phase"], status["weight"]
 
