@@ -359,7 +359,7 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
             return super().advance(name, call)  # type: ignore[no-any-return]
 
     operations = Operations(world.store, world.feed)
-    operations.rollouts = Failing(world.store, world.feed, operations.discovery)
+    operations.rollouts = Failing(world.store, world.feed, operations.discovery, operations.availability)
     controller = Controller(operations, looking=looks, proof=Confirmed())
     world.operations.rollouts.create("bad", spec(steps=TIMED), ME)
     created(world, steps=TIMED)
