@@ -13,6 +13,7 @@ from provider.operations.tokens import Tokens
 from provider.operations.traffic import Traffic
 from provider.operations.waiting import Waiting
 from provider.operations.webhooks import Webhooks
+from provider.operations.writability import Writability
 from provider.reaching import ANYWHERE
 from provider.store import Store
 
@@ -24,6 +25,7 @@ class Operations:
         self.store = store
         self.feed = feed
         self.networks = networks
+        self.writability = Writability(store, feed)
         self.discovery = Discovery(store, feed, networks=networks)
         self.rollouts = Rollouts(store, feed, self.discovery, networks=networks)
         self.analyses = Analyses(store)
@@ -32,7 +34,7 @@ class Operations:
         self.obstacles = Obstacles(feed, self.gateways)
         self.waits = Waits(store)
         self.traffic = Traffic(store, feed)
-        self.tokens = Tokens(store, feed)
+        self.tokens = Tokens(store, feed, self.writability)
         self.sessions = Sessions(store, feed)
         self.webhooks = Webhooks(store, feed, networks=networks)
         self.waiting = Waiting(self.rollouts, self.gateways, feed)
