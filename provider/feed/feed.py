@@ -3,8 +3,8 @@
 import logging
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
 
@@ -14,6 +14,7 @@ from provider.feed.bodies import Body
 from provider.feed.claims import Claims
 from provider.feed.image import Image
 from provider.feed.keeping import made_to_stay
+from provider.feed.recent import RecentEvents
 from provider.feed.shrinking import unmeant_shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
 from provider.feed.watermark import Standing, Watermark
@@ -30,7 +31,6 @@ _RETRY_SECONDS = 0.25
 _WENT_BACK_RETRY_SECONDS = 0.5
 # Each try loads everything.
 _SHRANK_RETRY_SECONDS = 2.0
-_RECENT_EVENTS = 10_000
 _SNAPSHOT_SECONDS = 1.0
 
 
@@ -83,7 +83,7 @@ class Feed:
         self._image = Image()
         self._state = State.STARTING
         self._problem: str | None = None
-        self._recent: deque[Event] = deque(maxlen=_RECENT_EVENTS)
+        self._recent = RecentEvents()
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._reported: set[Key] = set()
@@ -179,7 +179,7 @@ class Feed:
         if not self.wait_until(lambda image: image.revision > after, seconds=seconds):
             return []
         with self._changed:
-            events = [event for event in self._recent if event.revision > after]
+            events = self._recent.after(after)
         return events if events and events[0].revision == after + 1 else None
 
     def contents(self) -> Contents:
@@ -347,10 +347,19 @@ class Feed:
         if self._watermark:
             self._watermark.raise_to(Standing(self._image.lineage, events[-1].revision))
         with self._changed:
-            self._image.apply(events)
-            self._recent.extend(events)
+            self._image.apply(self._remembered(events))
             self._changed.notify_all()
         self._report_unreadable()
+
+    def _remembered(self, events: Sequence[Event]) -> Iterator[Event]:
+        """Remember each event before it is applied, with the text that is there already instead of one like it."""
+        for event in events:
+            known = self._image.documents.get(event.key)
+            is_shared = known is not None and known.text == event.before
+            if known and is_shared:
+                event = replace(event, before=known.text)  # noqa: PLW2901 the same event, in less memory
+            self._recent.append(event, shared=len(known.text) if known and is_shared else 0)
+            yield event
 
     def _enter(self, state: State, **facts: object) -> None:
         if state is not State.AWAY:

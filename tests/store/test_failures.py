@@ -23,7 +23,8 @@ By = Callable[[redis.Redis], object]
 
 SECRET = "s3cret"
 NOT_PERMITTED = "Redis does not permit the user of its URL to run: "
-DOCS = Path(__file__).parents[2] / "docs" / "redis.md"
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "redis.md"
 
 
 @pytest.fixture
@@ -179,6 +180,14 @@ def test_the_documented_permissions_are_enough(
     assert permitted.write_problem() is None
     for ask in QUESTIONS.values():
         ask(store)
+
+
+def test_every_command_of_a_script_is_tried() -> None:
+    scripts = {path.name: path.read_text() for path in (ROOT / "provider" / "store").glob("*.lua")}
+    probed = set(re.findall(r'try\("([A-Z]+)"', scripts.pop("probe.lua")))
+    called = {name for text in scripts.values() for name in re.findall(r'redis\.p?call\("([A-Z]+)"', text)}
+
+    assert called - probed == set()
 
 
 def test_each_permission_that_is_missing_is_named(permitted: RedisStore, operator: redis.Redis) -> None:
