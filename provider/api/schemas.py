@@ -461,9 +461,13 @@ class Problem(Document):
 
 
 class Readiness(Document):
-    """Whether polls are answered, and how the provider stands to its store."""
+    """Whether polls are answered, and how the provider stands to its store.
+
+    `problem` tells why the store cannot be read, or takes no writes.
+    """
 
     ready: bool
     store: str
+    problem: str | None = None
     revision: int
     unreadable: tuple[str, ...]

@@ -14,6 +14,7 @@ from provider.operations.tokens import Tokens
 from provider.operations.traffic import Traffic
 from provider.operations.waiting import Waiting
 from provider.operations.webhooks import Webhooks
+from provider.operations.writability import Writability
 from provider.reaching import ANYWHERE
 from provider.store import Store
 
@@ -25,6 +26,7 @@ class Operations:
         self.store = store
         self.feed = feed
         self.networks = networks
+        self.writability = Writability(store, feed)
         self.discovery = Discovery(store, feed, networks=networks)
         self.gateways = Gateways(store, feed, networks=networks)
         self.observations = self.gateways.observations
@@ -34,7 +36,7 @@ class Operations:
         self.obstacles = Obstacles(feed, self.gateways, self.availability)
         self.waits = Waits(store)
         self.traffic = Traffic(store, feed)
-        self.tokens = Tokens(store, feed)
+        self.tokens = Tokens(store, feed, self.writability)
         self.sessions = Sessions(store, feed)
         self.webhooks = Webhooks(store, feed, networks=networks)
         self.waiting = Waiting(self.rollouts, self.gateways, feed)

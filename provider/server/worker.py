@@ -54,6 +54,7 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
     application = mounted(polling, with_pages(api, create_pages(operations, version=version, held=limits.held)))
     feed.start()
     book.start()
+    operations.writability.start()
     if settings.controller:
         Controller(operations).start()
         Watcher(operations).start()
@@ -72,7 +73,7 @@ def _give_out_admin(settings: Settings, operations: Operations) -> None:
                 _ensure_admin(settings, operations)
                 return
         except StoreUnavailableError:
-            pass  # said by the feed already
+            operations.writability.check()  # says why
         feed.wait_for_close(0.02 if feed.state is State.STARTING else _RETRY_SECONDS)
 
 
