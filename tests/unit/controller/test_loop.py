@@ -405,5 +405,5 @@ def test_a_canary_is_aborted_while_the_sources_of_another_one_hang(
     others = world.operations.rollouts.get("other").status
 
     assert Phase.DEGRADED == status(world)[0]
-    assert (Phase.PROGRESSING, 5) == (others.phase, others.weight)
+    assert (Phase.PROGRESSING, 5) == (others.phase, int(others.weight))
     assert 2 == looks.looks.count("other")
