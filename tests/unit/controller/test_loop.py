@@ -28,6 +28,7 @@ class Looks:
     error: str = ""
     looks: list[str] = field(default_factory=list)
     bucket: float | None = None
+    late: set[str] = field(default_factory=set)
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
         self.looks += [rollout.name for rollout in rollouts]
@@ -37,6 +38,7 @@ class Looks:
             if self.error
             else Measurement(self._broken(counters(rollout, stable=stable, canary=canary)))
             for rollout in rollouts
+            if rollout.name not in self.late
         }
 
     def _broken(self, snapshots: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
@@ -389,3 +391,19 @@ def test_the_loop_runs_until_the_feed_closes(world: World, controller: Controlle
 
     assert wait_until(lambda: status(world)[0] is Phase.HEALTHY)
     assert world.store.read(Key(Kind.ROLLOUT, "shop"))[0]
+
+
+def test_a_canary_is_aborted_while_the_sources_of_another_one_hang(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    world.operations.rollouts.create("other", spec(rule="Host(`other.localhost`)", steps=JUDGED), ME)
+    created(world, steps=JUDGED)
+    looks.late = {"other"}
+    ticked(world, controller)
+    looks.counted = BAD
+    ticked(world, controller)
+    others = world.operations.rollouts.get("other").status
+
+    assert Phase.DEGRADED == status(world)[0]
+    assert (Phase.PROGRESSING, 5) == (others.phase, int(others.weight))
+    assert 2 == looks.looks.count("other")
