@@ -171,7 +171,8 @@ def set_canary(shell: Shell, name: str, sides: tuple[str, ...], file: IO[bytes] 
     if bool(sides) == bool(file):
         raise click.UsageError("name the canary's URLs, its service, where it is found, or a file with --file")
     document = _one_document(file) if file else _side(sides)
-    finish(shell, shell.client.write("PUT", rollout_path(name, "canary"), document, change.write), change)
+    rollout = shell.client.write("PUT", rollout_path(name, "canary"), document, change.write)
+    finish(shell, rollout, change, f"attempt {attempt_of(rollout)}")
 
 
 def _one_document(file: IO[bytes]) -> Json:
@@ -298,6 +299,7 @@ def status(shell: Shell, name: str) -> None:
             "rule": spec["rule"],
             "stable": side(spec["stable"]) + found.get("stable", ""),
             "canary": side(spec.get("canary")) + found.get("canary", ""),
+            "attempt": str(attempt_of(rollout)) if "canary" in spec else "",
             "steps": _steps(rollout),
             "traefik": "; ".join(seen),
             "traffic": _traffic(traffic) if traffic else "",
@@ -440,7 +442,7 @@ def _stable_of(document: Json) -> object:
     "--attempt",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The canary's attempt, status.generation of set-canary -o json; default: the current one",
+    help="The canary's attempt, which set-canary and status print; default: the current one",
 )
 @connected
 def wait(shell: Shell, name: str, goal: str, seconds: float, attempt: int | None) -> None:
