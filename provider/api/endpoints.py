@@ -155,7 +155,6 @@ def _permitted_caller(permission: Permission, operations: Operations, limits: Li
     address = request.remote_addr or ""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
-        limits.rate.of_address(address)
         raise UnauthenticatedError("send the header Authorization: Bearer TOKEN")
     caller = limits.guesses.caller(
         secret.strip(), address, known=operations.feed.caller, find=operations.tokens.caller
