@@ -11,6 +11,7 @@ from provider.analysis.share import Share, ShareState
 from provider.analysis.snapshots import Sample, Series, Snapshot, snapshot, window_between
 from provider.analysis.tally import Tally
 from provider.analysis.verdict import MetricVerdict, Verdict, judge
+from provider.analysis.warm_up import Exposure
 
 __all__ = [
     "Analysis",
@@ -19,6 +20,7 @@ __all__ = [
     "CheckResult",
     "Counts",
     "Evidence",
+    "Exposure",
     "Histogram",
     "Latency",
     "LimitVerdict",

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, WithJsonSchema, model_serializer, model_validator
 
 from provider.analysis.checks import Check
-from provider.analysis.fields import Number, PrometheusUrl
+from provider.analysis.fields import DurationOrZero, Number, PrometheusUrl
 from provider.documents import Document
 from provider.documents.fields import Duration, WholeNumber
 
@@ -134,6 +134,8 @@ class Analysis(Document):
     """Where the counts come from: `traefik`, the Traefiks' own /metrics, or `{prometheus: {url: …}}`."""
     interval: Duration = timedelta(seconds=5)
     """How often is looked, a second at least."""
+    warm_up: DurationOrZero = timedelta(seconds=30)
+    """After the start, a weight increase and scaling, samples are not judged for this long; `0s` for no warm-up."""
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
     """What is compared."""
     errors: Statuses = "5.."

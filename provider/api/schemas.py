@@ -246,12 +246,17 @@ class WaitAnswer(RolloutAnswer):
 
 
 class AnalysisAnswer(Document):
-    """What is known of a canary: in all its time, in the analysis step, by its checks, and look by look."""
+    """What is known of a canary: in all its time, in the analysis step, by its checks, and look by look.
+
+    While the canary warms up, `warmingUp` says for how long yet, and `warmingUpUntil` when that ends.
+    """
 
     whole: Verdict
     in_step: Verdict
     checks: tuple[CheckResult, ...]
     looks: tuple[Look, ...]
+    warming_up: str | None = None
+    warming_up_until: Moment | None = None
 
 
 class TrafficAnswer(Share):

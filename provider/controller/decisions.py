@@ -71,7 +71,8 @@ def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     assert step is not None and step.analysis is not None and since is not None  # noqa: S101, PT018 it is judging
     outcome, reason = record.finding(settings_of(rollout))
     if step.analysis.duration:
-        is_over = now >= since + step.analysis.duration
+        judged_from = max(since, record.judged_from or since)
+        is_over = now >= judged_from + step.analysis.duration and not record.warming_up(settings_of(rollout), now=now)
         return _at_end(rollout, record, outcome=outcome, reason=reason) if is_over else None
     if outcome is Outcome.SUCCESSFUL:
         return Move(Action.ADVANCE, reason)

@@ -32,7 +32,7 @@ from provider.operations import (
     StaleVersionError,
     StoreWentBackError,
 )
-from provider.rollouts import Action, IllegalMoveError, Rollout, current_record, settings_of
+from provider.rollouts import Action, IllegalMoveError, Rollout, current_record, exposure_of, settings_of
 from provider.routing import counted_services
 from provider.store import StoreUnavailableError
 
@@ -166,7 +166,12 @@ class Controller:
         stable, canary = counted_services(rollout)
         before = self._remembered(rollout.name)
         record = current_record(before.record, rollout).looked(
-            measurement, settings_of(rollout), stable=stable, canary=canary or "", now=now
+            measurement,
+            settings_of(rollout),
+            stable=stable,
+            canary=canary or "",
+            now=now,
+            exposure=exposure_of(self._feed.read(lambda image: image.resolved(rollout))),
         )
         after = self._analyses.remember(rollout.name, record, before=before)
         if after is None:

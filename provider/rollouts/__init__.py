@@ -2,7 +2,7 @@
 
 from provider.rollouts.discover import Discover, Dns, registered_key
 from provider.rollouts.found import MOST_SERVERS, Found, found_for, sources_of, with_found
-from provider.rollouts.judging import attempt_of, current_record, settings_of, step_of
+from provider.rollouts.judging import attempt_of, current_record, exposure_of, settings_of, step_of
 from provider.rollouts.overrides import Override
 from provider.rollouts.resilience import Resilience, expression_problem
 from provider.rollouts.rollout import Rollout
@@ -39,6 +39,7 @@ __all__ = [
     "Strategy",
     "attempt_of",
     "current_record",
+    "exposure_of",
     "expression_problem",
     "found_for",
     "registered_key",

@@ -14,7 +14,7 @@ from tests.e2e.harness import HOST, Load, Stack, eventually
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(240)]
 
-QUICK = {"interval": "1s", "minRequests": 20}
+QUICK = {"interval": "1s", "minRequests": 20, "warmUp": "0s"}
 STEPS = [part for weight in (5, 25, 50, 100) for part in ({"setWeight": weight}, {"analysis": {"duration": "5s"}})]
 
 

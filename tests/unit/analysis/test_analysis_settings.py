@@ -17,6 +17,7 @@ def test_everything_has_a_default() -> None:
     assert {
         "source": "traefik",
         "interval": "5s",
+        "warmUp": "30s",
         "metrics": ["errors", "latency"],
         "errors": "5..",
         "latency": {"above": "1.2s"},
@@ -38,6 +39,7 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
     document = {
         "source": {"prometheus": {"url": "http://prometheus:9090/some/path"}},
         "interval": "1m",
+        "warmUp": "0s",
         "metrics": ["errors"],
         "errors": "5..|429",
         "latency": {"above": "300ms"},
@@ -90,6 +92,7 @@ def test_patterns_that_no_status_matches_or_that_are_read_differently_elsewhere_
     ("document", "words"),
     [
         ({"interval": "999ms"}, "/: interval must be 1s at least"),
+        ({"warmUp": 0}, "/warmUp: must be a duration such as 500ms, 10s, 5m or 1h30m, not 0"),
         ({"source": "prometheus"}, "/source: must be traefik, or an object with prometheus"),
         ({"source": {}}, "/source: must be traefik, or an object with prometheus"),
         ({"source": 3}, "/source: must be an object"),

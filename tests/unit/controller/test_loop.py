@@ -70,6 +70,9 @@ def controller(world: World, looks: Looks, proof: Confirmed) -> Controller:
 
 
 def created(world: World, **changes: Any) -> None:
+    """Create a rollout whose canary, if it is judged, is judged from its start."""
+    if "analysis" in changes or changes["steps"] is JUDGED:
+        changes["analysis"] = {"warmUp": "0s", **changes.get("analysis", {})}
     world.operations.rollouts.create("shop", spec(**changes), ME)
     world.caught_up()
 
