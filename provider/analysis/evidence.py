@@ -1,12 +1,14 @@
 """All that the windows so far say about a canary: a small value that goes from look to look, and to JSON and back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 from provider.analysis.bound import upper_bound
 from provider.analysis.comparison import Comparison, log_mean
 from provider.analysis.counts import Counts, Trials, Window
-from provider.analysis.settings import Analysis
+from provider.analysis.settings import Analysis, ClientErrors
 from provider.analysis.values import Value
 
 
@@ -51,6 +53,7 @@ class Evidence(Value):
 
     errors: Comparison = field(default_factory=Comparison)
     slow: tuple[Edge, ...] = ()
+    client_errors: Comparison = field(default_factory=Comparison)
 
     def updated(
         self, window: Window, settings: Analysis, *, stable_so_far: Counts | None = None, period: int = 0
@@ -60,11 +63,12 @@ class Evidence(Value):
         `stable_so_far` are stable's counts of the attempt before this window: a window without requests to stable is
         compared with their upper bound. Without them such a window adds nothing. `Comparison` explains `period`.
         """
+        compared = partial(_compared, window=window, settings=settings, stable_so_far=stable_so_far, period=period)
+        is_ignored = settings.client_errors is ClientErrors.IGNORE
         return type(self)(
-            errors=self._errors(window, settings, stable_so_far, period)
-            if "errors" in settings.metrics
-            else self.errors,
+            errors=compared(self.errors, trials=_failing) if "errors" in settings.metrics else self.errors,
             slow=self._slow(window, settings, stable_so_far, period) if "latency" in settings.metrics else self.slow,
+            client_errors=self.client_errors if is_ignored else compared(self.client_errors, trials=_refusing),
         )
 
     @property
@@ -77,23 +81,40 @@ class Evidence(Value):
         """Give log E_P of the latency: that of the first edge, from which on answers are called slow."""
         return self.slow[0].comparison.not_worse if self.slow else 0.0
 
-    def _errors(self, window: Window, settings: Analysis, stable_so_far: Counts | None, period: int) -> Comparison:
-        is_alone = window.stable.requests == 0
-        return self.errors.updated(
-            canary=window.canary.failing,
-            stable=window.stable.failing,
-            margin=settings.margin,
-            dispersion=settings.dispersion,
-            worse_than=settings.worse_than_odds,
-            period=period,
-            reference=_reference(stable_so_far.failing if stable_so_far else None, settings) if is_alone else None,
-        )
-
     def _slow(
         self, window: Window, settings: Analysis, stable_so_far: Counts | None, period: int
     ) -> tuple[Edge, ...]:
         edges = self.slow or _edges_above(settings.latency.above.total_seconds(), window)
         return tuple(edge.updated(window, settings, stable_so_far=stable_so_far, period=period) for edge in edges)
+
+
+def _failing(side: Counts) -> Trials:
+    return side.failing
+
+
+def _refusing(side: Counts) -> Trials:
+    return side.refusing
+
+
+def _compared(
+    comparison: Comparison,
+    *,
+    window: Window,
+    settings: Analysis,
+    stable_so_far: Counts | None,
+    period: int,
+    trials: Callable[[Counts], Trials],
+) -> Comparison:
+    is_alone = window.stable.requests == 0
+    return comparison.updated(
+        canary=trials(window.canary),
+        stable=trials(window.stable),
+        margin=settings.margin,
+        dispersion=settings.dispersion,
+        worse_than=settings.worse_than_odds,
+        period=period,
+        reference=_reference(trials(stable_so_far) if stable_so_far else None, settings) if is_alone else None,
+    )
 
 
 def _reference(stable: Trials | None, settings: Analysis) -> float | None:

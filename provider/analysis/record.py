@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, log
 from typing import Self
 
 from provider.analysis.counts import Counts, Window
 from provider.analysis.evidence import Evidence
-from provider.analysis.outcome import Outcome, worst
+from provider.analysis.outcome import Outcome, ReasonCode, worst
 from provider.analysis.replicas import is_gone, is_replica, with_start
 from provider.analysis.ruin import Recent, remembered, ruin
 from provider.analysis.settings import Analysis
@@ -60,6 +60,7 @@ class Look(Value):
     reason: str
     canary_requests: int = 0
     stable_requests: int = 0
+    reason_code: ReasonCode | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ class Record(Value):
     """All that the looks so far came to.
 
     `attempt` and `step` name what it is about; for another attempt, or step, what was gathered counts no more.
-    `judged_from` is when the judging of the step begins, where a warm-up delays it.
+    `judged_from` is when the judging of the step begins, where a warm-up delays it; `client_errors_at` is when the
+    canary was first known to have more client errors than stable.
     """
 
     attempt: str
@@ -141,6 +143,7 @@ class Record(Value):
     began_at: datetime | None = None
     warm_up: WarmUp | None = None
     judged_from: datetime | None = None
+    client_errors_at: datetime | None = None
 
     def about(self, attempt: str, step: str) -> Self:
         """Give the record to go on with for an attempt and its step."""
@@ -186,8 +189,13 @@ class Record(Value):
             recent=remembered(self.recent, window, now=now),
             missing=(*measurement.missing, *(_SEVERAL.format(name) for name in replicas)),
         )
+        if added.client_errors_at is None and added.client_errors(settings):
+            added = replace(added, client_errors_at=now)
         outcome, reason = added.finding(settings)
-        return added._noted(Look(now, outcome, reason, window.canary.requests, window.stable.requests))
+        code = added._reason_code(outcome, settings)
+        if code is ReasonCode.CLIENT_ERRORS:
+            reason = f"{added.client_errors(settings)}; {reason}"
+        return added._noted(Look(now, outcome, reason, window.canary.requests, window.stable.requests, code))
 
     def finding(self, settings: Analysis) -> tuple[Outcome, str]:
         """Say what is known now: a canary that failed in all its time has failed, whatever this step says."""
@@ -209,6 +217,23 @@ class Record(Value):
         parts += [(Outcome.ERROR, words) for words in self.missing]
         outcome = worst(part for part, _ in parts)
         return outcome, "; ".join(words for part, words in parts if part is outcome)
+
+    def client_errors(self, settings: Analysis) -> str:
+        """Say that the canary has more client errors than stable; empty if that is not known."""
+        if self.whole.evidence.client_errors.worse < -log(settings.alpha):
+            return ""
+        known = self.whole.judged(settings).client_errors
+        return known.reason if known and known.outcome is Outcome.FAILED else ""
+
+    def _reason_code(self, outcome: Outcome, settings: Analysis) -> ReasonCode | None:
+        if outcome in {Outcome.FAILED, Outcome.ERROR}:
+            return None
+        if self.warming_up(settings, now=self.looked_at):
+            return ReasonCode.WARMING_UP
+        if self.client_errors(settings):
+            return ReasonCode.CLIENT_ERRORS
+        sums = self.in_step if self.step else self.whole
+        return sums.judged(settings).reason_code if sums.totals.canary.unknown else None
 
     def warm_at(self, settings: Analysis) -> datetime | None:
         """Return when the warm-up is over, or was; None without one."""

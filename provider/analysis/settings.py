@@ -1,38 +1,16 @@
 """How a canary is to be judged: the `analysis` document of a rollout's spec. Every field has a default."""
 
-import re
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_serializer, model_validator
+from pydantic import Field, WithJsonSchema, model_serializer, model_validator
 
 from provider.analysis.checks import Check
 from provider.analysis.fields import DurationOrZero, Number, PrometheusUrl
+from provider.analysis.statuses import GRPC_ERRORS, ErrorsField, ErrorStatuses
 from provider.documents import Document
 from provider.documents.fields import Duration, WholeNumber
-
-# Three places, each a digit, any digit, or one of some: what Python, Go and Prometheus read alike.
-_PLACES = r"([0-9.]|\[\^?[0-9](-?[0-9])*\]){3}"
-_STATUS_PATTERN = rf"^{_PLACES}(\|{_PLACES}){{0,9}}$"
-_STATUSES = tuple(str(status) for status in range(100, 600))
-
-
-def _statuses(pattern: str) -> str:
-    problem = f"must be a pattern of three-digit statuses such as 5.., 50[234] or 5..|429, not {pattern!r}"
-    # fullmatch, as `$` alone would let a trailing newline pass.
-    if not re.fullmatch(_STATUS_PATTERN, pattern):
-        raise ValueError(problem)
-    try:
-        is_error = re.compile(pattern).fullmatch
-    except re.error as error:
-        raise ValueError(f"{problem}: {error}") from error
-    if not any(map(is_error, _STATUSES)):
-        raise ValueError(f"{problem}: there is no status from 100 to 599 in it")
-    return pattern
-
-
-Statuses = Annotated[str, AfterValidator(_statuses), Field(json_schema_extra={"pattern": _STATUS_PATTERN})]
 
 
 class Prometheus(Document):
@@ -116,6 +94,14 @@ class Undecided(StrEnum):
     ABORT = "abort"
 
 
+class ClientErrors(StrEnum):
+    """What to do with a canary that has more client errors than stable."""
+
+    PAUSE = "pause"
+    ABORT = "abort"
+    IGNORE = "ignore"
+
+
 Metric = Literal["errors", "latency"]
 
 
@@ -138,8 +124,10 @@ class Analysis(Document):
     """After the start, a weight increase and scaling, samples are not judged for this long; `0s` for no warm-up."""
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
     """What is compared."""
-    errors: Statuses = "5.."
-    """Which answers are errors: a pattern of statuses, such as 5..|429."""
+    errors: ErrorsField = ErrorStatuses(grpc=GRPC_ERRORS)
+    """Which responses are errors: a pattern of HTTP statuses such as 5..|429, or `{http: …, grpc: [codes]}`."""
+    client_errors: ClientErrors = ClientErrors.PAUSE
+    """What to do when the canary has more 4xx responses that are no errors than stable: `ignore` compares none."""
     latency: Latency = Latency()
     """Which answers are slow."""
     margin: Number = Field(default=2, ge=1.05, le=100)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from provider.analysis import Share, Snapshot, window_between
+from provider.analysis import Analysis, Share, Snapshot, window_between
 from provider.analysis.share import Requests, remembered, share_of, unknown_share
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
@@ -18,6 +18,9 @@ from provider.routing import counted_services
 _ASKED_AT_ONCE = 16
 # A weight that was served is in force milliseconds later; with thousands of rollouts, two seconds.
 _SETTLING = timedelta(seconds=2)
+
+# A share counts all requests, whatever their status.
+_STATUSES = Analysis().errors
 
 Answers: TypeAlias = Mapping[str, Page | SourceError]
 
@@ -146,7 +149,7 @@ def _requests_between(before: tuple[datetime, Page], after: tuple[datetime, Page
     stable, canary = counted_services(rollout)
     earlier, later = before[1], after[1]
     window = window_between(
-        {"": earlier.snapshot}, {"": later.snapshot}, stable=stable, canary=canary or "", errors="-"
+        {"": earlier.snapshot}, {"": later.snapshot}, stable=stable, canary=canary or "", errors=_STATUSES
     )
     return Requests(
         begin=before[0],

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from provider.analysis import Outcome, Record, Undecided
+from provider.analysis import ClientErrors, Outcome, Record, Undecided
 from provider.documents import format_duration
 from provider.rollouts import Action, Phase, Rollout, settings_of
 
@@ -23,6 +23,9 @@ def decide(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     taken_back = None if rollout.spec.dry_run else _taken_back(rollout, record, now=now)
     if taken_back:
         return taken_back
+    refused = None if rollout.spec.dry_run else _refused(rollout, record)
+    if refused:
+        return refused
     due = _due(rollout, record, now=now)
     if due is None:
         return _overdue(rollout, now=now)
@@ -63,6 +66,17 @@ def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | No
     # A person who went on all the same has seen it; it is held again when the same has come together since then.
     is_new = now - rollout.status.since >= borne * settings.interval
     return Move(Action.HOLD, f"the canary cannot be judged: {reason}") if goes_by_itself and is_new else None
+
+
+def _refused(rollout: Rollout, record: Record) -> Move | None:
+    """Hold a canary that has more client errors than stable, once: a person who goes on has seen it."""
+    settings = settings_of(rollout)
+    goes_by_itself = rollout.is_judging or rollout.status.paused_until is not None
+    if settings.client_errors is not ClientErrors.PAUSE or not goes_by_itself or record.client_errors_at is None:
+        return None
+    is_new = record.client_errors_at >= rollout.status.since
+    words = record.client_errors(settings) if is_new else ""
+    return Move(Action.HOLD, words) if words else None
 
 
 def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
