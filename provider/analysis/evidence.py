@@ -6,8 +6,11 @@ from functools import partial
 from typing import Self
 
 from provider.analysis.bound import upper_bound
-from provider.analysis.comparison import Comparison, log_mean
+from provider.analysis.comparison import Comparison
 from provider.analysis.counts import Counts, Trials, Window
+from provider.analysis.exceedance import Exceedance
+from provider.analysis.limits import limited_trials
+from provider.analysis.mixture import log_mean
 from provider.analysis.settings import Analysis, ClientErrors
 from provider.analysis.values import Value
 
@@ -47,13 +50,15 @@ class Evidence(Value):
     """The evidence of a canary; `Evidence()` is that of no data.
 
     `slow` has one comparison for each bucket edge at or above `latency.above`. They are those of the first window in
-    which the canary answered, and stay: a mean whose parts come and go would be no e-process.
+    which the canary answered, and stay: a mean whose parts come and go would be no e-process. `limits` is the
+    evidence against each plain limit, by its name.
     Evidence that was gathered under one document of settings is not to be continued under another.
     """
 
     errors: Comparison = field(default_factory=Comparison)
     slow: tuple[Edge, ...] = ()
     client_errors: Comparison = field(default_factory=Comparison)
+    limits: dict[str, Exceedance] = field(default_factory=dict)
 
     def updated(
         self, window: Window, settings: Analysis, *, stable_so_far: Counts | None = None, period: int = 0
@@ -69,6 +74,7 @@ class Evidence(Value):
             errors=compared(self.errors, trials=_failing) if "errors" in settings.metrics else self.errors,
             slow=self._slow(window, settings, stable_so_far, period) if "latency" in settings.metrics else self.slow,
             client_errors=self.client_errors if is_ignored else compared(self.client_errors, trials=_refusing),
+            limits={**self.limits, **self._limits(window, settings, period)},
         )
 
     @property
@@ -80,6 +86,14 @@ class Evidence(Value):
     def not_slower(self) -> float:
         """Give log E_P of the latency: that of the first edge, from which on answers are called slow."""
         return self.slow[0].comparison.not_worse if self.slow else 0.0
+
+    def _limits(self, window: Window, settings: Analysis, period: int) -> dict[str, Exceedance]:
+        return {
+            one.name: self.limits.get(one.name, Exceedance()).updated(
+                one.trials, rate=one.rate, dispersion=settings.dispersion, period=period
+            )
+            for one in limited_trials(window.canary, settings)
+        }
 
     def _slow(
         self, window: Window, settings: Analysis, stable_so_far: Counts | None, period: int

@@ -209,9 +209,8 @@ class Record(Value):
             return (Outcome.ERROR, missing) if missing else (Outcome.INCONCLUSIVE, words)
         in_step = self.in_step.judged(settings)
         verdict = whole if whole.outcome is Outcome.FAILED or not self.step else in_step
-        # α is spent once an attempt: what a step alone says is no failure, unless it is of a limit.
-        is_limit = any(limit.outcome is Outcome.FAILED for limit in verdict.limits)
-        is_of_step = verdict is in_step and verdict.outcome is Outcome.FAILED and not is_limit
+        # α is spent once an attempt: what a step alone says is no failure.
+        is_of_step = verdict is in_step and verdict.outcome is Outcome.FAILED
         parts = [(Outcome.INCONCLUSIVE if is_of_step else verdict.outcome, verdict.reason)]
         parts += [(check.outcome, f"{check.name}: {check.reason}") for check in self.checks]
         parts += [(Outcome.ERROR, words) for words in self.missing]

@@ -67,18 +67,28 @@ class Latency(Document):
 
 
 class Limits(Document):
-    """Plain limits that the canary must keep whatever stable does. Judged from `minRequests` on."""
+    """Plain limits that the canary must keep whatever stable does.
+
+    A limit fails the canary when a sequential test shows that the canary breaks it, not when chance does. It is kept
+    when the observed value keeps it, from `minRequests` on. A step does not end with success before all limits are
+    kept.
+    """
 
     success_rate: Number | None = Field(default=None, gt=0, le=100)
-    """Per cent of the answers that are no errors, at least."""
+    """Percent of the responses that are no errors, at least."""
     latency_p50: Duration | None = None
-    """The longest that half of the answers may take, by the edges of the buckets."""
+    """The longest that half of the responses may take; not below the first bucket edge of Traefik's metrics."""
     latency_p90: Duration | None = None
-    """The same of 90 per cent."""
+    """The same of 90 percent."""
     latency_p95: Duration | None = None
-    """The same of 95 per cent."""
+    """The same of 95 percent."""
     latency_p99: Duration | None = None
-    """The same of 99 per cent."""
+    """The same of 99 percent."""
+
+    @property
+    def count(self) -> int:
+        """Return how many limits are set."""
+        return len(self.latencies()) + (self.success_rate is not None)
 
     def latencies(self) -> dict[int, timedelta]:
         """Give the longest duration allowed by percentile, where there is one."""
@@ -175,6 +185,15 @@ class Analysis(Document):
         if len(set(names)) != len(names):
             raise ValueError("checks must not have the same name twice")
         return self
+
+    @property
+    def failed_at(self) -> float:
+        """Return the e-value that fails a canary: α is shared out among everything that can fail it.
+
+        β is not shared out, as all of it must be good.
+        """
+        causes = len(self.metrics) + self.limits.count + (self.client_errors is ClientErrors.ABORT)
+        return causes / self.alpha
 
     @property
     def worse_than_odds(self) -> float:

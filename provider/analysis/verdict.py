@@ -12,10 +12,8 @@ from provider.analysis.limits import LimitVerdict, check_limits
 from provider.analysis.outcome import Outcome, ReasonCode, worst
 from provider.analysis.settings import Analysis, ClientErrors, Metric
 from provider.analysis.values import Value
-from provider.analysis.words import e_value, per_cent
+from provider.analysis.words import LARGEST_LOG, e_value, per_cent
 
-# E-values are given as numbers that JSON can hold: beyond this log they say nothing more.
-_LARGEST_LOG = 700.0
 Judged = Metric | Literal["clientErrors"]
 _NAMES: dict[Judged, str] = {"errors": "errors", "latency": "slow answers", "clientErrors": "client errors"}
 
@@ -65,9 +63,10 @@ class Verdict(Value):
     def at_end(self, settings: Analysis, *, attempt: Self | None = None) -> Self:
         """Give what this verdict comes to when its time is over.
 
-        A canary that did not fail goes on then, if it had enough requests for a failure to show, and if its observed
-        rates are no worse than what is tolerated, or than `margin` times stable's. `attempt` is the verdict on the
-        whole attempt: its rate of stable counts where stable got no requests meanwhile.
+        A canary that did not fail goes on then, if it had enough requests for a failure to show, if it was observed
+        to keep its limits, and if its observed rates are no worse than what is tolerated, or than `margin` times
+        stable's. `attempt` is the verdict on the whole attempt: its rate of stable counts where stable got no
+        requests meanwhile.
         """
         wanted = settings.min_requests
         if self.outcome is not Outcome.INCONCLUSIVE:
@@ -78,6 +77,7 @@ class Verdict(Value):
             return self
         stable = {one.metric: one.stable_rate for one in attempt.metrics} if attempt else {}
         doubtful = [words for one in self.metrics if (words := _doubt(one, stable.get(one.metric), settings))]
+        doubtful += [limit.reason for limit in self.limits if limit.outcome is not Outcome.SUCCESSFUL]
         if doubtful:
             return replace(self, reason="; ".join(doubtful))
         return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"did not fail in its time: {self.reason}")
@@ -100,7 +100,7 @@ def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
     One comparison or limit that failed fails the canary; success takes all of them. Without data it is inconclusive.
     """
     metrics = tuple(_judged(case, settings) for case in _cases(evidence, totals, settings))
-    limits = check_limits(totals.canary, settings)
+    limits = check_limits(totals.canary, settings, evidence.limits)
     client_errors = _client_errors(evidence, totals, settings)
     requests = totals.canary.requests
     if requests == 0:
@@ -175,11 +175,9 @@ def _slow(side: Counts, evidence: Evidence) -> Trials:
 
 
 def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
-    # α is shared out among the metrics, as any one of them fails the canary; β is not, as all of them must be good.
-    shares = len(settings.metrics) + (settings.client_errors is ClientErrors.ABORT)
     # Client errors that only pause have an α of their own: nothing is rolled back by mistake.
     is_apart = case.metric == "clientErrors" and settings.client_errors is ClientErrors.PAUSE
-    failed_at, passed_at = (1 if is_apart else shares) / settings.alpha, 1 / settings.beta
+    failed_at, passed_at = 1 / settings.alpha if is_apart else settings.failed_at, 1 / settings.beta
     at_most = upper_bound(
         case.canary, beta=settings.beta, dispersion=settings.dispersion, tolerated=settings.tolerated_rate
     )
@@ -190,9 +188,9 @@ def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
         reason=reason,
         canary_rate=case.canary.rate,
         stable_rate=case.stable.rate,
-        worse=exp(min(case.worse, _LARGEST_LOG)),
+        worse=exp(min(case.worse, LARGEST_LOG)),
         failed_at=failed_at,
-        not_worse=exp(min(case.not_worse, _LARGEST_LOG)),
+        not_worse=exp(min(case.not_worse, LARGEST_LOG)),
         passed_at=passed_at,
         at_most=at_most,
     )

@@ -342,6 +342,8 @@ class GatewayAnswer(Document):
     last_poll: Moment | None = None
     revision_served: int | None = None
     is_current: bool
+    is_counted: bool
+    """Whether waits and steps take its polls into account."""
     revision_applied: int | None = None
     instances: tuple[InstanceAnswer, ...]
     errors: tuple[str, ...]
