@@ -72,11 +72,15 @@ def seen(
 
 
 def unseen(rollout: Rollout, errors: int, *, now: datetime) -> Record:
-    """Give the record after looks at a source that could not be asked."""
+    """Give the record after looks, a minute apart and the last one now, at a source that could not be asked."""
     record = current_record(None, rollout)
-    for _ in range(errors):
+    for index in range(errors):
         record = record.looked(
-            Measurement(error="edge does not answer"), settings_of(rollout), stable="", canary="", now=now
+            Measurement(error="edge does not answer"),
+            settings_of(rollout),
+            stable="",
+            canary="",
+            now=now - timedelta(minutes=errors - 1 - index),
         )
     return record
 

@@ -310,7 +310,7 @@ class Record(Value):
 
     def _noted(self, look: Look) -> Self:
         looks = (look, *self.looks)[:_LOOKS_KEPT]
-        return replace(self, looked_at=look.at, tally=self.tally.counted(look.outcome), looks=looks)
+        return replace(self, looked_at=look.at, tally=self.tally.counted(look.outcome, at=look.at), looks=looks)
 
 
 def _is_replica(known: Counted | None, snapshot: Snapshot) -> bool:

@@ -165,7 +165,9 @@ class Analysis(Document):
     inconclusive_limit: WholeNumber | None = Field(default=None, ge=0, le=1_000_000)
     """So many looks without an answer are let pass; any number if left out."""
     consecutive_error_limit: WholeNumber = Field(default=4, ge=0, le=1_000)
-    """After more errors in a row of what is asked, the canary waits for a person."""
+    """After more errors of its sources in a row, and `errorLimit`, the canary is held."""
+    error_limit: DurationOrZero = timedelta(minutes=5)
+    """A canary that cannot be measured for this long is held, until its sources respond again."""
 
     @model_validator(mode="after")
     def _not_too_often(self) -> Self:

@@ -257,6 +257,6 @@ class Controller:
             case Action.ADVANCE:
                 self._rollouts.advance(rollout.name, call)
             case Action.HOLD:
-                self._rollouts.hold(rollout.name, call)
+                self._rollouts.hold(rollout.name, call, reason_code=move.reason_code)
             case _:
                 self._rollouts.move(rollout.name, move.action, call)

@@ -9,7 +9,7 @@ from provider.rollouts.rollout import Rollout
 from provider.rollouts.schedule import Schedule
 from provider.rollouts.serving import SideName
 from provider.rollouts.spec import Server, Servers, Side, Spec, Strategy
-from provider.rollouts.status import Former, Promotion, Status
+from provider.rollouts.status import Former, Promotion, Status, StatusCode
 from provider.rollouts.steps import Ramp, Step
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
@@ -35,6 +35,7 @@ __all__ = [
     "SideName",
     "Spec",
     "Status",
+    "StatusCode",
     "Step",
     "Strategy",
     "attempt_of",

@@ -145,7 +145,7 @@ def test_a_gateway_whose_metrics_are_away_is_no_verdict(stack: Stack) -> None:
         "/gateways/edge",
         {"spec": {"api": f"http://{HOST}:{stack.api_port}", "metrics": "http://127.0.0.1:9/"}},
     )
-    begin(stack, consecutiveErrorLimit=2)
+    begin(stack, consecutiveErrorLimit=2, errorLimit="0s")
     held = in_phase(stack, "Paused")
     looks = stack.done("GET", "/rollouts/shop/analysis")["looks"]
 

@@ -33,6 +33,7 @@ def test_everything_has_a_default() -> None:
         "onUndecided": "hold",
         "failureLimit": 0,
         "consecutiveErrorLimit": 4,
+        "errorLimit": "5m",
     } == write(settings)
 
 
@@ -63,6 +64,7 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
         "failureLimit": 2,
         "inconclusiveLimit": 20,
         "consecutiveErrorLimit": 10,
+        "errorLimit": "0s",
     }
     settings = read(Analysis, document)
 

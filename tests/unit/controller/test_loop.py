@@ -9,7 +9,7 @@ from provider.analysis import Measurement, Outcome, Snapshot
 from provider.controller import Controller
 from provider.gateways import GatewaySpec
 from provider.operations import Call, Obstacle, Operations, Wait, WaitReason
-from provider.rollouts import Action, Phase, Rollout
+from provider.rollouts import Action, Phase, Rollout, StatusCode
 from provider.store import Key, Kind, StoreUnavailableError
 from tests.canaries import Confirmed, Side, counters, remember, seen
 from tests.world import ME, World, spec, wait_until
@@ -214,11 +214,31 @@ def test_a_canary_that_is_bad_is_taken_back_and_why_can_be_read(
 def test_a_source_that_is_away_makes_the_canary_wait_for_a_person(
     world: World, controller: Controller, looks: Looks
 ) -> None:
-    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 2})
+    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 2, "errorLimit": "0s"})
     looks.error = "edge does not answer"
 
     assert [0, 0, 1] == [ticked(world, controller) for _ in range(3)]
     assert (Phase.PAUSED, 5) == status(world)
+
+
+def test_a_rollout_that_was_held_without_measurements_continues_when_they_return(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 0, "errorLimit": "1m"})
+    looks.error = "edge does not answer"
+    away = [ticked(world, controller, after=10) for _ in range(7)]
+    held = world.operations.rollouts.get("shop").status
+    looks.error = ""
+    back = ticked(world, controller)
+    continued = world.operations.rollouts.get("shop").status
+    looks.counted = GOOD
+    ticked(world, controller)
+
+    assert [0, 0, 0, 0, 0, 0, 1] == away
+    assert (Phase.PAUSED, StatusCode.NOT_MEASURED) == (held.phase, held.reason_code)
+    assert (1, Phase.PROGRESSING, None) == (back, continued.phase, continued.reason_code)
+    assert (Phase.PAUSED, 50) == status(world)
+    assert "the canary is measured again" in world.operations.rollouts.history("shop", limit=2)[1].reason
 
 
 def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Controller, looks: Looks) -> None:
