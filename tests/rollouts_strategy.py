@@ -70,6 +70,9 @@ def _own_sides(draw: st.DrawFn) -> Json:
         "passiveHealthCheck": _some({"failureWindow": DURATIONS, "maxFailedAttempts": st.integers(1, 9)}),
         "passHostHeader": st.booleans(),
         "keepAliveTimeout": DURATIONS,
+        "serversTransport": st.fixed_dictionaries(
+            {"insecureSkipVerify": st.booleans()}, optional={"serverName": st.just("shop.internal")}
+        ),
         "sticky": st.fixed_dictionaries({"cookie": _some({"httpOnly": st.booleans()})}),
     }
     return {**source, **draw(_some(options))}
@@ -173,7 +176,14 @@ _OPTIONS = {
     "mirror": st.fixed_dictionaries({"percent": _PERCENTS}),
     "resilience": _RESILIENCE,
     "steps": _STEP_LISTS,
-    "analysis": st.sampled_from([{}, {"margin": 3, "limits": {"successRate": 99.9, "latencyP95": "500ms"}}]),
+    "analysis": st.sampled_from(
+        [
+            {},
+            {"margin": 3, "limits": {"successRate": 99.9, "latencyP95": "500ms"}},
+            {"countOverrides": True},
+            {"ignore": ["PathPrefix(`/healthz`)", "Method(`OPTIONS`) || Header(`X-Probe`, `1`)\n"]},
+        ]
+    ),
     "schedule": _SCHEDULES,
     "rollbackWindow": st.sampled_from(["1ms", "10m", "8784h"]),
     "dryRun": st.booleans(),
@@ -200,7 +210,7 @@ STEPS: st.SearchStrategy[tuple[Step, ...] | None] = st.none() | _STEP_LISTS.map(
 
 def edited(rollout: Rollout, *, now: datetime, **changes: object) -> Rollout:
     """Apply the rollout's own spec again with some of it changed, as from a file that somebody edited."""
-    return rollout.replace(rollout.spec.model_copy(update=changes), now=now)
+    return rollout.replace(rollout.spec.model_copy(update=changes), now=now, replace_stable=True)
 
 
 _HOLD: st.SearchStrategy[Move] = WEIGHTS.map(lambda weight: partial(Rollout.set_weight, weight=weight))

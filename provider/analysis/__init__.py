@@ -5,6 +5,7 @@ from provider.analysis.counts import Counts, Histogram, Trials, Window
 from provider.analysis.evidence import Evidence
 from provider.analysis.limits import LimitVerdict
 from provider.analysis.outcome import Outcome, ReasonCode
+from provider.analysis.presets import Origin, Preset
 from provider.analysis.record import CheckResult, Look, Measurement, Record, Sums
 from provider.analysis.settings import Analysis, ClientErrors, Latency, Limits, Prometheus, Source, Undecided
 from provider.analysis.share import Share, ShareState
@@ -31,7 +32,9 @@ __all__ = [
     "Look",
     "Measurement",
     "MetricVerdict",
+    "Origin",
     "Outcome",
+    "Preset",
     "Prometheus",
     "PrometheusCheck",
     "ReasonCode",

@@ -19,6 +19,8 @@ from provider.analysis.values import Value
 
 # How much worse a canary may be is not known beforehand, so the evidence is shared out over these odds ratios.
 ODDS = tuple(1.1 * (20 / 1.1) ** (k / 24) for k in range(25))
+# Durations are compared at many bucket edges: fewer odds ratios there cost little evidence, and most of the time.
+EDGE_ODDS = tuple(1.2 * (20 / 1.2) ** (k / 5) for k in range(6))
 
 # A rate that stable may well have had: above it, a one-sided test of the canary alone says nothing.
 _HIGHEST_REFERENCE = 0.5
@@ -30,7 +32,7 @@ _CERTAINTY = 1e6
 class Comparison(Value):
     """What all windows so far say of one kind of bad answer; natural logs, 0 without data.
 
-    `evidence` is the mixture of Π h(x; ψ0 · ψ) / h(x; ψ0) over each ψ of ODDS; ψ0 is the odds ratio up to which a
+    `evidence` is the mixture of Π h(x; ψ0 · ψ) / h(x; ψ0) over each odds ratio ψ; ψ0 is the odds ratio up to which a
     canary does not count as worse. `not_worse` is log Π h(x; 1) / h(x; margin) over all windows.
     """
 
@@ -38,8 +40,9 @@ class Comparison(Value):
     not_worse: float = 0.0
 
     def __post_init__(self) -> None:
-        if len(self.evidence.sums) not in {0, len(ODDS)}:
-            raise ValueError(f"the evidence is kept for {len(ODDS)} odds ratios, not {len(self.evidence.sums)}")
+        if len(self.evidence.sums) not in {0, len(ODDS), len(EDGE_ODDS)}:
+            wanted = f"{len(ODDS)} or {len(EDGE_ODDS)} odds ratios"
+            raise ValueError(f"the evidence is kept for {wanted}, not {len(self.evidence.sums)}")
 
     @property
     def worse(self) -> float:
@@ -56,6 +59,7 @@ class Comparison(Value):
         worse_than: float = 1,
         reference: float | None = None,
         period: int = 0,
+        odds: tuple[float, ...] = ODDS,
     ) -> Self:
         """Add a window.
 
@@ -73,34 +77,36 @@ class Comparison(Value):
             if reference is None:
                 return self
             is_known = 0 < reference < _HIGHEST_REFERENCE
-            gains = one_sample_gains(canary, reference) if is_known else (0.0,) * len(ODDS)
+            gains = one_sample_gains(canary, reference, odds=odds) if is_known else (0.0,) * len(odds)
             return self._with(gains, 0.0, dispersion, period)
         margins = Margins(canary=canary.total, stable=stable.total, bad=canary.bad + stable.bad)
         if not margins.is_informative:
             return self
-        return self._with(*_gains(margins, canary.bad, margin, worse_than), dispersion, period)
+        return self._with(*_gains(margins, canary.bad, margin, worse_than, odds), dispersion, period)
 
     def _with(self, gains: Sequence[float], not_worse: float, dispersion: float, period: int) -> Self:
         evidence = self.evidence.updated([gain / dispersion for gain in gains], period=period)
         return type(self)(evidence=evidence, not_worse=self.not_worse + not_worse / dispersion)
 
 
-def one_sample_gains(trials: Trials, rate: float) -> tuple[float, ...]:
-    """Return, for each ψ of ODDS, the log of the likelihood ratio of the odds ψ · p / (1 − p) against p = `rate`.
+def one_sample_gains(trials: Trials, rate: float, *, odds: tuple[float, ...] = ODDS) -> tuple[float, ...]:
+    """Return, for each ψ of `odds`, the log of the likelihood ratio of the odds ψ · p / (1 − p) against p = `rate`.
 
     The ratio has a mean of at most 1 for every true rate up to p: a mixture of them tests "the rate is at most p". A
     rate of 0 is refuted by one bad response.
     """
     if rate <= 0:
-        return (_CERTAINTY if trials.bad else 0.0,) * len(ODDS)
-    return tuple(trials.bad * log(odds) - trials.total * log1p(rate * (odds - 1)) for odds in ODDS)
+        return (_CERTAINTY if trials.bad else 0.0,) * len(odds)
+    return tuple(trials.bad * log(ratio) - trials.total * log1p(rate * (ratio - 1)) for ratio in odds)
 
 
 # One window is added to the evidence of the attempt and to that of the step: its factors are computed once.
 @lru_cache(maxsize=256)
-def _gains(margins: Margins, canary_bad: int, margin: float, worse_than: float) -> tuple[tuple[float, ...], float]:
+def _gains(
+    margins: Margins, canary_bad: int, margin: float, worse_than: float, odds: tuple[float, ...]
+) -> tuple[tuple[float, ...], float]:
     # The ratio of two laws rises with the canary's bad responses, so it has a mean of at most 1 for every odds ratio
     # below the one that it is held against, too.
     borne = margins.log_ratio(canary_bad, odds=worse_than)
-    worse_by = tuple(margins.log_ratio(canary_bad, odds=worse_than * odds) - borne for odds in ODDS)
+    worse_by = tuple(margins.log_ratio(canary_bad, odds=worse_than * ratio) - borne for ratio in odds)
     return worse_by, -margins.log_ratio(canary_bad, odds=margin)

@@ -45,8 +45,9 @@ class Mixture(Value):
 
     def updated(self, gains: Sequence[float], *, period: int = 0) -> Self:
         """Add the logs of a window's factors, one for each alternative; the window lies in `period`."""
-        begun = self._begun(len(gains), period)
-        return replace(begun, sums=tuple(before + gain for before, gain in zip(begun.sums, gains, strict=True)))
+        begun = self if self.sums and period <= self.period else self._begun(len(gains), period)
+        sums = tuple([before + gain for before, gain in zip(begun.sums, gains, strict=True)])
+        return type(self)(self.first, sums, begun.period)
 
     def _begun(self, alternatives: int, period: int) -> Self:
         """Add the starts of the periods since the latest one."""

@@ -71,10 +71,18 @@ class Sums(Value):
     totals: Window = field(default_factory=Window)
 
     def with_evidence(
-        self, window: Window, settings: Analysis, *, stable_so_far: Counts | None = None, period: int = 0
+        self,
+        window: Window,
+        settings: Analysis,
+        *,
+        stable_so_far: Counts | None = None,
+        period: int = 0,
+        is_of_step: bool = False,
     ) -> Self:
         """Judge a window that is closed."""
-        evidence = self.evidence.updated(window, settings, stable_so_far=stable_so_far, period=period)
+        evidence = self.evidence.updated(
+            window, settings, stable_so_far=stable_so_far, period=period, is_of_step=is_of_step
+        )
         return replace(self, evidence=evidence)
 
     def with_counts(self, window: Window) -> Self:
@@ -268,7 +276,7 @@ class Record(Value):
         stable_so_far = self.whole.totals.stable
         return (
             whole.with_evidence(window, settings, stable_so_far=stable_so_far, period=period),
-            in_step.with_evidence(window, settings),
+            in_step.with_evidence(window, settings, is_of_step=True),
         )
 
     def _known(self, snapshots: Mapping[str, Snapshot], *, now: datetime) -> dict[str, Counted]:

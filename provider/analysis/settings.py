@@ -1,16 +1,18 @@
 """How a canary is to be judged: the `analysis` document of a rollout's spec. Every field has a default."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, WithJsonSchema, model_serializer, model_validator
+from pydantic import Field, StrictBool, WithJsonSchema, model_serializer, model_validator
 
 from provider.analysis.checks import Check
 from provider.analysis.fields import DurationOrZero, Number, PrometheusUrl
+from provider.analysis.presets import NUMBERS, Origin, Preset, filled
 from provider.analysis.statuses import GRPC_ERRORS, ErrorsField, ErrorStatuses
-from provider.documents import Document
-from provider.documents.fields import Duration, WholeNumber
+from provider.documents import Document, write
+from provider.documents.fields import Duration, Rule, WholeNumber
 
 
 class Prometheus(Document):
@@ -60,10 +62,16 @@ _SOURCE_SCHEMA = {
 
 
 class Latency(Document):
-    """Which answers count as slow: those above the first bucket edge that is no lower than `above`."""
+    """At which durations the responses of both sides are compared.
+
+    A canary fails if it has more responses above the bucket edges of Traefik's metrics than stable. It is known to be
+    good by its slow responses alone: those above the first bucket edge that is no lower than `above`.
+    """
 
     above: Duration = timedelta(seconds=1.2)
-    """The duration."""
+    """Responses that take longer are slow."""
+    edges: tuple[Duration, ...] | None = Field(default=None, min_length=1, max_length=20)
+    """The bucket edges that are compared; every edge by default. Each must be an edge of Traefik's buckets."""
 
 
 class Limits(Document):
@@ -126,6 +134,8 @@ class Analysis(Document):
     reason to stop.
     """
 
+    preset: Preset | None = None
+    """The numbers to start from: careful, balanced (the defaults) or fast. Numbers that are given beside it win."""
     source: Annotated[Source, WithJsonSchema(_SOURCE_SCHEMA)] = Source(prometheus=None)
     """Where the counts come from: `traefik`, the Traefiks' own /metrics, or `{prometheus: {url: …}}`."""
     interval: Duration = timedelta(seconds=5)
@@ -158,6 +168,10 @@ class Analysis(Document):
     """What else must hold."""
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
     """What the canary must have had before it may go on."""
+    ignore: tuple[Rule, ...] | None = Field(default=None, min_length=1, max_length=20)
+    """Rules of requests that are split but not counted, such as PathPrefix(`/health`). Needs Traefik 3.3."""
+    count_overrides: StrictBool | None = None
+    """Whether the requests that overrides send to a side count as that side's; not if left out."""
     on_undecided: Undecided = Undecided.HOLD
     """What a deadline does when nothing is known."""
     failure_limit: WholeNumber = Field(default=0, ge=0, le=1_000)
@@ -168,6 +182,11 @@ class Analysis(Document):
     """After more errors of its sources in a row, and `errorLimit`, the canary is held."""
     error_limit: DurationOrZero = timedelta(minutes=5)
     """A canary that cannot be measured for this long is held, until its sources respond again."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _with_preset(cls, document: object) -> object:
+        return filled(document)
 
     @model_validator(mode="after")
     def _not_too_often(self) -> Self:
@@ -182,11 +201,27 @@ class Analysis(Document):
         return self
 
     @model_validator(mode="after")
+    def _each_edge_once(self) -> Self:
+        edges = self.latency.edges or ()
+        if len(set(edges)) != len(edges):
+            raise ValueError("latency.edges must not name the same one twice")
+        return self
+
+    @model_validator(mode="after")
     def _each_check_named_once(self) -> Self:
         names = [check.name for check in self.checks or ()]
         if len(set(names)) != len(names):
             raise ValueError("checks must not have the same name twice")
         return self
+
+    def origins(self) -> dict[str, tuple[object, Origin]]:
+        """Return each setting's effective value and its origin, by its name in the document, such as minRequests.
+
+        The stored document has every value, so a value that equals the preset's, or the default, counts as that.
+        """
+        numbers, defaults = NUMBERS[self.preset] if self.preset else {}, write(type(self)())
+        values = {name: value for name, value in write(self).items() if name != "preset"}
+        return {name: (value, _origin(name, value, numbers, defaults)) for name, value in values.items()}
 
     @property
     def failed_at(self) -> float:
@@ -206,3 +241,9 @@ class Analysis(Document):
     def tolerated_rate(self) -> float:
         """Give `tolerated` as a share, from 0 to 1."""
         return self.tolerated / 100
+
+
+def _origin(name: str, value: object, numbers: Mapping[str, object], defaults: Mapping[str, object]) -> Origin:
+    if name in numbers:
+        return Origin.PRESET if value == numbers[name] else Origin.SET
+    return Origin.DEFAULT if value == defaults.get(name) else Origin.SET

@@ -7,12 +7,13 @@ from typing import Literal, Self
 
 from provider.analysis.bound import upper_bound
 from provider.analysis.counts import Counts, Trials, Window
+from provider.analysis.edges import Edge, most_telling, slow_edge, slower, unknown_edges
 from provider.analysis.evidence import Evidence
 from provider.analysis.limits import LimitVerdict, check_limits
 from provider.analysis.outcome import Outcome, ReasonCode, worst
 from provider.analysis.settings import Analysis, ClientErrors, Metric
 from provider.analysis.values import Value
-from provider.analysis.words import LARGEST_LOG, e_value, per_cent
+from provider.analysis.words import LARGEST_LOG, e_value, per_cent, seconds
 
 Judged = Metric | Literal["clientErrors"]
 _NAMES: dict[Judged, str] = {"errors": "errors", "latency": "slow answers", "clientErrors": "client errors"}
@@ -30,7 +31,7 @@ class MetricVerdict(Value):
 
     `worse` is the e-value that says that the canary is worse than stable, `failed_at` what it must reach for that;
     `not_worse` and `passed_at` are the same of "not as bad as the margin". `at_most` is the upper confidence bound
-    of the canary's own rate.
+    of the canary's own rate. `doubt` says why the canary cannot be known to be good, if it cannot.
     """
 
     metric: Judged
@@ -43,6 +44,7 @@ class MetricVerdict(Value):
     not_worse: float
     passed_at: float
     at_most: float
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,9 @@ class Verdict(Value):
 
 
 def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, settings: Analysis) -> str:
-    """Say why an observed rate is too high to go on without a person; empty if it is not."""
+    """Say why a metric needs a person to go on; empty if it does not."""
+    if metric.doubt:
+        return metric.doubt
     canary = metric.canary_rate
     stable = metric.stable_rate if metric.stable_rate is not None else stable_of_attempt
     allowed = max(settings.tolerated_rate, settings.margin * (stable or 0.0))
@@ -133,45 +137,86 @@ def _unknown_results(canary: Counts, settings: Analysis) -> str:
 def _client_errors(evidence: Evidence, totals: Window, settings: Analysis) -> MetricVerdict | None:
     if settings.client_errors is ClientErrors.IGNORE:
         return None
-    comparison = evidence.client_errors
-    case = _Case(
-        "clientErrors", comparison.worse, comparison.not_worse, totals.canary.refusing, totals.stable.refusing
-    )
+    canary, stable, compared = totals.canary.refusing, totals.stable.refusing, evidence.client_errors
+    bad = _NAMES["clientErrors"]
+    case = _Case("clientErrors", compared.worse, compared.not_worse, canary, stable, bad, (canary, stable))
     return _judged(case, settings)
 
 
 @dataclass(frozen=True)
 class _Case:
-    """What one metric is judged by; `worse` and `not_worse` are natural logs of e-values."""
+    """What one metric is judged by; `worse` and `not_worse` are natural logs of e-values.
+
+    `evident` are the trials that say most against the canary, and `bad` what is bad about them. `doubt` says why the
+    canary cannot be known to be good.
+    """
 
     metric: Judged
     worse: float
     not_worse: float
     canary: Trials
     stable: Trials
+    bad: str
+    evident: tuple[Trials, Trials]
+    doubt: str = ""
 
     @property
     def rates(self) -> str:
         """Say the canary's rate and stable's, as far as they are known."""
-        canary, stable = self.canary.rate or 0.0, self.stable.rate
-        words = f"canary {_NAMES[self.metric]} {per_cent(canary)}"
-        return words if stable is None else f"{words} against {per_cent(stable)}"
+        return _rates(_NAMES[self.metric], self.canary, self.stable)
+
+    @property
+    def evident_rates(self) -> str:
+        """Say the rates that say most against the canary."""
+        return _rates(self.bad, *self.evident)
+
+
+def _rates(bad: str, canary: Trials, stable: Trials) -> str:
+    words = f"canary {bad} {per_cent(canary.rate or 0.0)}"
+    return words if stable.rate is None else f"{words} against {per_cent(stable.rate)}"
 
 
 def _cases(evidence: Evidence, totals: Window, settings: Analysis) -> Iterator[_Case]:
-    canary, stable = totals.canary, totals.stable
     for metric in settings.metrics:
-        if metric == "errors":
-            errors = evidence.errors
-            yield _Case(metric, errors.worse, errors.not_worse, canary.failing, stable.failing)
-        else:
-            slower, not_slower = evidence.slower, evidence.not_slower
-            yield _Case(metric, slower, not_slower, _slow(canary, evidence), _slow(stable, evidence))
+        yield _errors(evidence, totals) if metric == "errors" else _latency(evidence, totals, settings)
 
 
-def _slow(side: Counts, evidence: Evidence) -> Trials:
-    slow = side.latency.above(evidence.slow[0].seconds) if evidence.slow else None
-    return slow or Trials(0, 0)
+def _errors(evidence: Evidence, totals: Window) -> _Case:
+    canary, stable, errors = totals.canary.failing, totals.stable.failing, evidence.errors
+    return _Case("errors", errors.worse, errors.not_worse, canary, stable, _NAMES["errors"], (canary, stable))
+
+
+def _latency(evidence: Evidence, totals: Window, settings: Analysis) -> _Case:
+    slow, telling = slow_edge(evidence.slow, settings), most_telling(evidence.slow, settings)
+    canary, stable = _above(totals, slow)
+    return _Case(
+        metric="latency",
+        worse=slower(evidence.slow, settings),
+        not_worse=slow.comparison.not_worse if slow else 0.0,
+        canary=canary,
+        stable=stable,
+        bad=f"responses above {seconds(telling.seconds)}" if telling and telling != slow else _NAMES["latency"],
+        evident=_above(totals, telling),
+        doubt=_unknown_edges(totals, settings),
+    )
+
+
+def _above(totals: Window, edge: Edge | None) -> tuple[Trials, Trials]:
+    canary = totals.canary.latency.above(edge.seconds) if edge else None
+    stable = totals.stable.latency.above(edge.seconds) if edge else None
+    return canary or Trials(0, 0), stable or Trials(0, 0)
+
+
+def _unknown_edges(totals: Window, settings: Analysis) -> str:
+    there = totals.canary.latency.edges
+    unknown = unknown_edges(there, settings.latency) if there else []
+    if not unknown:
+        return ""
+    named, known = ", ".join(map(seconds, unknown)), ", ".join(map(seconds, there))
+    return (
+        f"latency.edges has {named}, where Traefik has no bucket edge; choose from {known}, or add it to "
+        "metrics.prometheus.buckets in Traefik"
+    )
 
 
 def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
@@ -193,6 +238,7 @@ def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
         not_worse=exp(min(case.not_worse, LARGEST_LOG)),
         passed_at=passed_at,
         at_most=at_most,
+        doubt=case.doubt,
     )
 
 
@@ -201,11 +247,13 @@ def _finding(
 ) -> tuple[Outcome, str]:
     worse = f"e-value {e_value(case.worse)} of {failed_at:g}"
     not_worse = f"e-value {e_value(case.not_worse)} of {passed_at:g}"
-    if case.canary.total == 0:
-        return Outcome.INCONCLUSIVE, f"nothing is known of the canary's {_NAMES[case.metric]}"
     # Failure first: a canary that was good for hours and breaks now has evidence of both.
     if case.worse >= log(failed_at):
-        return Outcome.FAILED, f"{case.rates}, {worse}"
+        return Outcome.FAILED, f"{case.evident_rates}, {worse}"
+    if case.doubt:
+        return Outcome.INCONCLUSIVE, case.doubt
+    if case.canary.total == 0:
+        return Outcome.INCONCLUSIVE, f"nothing is known of the canary's {_NAMES[case.metric]}"
     if case.not_worse >= log(passed_at):
         return Outcome.SUCCESSFUL, f"{case.rates}, less than {settings.margin:g} times as bad, {not_worse}"
     if at_most < settings.tolerated_rate:

@@ -20,6 +20,7 @@ from provider.api.schemas import (
     RolloutAnswer,
     RolloutList,
     ServersBody,
+    SettingAnswer,
     ShrinkQuery,
     SpecBody,
     TrafficAnswer,
@@ -30,7 +31,7 @@ from provider.api.schemas import (
 )
 from provider.documents import NotJsonError, decode_json
 from provider.operations import Arrival
-from provider.rollouts import Action, Rollout, SideName
+from provider.rollouts import Action, Rollout, SideName, settings_of
 from provider.store import Event
 
 _ROOT = "/api/v1/rollouts"
@@ -128,15 +129,20 @@ def undo(exchange: Exchange) -> Answer:
 def history(exchange: Exchange) -> Answer:
     """Tell who changed what."""
     query: HistoryQuery = exchange.query
-    events = exchange.operations.rollouts.history(exchange.name, limit=query.limit, before=query.before)
-    oldest = events[-1].revision if len(events) == query.limit else None
+    rollouts = exchange.operations.rollouts
+    events = rollouts.history(exchange.name, limit=query.limit, before=query.before)
+    oldest = events[-1].revision if events else None
+    # Large documents make a response end before its limit.
+    if oldest and len(events) < query.limit and not rollouts.has_history_before(exchange.name, oldest):
+        oldest = None
     return Answer(HistoryList(history=tuple(map(_entry, events)), before=oldest))
 
 
 def analysis(exchange: Exchange) -> Answer:
     """Tell what is known of the canary."""
     operations = exchange.operations
-    judgement = operations.analyses.judgement(operations.rollouts.get(exchange.name))
+    rollout = operations.rollouts.get(exchange.name)
+    judgement, settings = operations.analyses.judgement(rollout), settings_of(rollout)
     return Answer(
         AnalysisAnswer(
             whole=judgement.whole,
@@ -145,6 +151,11 @@ def analysis(exchange: Exchange) -> Answer:
             looks=tuple(judgement.looks),
             warming_up=judgement.warming_up or None,
             warming_up_until=judgement.warming_up_until,
+            preset=settings.preset,
+            settings=tuple(
+                SettingAnswer.model_validate({"name": name, "value": value, "origin": origin})
+                for name, (value, origin) in settings.origins().items()
+            ),
         )
     )
 

@@ -4,10 +4,10 @@ import re
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, StrictBool
+from pydantic import AfterValidator, Field, JsonValue, StrictBool
 
 from provider.access import Role
-from provider.analysis import CheckResult, Look, Share, Verdict
+from provider.analysis import CheckResult, Look, Origin, Preset, Share, Verdict
 from provider.documents import Document, Moment, format_duration
 from provider.documents.fields import Duration, Name, ServerUrl, Weight, WholeNumber
 from provider.gateways import GatewaySpec, GatewayState
@@ -174,6 +174,9 @@ class ShrinkQuery(Document):
 class ReplaceQuery(DryRunQuery, ShrinkQuery):
     """How a spec is replaced."""
 
+    replace_stable: Literal["true", "false"] = "false"
+    """Let another stable version get all traffic at once."""
+
 
 class DeleteQuery(ReasonQuery, ShrinkQuery):
     """Why a rollout is deleted."""
@@ -196,7 +199,7 @@ class HistoryQuery(Document):
     """How many events, and those older than which revision."""
 
     limit: int = Field(default=50, ge=1, le=1_000)
-    """How many."""
+    """How many at most; large documents make it fewer."""
     before: int | None = Field(default=None, ge=1, le=2**53)
     """Those older than this revision."""
 
@@ -245,10 +248,19 @@ class WaitAnswer(RolloutAnswer):
     gateways: tuple[ReportAnswer, ...] | None = None
 
 
+class SettingAnswer(Document):
+    """An effective setting of the analysis: its name in the spec, its value, and where the value comes from."""
+
+    name: str
+    value: JsonValue
+    origin: Origin
+
+
 class AnalysisAnswer(Document):
     """What is known of a canary: in all its time, in the analysis step, by its checks, and look by look.
 
-    While the canary warms up, `warmingUp` says for how long yet, and `warmingUpUntil` when that ends.
+    `settings` are the numbers that it is judged by. While the canary warms up, `warmingUp` says for how long yet, and
+    `warmingUpUntil` when that ends.
     """
 
     whole: Verdict
@@ -257,6 +269,8 @@ class AnalysisAnswer(Document):
     looks: tuple[Look, ...]
     warming_up: str | None = None
     warming_up_until: Moment | None = None
+    preset: Preset | None = None
+    settings: tuple[SettingAnswer, ...]
 
 
 class TrafficAnswer(Share):

@@ -12,35 +12,40 @@ import click
 
 from provider.cli.client import Client, Json, Write, rollout_path
 from provider.cli.errors import CommandError
-from provider.cli.failures import NotFoundError
+from provider.cli.failures import NotFoundError, OtherStableError
 from provider.cli.options import Change, Shell, allowing_shrink, changing, connected, delivery, shrink_query
 from provider.cli.output import as_yaml, say, show_json
 
+_REPLACING = {"replaceStable": "true"}
 _FILE = click.option(
     "--file",
     "-f",
     type=click.File("rb"),
     required=True,
-    help="Rollouts as YAML, several with --- between; - is stdin",
+    help="Rollouts as YAML, several with --- between, or as JSON; - is stdin",
 )
 
 
 @click.command()
 @_FILE
 @click.option("--dry-run", is_flag=True, help="Only check, and say what would change")
+@click.option("--replace-stable", is_flag=True, help="Let another stable version get all traffic at once")
 @allowing_shrink
 @changing
 @connected
-def apply(shell: Shell, file: IO[bytes], dry_run: bool, allow_shrink: bool, change: Change) -> None:
+def apply(
+    shell: Shell, file: IO[bytes], *, dry_run: bool, replace_stable: bool, allow_shrink: bool, change: Change
+) -> None:
     """Make the rollouts of a file so: create them, or replace their specs.
 
-    All are checked before the first is written. A canary on its way keeps its weight unless the file changes it.
+    All are checked before the first is written. A canary on its way keeps its weight unless the file changes it. A
+    file that names another stable version is refused: name that version as the canary, or say --replace-stable.
     """
     documents = _rollouts(file)
     if change.write.if_match and len(documents) > 1:
         raise click.UsageError("--if-match goes with a single rollout: each one has a version of its own")
     check = Write(if_match=change.write.if_match)
-    query = shrink_query(allow_shrink)
+    query = {**shrink_query(allow_shrink), **(_REPLACING if replace_stable else {})}
     plans = [(document, *_planned(shell.client, document, check, **query)) for document in documents]
     rollouts = [_applied(shell, *plan, write=change.write, dry_run=dry_run, query=query) for plan in plans]
     if change.waits and not dry_run:
@@ -84,11 +89,17 @@ def _awaited(shell: Shell, rollouts: Sequence[Json], change: Change) -> list[Jso
 @click.option("--exit-code", is_flag=True, help="End with 1 where there are differences")
 @connected
 def diff(shell: Shell, file: IO[bytes], exit_code: bool) -> None:
-    """Show what apply would change."""
-    lines = [line for document in _rollouts(file) for line in _difference(shell.client, document)]
+    """Show what apply would change.
+
+    A file that lags behind a promotion, or names another stable version, is reported as drift: apply refuses it.
+    """
+    drifts: list[Json] = []
+    lines = [line for document in _rollouts(file) for line in _difference(shell.client, document, drifts)]
     if shell.is_json:
-        show_json({"differs": bool(lines), "diff": "\n".join(lines)})
+        show_json({"differs": bool(lines), "diff": "\n".join(lines), "drift": drifts})
     else:
+        for drift in drifts:
+            say(f"drift: {drift['detail']}")
         for line in lines:
             say(click.style(line, fg=_COLOURS.get(line[:1])))
     if exit_code and lines:
@@ -128,8 +139,11 @@ def read_documents(file: IO[bytes]) -> Sequence[Json]:
 
     from provider.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
 
+    content = file.read()
     try:
-        found = [document for document in yaml.load_all(file.read(), StrictLoader) if document is not None]
+        found = _json_documents(file, content)
+        if found is None:
+            found = [document for document in yaml.load_all(content, StrictLoader) if document is not None]
         json.dumps(found)
     except yaml.YAMLError as error:
         raise CommandError(f"{name_of(file)} is not YAML: {words_of(error)}") from error
@@ -137,12 +151,26 @@ def read_documents(file: IO[bytes]) -> Sequence[Json]:
         raise CommandError(f"{name_of(file)} holds what JSON cannot: {error}") from error
     except RecursionError as error:
         raise CommandError(f"{name_of(file)} is nested too deeply") from error
-    documents = [one for document in found for one in (document if isinstance(document, list) else [document])]
+    documents: list[Any] = [one for each in found for one in (each if isinstance(each, list) else [each])]
     for document in documents:
         if not isinstance(document, dict):
             what = textwrap.shorten(json.dumps(document, ensure_ascii=False), 40, placeholder=" ...")
             raise CommandError(f"{name_of(file)} must hold mappings (name: value), not {what}")
     return documents
+
+
+def _json_documents(file: IO[bytes], content: bytes) -> list[object] | None:
+    """Read a file that is JSON; None where it may be YAML, which takes no tabs. CommandError where it has such."""
+    from provider.documents import NotJsonError, decode_json  # noqa: PLC0415 only these commands need it
+
+    if content.lstrip()[:1] not in {b"{", b"["}:
+        return None
+    try:
+        return [decode_json(content)]
+    except NotJsonError as error:
+        if b"\n\t" in content:
+            raise CommandError(f"{name_of(file)} is not JSON: {error}") from error
+        return None
 
 
 def _rollouts(file: IO[bytes]) -> Sequence[Json]:
@@ -186,6 +214,8 @@ def _put(client: Client, document: Json, write: Write, **query: str) -> Json:
     name = document["name"]
     try:
         return client.write("PUT", rollout_path(name), {"spec": document["spec"]}, write, **query)
+    except OtherStableError:
+        raise  # it names the rollout
     except CommandError as error:
         raise CommandError(f"{name}: {error.message}") from error
 
@@ -200,8 +230,13 @@ def _comparable(rollout: Json | None) -> Json:
     return {name: rollout[name] for name in ("name", "spec", "status")} if rollout else {}
 
 
-def _difference(client: Client, document: Json) -> Sequence[str]:
-    current, planned = _planned(client, document, Write(), **shrink_query(True))
+def _difference(client: Client, document: Json, drifts: list[Json]) -> Sequence[str]:
+    try:
+        current, planned = _planned(client, document, Write(), **shrink_query(True))
+    except OtherStableError as error:
+        reason = "stable-lags" if error.is_lagging else "stable-changed"
+        drifts.append({"name": document["name"], "reasonCode": reason, "detail": error.message})
+        current, planned = _planned(client, document, Write(), **shrink_query(True), **_REPLACING)
     before, after = (as_yaml(_shown(rollout)).splitlines() if rollout else [] for rollout in (current, planned))
     name = document["name"]
     return list(difflib.unified_diff(before, after, f"{name} (now)", f"{name} (then)", lineterm=""))

@@ -12,7 +12,7 @@ from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Page, SourceError, TraefikMetrics
 from provider.reaching import ANYWHERE
-from provider.rollouts import Rollout, Strategy
+from provider.rollouts import Rollout, Strategy, settings_of
 from provider.routing import counted_services
 
 _ASKED_AT_ONCE = 16
@@ -138,6 +138,8 @@ def _settings(rollout: Rollout) -> tuple[object, ...]:
         spec.gateways,
         spec.sticky,
         tuple(rollout.overrides),
+        settings_of(rollout).count_overrides,
+        settings_of(rollout).ignore,
     )
 
 
@@ -182,7 +184,7 @@ def _remarks(rollout: Rollout) -> Sequence[str]:
 def _remarked(rollout: Rollout) -> Iterable[str]:
     if rollout.spec.sticky:
         yield "clients with a sticky cookie stay where they are, whatever the weight"
-    if rollout.overrides:
+    if rollout.overrides and settings_of(rollout).count_overrides:
         yield "requests that an override sends count too, whatever the weight"
     if rollout.spec.strategy is Strategy.HRW:
         yield "hrw goes by the clients' addresses: with few clients the share is coarse"

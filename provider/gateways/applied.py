@@ -7,7 +7,7 @@ from typing import Any
 
 from provider.documents.fields import parse_duration
 from provider.rollouts import Rollout
-from provider.routing import qualified, render
+from provider.routing import ignored_router, qualified, render
 
 Json = dict[str, Any]
 
@@ -49,7 +49,11 @@ def expectation(rollout: Rollout) -> Expectation:
     present = {_path(section, name): part for section, named in parts.items() for name, part in named.items()}
     # Override routers are numbered without a gap: if the next one is gone, all behind it are.
     overrides = sum(name.startswith(f"{rollout.name}_override_") for name in fragment.routers)
-    optional = (f"{rollout.name}_fallback", f"{rollout.name}_override_{overrides}")
+    optional = (
+        f"{rollout.name}_fallback",
+        ignored_router(rollout.name),
+        f"{rollout.name}_override_{overrides}",
+    )
     absent = {_path("routers", name) for name in optional}
     return Expectation(present=present, absent=frozenset(absent - present.keys()))
 

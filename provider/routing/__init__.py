@@ -3,7 +3,7 @@
 from provider.routing.checking import UnfitFragmentError, checked, fault_of
 from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, assemble_yaml, encode_fragment
 from provider.routing.fragment import Fragment, render
-from provider.routing.names import counted_services, qualified
+from provider.routing.names import counted_services, ignored_router, qualified
 from provider.routing.resilience import ready_transports
 from provider.routing.weights import smallest_weights
 
@@ -18,6 +18,7 @@ __all__ = [
     "counted_services",
     "encode_fragment",
     "fault_of",
+    "ignored_router",
     "qualified",
     "ready_transports",
     "render",

@@ -4,21 +4,23 @@ The shapes are those of Traefik's `pkg/config/dynamic/http_config.go`. Each choi
 that was seen to take traffic down; the end-to-end tests pin those facts with the real Traefik.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
 from provider.documents import write
-from provider.rollouts import Override, Resilience, Rollout, Side, Strategy
+from provider.rollouts import Override, Resilience, Rollout, Side, Strategy, settings_of
 from provider.routing import names, resilience
+from provider.routing.conditions import ignored_rule, override_rule
 from provider.routing.weights import smallest_weights
-from provider.rules import quote
 
 Json = dict[str, Any]
 ZERO = Decimal(0)
 _NOTHING_CHOSEN = Resilience()
+# Traefik counts what such a router gets nowhere, not in the metrics of its service either (seen from 3.3 on).
+_UNCOUNTED = {"observability": {"metrics": False}}
 
 
 @dataclass(frozen=True)
@@ -57,7 +59,10 @@ class _Rendering:
         self.weight = rollout.status.weight if self.canary else ZERO
         self.mirror = rollout.mirror
         self.overrides = rollout.overrides
+        self.counts_overrides = bool(settings_of(rollout).count_overrides)
+        self.ignored = settings_of(rollout).ignore or ()
         self.stable_own = names.side_service(rollout, rollout.status.stable_generation)
+        self.canary_own = names.side_service(rollout, rollout.status.generation)
         self.stable_servers = names.stable_target(rollout)
         if self.mirror and not self.stable.service:
             # The mirroring service takes stable's own name: the sticky cookie is a hash of it, and must not change.
@@ -110,13 +115,30 @@ class _Rendering:
                 f"{self.name}_fallback",
                 self._router(self.spec.rule, self.stable_servers, self.priority - 1),
             )
+        above = self.priority
+        if self.ignored:
+            above += 1
+            rule = ignored_rule(self.spec.rule, self.ignored)
+            yield names.ignored_router(self.name), self._router(rule, self.main_target, above) | _UNCOUNTED
         for index, override in enumerate(self.overrides):
             # The first override that matches wins: each has a priority of its own.
-            priority = self.priority + len(self.overrides) - index
-            target = self.canary_servers if override.to == "canary" else self.stable_servers
-            # A newline may end a rule, but not stand before a parenthesis.
-            rule = f"({self.spec.rule.strip()}) && {_override_rule(override)}"
-            yield f"{self.name}_override_{index}", self._router(rule, target, priority)
+            priority = above + len(self.overrides) - index
+            yield f"{self.name}_override_{index}", self._override(override, priority)
+
+    def _override(self, override: Override, priority: int) -> Json:
+        router = self._router(override_rule(self.spec.rule, override), self._override_target(override), priority)
+        is_foreign = self._overridden_side(override).service is not None
+        return router | _UNCOUNTED if is_foreign and not self.counts_overrides else router
+
+    def _override_target(self, override: Override) -> str:
+        """Name a service of the side's servers that is not counted; another provider's service has no second one."""
+        is_canary = override.to == "canary"
+        if self.counts_overrides or self._overridden_side(override).service:
+            return self.canary_servers if is_canary else self.stable_servers
+        return names.override_service(self.canary_servers if is_canary else self.stable_own)
+
+    def _overridden_side(self, override: Override) -> Side:
+        return self.canary if override.to == "canary" and self.canary else self.stable
 
     def _router(self, rule: str, service: str, priority: int | None) -> Json:
         router: Json = {"rule": rule, "service": service}
@@ -136,6 +158,7 @@ class _Rendering:
         used = set(self._targets())
         if self.is_split:
             yield self.name, self._split()
+            yield from self._wrappers()
         if self.mirror and self.stable_target in used:
             yield self.stable_own, self._mirroring()
             if self.canary and self.canary.servers:
@@ -144,6 +167,14 @@ class _Rendering:
             yield self.stable_servers, self._load_balancer(self.stable, name=self.stable_own)
         if self.canary and self.canary.servers and self.canary_servers in used:
             yield self.canary_servers, self._load_balancer(self.canary, name=self.canary_servers)
+        yield from self._override_services(used)
+
+    def _override_services(self, used: Collection[str]) -> Iterator[tuple[str, Json]]:
+        for side, name in ((self.stable, self.stable_own), (self.canary, self.canary_servers)):
+            service = names.override_service(name)
+            if side and service in used:
+                # Clients stay on the server that they have by the cookie of the side itself.
+                yield service, self._load_balancer(side, name=name)
 
     def _targets(self) -> Iterator[str]:
         """Name every service that gets traffic; one that gets none is left out."""
@@ -161,8 +192,8 @@ class _Rendering:
         # character alone have all but the same score, and the smaller weight gets no client below 50 %.
         named = names.qualified if is_hrw else str
         children = [
-            {"name": named(self.stable_target), "weight": stable},
-            {"name": named(self.canary_servers), "weight": canary},
+            {"name": named(self._child(self.stable, self.stable_target, self.stable_own)), "weight": stable},
+            {"name": named(self._child(self.canary, self.canary_servers, self.canary_own)), "weight": canary},
         ]
         split: Json = {"services": children}
         if self._is_checked:
@@ -170,6 +201,21 @@ class _Rendering:
         if self.spec.sticky:
             split["sticky"] = write(self.spec.sticky)
         return {"highestRandomWeight" if is_hrw else "weighted": split}
+
+    def _child(self, side: Side | None, target: str, own: str) -> str:
+        """Name a child of the split.
+
+        A sticky cookie is a hash of this name. The name of another provider's service is the same in each attempt,
+        and would bring clients of an aborted canary back: it gets a name of the attempt's own.
+        """
+        is_wrapped = self.spec.sticky is not None and side is not None and side.service == target
+        return own if is_wrapped else target
+
+    def _wrappers(self) -> Iterator[tuple[str, Json]]:
+        stable = (self.stable, self.stable_target, self.stable_own)
+        for side, target, own in (stable, (self.canary, self.canary_servers, self.canary_own)):
+            if self._child(side, target, own) != target:
+                yield own, {"weighted": {"services": [{"name": target, "weight": 1}]}}
 
     @property
     def _is_checked(self) -> bool:
@@ -212,17 +258,3 @@ class _Rendering:
         if middlewares := resilience.of_sides(self.name, self.resilience):
             service["middlewares"] = middlewares
         return service
-
-
-def _override_rule(override: Override) -> str:
-    if override.header:
-        return f"Header({quote(override.header.name)}, {quote(override.header.value)})"
-    assert override.cookie is not None  # noqa: S101 an override has a header or a cookie
-    # Traefik has no matcher for cookies, and a client may send several in one header.
-    pair = f"{_literal(override.cookie.name)}={_literal(override.cookie.value)}"
-    return f"HeaderRegexp({quote('Cookie')}, {quote(f'(^|; ?){pair}(;|$)')})"
-
-
-def _literal(text: str) -> str:
-    """Escape what means something in a regular expression of Go."""
-    return "".join(f"\\{character}" if character in r"\.+*?()|[]{}^$" else character for character in text)

@@ -3,6 +3,8 @@
 A rollout's name never holds an underscore, so no name made here meets that of another rollout.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 
 from provider.rollouts import Rollout, Side
@@ -11,7 +13,7 @@ PROVIDER = "http"
 
 
 def side_service(rollout: Rollout, generation: int) -> str:
-    """Name the service of a generation; it keeps the name when the canary becomes stable."""
+    """Name the service of a generation, which is an attempt; it keeps the name when the canary becomes stable."""
     return f"{rollout.name}_{generation}"
 
 
@@ -28,6 +30,16 @@ def canary_target(rollout: Rollout, canary: Side) -> str:
 def mirrored_target(rollout: Rollout) -> str:
     """Name the service of stable's servers where stable's own name is that of the mirroring before it."""
     return f"{side_service(rollout, rollout.status.stable_generation)}_servers"
+
+
+def override_service(service: str) -> str:
+    """Name the service of a side's servers for the requests that overrides send there: they are not counted."""
+    return f"{service}_override"
+
+
+def ignored_router(rollout: str) -> str:
+    """Name the router of the requests that `analysis.ignore` leaves out of all metrics."""
+    return f"{rollout}_ignored"
 
 
 def server_cookie(service: str) -> str:
@@ -51,9 +63,10 @@ def middleware(rollout: str, kind: str) -> str:
     return f"{rollout}_{kind}"
 
 
-def transport(idle: str, waits: Mapping[str, str]) -> str:
-    """Name the transport that lets go of connections, and waits, so long; sides with the same one share it."""
-    return "_".join(f"{kind}_{wait}" for kind, wait in {"idle": idle, **waits}.items())
+def transport(idle: str, waits: Mapping[str, str], tls: Mapping[str, object]) -> str:
+    """Name the transport with these times and this TLS, by its digest; sides with the same one share it."""
+    digest = {"tls": hashlib.sha256(json.dumps(tls, sort_keys=True).encode()).hexdigest()[:12]} if tls else {}
+    return "_".join(f"{kind}_{value}" for kind, value in {"idle": idle, **waits, **digest}.items())
 
 
 def qualified(name: str) -> str:

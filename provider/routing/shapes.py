@@ -152,6 +152,7 @@ ROUTER = fields(
         certResolver=text,
         domains=some(fields(needs=("main",), main=text, sans=some(text))),
     ),
+    observability=fields(accessLogs=flag, metrics=flag, tracing=flag),
 )
 SERVICE = fields(
     middlewares=some(text),
@@ -203,6 +204,8 @@ MIDDLEWARE = fields(
 TRANSPORT = fields(
     serverName=text,
     insecureSkipVerify=flag,
+    rootCAs=some(text),
+    certificates=some(fields(needs=("certFile", "keyFile"), certFile=text, keyFile=text)),
     maxIdleConnsPerHost=whole(-1, 2**31 - 1),
     disableHTTP2=flag,
     forwardingTimeouts=fields(

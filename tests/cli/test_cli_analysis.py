@@ -28,7 +28,7 @@ def judged(world: World) -> str:
 
 def test_what_is_known_is_told_in_lines_and_a_table(run: Run, judged: str) -> None:
     told = run("analysis", judged)
-    facts, _, table = told.stdout.partition("\n\n")
+    facts, table, settings = told.stdout.split("\n\n")
 
     assert 0 == told.exit_code
     assert ["canary", "this step", "smoke"] == [line.split("  ")[0] for line in facts.splitlines()]
@@ -38,6 +38,8 @@ def test_what_is_known_is_told_in_lines_and_a_table(run: Run, judged: str) -> No
     assert ["WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"] == heading.split()
     assert ["2026-01-01T00:00:00Z", "Inconclusive", "2000", "20000", "smoke:"] == latest.split()[:5]
     assert ["2025-12-31T23:59:55Z", "Inconclusive", "0", "0", "no"] == first.split()[:5]
+    assert ["SETTING", "VALUE", "ORIGIN"] == settings.splitlines()[0].split()
+    assert ["interval", "5s", "default"] in [line.split() for line in settings.splitlines()]
 
 
 def test_a_warm_up_is_shown(run: Run, world: World) -> None:
@@ -50,7 +52,7 @@ def test_a_warm_up_is_shown(run: Run, world: World) -> None:
 def test_a_machine_gets_what_the_api_says(run: Run, judged: str) -> None:
     told = json.loads(run("analysis", judged, "-o", "json").stdout)
 
-    assert {"whole", "inStep", "checks", "looks"} == told.keys()
+    assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
     assert (2, "Successful") == (len(told["looks"]), told["whole"]["outcome"])
 
 

@@ -20,6 +20,7 @@ import yaml
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port, start_app
 from provider.demo.processes import Child, Processes, is_listening
+from provider.measuring import TraefikMetrics
 
 HOST = "127.0.0.1"
 SITE = "shop.localhost"
@@ -143,9 +144,13 @@ class Stack:
         os.kill(pid, number)
 
     def worker_pids(self) -> Sequence[int]:
-        """Find the processes that answer HTTP: children of gunicorn's master, itself a child of the provider."""
+        """Find the processes that answer HTTP: children of gunicorn's master.
+
+        The master is a child of the provider; without the embedded server it is the provider itself.
+        """
         supervisor = self.children["provider"].process.pid
-        return [worker for master in _children(supervisor) for worker in _children(master)]
+        masters = [supervisor] if _is_master(supervisor) else children_of(supervisor)
+        return [worker for master in masters for worker in children_of(master)]
 
     # The provider
 
@@ -241,6 +246,19 @@ class Stack:
             for thread in threads:
                 thread.join()
 
+    def counted(self, *services: str) -> Mapping[str, int]:
+        """Return how many requests Traefik's metrics have for each of some services; 0 where they have none."""
+        metrics = TraefikMetrics()
+        try:
+            page = metrics.page("edge", f"http://{HOST}:{self.api_port}/metrics", services=services)
+        finally:
+            metrics.close()
+        found = page.snapshot.services
+        return {
+            name: round(sum(count for series, count in found.get(name, {}).items() if series.edge is None))
+            for name in services
+        }
+
     def traefik_shows(self, path: str) -> Any:
         answer = requests.get(f"http://{HOST}:{self.api_port}/api/http/{path}", timeout=5)
         return answer.json() if answer.ok else None
@@ -285,9 +303,14 @@ class Load:
         eventually(lambda: len(self.answers) >= enough, what="requests are answered")
 
 
-def _children(pid: int) -> Sequence[int]:
+def children_of(pid: int) -> Sequence[int]:
+    """Return the processes that a process has started and that live."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in text.split()]
+
+
+def _is_master(pid: int) -> bool:
+    return b"provider.server.web" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _works_in(entry: Path, directory: Path) -> bool:

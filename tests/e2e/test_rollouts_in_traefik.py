@@ -1,6 +1,5 @@
 """What a spec may say, as users of the real Traefik see it."""
 
-import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,9 +21,7 @@ def put(stack: Stack, **changes: Any) -> None:
 
 def served(stack: Stack, service: str) -> int:
     """Ask Traefik's metrics how many requests a service has had."""
-    text = requests.get(f"http://{HOST}:{stack.api_port}/metrics", timeout=5).text
-    counts = re.findall(rf'traefik_service_requests_total{{[^}}]*service="{service}@http"}} (\S+)', text)
-    return int(sum(map(float, counts)))
+    return stack.counted(f"{service}@http")[f"{service}@http"]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +53,53 @@ def test_an_override_wins_over_the_weight(
     shared_stack.shift(weight)
 
     assert {version} == {shared_stack.get(**headers).text.strip() for _ in range(5)}
+
+
+OVERRIDES = [
+    {"header": {"name": "X-Canary", "value": "always"}, "to": "canary"},
+    {"header": {"name": "X-Canary", "value": "never"}, "to": "stable"},
+]
+SIDES = ("shop_1@http", "shop_2@http")
+
+
+@pytest.mark.parametrize("is_counted", [False, True])
+def test_only_requests_that_the_weight_splits_are_counted(shared_stack: Stack, is_counted: bool) -> None:
+    analysis = {"ignore": ["PathPrefix(`/health`)"], "countOverrides": is_counted}
+    put(shared_stack, overrides=OVERRIDES, analysis=analysis)
+    shared_stack.shift(50)
+    before = shared_stack.counted(*SIDES)
+
+    def sent(number: int, path: str = "/", **headers: str) -> Counter[str]:
+        return Counter(shared_stack.get(path, **headers).text.strip() for _ in range(number))
+
+    overridden = {value: sent(7, **{"X-Canary": value}) for value in ("always", "never")}
+    ignored = sent(20, "/health/live")
+    split = sent(20)
+    wanted = [split["v1"] + 7 * is_counted, split["v2"] + 7 * is_counted]
+
+    def difference() -> list[int]:
+        after = shared_stack.counted(*SIDES)
+        return [after[name] - before[name] for name in SIDES]
+
+    eventually(lambda: sum(difference()) >= sum(wanted), what="Traefik counts the requests")
+
+    assert {"always": {"v2": 7}, "never": {"v1": 7}} == overridden
+    assert {"v1", "v2"} == ignored.keys()
+    assert wanted == difference()
+
+
+def test_overrides_work_beside_sticky_clients_copies_and_health_checks(shared_stack: Stack) -> None:
+    check = {"healthCheck": {"path": "/", "interval": "1s"}, "sticky": {"cookie": {}}}
+    sides = {side: {**shared_stack.spec()[side], **check} for side in ("stable", "canary")}
+    sticky = {"cookie": {"name": "shop"}}
+    put(shared_stack, overrides=OVERRIDES, mirror={"percent": 10}, sticky=sticky, **sides)
+    for weight in (0, 50, 100):
+        shared_stack.shift(weight)
+        answers = [shared_stack.get(**{"X-Canary": value}) for value in ("always", "never")]
+
+        assert ["v2", "v1"] == [answer.text.strip() for answer in answers]
+        assert ["shop_2_server", "shop_1_server"] == [next(iter(answer.cookies)).name for answer in answers]
+        shared_stack.traffic.cookies.clear()
 
 
 def test_by_address_a_client_stays_on_its_side_and_only_ever_moves_to_the_canary(shared_stack: Stack) -> None:

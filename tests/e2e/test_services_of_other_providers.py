@@ -37,7 +37,8 @@ def without_canary(stack: Stack) -> dict[str, Any]:
 
 def refer(stack: Stack, **changes: Any) -> None:
     """Let the canary, and what else is said, be services of the file provider."""
-    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary={"service": "shop-canary@file"}, **changes)})
+    spec = stack.spec(canary={"service": "shop-canary@file"}, **changes)
+    stack.done("PUT", "/rollouts/shop?replaceStable=true", {"spec": spec})
 
 
 @pytest.mark.parametrize("stable", ["servers of our own", "another service of that provider"])
@@ -88,8 +89,15 @@ def test_a_mirror_that_vanishes_takes_no_stable_request_with_it(foreign: Stack) 
 def test_an_override_to_a_canary_that_vanishes_falls_back_to_stable(foreign: Stack) -> None:
     refer(foreign, overrides=[{"header": {"name": "X-Canary", "value": "always"}, "to": "canary"}])
     foreign.shift(0)
+    counted = foreign.counted("shop-canary@file")
     before = foreign.get(**{"X-Canary": "always"}).text.strip()
+    foreign.shift(100)
+    foreign.get()
+    eventually(lambda: foreign.counted("shop-canary@file") != counted, what="Traefik counts the request")
+    alone = foreign.counted("shop-canary@file")["shop-canary@file"] - counted["shop-canary@file"]
+    foreign.shift(0)
     foreign.define_in_files(without_canary(foreign))
     eventually(lambda: foreign.traefik_shows("services/shop-canary@file") is None, what="the canary vanishes")
 
+    assert 1 == alone  # what the weight sends; what the override sends is not counted
     assert ("v2", "v1") == (before, foreign.get(**{"X-Canary": "always"}).text.strip())

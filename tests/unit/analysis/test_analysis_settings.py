@@ -39,13 +39,14 @@ def test_everything_has_a_default() -> None:
 
 def test_everything_can_be_set_and_is_written_as_it_was() -> None:
     document = {
+        "preset": "fast",
         "source": {"prometheus": {"url": "http://prometheus:9090/some/path"}},
         "interval": "1m",
         "warmUp": "0s",
         "metrics": ["errors"],
         "errors": "5..|429",
         "clientErrors": "abort",
-        "latency": {"above": "300ms"},
+        "latency": {"above": "300ms", "edges": ["100ms", "300ms"]},
         "margin": 1.5,
         "worseThan": 1.1,
         "alpha": 0.01,
@@ -60,6 +61,8 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
             "latencyP99": "1.5s",
         },
         "minRequests": 500,
+        "ignore": ["PathPrefix(`/health`)"],
+        "countOverrides": True,
         "onUndecided": "promote",
         "failureLimit": 2,
         "inconclusiveLimit": 20,
@@ -138,6 +141,8 @@ def test_patterns_that_no_status_matches_or_that_are_read_differently_elsewhere_
         ({"errors": {"tcp": "5.."}}, "/errors/tcp: is not a known field"),
         ({"errors": 5}, "/errors: must be"),
         ({"clientErrors": "hold"}, "/clientErrors: must be 'pause', 'abort' or 'ignore'"),
+        ({"latency": {"edges": []}}, "/latency/edges: must have at least 1; leave it out to have none"),
+        ({"latency": {"edges": ["1s", "1000ms"]}}, "/: latency.edges must not name the same one twice"),
         ({"margin": 1}, "/margin: must be greater than or equal to 1.05"),
         ({"margin": "2"}, "/margin: must be a number, not '2'"),
         ({"alpha": 0}, "/alpha: must be greater than or equal to 0.000001"),

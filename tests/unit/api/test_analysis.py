@@ -48,7 +48,7 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
     remember(world.operations, "shop", seen(rollout, [GOOD], now=now, checks=(check(Outcome.INCONCLUSIVE),)))
     told = admin("GET", "/rollouts/shop/analysis").json
 
-    assert {"whole", "inStep", "checks", "looks"} == told.keys()
+    assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
     assert told["whole"] == told["inStep"]
     assert ("Successful", 2_000) == (told["whole"]["outcome"], told["whole"]["canaryRequests"])
     assert ["errors", "latency"] == [metric["metric"] for metric in told["whole"]["metrics"]]
@@ -76,6 +76,21 @@ def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: 
         warming["warmingUpUntil"],
     )
     assert not {"warmingUp", "warmingUpUntil"} & warm.keys()
+
+
+def test_effective_settings_are_shown_with_their_origin(admin: Client, world: World) -> None:
+    analysis = {"preset": "careful", "margin": 1.25, "interval": "1s"}
+    world.operations.rollouts.create("shop", spec(steps=STEPS, analysis=analysis), ME)
+    rollout = world.operations.rollouts.get("shop")
+    remember(world.operations, "shop", seen(rollout, [GOOD], now=world.clock()))
+    told = admin("GET", "/rollouts/shop/analysis").json
+    settings = {one["name"]: (one["value"], one["origin"]) for one in told["settings"]}
+
+    assert "careful" == told["preset"]
+    assert (1.25, "set") == settings["margin"]
+    assert ("1s", "set") == settings["interval"]
+    assert (0.01, "preset") == settings["beta"]
+    assert (0.05, "default") == settings["alpha"]
 
 
 def test_a_source_that_is_away_is_told_look_by_look(admin: Client, judged: str, world: World) -> None:

@@ -82,8 +82,9 @@ def test_while_mirroring_stable_is_counted_behind_the_mirror(
 
 @settings(deadline=None)  # each example starts a worker
 @given(rollout=rollouts())
-def test_every_service_with_servers_is_a_side_or_a_mirror(rollout: Rollout) -> None:
+def test_every_service_with_servers_is_a_side_or_gets_copies_or_what_overrides_send(rollout: Rollout) -> None:
     with_servers = {name for name, service in render(rollout).services.items() if "loadBalancer" in service}
+    apart = {name for name in with_servers if name.endswith(("_mirror", "_override"))}
     world = World()
     key = Key(Kind.ROLLOUT, rollout.name)
     world.store.commit(Change(key, 0, encode(rollout), "test", "test", "", Request("a", "")))
@@ -94,7 +95,7 @@ def test_every_service_with_servers_is_a_side_or_a_mirror(rollout: Rollout) -> N
         world.feed.close()
 
     assert {"stable"} | ({"canary"} if rollout.canary else set()) == named.keys()
-    assert {qualified(name) for name in with_servers if not name.endswith("_mirror")} <= set(named.values())
+    assert {qualified(name) for name in with_servers - apart} <= set(named.values())
 
 
 def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: World) -> None:

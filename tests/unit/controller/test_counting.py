@@ -15,6 +15,7 @@ from tests.unit.measuring.sources import Server, Told, running_server
 from tests.world import Clock, spec
 
 START = Clock().time
+TO_CANARY = {"header": {"name": "X", "value": "y"}, "to": "canary"}
 
 
 @pytest.fixture
@@ -113,7 +114,8 @@ def test_a_weight_counts_from_when_it_was_served_and_has_settled(counting: Count
     [
         rollout(6),
         rollout(strategy="hrw"),
-        rollout(overrides=[{"header": {"name": "X", "value": "y"}, "to": "canary"}]),
+        rollout(overrides=[TO_CANARY]),
+        rollout(analysis={"ignore": ["Path(`/health`)"]}),
     ],
 )
 def test_what_is_asked_anew_is_counted_anew(counting: Counting, edge: Server, other: Rollout) -> None:
@@ -166,7 +168,10 @@ def test_a_canary_that_gets_nothing_is_starved(counting: Counting, edge: Server)
             {"resilience": {"circuitBreaker": {"expression": "NetworkErrorRatio() > 0.5"}}},
             "what an open circuit breaker answers is not counted",
         ),
-        ({"overrides": [{"header": {"name": "X", "value": "y"}, "to": "canary"}]}, "requests that an override sends"),
+        (
+            {"overrides": [TO_CANARY], "analysis": {"countOverrides": True}},
+            "requests that an override sends",
+        ),
         ({"strategy": "hrw"}, "hrw goes by the clients' addresses"),
     ],
 )
@@ -179,6 +184,14 @@ def test_where_more_than_the_weight_decides_it_is_said_and_nobody_is_starved(
 
     assert ShareState.UNKNOWN is found.state
     assert f"less than half of what was asked for; {words}" in found.words
+
+
+def test_overrides_that_are_not_counted_do_not_hide_a_canary_that_starves(counting: Counting, edge: Server) -> None:
+    for requests in (0, 10_000):
+        counts(edge, shop_1=requests, shop_2=0)
+        found = share(counting, rollout(overrides=[TO_CANARY]), after=10 + requests, edge=edge)
+
+    assert ShareState.STARVED is found.state
 
 
 def test_requests_of_others_to_a_foreign_service_count_and_that_is_said(counting: Counting, edge: Server) -> None:

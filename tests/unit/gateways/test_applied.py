@@ -45,12 +45,17 @@ def test_what_is_asked_for_is_every_part_and_what_must_be_gone() -> None:
     assert {"routers/shop@http", "services/shop@http", "services/shop_1@http", "services/shop_2@http"} == (
         expected.present.keys()
     )
-    assert {"routers/shop_fallback@http", "routers/shop_override_0@http"} == expected.absent
+    assert {
+        "routers/shop_fallback@http",
+        "routers/shop_ignored@http",
+        "routers/shop_override_0@http",
+    } == expected.absent
 
 
 def test_routers_that_must_be_there_need_not_be_gone() -> None:
     override = {"header": {"name": "X-Canary", "value": "always"}, "to": "canary"}
-    rollout = held(10, canary={"service": "v2@docker"}, overrides=[override, override])
+    ignore = {"ignore": ["PathPrefix(`/health`)"]}
+    rollout = held(10, canary={"service": "v2@docker"}, overrides=[override, override], analysis=ignore)
 
     assert {"routers/shop_override_2@http"} == expectation(rollout).absent
 

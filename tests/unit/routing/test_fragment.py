@@ -243,15 +243,99 @@ def override(condition: str, service: str, priority: int) -> dict[str, Any]:
 def test_overrides_are_above_the_rule_and_the_first_that_matches_wins() -> None:
     assert {
         "shop": router("shop"),
-        "shop_override_0": override("Header(`X-Canary`, `always`)", "shop_2", PRIORITY + 3),
-        "shop_override_1": override(r"HeaderRegexp(`Cookie`, `(^|; ?)beta=1\.0(;|$)`)", "shop_2", PRIORITY + 2),
-        "shop_override_2": override("Header(`X-Canary`, `never`)", "shop_1", PRIORITY + 1),
+        "shop_override_0": override("Header(`X-Canary`, `always`)", "shop_2_override", PRIORITY + 3),
+        "shop_override_1": override(
+            r"HeaderRegexp(`Cookie`, `(^|; ?)beta=1\.0(;|$)`)", "shop_2_override", PRIORITY + 2
+        ),
+        "shop_override_2": override("Header(`X-Canary`, `never`)", "shop_1_override", PRIORITY + 1),
     } == render(held(10, overrides=OVERRIDES)).routers
 
 
-@pytest.mark.parametrize("weight", [0, 100])
-def test_an_override_to_a_side_without_other_traffic_still_has_its_servers(weight: int) -> None:
-    assert {"shop_1": SHOP_1, "shop_2": SHOP_2} == render(held(weight, overrides=OVERRIDES)).services
+@pytest.mark.parametrize(("weight", "main"), [(0, {"shop_1": SHOP_1}), (100, {"shop_2": SHOP_2})])
+def test_an_override_to_a_side_without_other_traffic_still_has_its_servers(weight: int, main: dict[str, Any]) -> None:
+    apart = {"shop_1_override": SHOP_1, "shop_2_override": SHOP_2}
+
+    assert {**main, **apart} == render(held(weight, overrides=OVERRIDES)).services
+
+
+def test_overrides_that_count_go_to_the_services_of_the_sides() -> None:
+    fragment = render(held(10, overrides=OVERRIDES, analysis={"countOverrides": True}))
+    targets = [fragment.routers[f"shop_override_{index}"]["service"] for index in range(3)]
+
+    assert ["shop_2", "shop_2", "shop_1"] == targets
+    assert ["shop", "shop_1", "shop_2"] == list(fragment.services)
+
+
+def test_a_service_of_an_override_keeps_the_options_and_the_cookie_of_its_side() -> None:
+    canary = {**CANARY, "healthCheck": CHECK, "keepAliveTimeout": "5s", "sticky": {"cookie": {"httpOnly": True}}}
+    breaker = {"circuitBreaker": {"expression": "NetworkErrorRatio() > 0.5"}}
+    services = render(held(10, canary=canary, overrides=OVERRIDES, resilience=breaker)).services
+
+    assert services["shop_2"] == services["shop_2_override"]
+    assert "shop_2_server" == services["shop_2_override"]["loadBalancer"]["sticky"]["cookie"]["name"]
+
+
+def test_an_override_to_a_mirrored_stable_is_not_mirrored() -> None:
+    fragment = render(held(10, overrides=OVERRIDES, mirror=MIRROR))
+
+    assert SHOP_1 == fragment.services[fragment.routers["shop_override_2"]["service"]]
+
+
+UNCOUNTED = {"metrics": False}
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, {"shop_override_0": UNCOUNTED, "shop_override_1": UNCOUNTED, "shop_override_2": None}),
+        ({"analysis": {"countOverrides": True}}, dict.fromkeys([f"shop_override_{index}" for index in range(3)])),
+    ],
+    ids=["by default", "with countOverrides"],
+)
+def test_what_overrides_send_to_another_providers_service_is_counted_nowhere(
+    changes: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    routers = render(held(10, overrides=OVERRIDES, canary=FOREIGN_CANARY, **changes)).routers
+
+    assert expected == {name: routers[name].get("observability") for name in expected}
+
+
+HEALTH, PROBE = "PathPrefix(`/health`)", "Header(`X-Probe`, `1`)\n"
+IGNORED = f"({RULE}) && (({HEALTH}) || ({PROBE.strip()}))"
+
+
+@pytest.mark.parametrize(
+    ("rollout", "service"),
+    [
+        (at_rest(analysis={"ignore": [HEALTH, PROBE]}), "shop_1"),
+        (held(10, analysis={"ignore": [HEALTH, PROBE]}), "shop"),
+        (held(100, analysis={"ignore": [HEALTH, PROBE]}), "shop_2"),
+        (held(10, analysis={"ignore": [HEALTH, PROBE]}).abort(now=NOW), "shop_1"),
+    ],
+    ids=["no canary", "split", "weight 100", "aborted"],
+)
+def test_ignored_requests_are_split_as_all_others_and_counted_nowhere(rollout: Rollout, service: str) -> None:
+    routers = render(rollout).routers
+
+    assert {
+        "shop": router(service),
+        "shop_ignored": {
+            "rule": IGNORED,
+            "service": service,
+            "priority": PRIORITY + 1,
+            "observability": UNCOUNTED,
+        },
+    } == routers
+    assert parse_rule(IGNORED)
+
+
+def test_overrides_win_over_ignored_requests() -> None:
+    routers = render(held(10, overrides=OVERRIDES, analysis={"ignore": [HEALTH]})).routers
+
+    assert PRIORITY + 1 == routers["shop_ignored"]["priority"]
+    assert [PRIORITY + 4, PRIORITY + 3, PRIORITY + 2] == [
+        routers[f"shop_override_{index}"]["priority"] for index in range(3)
+    ]
 
 
 def test_an_override_to_another_provider_needs_no_fallback_beside_the_rule_itself() -> None:
@@ -261,7 +345,10 @@ def test_an_override_to_another_provider_needs_no_fallback_beside_the_rule_itsel
         Fragment(
             routers={
                 "shop": router("shop_1"),
-                "shop_override_0": override("Header(`X-Canary`, `always`)", "shop-v2@docker", PRIORITY + 1),
+                "shop_override_0": {
+                    **override("Header(`X-Canary`, `always`)", "shop-v2@docker", PRIORITY + 1),
+                    "observability": {"metrics": False},
+                },
             },
             services={"shop_1": SHOP_1},
         )
@@ -379,7 +466,9 @@ def test_with_all_traffic_on_the_canary_there_is_nothing_to_copy() -> None:
 def test_what_overrides_send_to_a_side_is_not_copied() -> None:
     routers = render(held(0, mirror=MIRROR, overrides=OVERRIDES)).routers
 
-    assert ["shop_1", "shop_2", "shop_2", "shop_1_servers"] == [router["service"] for router in routers.values()]
+    assert ["shop_1", "shop_2_override", "shop_2_override", "shop_1_override"] == [
+        router["service"] for router in routers.values()
+    ]
 
 
 def test_a_server_that_drains_is_left_out() -> None:

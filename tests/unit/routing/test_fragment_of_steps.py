@@ -14,6 +14,7 @@ SHOP_1, SHOP_2 = {"loadBalancer": STABLE}, {"loadBalancer": CANARY}
 FOREIGN_STABLE, FOREIGN_CANARY = {"service": "shop-v1@docker"}, {"service": "shop-v2@docker"}
 TESTER = {"header": {"name": "X-Canary", "value": "always"}, "to": "canary"}
 OTHER = {"header": {"name": "X-Canary", "value": "never"}, "to": "stable"}
+UNCOUNTED = {"observability": {"metrics": False}}
 AT_REST = Fragment(routers={"shop": {"rule": RULE, "service": "shop_1"}}, services={"shop_1": SHOP_1})
 SPLIT = {"weighted": {"services": [{"name": "shop_1", "weight": 9}, {"name": "shop_2", "weight": 1}]}}
 
@@ -83,8 +84,8 @@ def test_with_all_traffic_on_the_canary_a_step_has_nothing_to_copy() -> None:
 @pytest.mark.parametrize("asked", [None, [OTHER, OTHER]])
 def test_a_step_sends_its_requests_to_a_canary_without_other_traffic(asked: object) -> None:
     assert Fragment(
-        routers={"shop": router("shop_1"), "shop_override_0": override("always", "shop_2", PRIORITY + 1)},
-        services={"shop_1": SHOP_1, "shop_2": SHOP_2},
+        routers={"shop": router("shop_1"), "shop_override_0": override("always", "shop_2_override", PRIORITY + 1)},
+        services={"shop_1": SHOP_1, "shop_2_override": SHOP_2},
     ) == render(stepped({"setOverride": [TESTER]}, overrides=asked))
 
 
@@ -97,8 +98,8 @@ def test_requests_that_a_step_overrides_are_not_copied() -> None:
 
     assert {
         "shop": router("shop"),
-        "shop_override_0": override("always", "shop_2", PRIORITY + 2),
-        "shop_override_1": override("never", "shop_1_servers", PRIORITY + 1),
+        "shop_override_0": override("always", "shop_2_override", PRIORITY + 2),
+        "shop_override_1": override("never", "shop_1_override", PRIORITY + 1),
     } == render(stepped(*steps)).routers
 
 
@@ -107,7 +108,7 @@ def test_copies_of_a_step_to_another_provider_have_a_fallback_beneath() -> None:
         routers={
             "shop": router("shop_1"),
             "shop_fallback": router("shop_1_servers", priority=PRIORITY - 1),
-            "shop_override_0": override("always", "shop-v2@docker", PRIORITY + 1),
+            "shop_override_0": {**override("always", "shop-v2@docker", PRIORITY + 1), **UNCOUNTED},
         },
         services={"shop_1": mirroring("shop_1_servers", "shop-v2@docker", 50), "shop_1_servers": SHOP_1},
     ) == render(stepped({"setMirror": 50}, {"setOverride": [TESTER]}, canary=FOREIGN_CANARY))
@@ -115,7 +116,10 @@ def test_copies_of_a_step_to_another_provider_have_a_fallback_beneath() -> None:
 
 def test_another_providers_stable_side_is_mirrored_by_a_step() -> None:
     assert Fragment(
-        routers={"shop": router("shop_1"), "shop_override_0": override("never", "shop-v1@docker", PRIORITY + 1)},
+        routers={
+            "shop": router("shop_1"),
+            "shop_override_0": {**override("never", "shop-v1@docker", PRIORITY + 1), **UNCOUNTED},
+        },
         services={"shop_1": mirroring("shop-v1@docker", "shop_2_mirror", 50), "shop_2_mirror": SHOP_2},
     ) == render(stepped({"setMirror": 50}, {"setOverride": [OTHER]}, stable=FOREIGN_STABLE))
 

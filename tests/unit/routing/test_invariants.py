@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider.documents import decode_json, encode, read
-from provider.rollouts import Rollout, with_found
+from provider.rollouts import Rollout, settings_of, with_found
 from provider.routing import Fragment, assemble, encode_fragment, names, ready_transports, render
 from provider.rules import parse_rule
 from tests.pace import examples
@@ -57,7 +57,9 @@ def walk(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 
 def split(fragment: Fragment) -> Json | None:
     """Give the service that splits the traffic, if there is one."""
-    found = [service[kind] for service in fragment.services.values() for kind in SPLITS if kind in service]
+    parts = [service[kind] for service in fragment.services.values() for kind in SPLITS if kind in service]
+    # One of a single child only gives it another name.
+    found = [part for part in parts if len(part["services"]) > 1]
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -143,7 +145,7 @@ def test_the_canary_gets_its_weight_and_nothing_while_at_rest_or_aborted(rollout
     stable, canary = names.stable_target(rollout), rollout.canary
     if canary is None:
         assert {stable} == used(fragment)
-        assert [rollout.name] == list(fragment.routers)
+        assert {rollout.name} == fragment.routers.keys() - {names.ignored_router(rollout.name)}
     elif canary.service is None or canary.service != rollout.spec.stable.service:
         assert Fraction(rollout.status.weight) / 100 == share(fragment, main, names.canary_target(rollout, canary))
 
@@ -190,10 +192,39 @@ def test_what_is_counted_has_servers_and_no_copies(rollout: Rollout) -> None:
         for mirror in service.get("mirroring", {}).get("mirrors", [])
     }
 
-    assert balancers == {name for name in fragment.services if name in counted} | {
-        name for name in copies if name in fragment.services
-    }
+    apart = {*copies, *overridden(fragment)} - counted
+
+    assert balancers == {name for name in fragment.services if name in counted | apart}
     assert not {name for name in copies if "@" not in name} & counted
+
+
+def overridden(fragment: Fragment) -> set[str]:
+    """Name the services that overrides send requests to."""
+    return {router["service"] for name, router in fragment.routers.items() if "_override_" in name}
+
+
+@pace
+@each_rollout
+def test_what_overrides_send_is_counted_only_where_asked_for(rollout: Rollout) -> None:
+    fragment = render(rollout)
+    counted = {own(name) for name in names.counted_services(rollout) if name}
+    routers = [router for name, router in fragment.routers.items() if "_override_" in name]
+
+    for router in routers:
+        is_counted = router["service"] in counted and "observability" not in router
+        assert is_counted is bool(settings_of(rollout).count_overrides)
+
+
+@pace
+@each_rollout
+def test_ignored_requests_go_where_all_others_go(rollout: Rollout) -> None:
+    routers = render(rollout).routers
+    ignored = routers.get(names.ignored_router(rollout.name))
+
+    assert bool(settings_of(rollout).ignore) is (ignored is not None)
+    if ignored:
+        assert routers[rollout.name]["service"] == ignored["service"]
+        assert {"metrics": False} == ignored["observability"]
 
 
 @pace
