@@ -9,7 +9,7 @@ from typing import Self
 from provider.analysis.counts import Counts, Window
 from provider.analysis.evidence import Evidence
 from provider.analysis.outcome import Outcome, ReasonCode, worst
-from provider.analysis.replicas import is_gone, is_replica, with_start
+from provider.analysis.replicas import is_gone, is_replica, several_traefiks, with_start
 from provider.analysis.ruin import Recent, remembered, ruin
 from provider.analysis.settings import Analysis
 from provider.analysis.snapshots import Series, Snapshot, windows_between
@@ -195,7 +195,7 @@ class Record(Value):
             checks=measurement.checks,
             counters={**known, **seen},
             recent=remembered(self.recent, window, now=now),
-            missing=(*measurement.missing, *(_SEVERAL.format(name) for name in replicas)),
+            missing=(*measurement.missing, *(several_traefiks(name) for name in replicas)),
         )
         if added.client_errors_at is None and added.client_errors(settings):
             added = replace(added, client_errors_at=now)
@@ -328,12 +328,6 @@ def _is_replica(known: Counted | None, snapshot: Snapshot) -> bool:
 def _is_closed(window: Window) -> bool:
     canary, stable = window.canary.requests, window.stable.requests
     return (canary >= _CANARY_REQUESTS and stable >= _STABLE_REQUESTS) or (canary >= _ALONE and stable == 0)
-
-
-_SEVERAL = (
-    "several Traefiks answer for gateway {}: their counters cannot be told apart; "
-    "give each its own name and metrics address"
-)
 
 
 def _kept(edge: float | None) -> float | None:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypeAlias
 
 from provider.analysis import Analysis, Share, Snapshot, window_between
+from provider.analysis.replicas import is_gone, is_replica, several_traefiks, with_start
 from provider.analysis.share import Requests, remembered, share_of, unknown_share
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
@@ -35,6 +36,14 @@ class _Track:
     begins: dict[str, tuple[datetime, Page]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Process:
+    """The start times of a gateway's Traefiks, the latest last, and when it was sampled last."""
+
+    starts: tuple[float, ...]
+    sampled_at: datetime
+
+
 class Counting:
     """Counts the requests of canaries from look to look. Nothing of what judges them is touched."""
 
@@ -42,6 +51,7 @@ class Counting:
         self._traefiks = TraefikMetrics(networks=networks)
         self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="counting")
         self._tracks: dict[str, _Track] = {}
+        self._processes: dict[str, _Process] = {}
 
     def shares(
         self,
@@ -57,7 +67,10 @@ class Counting:
         """
         self._tracks = {rollout.name: self._track(rollout) for rollout in rollouts}
         carriers = {rollout.name: _carriers(rollout, gateways) for rollout in rollouts}
-        answers = self._ask(rollouts, carriers, gateways)
+        answers = {
+            gateway: self._told_apart(gateway, answer, now)
+            for gateway, answer in self._ask(rollouts, carriers, gateways).items()
+        }
         return {
             rollout.name: self._share(rollout, carriers[rollout.name], answers, served=served, now=now)
             for rollout in rollouts
@@ -66,11 +79,26 @@ class Counting:
     def forget(self) -> None:
         """Let go of what was counted: somebody else counts now, or there is nothing to count."""
         self._tracks = {}
+        self._processes = {}
 
     def close(self) -> None:
         """Let go of the threads and the connections."""
         self._pool.shutdown()
         self._traefiks.close()
+
+    def _told_apart(self, gateway: str, answer: Page | SourceError, now: datetime) -> Page | SourceError:
+        """Replace the page of another Traefik behind the same address by an error."""
+        if isinstance(answer, SourceError):
+            return answer
+        known, started = self._processes.get(gateway), answer.snapshot.started
+        if known and is_replica(started, before=known.starts, sampled_at=known.sampled_at):
+            if not is_gone(sampled_at=known.sampled_at, now=now):
+                return SourceError(several_traefiks(gateway))
+            known = None
+            for track in self._tracks.values():
+                track.begins.pop(gateway, None)
+        self._processes[gateway] = _Process(with_start(known.starts if known else (), started), now)
+        return answer
 
     def _track(self, rollout: Rollout) -> _Track:
         settings = _settings(rollout)

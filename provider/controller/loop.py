@@ -82,6 +82,7 @@ class Controller:
         self._feed = operations.feed
         self._rollouts = operations.rollouts
         self._analyses = operations.analyses
+        self._gateways = operations.gateways
         self._looking = looking or Looking(operations.networks)
         self._proof = proof or GatewayProof(operations)
         self._me = secrets.token_hex(8)
@@ -151,7 +152,7 @@ class Controller:
         """Look at canaries; answer the names of their rollouts."""
         if not rollouts:
             return ()
-        gateways = self._feed.read(lambda image: dict(image.gateways))
+        gateways = self._measured_gateways(rollouts)
         try:
             with timed_look(LEASE):
                 measurements = self._looking.measure(rollouts, gateways)
@@ -161,6 +162,17 @@ class Controller:
         for rollout in rollouts:
             self._remember(rollout, measurements[rollout.name], now)
         return measurements.keys()
+
+    def _measured_gateways(self, rollouts: Sequence[Rollout]) -> Mapping[str, GatewaySpec]:
+        """Return the gateways to measure: one that does not poll is left out where others carry its rollouts."""
+        gateways = self._feed.read(lambda image: dict(image.gateways))
+        live = {polled.name for polled in self._gateways.live()} & gateways.keys()
+        alone = [rollout for rollout in rollouts if not any(map(rollout.spec.is_carried_by, live))]
+        return {
+            name: spec
+            for name, spec in gateways.items()
+            if name in live or any(rollout.spec.is_carried_by(name) for rollout in alone)
+        }
 
     def _remember(self, rollout: Rollout, measurement: Measurement, now: datetime) -> None:
         stable, canary = counted_services(rollout)

@@ -12,6 +12,7 @@ from provider.operations import Call, Obstacle, Operations, Wait, WaitReason
 from provider.rollouts import Action, Phase, Rollout, StatusCode
 from provider.store import Key, Kind, StoreUnavailableError
 from tests.canaries import Confirmed, Side, counters, remember, seen
+from tests.unit.operations.test_gateways import polled, written_down
 from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
@@ -28,9 +29,11 @@ class Looks:
     error: str = ""
     looks: list[str] = field(default_factory=list)
     bucket: float | None = None
+    gateways: set[str] = field(default_factory=set)
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
         self.looks += [rollout.name for rollout in rollouts]
+        self.gateways = set(gateways)
         stable, canary = self.counted
         return {
             rollout.name: Measurement(error=self.error)
@@ -247,6 +250,37 @@ def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Con
         ticked(world, controller, after=1)
 
     assert ["shop"] * 3 == looks.looks
+
+
+@pytest.mark.parametrize(
+    ("polling", "measured"),
+    [((), {"edge", "core"}), (("edge",), {"edge"}), (("edge", "core"), {"edge", "core"})],
+    ids=["none polls", "one polls", "both poll"],
+)
+def test_a_gateway_that_does_not_poll_is_not_waited_for(
+    world: World, controller: Controller, looks: Looks, polling: Sequence[str], measured: set[str]
+) -> None:
+    created(world, steps=JUDGED)
+    for name in ("edge", "core"):
+        written_down(world, name=name)
+    world.clock.pass_time(3_600)
+    for number, name in enumerate(polling):
+        polled(world, gateway=name, address=f"10.0.0.{number + 1}:1")
+    ticked(world, controller, after=1)
+
+    assert measured == looks.gateways
+
+
+def test_a_gateway_that_alone_carries_a_rollout_is_measured_although_it_does_not_poll(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED, gateways=["core"])
+    for name in ("edge", "core"):
+        written_down(world, name=name)
+    polled(world, gateway="edge")
+    ticked(world, controller, after=1)
+
+    assert "core" in looks.gateways
 
 
 def test_what_nobody_wants_judged_is_not_looked_at(world: World, controller: Controller, looks: Looks) -> None:
