@@ -4,22 +4,27 @@ from provider.analysis.checks import Answer, Check, PrometheusCheck, WebhookChec
 from provider.analysis.counts import Counts, Histogram, Trials, Window
 from provider.analysis.evidence import Evidence
 from provider.analysis.limits import LimitVerdict
-from provider.analysis.outcome import Outcome
+from provider.analysis.outcome import Outcome, ReasonCode
 from provider.analysis.presets import Origin, Preset
 from provider.analysis.record import CheckResult, Look, Measurement, Record, Sums
-from provider.analysis.settings import Analysis, Latency, Limits, Prometheus, Source, Undecided
+from provider.analysis.settings import Analysis, ClientErrors, Latency, Limits, Prometheus, Source, Undecided
 from provider.analysis.share import Share, ShareState
 from provider.analysis.snapshots import Sample, Series, Snapshot, snapshot, window_between
+from provider.analysis.statuses import ErrorStatuses
 from provider.analysis.tally import Tally
 from provider.analysis.verdict import MetricVerdict, Verdict, judge
+from provider.analysis.warm_up import Exposure
 
 __all__ = [
     "Analysis",
     "Answer",
     "Check",
     "CheckResult",
+    "ClientErrors",
     "Counts",
+    "ErrorStatuses",
     "Evidence",
+    "Exposure",
     "Histogram",
     "Latency",
     "LimitVerdict",
@@ -32,6 +37,7 @@ __all__ = [
     "Preset",
     "Prometheus",
     "PrometheusCheck",
+    "ReasonCode",
     "Record",
     "Sample",
     "Series",

@@ -153,6 +153,8 @@ def analysis(exchange: Exchange) -> Answer:
             in_step=judgement.in_step,
             checks=tuple(judgement.checks),
             looks=tuple(judgement.looks),
+            warming_up=judgement.warming_up or None,
+            warming_up_until=judgement.warming_up_until,
             preset=settings.preset,
             settings=tuple(
                 SettingAnswer.model_validate({"name": name, "value": value, "origin": origin})

@@ -266,13 +266,16 @@ class SettingAnswer(Document):
 class AnalysisAnswer(Document):
     """What is known of a canary: in all its time, in the analysis step, by its checks, and look by look.
 
-    `settings` are the numbers that it is judged by.
+    `settings` are the numbers that it is judged by. While the canary warms up, `warmingUp` says for how long yet, and
+    `warmingUpUntil` when that ends.
     """
 
     whole: Verdict
     in_step: Verdict
     checks: tuple[CheckResult, ...]
     looks: tuple[Look, ...]
+    warming_up: str | None = None
+    warming_up_until: Moment | None = None
     preset: Preset | None = None
     settings: tuple[SettingAnswer, ...]
 
