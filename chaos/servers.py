@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -20,7 +19,8 @@ import redis
 from redis.crc import key_slot
 
 from chaos.waiting import wait_for
-from provider.store.embedded import die_with_parent, find_server
+from provider.process_guard import parent_bound
+from provider.store.embedded import find_server
 
 HOST = "127.0.0.1"
 SERVICE = "canary"
@@ -92,7 +92,7 @@ class Node:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=parent_bound(),  # noqa: PLW1509
             )
         wait_for(self._answers, what=f"{self.folder.name} answers")
 

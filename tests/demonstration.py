@@ -12,6 +12,7 @@ from uuid import uuid4
 
 from provider.demo.parts import free_port
 from tests.e2e.harness import eventually
+from tests.marked import MARK, marked_processes
 
 COMMAND = str(Path(sys.executable).with_name("traefik-canary"))
 OPTIONS = ("--port", "--web-port", "--websecure-port", "--api-port", "--stable-port", "--canary-port")
@@ -29,20 +30,14 @@ class Demo:
         return self.output.read_text()
 
     def wait_until_ready(self) -> None:
-        eventually(lambda: "Ctrl-C" in self.said() or self.process.poll() is not None, what="the demo is ready")
+        eventually(
+            lambda: "Ctrl-C" in self.said() or self.process.poll() is not None, what="the demo is ready", seconds=60
+        )
         assert "Ctrl-C" in self.said(), self.said()
 
     def processes(self) -> Sequence[int]:
         """Find every process that descends from the demonstration, whoever its parent is by now."""
-        mark = f"CANARY_TEST_MARK={self.mark}".encode()
-        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit() and has(entry, mark)]
-
-
-def has(entry: Path, mark: bytes) -> bool:
-    try:
-        return mark in (entry / "environ").read_bytes()
-    except OSError:
-        return False
+        return marked_processes(self.mark)
 
 
 def free_ports() -> Sequence[str]:
@@ -50,15 +45,15 @@ def free_ports() -> Sequence[str]:
 
 
 @contextmanager
-def running(directory: Path, *options: str) -> Iterator[Demo]:
+def running(directory: Path, *options: str, ports: Sequence[str] | None = None) -> Iterator[Demo]:
     mark, output = uuid4().hex, directory / "said.txt"
     with output.open("w") as file:
         process = subprocess.Popen(
-            [COMMAND, "demo", *free_ports(), *options],
+            [COMMAND, "demo", *(ports or free_ports()), *options],
             stdout=file,
             stderr=file,
             text=True,
-            env={**os.environ, "CANARY_TEST_MARK": mark, "TMPDIR": str(directory)},
+            env={**os.environ, MARK: mark, "TMPDIR": str(directory)},
             start_new_session=True,
         )
     demo = Demo(process, mark, output)

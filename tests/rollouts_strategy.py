@@ -207,7 +207,7 @@ STEPS: st.SearchStrategy[tuple[Step, ...] | None] = st.none() | _STEP_LISTS.map(
 
 def edited(rollout: Rollout, *, now: datetime, **changes: object) -> Rollout:
     """Apply the rollout's own spec again with some of it changed, as from a file that somebody edited."""
-    return rollout.replace(rollout.spec.model_copy(update=changes), now=now)
+    return rollout.replace(rollout.spec.model_copy(update=changes), now=now, replace_stable=True)
 
 
 _HOLD: st.SearchStrategy[Move] = WEIGHTS.map(lambda weight: partial(Rollout.set_weight, weight=weight))

@@ -12,7 +12,9 @@ from functools import cached_property
 from math import inf, lgamma, log, sqrt
 
 # A term this much smaller than the sum, and all beyond it, are below the precision of a float.
-_NEGLIGIBLE = 1e-18
+_NEGLIGIBLE = 1e-15
+# In smaller windows most terms count for one odds ratio or another: what they share is computed once.
+_MOST_RATIOS = 500
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,10 @@ class Margins:
 
     def _above(self, mode: int, odds: float) -> float:
         """Sum the terms above the peak, which is 1."""
-        canary, bad, rest = self.canary, self.bad, self.stable - self.bad
+        first = mode - self.support[0]
         term, total = 1.0, 0.0
-        for j in range(mode, self.support[-1]):
-            term *= odds * (canary - j) * (bad - j) / ((j + 1) * (rest + j + 1))
+        for ratio in self._ratios[first:] if self._ratios else map(self._ratio, range(mode, self.support[-1])):
+            term *= odds * ratio
             total += term
             if term < _NEGLIGIBLE:
                 break
@@ -73,14 +75,24 @@ class Margins:
 
     def _below(self, mode: int, odds: float) -> float:
         """Sum the terms below the peak, which is 1."""
-        canary, bad, rest = self.canary, self.bad, self.stable - self.bad
+        first = mode - self.support[0]
+        below = map(self._ratio, range(mode - 1, self.support[0] - 1, -1))
         term, total = 1.0, 0.0
-        for j in range(mode, self.support[0], -1):
-            term *= j * (rest + j) / (odds * (canary - j + 1) * (bad - j + 1))
+        for ratio in self._ratios[:first][::-1] if self._ratios else below:
+            term /= odds * ratio
             total += term
             if term < _NEGLIGIBLE:
                 break
         return total
+
+    @cached_property
+    def _ratios(self) -> list[float]:
+        """Return the ratios of all neighbours, which every odds ratio shares; empty where there are too many."""
+        return [self._ratio(j) for j in self.support[:-1]] if len(self.support) <= _MOST_RATIOS else []
+
+    def _ratio(self, j: int) -> float:
+        """Return the term of j + 1 over that of j, with even odds."""
+        return (self.canary - j) * (self.bad - j) / ((j + 1) * (self.stable - self.bad + j + 1))
 
     def _mode(self, odds: float) -> int:
         """Find the peak, where a term equals the one before it: the smaller root of a quadratic equation."""

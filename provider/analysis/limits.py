@@ -1,31 +1,69 @@
 """Plain limits beside the comparison: what people expect of a canary whatever stable does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
-from math import inf, isinf
+from math import exp, inf, isinf, log
 
-from provider.analysis.counts import Counts, Histogram
+from provider.analysis.counts import Counts, Histogram, Trials
+from provider.analysis.exceedance import Exceedance
 from provider.analysis.outcome import Outcome
 from provider.analysis.settings import Analysis
 from provider.analysis.values import Value
-from provider.analysis.words import per_cent, seconds
+from provider.analysis.words import LARGEST_LOG, e_value, per_cent, seconds
 
 
 @dataclass(frozen=True)
 class LimitVerdict(Value):
-    """A limit and how the canary keeps it. `name` is the field's; per cent, or seconds; None if unknown."""
+    """A limit and how the canary keeps it. `name` is the field's; per cent, or seconds; None if unknown.
+
+    `worse` is the e-value that says that the canary breaks the limit, `failed_at` what it must reach for that.
+    """
 
     name: str
     outcome: Outcome
     value: float | None
     limit: float
     reason: str
+    worse: float = 1.0
+    failed_at: float = 1.0
 
 
-def check_limits(canary: Counts, settings: Analysis) -> tuple[LimitVerdict, ...]:
-    """Hold the canary's answers so far against every limit that is set; with too few, each is inconclusive."""
-    return tuple(_verdicts(canary, settings))
+@dataclass(frozen=True)
+class LimitedTrials:
+    """The responses that a limit counts, and the share of them, from 0 to 1, that it allows to be bad."""
+
+    name: str
+    rate: float
+    trials: Trials
+
+
+def limited_trials(canary: Counts, settings: Analysis) -> Iterator[LimitedTrials]:
+    """Yield what each limit counts of a window.
+
+    A response is slow for a latency limit if it took longer than the first bucket edge that is no lower: that it took
+    longer than the limit is then certain. Above the last edge nothing is known.
+    """
+    success_rate = settings.limits.success_rate
+    if success_rate is not None:
+        yield LimitedTrials("successRate", (100 - success_rate) / 100, canary.failing)
+    for percentile, limit in settings.limits.latencies().items():
+        edge = next((edge for edge in canary.latency.edges if edge >= limit.total_seconds()), None)
+        trials = None if edge is None else canary.latency.above(edge)
+        if trials is not None:
+            yield LimitedTrials(f"latencyP{percentile}", (100 - percentile) / 100, trials)
+
+
+def check_limits(
+    canary: Counts, settings: Analysis, evidence: Mapping[str, Exceedance] | None = None
+) -> tuple[LimitVerdict, ...]:
+    """Hold the canary's responses so far against every limit that is set.
+
+    A limit fails when its evidence says so, and is kept when the observed value keeps it, from `minRequests` on. In
+    between it is inconclusive.
+    """
+    return tuple(
+        _judged(observed, (evidence or {}).get(observed.name), settings) for observed in _all(canary, settings)
+    )
 
 
 def quantile(histogram: Histogram, share: float) -> float | None:
@@ -45,41 +83,77 @@ def quantile(histogram: Histogram, share: float) -> float | None:
     return inf
 
 
-def _verdicts(canary: Counts, settings: Analysis) -> Iterator[LimitVerdict]:
+@dataclass(frozen=True)
+class _Observed:
+    """What was observed beside a limit. `is_kept` is None where it cannot be told, and `words` say why."""
+
+    name: str
+    value: float | None
+    limit: float
+    is_kept: bool | None
+    words: str
+
+
+def _judged(observed: _Observed, evidence: Exceedance | None, settings: Analysis) -> LimitVerdict:
+    failed_at, worse = settings.failed_at, evidence.worse if evidence else 0.0
+    outcome, reason = Outcome.INCONCLUSIVE, observed.words
+    if worse >= log(failed_at):
+        outcome, reason = Outcome.FAILED, f"{reason}, e-value {e_value(worse)} of {failed_at:g}"
+    elif observed.is_kept:
+        outcome = Outcome.SUCCESSFUL
+    elif observed.is_kept is False:
+        reason = f"{reason}, not known yet: e-value {e_value(worse)} of {failed_at:g}"
+    return LimitVerdict(
+        name=observed.name,
+        outcome=outcome,
+        value=observed.value,
+        limit=observed.limit,
+        reason=reason,
+        worse=exp(min(worse, LARGEST_LOG)),
+        failed_at=failed_at,
+    )
+
+
+def _all(canary: Counts, settings: Analysis) -> Iterator[_Observed]:
     if settings.limits.success_rate is not None:
         yield _success_rate(canary, at_least=settings.limits.success_rate, enough=settings.min_requests)
     for percentile, limit in settings.limits.latencies().items():
-        yield _latency(canary.latency, percentile, at_most=limit, enough=settings.min_requests)
+        yield _latency(canary.latency, percentile, limit=limit.total_seconds(), enough=settings.min_requests)
 
 
-def _success_rate(canary: Counts, *, at_least: float, enough: int) -> LimitVerdict:
+def _success_rate(canary: Counts, *, at_least: float, enough: int) -> _Observed:
     name = "successRate"
-    if canary.requests < enough:
-        reason = f"success rate: {canary.requests} of {enough} requests"
-        return LimitVerdict(name, Outcome.INCONCLUSIVE, None, at_least, reason)
+    if canary.requests == 0:
+        return _Observed(name, None, at_least, None, f"success rate: 0 of {enough} requests")
     # One division only, so that 99 of 100 is 99 % and not a little less.
     value = 100 * (canary.requests - canary.errors) / canary.requests
-    outcome = Outcome.SUCCESSFUL if value >= at_least else Outcome.FAILED
-    reason = f"success rate {per_cent(value / 100)}, at least {per_cent(at_least / 100)} wanted"
-    return LimitVerdict(name, outcome, value, at_least, reason)
+    words = f"success rate {per_cent(value / 100)}, at least {per_cent(at_least / 100)} wanted"
+    if canary.requests < enough:
+        return _Observed(name, None, at_least, None, f"{words}: {canary.requests} of {enough} requests")
+    return _Observed(name, value, at_least, value >= at_least, words)
 
 
-def _latency(histogram: Histogram, percentile: int, *, at_most: timedelta, enough: int) -> LimitVerdict:
-    name, limit = f"latencyP{percentile}", at_most.total_seconds()
-    if histogram.total < enough:
-        reason = f"p{percentile}: {histogram.total} of {enough} requests"
-        return LimitVerdict(name, Outcome.INCONCLUSIVE, None, limit, reason)
+def _latency(histogram: Histogram, percentile: int, *, limit: float, enough: int) -> _Observed:
+    name = f"latencyP{percentile}"
     value = quantile(histogram, percentile / 100)
-    assert value is not None  # noqa: S101 enough is at least 1
+    if value is None:
+        return _Observed(name, None, limit, None, f"p{percentile}: 0 of {enough} requests")
+    first, last, wanted = histogram.edges[0], histogram.edges[-1], f"at most {seconds(limit)} wanted"
+    if limit < first and value <= first:
+        return _Observed(name, None, limit, None, _below_first_edge(name, percentile, limit=limit, first=first))
     if isinf(value):
-        return _beyond_all_edges(name, percentile, last=histogram.edges[-1], limit=limit)
-    outcome = Outcome.SUCCESSFUL if value <= limit else Outcome.FAILED
-    reason = f"p{percentile} {seconds(value)}, at most {seconds(limit)} wanted"
-    return LimitVerdict(name, outcome, value, limit, reason)
+        is_kept = False if limit <= last else None
+        words = f"p{percentile} above {seconds(last)}, the last bucket's edge; {wanted}"
+        return _Observed(name, None, limit, is_kept if histogram.total >= enough else None, words)
+    words = f"p{percentile} {seconds(value)}, {wanted}"
+    if histogram.total < enough:
+        return _Observed(name, None, limit, None, f"{words}: {histogram.total} of {enough} requests")
+    return _Observed(name, value, limit, value <= limit, words)
 
 
-def _beyond_all_edges(name: str, percentile: int, *, last: float, limit: float) -> LimitVerdict:
-    """Judge a quantile of which no more is known than that it is above the last edge."""
-    outcome = Outcome.FAILED if limit <= last else Outcome.INCONCLUSIVE
-    reason = f"p{percentile} above {seconds(last)}, the last bucket's edge; at most {seconds(limit)} wanted"
-    return LimitVerdict(name, outcome, None, limit, reason)
+def _below_first_edge(name: str, percentile: int, *, limit: float, first: float) -> str:
+    """Say that a limit cannot be told to be kept: no bucket tells durations below the first edge apart."""
+    return (
+        f"p{percentile} below {seconds(first)}, the first bucket's edge: limits.{name} of {seconds(limit)} cannot be "
+        f"judged; raise it to at least {seconds(first)}, or add lower metrics.prometheus.buckets to Traefik"
+    )

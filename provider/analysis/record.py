@@ -67,10 +67,18 @@ class Sums(Value):
     totals: Window = field(default_factory=Window)
 
     def with_evidence(
-        self, window: Window, settings: Analysis, *, stable_so_far: Counts | None = None, period: int = 0
+        self,
+        window: Window,
+        settings: Analysis,
+        *,
+        stable_so_far: Counts | None = None,
+        period: int = 0,
+        is_of_step: bool = False,
     ) -> Self:
         """Judge a window that is closed."""
-        evidence = self.evidence.updated(window, settings, stable_so_far=stable_so_far, period=period)
+        evidence = self.evidence.updated(
+            window, settings, stable_so_far=stable_so_far, period=period, is_of_step=is_of_step
+        )
         return replace(self, evidence=evidence)
 
     def with_counts(self, window: Window) -> Self:
@@ -178,9 +186,8 @@ class Record(Value):
             return Outcome.FAILED, ruined
         whole, in_step = self.whole.judged(settings), self.in_step.judged(settings)
         verdict = whole if whole.outcome is Outcome.FAILED or not self.step else in_step
-        # α is spent once an attempt: what a step alone says is no failure, unless it is of a limit.
-        is_limit = any(limit.outcome is Outcome.FAILED for limit in verdict.limits)
-        is_of_step = verdict is in_step and verdict.outcome is Outcome.FAILED and not is_limit
+        # α is spent once an attempt: what a step alone says is no failure.
+        is_of_step = verdict is in_step and verdict.outcome is Outcome.FAILED
         parts = [(Outcome.INCONCLUSIVE if is_of_step else verdict.outcome, verdict.reason)]
         parts += [(check.outcome, f"{check.name}: {check.reason}") for check in self.checks]
         parts += [(Outcome.ERROR, words) for words in self.missing]
@@ -214,7 +221,7 @@ class Record(Value):
             if _is_closed(pooled):
                 stable_so_far = self.whole.totals.stable
                 whole = whole.with_evidence(pooled, settings, stable_so_far=stable_so_far, period=period)
-                in_step = in_step.with_evidence(pooled, settings)
+                in_step = in_step.with_evidence(pooled, settings, is_of_step=True)
             elif pooled != Window():
                 still_open[gateway] = pooled
             whole, in_step = whole.with_counts(window), in_step.with_counts(window)

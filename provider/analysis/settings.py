@@ -84,25 +84,41 @@ _SOURCE_SCHEMA = {
 
 
 class Latency(Document):
-    """Which answers count as slow: those above the first bucket edge that is no lower than `above`."""
+    """At which durations the responses of both sides are compared.
+
+    A canary fails if it has more responses above the bucket edges of Traefik's metrics than stable. It is known to be
+    good by its slow responses alone: those above the first bucket edge that is no lower than `above`.
+    """
 
     above: Duration = timedelta(seconds=1.2)
-    """The duration."""
+    """Responses that take longer are slow."""
+    edges: tuple[Duration, ...] | None = Field(default=None, min_length=1, max_length=20)
+    """The bucket edges that are compared; every edge by default. Each must be an edge of Traefik's buckets."""
 
 
 class Limits(Document):
-    """Plain limits that the canary must keep whatever stable does. Judged from `minRequests` on."""
+    """Plain limits that the canary must keep whatever stable does.
+
+    A limit fails the canary when a sequential test shows that the canary breaks it, not when chance does. It is kept
+    when the observed value keeps it, from `minRequests` on. A step does not end with success before all limits are
+    kept.
+    """
 
     success_rate: Number | None = Field(default=None, gt=0, le=100)
-    """Per cent of the answers that are no errors, at least."""
+    """Percent of the responses that are no errors, at least."""
     latency_p50: Duration | None = None
-    """The longest that half of the answers may take, by the edges of the buckets."""
+    """The longest that half of the responses may take; not below the first bucket edge of Traefik's metrics."""
     latency_p90: Duration | None = None
-    """The same of 90 per cent."""
+    """The same of 90 percent."""
     latency_p95: Duration | None = None
-    """The same of 95 per cent."""
+    """The same of 95 percent."""
     latency_p99: Duration | None = None
-    """The same of 99 per cent."""
+    """The same of 99 percent."""
+
+    @property
+    def count(self) -> int:
+        """Return how many limits are set."""
+        return len(self.latencies()) + (self.success_rate is not None)
 
     def latencies(self) -> dict[int, timedelta]:
         """Give the longest duration allowed by percentile, where there is one."""
@@ -193,6 +209,13 @@ class Analysis(Document):
         return self
 
     @model_validator(mode="after")
+    def _each_edge_once(self) -> Self:
+        edges = self.latency.edges or ()
+        if len(set(edges)) != len(edges):
+            raise ValueError("latency.edges must not name the same one twice")
+        return self
+
+    @model_validator(mode="after")
     def _each_check_named_once(self) -> Self:
         names = [check.name for check in self.checks or ()]
         if len(set(names)) != len(names):
@@ -207,6 +230,14 @@ class Analysis(Document):
         numbers, defaults = NUMBERS[self.preset] if self.preset else {}, write(type(self)())
         values = {name: value for name, value in write(self).items() if name != "preset"}
         return {name: (value, _origin(name, value, numbers, defaults)) for name, value in values.items()}
+
+    @property
+    def failed_at(self) -> float:
+        """Return the e-value that fails a canary: α is shared out among everything that can fail it.
+
+        β is not shared out, as all of it must be good.
+        """
+        return (len(self.metrics) + self.limits.count) / self.alpha
 
     @property
     def worse_than_odds(self) -> float:

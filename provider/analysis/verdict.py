@@ -6,16 +6,15 @@ from math import exp, log
 from typing import Self
 
 from provider.analysis.bound import upper_bound
-from provider.analysis.counts import Counts, Trials, Window
+from provider.analysis.counts import Trials, Window
+from provider.analysis.edges import Edge, most_telling, slow_edge, slower, unknown_edges
 from provider.analysis.evidence import Evidence
 from provider.analysis.limits import LimitVerdict, check_limits
 from provider.analysis.outcome import Outcome, worst
 from provider.analysis.settings import Analysis, Metric
 from provider.analysis.values import Value
-from provider.analysis.words import e_value, per_cent
+from provider.analysis.words import LARGEST_LOG, e_value, per_cent, seconds
 
-# E-values are given as numbers that JSON can hold: beyond this log they say nothing more.
-_LARGEST_LOG = 700.0
 _NAMES: dict[Metric, str] = {"errors": "errors", "latency": "slow answers"}
 
 
@@ -25,7 +24,7 @@ class MetricVerdict(Value):
 
     `worse` is the e-value that says that the canary is worse than stable, `failed_at` what it must reach for that;
     `not_worse` and `passed_at` are the same of "not as bad as the margin". `at_most` is the upper confidence bound
-    of the canary's own rate.
+    of the canary's own rate. `doubt` says why the canary cannot be known to be good, if it cannot.
     """
 
     metric: Metric
@@ -38,6 +37,7 @@ class MetricVerdict(Value):
     not_worse: float
     passed_at: float
     at_most: float
+    doubt: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,9 +53,10 @@ class Verdict(Value):
     def at_end(self, settings: Analysis, *, attempt: Self | None = None) -> Self:
         """Give what this verdict comes to when its time is over.
 
-        A canary that did not fail goes on then, if it had enough requests for a failure to show, and if its observed
-        rates are no worse than what is tolerated, or than `margin` times stable's. `attempt` is the verdict on the
-        whole attempt: its rate of stable counts where stable got no requests meanwhile.
+        A canary that did not fail goes on then, if it had enough requests for a failure to show, if it was observed
+        to keep its limits, and if its observed rates are no worse than what is tolerated, or than `margin` times
+        stable's. `attempt` is the verdict on the whole attempt: its rate of stable counts where stable got no
+        requests meanwhile.
         """
         wanted = settings.min_requests
         if self.outcome is not Outcome.INCONCLUSIVE:
@@ -64,13 +65,16 @@ class Verdict(Value):
             return replace(self, reason=f"too few requests to judge: {self.canary_requests} of {wanted}")
         stable = {one.metric: one.stable_rate for one in attempt.metrics} if attempt else {}
         doubtful = [words for one in self.metrics if (words := _doubt(one, stable.get(one.metric), settings))]
+        doubtful += [limit.reason for limit in self.limits if limit.outcome is not Outcome.SUCCESSFUL]
         if doubtful:
             return replace(self, reason="; ".join(doubtful))
         return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"did not fail in its time: {self.reason}")
 
 
 def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, settings: Analysis) -> str:
-    """Say why an observed rate is too high to go on without a person; empty if it is not."""
+    """Say why a metric needs a person to go on; empty if it does not."""
+    if metric.doubt:
+        return metric.doubt
     canary = metric.canary_rate
     stable = metric.stable_rate if metric.stable_rate is not None else stable_of_attempt
     allowed = max(settings.tolerated_rate, settings.margin * (stable or 0.0))
@@ -86,7 +90,7 @@ def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
     One comparison or limit that failed fails the canary; success takes all of them. Without data it is inconclusive.
     """
     metrics = tuple(_judged(case, settings) for case in _cases(evidence, totals, settings))
-    limits = check_limits(totals.canary, settings)
+    limits = check_limits(totals.canary, settings, evidence.limits)
     requests = totals.canary.requests
     if requests == 0:
         return Verdict(Outcome.INCONCLUSIVE, "no requests to the canary yet", requests, metrics, limits)
@@ -98,41 +102,82 @@ def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
 
 @dataclass(frozen=True)
 class _Case:
-    """What one metric is judged by; `worse` and `not_worse` are natural logs of e-values."""
+    """What one metric is judged by; `worse` and `not_worse` are natural logs of e-values.
+
+    `evident` are the trials that say most against the canary, and `bad` what is bad about them. `doubt` says why the
+    canary cannot be known to be good.
+    """
 
     metric: Metric
     worse: float
     not_worse: float
     canary: Trials
     stable: Trials
+    bad: str
+    evident: tuple[Trials, Trials]
+    doubt: str = ""
 
     @property
     def rates(self) -> str:
         """Say the canary's rate and stable's, as far as they are known."""
-        canary, stable = self.canary.rate or 0.0, self.stable.rate
-        words = f"canary {_NAMES[self.metric]} {per_cent(canary)}"
-        return words if stable is None else f"{words} against {per_cent(stable)}"
+        return _rates(_NAMES[self.metric], self.canary, self.stable)
+
+    @property
+    def evident_rates(self) -> str:
+        """Say the rates that say most against the canary."""
+        return _rates(self.bad, *self.evident)
+
+
+def _rates(bad: str, canary: Trials, stable: Trials) -> str:
+    words = f"canary {bad} {per_cent(canary.rate or 0.0)}"
+    return words if stable.rate is None else f"{words} against {per_cent(stable.rate)}"
 
 
 def _cases(evidence: Evidence, totals: Window, settings: Analysis) -> Iterator[_Case]:
-    canary, stable = totals.canary, totals.stable
     for metric in settings.metrics:
-        if metric == "errors":
-            errors = evidence.errors
-            yield _Case(metric, errors.worse, errors.not_worse, canary.failing, stable.failing)
-        else:
-            slower, not_slower = evidence.slower, evidence.not_slower
-            yield _Case(metric, slower, not_slower, _slow(canary, evidence), _slow(stable, evidence))
+        yield _errors(evidence, totals) if metric == "errors" else _latency(evidence, totals, settings)
 
 
-def _slow(side: Counts, evidence: Evidence) -> Trials:
-    slow = side.latency.above(evidence.slow[0].seconds) if evidence.slow else None
-    return slow or Trials(0, 0)
+def _errors(evidence: Evidence, totals: Window) -> _Case:
+    canary, stable, errors = totals.canary.failing, totals.stable.failing, evidence.errors
+    return _Case("errors", errors.worse, errors.not_worse, canary, stable, _NAMES["errors"], (canary, stable))
+
+
+def _latency(evidence: Evidence, totals: Window, settings: Analysis) -> _Case:
+    slow, telling = slow_edge(evidence.slow, settings), most_telling(evidence.slow, settings)
+    canary, stable = _above(totals, slow)
+    return _Case(
+        metric="latency",
+        worse=slower(evidence.slow, settings),
+        not_worse=slow.comparison.not_worse if slow else 0.0,
+        canary=canary,
+        stable=stable,
+        bad=f"responses above {seconds(telling.seconds)}" if telling and telling != slow else _NAMES["latency"],
+        evident=_above(totals, telling),
+        doubt=_unknown_edges(totals, settings),
+    )
+
+
+def _above(totals: Window, edge: Edge | None) -> tuple[Trials, Trials]:
+    canary = totals.canary.latency.above(edge.seconds) if edge else None
+    stable = totals.stable.latency.above(edge.seconds) if edge else None
+    return canary or Trials(0, 0), stable or Trials(0, 0)
+
+
+def _unknown_edges(totals: Window, settings: Analysis) -> str:
+    there = totals.canary.latency.edges
+    unknown = unknown_edges(there, settings.latency) if there else []
+    if not unknown:
+        return ""
+    named, known = ", ".join(map(seconds, unknown)), ", ".join(map(seconds, there))
+    return (
+        f"latency.edges has {named}, where Traefik has no bucket edge; choose from {known}, or add it to "
+        "metrics.prometheus.buckets in Traefik"
+    )
 
 
 def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
-    # α is shared out among the metrics, as any one of them fails the canary; β is not, as all of them must be good.
-    failed_at, passed_at = len(settings.metrics) / settings.alpha, 1 / settings.beta
+    failed_at, passed_at = settings.failed_at, 1 / settings.beta
     at_most = upper_bound(
         case.canary, beta=settings.beta, dispersion=settings.dispersion, tolerated=settings.tolerated_rate
     )
@@ -143,11 +188,12 @@ def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
         reason=reason,
         canary_rate=case.canary.rate,
         stable_rate=case.stable.rate,
-        worse=exp(min(case.worse, _LARGEST_LOG)),
+        worse=exp(min(case.worse, LARGEST_LOG)),
         failed_at=failed_at,
-        not_worse=exp(min(case.not_worse, _LARGEST_LOG)),
+        not_worse=exp(min(case.not_worse, LARGEST_LOG)),
         passed_at=passed_at,
         at_most=at_most,
+        doubt=case.doubt,
     )
 
 
@@ -156,11 +202,13 @@ def _finding(
 ) -> tuple[Outcome, str]:
     worse = f"e-value {e_value(case.worse)} of {failed_at:g}"
     not_worse = f"e-value {e_value(case.not_worse)} of {passed_at:g}"
-    if case.canary.total == 0:
-        return Outcome.INCONCLUSIVE, f"nothing is known of the canary's {_NAMES[case.metric]}"
     # Failure first: a canary that was good for hours and breaks now has evidence of both.
     if case.worse >= log(failed_at):
-        return Outcome.FAILED, f"{case.rates}, {worse}"
+        return Outcome.FAILED, f"{case.evident_rates}, {worse}"
+    if case.doubt:
+        return Outcome.INCONCLUSIVE, case.doubt
+    if case.canary.total == 0:
+        return Outcome.INCONCLUSIVE, f"nothing is known of the canary's {_NAMES[case.metric]}"
     if case.not_worse >= log(passed_at):
         return Outcome.SUCCESSFUL, f"{case.rates}, less than {settings.margin:g} times as bad, {not_worse}"
     if at_most < settings.tolerated_rate:

@@ -2,6 +2,8 @@
 
 from math import exp, log
 
+# E-values are given as numbers that JSON can hold: beyond this log they say nothing more.
+LARGEST_LOG = 700.0
 # Above this a number says no more than "very much", and far above it no float could hold it.
 _MUCH = 1_000_000
 

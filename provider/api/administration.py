@@ -170,6 +170,7 @@ def _gateway(view: GatewayView) -> GatewayAnswer:
         last_poll=view.last_poll,
         revision_served=view.served,
         is_current=view.is_current,
+        is_counted=view.is_counted,
         revision_applied=view.applied,
         errors=tuple(view.errors),
         state=view.condition.state if view.condition else None,

@@ -19,7 +19,7 @@ from provider.api.problems import (
     UnauthenticatedError,
     WrongContentTypeError,
 )
-from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery, ShrinkQuery
+from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery, ReplaceQuery, ShrinkQuery
 from provider.documents import InvalidDocumentError, decode_json, read, write
 from provider.documents.fields import NAME_PATTERN
 from provider.documents.quoting import quoted
@@ -198,6 +198,7 @@ def _call(caller: Caller, body: BaseModel | None, query: BaseModel) -> Call:
         request=_request(caller, request.headers.get("Idempotency-Key")),
         is_dry_run=isinstance(query, DryRunQuery) and query.dry_run == "true",
         allow_shrink=isinstance(query, ShrinkQuery) and query.allow_shrink == "true",
+        replace_stable=isinstance(query, ReplaceQuery) and query.replace_stable == "true",
     )
 
 

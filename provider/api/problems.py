@@ -26,7 +26,7 @@ from provider.operations import (
     TooManyError,
     UnreadableDocumentError,
 )
-from provider.rollouts import IllegalMoveError
+from provider.rollouts import IllegalMoveError, StableChangedError, StableLagsError
 from provider.routing import UnfitFragmentError
 from provider.store import RequestReusedError, StoreUnavailableError
 from provider.tracing import request_id
@@ -84,6 +84,8 @@ KINDS: Mapping[type[Exception], Kind] = {
     OutOfReachError: Kind(409, "out-of-reach", "This is not reached by waiting"),
     UnreadableDocumentError: Kind(409, "unreadable-document", "The stored document is damaged"),
     ShrinkError: Kind(409, "shrink", "A gateway would be left with little or nothing"),
+    StableChangedError: Kind(409, "stable-changed", "The spec names another stable version"),
+    StableLagsError: Kind(409, "stable-lags", "The spec lags behind a promotion"),
     TooManyError: Kind(409, "too-many", "There are as many as there may be"),
     ContentionError: Kind(409, "contention", "Others kept changing it"),
     StaleVersionError: Kind(412, "stale-version", "It has changed since you read it"),

@@ -174,6 +174,9 @@ class ShrinkQuery(Document):
 class ReplaceQuery(DryRunQuery, ShrinkQuery):
     """How a spec is replaced."""
 
+    replace_stable: Literal["true", "false"] = "false"
+    """Let another stable version get all traffic at once."""
+
 
 class DeleteQuery(ReasonQuery, ShrinkQuery):
     """Why a rollout is deleted."""
@@ -350,6 +353,8 @@ class GatewayAnswer(Document):
     last_poll: Moment | None = None
     revision_served: int | None = None
     is_current: bool
+    is_counted: bool
+    """Whether waits and steps take its polls into account."""
     revision_applied: int | None = None
     instances: tuple[InstanceAnswer, ...]
     errors: tuple[str, ...]

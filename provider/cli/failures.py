@@ -8,10 +8,19 @@ if TYPE_CHECKING:
     import requests
 
 _PROBLEM_TYPES = "urn:traefik-canary:"
+_OTHER_STABLE = {"stable-changed", "stable-lags"}
 
 
 class NotFoundError(CommandError):
     """There is no such thing at the provider."""
+
+
+class OtherStableError(CommandError):
+    """A spec names another stable version than the one that serves; `is_lagging` where a promotion replaced it."""
+
+    def __init__(self, message: str, *, is_lagging: bool) -> None:
+        self.is_lagging = is_lagging
+        super().__init__(message)
 
 
 def is_broken(error: Exception) -> bool:
@@ -54,6 +63,9 @@ def refused(url: str, answer: "requests.Response") -> CommandError:
         words = "not valid:" + "".join(f"\n  {one['pointer'] or '/'}: {one['detail']}" for one in mistakes)
     elif answer.status_code == 401:
         words += " (set CANARY_TOKEN, or --token)"
+    kind = str(problem["type"]).removeprefix(_PROBLEM_TYPES)
+    if kind in _OTHER_STABLE:
+        return OtherStableError(words, is_lagging=kind == "stable-lags")
     return (NotFoundError if answer.status_code == 404 else CommandError)(words)
 
 

@@ -12,10 +12,11 @@ import click
 
 from provider.cli.client import Client, Json, Write, rollout_path
 from provider.cli.errors import CommandError
-from provider.cli.failures import NotFoundError
+from provider.cli.failures import NotFoundError, OtherStableError
 from provider.cli.options import Change, Shell, allowing_shrink, changing, connected, delivery, shrink_query
 from provider.cli.output import as_yaml, say, show_json
 
+_REPLACING = {"replaceStable": "true"}
 _FILE = click.option(
     "--file",
     "-f",
@@ -28,19 +29,23 @@ _FILE = click.option(
 @click.command()
 @_FILE
 @click.option("--dry-run", is_flag=True, help="Only check, and say what would change")
+@click.option("--replace-stable", is_flag=True, help="Let another stable version get all traffic at once")
 @allowing_shrink
 @changing
 @connected
-def apply(shell: Shell, file: IO[bytes], dry_run: bool, allow_shrink: bool, change: Change) -> None:
+def apply(
+    shell: Shell, file: IO[bytes], *, dry_run: bool, replace_stable: bool, allow_shrink: bool, change: Change
+) -> None:
     """Make the rollouts of a file so: create them, or replace their specs.
 
-    All are checked before the first is written. A canary on its way keeps its weight unless the file changes it.
+    All are checked before the first is written. A canary on its way keeps its weight unless the file changes it. A
+    file that names another stable version is refused: name that version as the canary, or say --replace-stable.
     """
     documents = _rollouts(file)
     if change.write.if_match and len(documents) > 1:
         raise click.UsageError("--if-match goes with a single rollout: each one has a version of its own")
     check = Write(if_match=change.write.if_match)
-    query = shrink_query(allow_shrink)
+    query = {**shrink_query(allow_shrink), **(_REPLACING if replace_stable else {})}
     plans = [(document, *_planned(shell.client, document, check, **query)) for document in documents]
     rollouts = [_applied(shell, *plan, write=change.write, dry_run=dry_run, query=query) for plan in plans]
     if change.waits and not dry_run:
@@ -84,11 +89,17 @@ def _awaited(shell: Shell, rollouts: Sequence[Json], change: Change) -> list[Jso
 @click.option("--exit-code", is_flag=True, help="End with 1 where there are differences")
 @connected
 def diff(shell: Shell, file: IO[bytes], exit_code: bool) -> None:
-    """Show what apply would change."""
-    lines = [line for document in _rollouts(file) for line in _difference(shell.client, document)]
+    """Show what apply would change.
+
+    A file that lags behind a promotion, or names another stable version, is reported as drift: apply refuses it.
+    """
+    drifts: list[Json] = []
+    lines = [line for document in _rollouts(file) for line in _difference(shell.client, document, drifts)]
     if shell.is_json:
-        show_json({"differs": bool(lines), "diff": "\n".join(lines)})
+        show_json({"differs": bool(lines), "diff": "\n".join(lines), "drift": drifts})
     else:
+        for drift in drifts:
+            say(f"drift: {drift['detail']}")
         for line in lines:
             say(click.style(line, fg=_COLOURS.get(line[:1])))
     if exit_code and lines:
@@ -186,6 +197,8 @@ def _put(client: Client, document: Json, write: Write, **query: str) -> Json:
     name = document["name"]
     try:
         return client.write("PUT", rollout_path(name), {"spec": document["spec"]}, write, **query)
+    except OtherStableError:
+        raise  # it names the rollout
     except CommandError as error:
         raise CommandError(f"{name}: {error.message}") from error
 
@@ -200,8 +213,13 @@ def _comparable(rollout: Json | None) -> Json:
     return {name: rollout[name] for name in ("name", "spec", "status")} if rollout else {}
 
 
-def _difference(client: Client, document: Json) -> Sequence[str]:
-    current, planned = _planned(client, document, Write(), **shrink_query(True))
+def _difference(client: Client, document: Json, drifts: list[Json]) -> Sequence[str]:
+    try:
+        current, planned = _planned(client, document, Write(), **shrink_query(True))
+    except OtherStableError as error:
+        reason = "stable-lags" if error.is_lagging else "stable-changed"
+        drifts.append({"name": document["name"], "reasonCode": reason, "detail": error.message})
+        current, planned = _planned(client, document, Write(), **shrink_query(True), **_REPLACING)
     before, after = (as_yaml(_shown(rollout)).splitlines() if rollout else [] for rollout in (current, planned))
     name = document["name"]
     return list(difflib.unified_diff(before, after, f"{name} (now)", f"{name} (then)", lineterm=""))

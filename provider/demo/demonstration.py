@@ -17,6 +17,7 @@ import requests
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import ProviderProcess, start_app
 from provider.demo.processes import Processes, check_ports
+from provider.process_guard import ignore_stray_signals
 
 _ROLLOUT = "shop"
 _HOST = "shop.localhost"
@@ -89,6 +90,7 @@ def _ended_by_signals() -> Iterator[None]:
     def end(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001 a signal handler's shape
         raise KeyboardInterrupt
 
+    ignore_stray_signals()
     before = signal.signal(signal.SIGTERM, end)
     try:
         yield

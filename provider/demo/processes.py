@@ -1,12 +1,10 @@
 """Child processes that end with us: each in a session of its own, its output in a log."""
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,10 +12,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from provider.process_guard import parent_bound
+from provider.server.port_probe import PORT_PATIENCE_SECONDS, bind_patiently
+
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 15.0
 _LOOK_SECONDS = 0.02
-_PR_SET_PDEATHSIG = 1
 
 
 class ProcessFailedError(Exception):
@@ -97,7 +97,7 @@ class Processes:
                 env={**os.environ, **(environment or {})},
                 # Ctrl-C reaches us alone: we end the others in order.
                 start_new_session=True,
-                preexec_fn=_end_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=parent_bound(),  # noqa: PLW1509
             )
         child = Child(name, process, log)
         self._children.append(child)
@@ -125,12 +125,16 @@ class Processes:
 
 
 def check_ports(host: str, ports: Mapping[str, tuple[int, str]]) -> None:
-    """Raise PortTakenError where a port is in use; `ports` holds for each purpose its port and option."""
+    """Raise PortTakenError where a port stays in use; `ports` holds for each purpose its port and option.
+
+    Processes of a demonstration that was killed need a moment to end.
+    """
+    deadline = time.monotonic() + PORT_PATIENCE_SECONDS
     for purpose, (port, option) in ports.items():
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                probe.bind((host, port))
+                bind_patiently(probe, (host, port), patience_seconds=deadline - time.monotonic())
             except OSError as error:
                 raise PortTakenError(
                     f"port {port} on {host}, wanted for {purpose}, cannot be used ({error.strerror}); "
@@ -145,11 +149,3 @@ def is_listening(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def _end_with_parent() -> None:
-    # Should we be killed, nobody else would end our children.
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

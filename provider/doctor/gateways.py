@@ -23,11 +23,21 @@ def latency_bounds(rollouts: Iterable[Json], *, gateway: str) -> Iterator[Latenc
         if gateway not in spec.get("gateways", [gateway]):
             continue
         analysis = spec.get("analysis", {})
-        asked = {"latency.above": analysis.get("latency", {}).get("above")}
-        asked |= {f"limits.{name}": value for name, value in analysis.get("limits", {}).items() if "latency" in name}
-        for field, value in asked.items():
-            if value:
-                yield LatencyBound(rollout["name"], f"analysis.{field}", parse_duration(value).total_seconds())
+        latency = analysis.get("latency", {})
+        limits = {name: value for name, value in analysis.get("limits", {}).items() if "latency" in name}
+        if "above" in latency:
+            yield _bound(rollout, "latency.above", latency["above"])
+        for edge in latency.get("edges", ()):
+            yield _bound(rollout, "latency.edges", edge, is_edge=True)
+        for name, limit in limits.items():
+            yield _bound(rollout, f"limits.{name}", limit, is_limit=True)
+
+
+def _bound(
+    rollout: Json, field: str, duration: str, *, is_limit: bool = False, is_edge: bool = False
+) -> LatencyBound:
+    seconds = parse_duration(duration).total_seconds()
+    return LatencyBound(rollout["name"], f"analysis.{field}", seconds, is_limit=is_limit, is_edge=is_edge)
 
 
 def examine_gateway(gateway: Json) -> Iterator[Finding]:

@@ -15,6 +15,9 @@ _REDACTED = "xxxx"
 _COMMON_KEEP_ALIVE_SECONDS = 5.0
 # Traefik cannot cancel a poll: when told to end it waits for one or two more.
 _LONGEST_GOOD_HOLD_SECONDS = 2
+# Buckets that tell shifts of a few milliseconds apart, as in traefik/traefik.yml.
+_FINE_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 5.0, 10.0)
+_FEWEST_BUCKETS, _HIGHEST_FIRST_BUCKET = 8, 0.025
 # The bucket's edge that stands for a bound may be so many times as high.
 _NEAR_ENOUGH = 1.25
 _HEADERS = 'headers:\n      Prefer: "wait=1"\n      Accept: application/yaml'
@@ -28,11 +31,16 @@ class StaticError(ValueError):
 
 @dataclass(frozen=True)
 class LatencyBound:
-    """A latency that a rollout is judged by, and the field that says so."""
+    """A latency that a rollout is judged by, and the field that says so.
+
+    A limit cannot be judged below the first bucket edge; an edge must be one exactly.
+    """
 
     rollout: str
     field: str
     seconds: float
+    is_limit: bool = False
+    is_edge: bool = False
 
 
 @dataclass(frozen=True)
@@ -163,21 +171,44 @@ def _of_metrics(static: Static, bounds: Iterable[LatencyBound]) -> Iterator[Find
             "its metrics do not tell services apart: no canary can be judged by them",
             _prometheus("addServicesLabels: true"),
         )
-    for bound in bounds:
+    judged_by = tuple(bounds)
+    for bound in judged_by:
         yield from _of_buckets(static.buckets, bound)
+    if len(static.buckets) < _FEWEST_BUCKETS or min(static.buckets) > _HIGHEST_FIRST_BUCKET:
+        yield _coarse(static.buckets, judged_by)
+
+
+def _coarse(buckets: tuple[float, ...], bounds: Iterable[LatencyBound]) -> Finding:
+    named = ", ".join(f"{edge:g}" for edge in buckets)
+    fine = ", ".join(f"{edge:g}" for edge in sorted({*_FINE_BUCKETS, *buckets, *(one.seconds for one in bounds)}))
+    return _warning(
+        "coarse-buckets",
+        f"its metrics have buckets at {named} s alone: a canary that is slower in between is not found",
+        _prometheus(f"buckets: [{fine}]"),
+    )
 
 
 def _of_buckets(buckets: tuple[float, ...], bound: LatencyBound) -> Iterator[Finding]:
+    problem = _bucket_problem(buckets, bound)
+    if problem:
+        edges = ", ".join(f"{value:g}" for value in sorted({*buckets, bound.seconds}))
+        yield _error(
+            "buckets",
+            f"{bound.field} of {bound.rollout}, {bound.seconds:g} s, {problem} of the metrics' buckets",
+            _prometheus(f"buckets: [{edges}]"),
+        )
+
+
+def _bucket_problem(buckets: tuple[float, ...], bound: LatencyBound) -> str:
+    """Say how a latency lies beside the edges; empty if an edge stands for it."""
     edge = min((edge for edge in buckets if edge >= bound.seconds), default=None)
-    if edge is not None and edge <= bound.seconds * _NEAR_ENOUGH:
-        return
-    taken_for = f"is judged at {edge:g} s, the next edge" if edge else "is above the last edge"
-    edges = ", ".join(f"{value:g}" for value in sorted({*buckets, bound.seconds}))
-    yield _error(
-        "buckets",
-        f"{bound.field} of {bound.rollout}, {bound.seconds:g} s, {taken_for} of the metrics' buckets",
-        _prometheus(f"buckets: [{edges}]"),
-    )
+    if edge is None:
+        return "is above the last edge"
+    if bound.is_edge:
+        return "" if edge == bound.seconds else "is no edge"
+    if bound.is_limit and bound.seconds < min(buckets):
+        return f"cannot be judged: it lies below {edge:g} s, the first edge"
+    return "" if edge <= bound.seconds * _NEAR_ENOUGH else f"is judged at {edge:g} s, the next edge"
 
 
 def _http(text: str) -> str:

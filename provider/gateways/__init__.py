@@ -2,6 +2,7 @@
 
 from provider.gateways.applied import SECTIONS, Expectation, canary_problem, expectation
 from provider.gateways.condition import QUIET_AFTER, Condition, GatewayState, Signs, condition_of
+from provider.gateways.counted import counted
 from provider.gateways.gateway import DEFAULT_GATEWAY, GatewaySpec, Sighting
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "Signs",
     "canary_problem",
     "condition_of",
+    "counted",
     "expectation",
 ]

@@ -45,3 +45,5 @@ class Sighting(Document):
     digest: str
     hold_seconds: int | None = None
     """How long it asked for its polls to be held; 0 is not at all, None was written by an older provider."""
+    is_authenticated: bool = False
+    """Whether the poll carried a token that permits polling."""

@@ -14,7 +14,8 @@ class Call:
 
     `if_match` is the version that the caller saw, `must_exist` that it saw any; the write is refused when that is no
     longer so. `request` makes a repeated call happen once; without one the call is taken as new. `allow_shrink` says
-    that a gateway may be left with little or nothing.
+    that a gateway may be left with little or nothing, `replace_stable` that another version may get all traffic at
+    once.
     """
 
     actor: str
@@ -24,6 +25,7 @@ class Call:
     request: Request | None = None
     is_dry_run: bool = False
     allow_shrink: bool = False
+    replace_stable: bool = False
 
     def accepts(self, version: int) -> bool:
         """Tell whether the condition holds for a document at this version (0: absent)."""

@@ -1,16 +1,25 @@
 """The use cases of gateways: where one can be asked, what it polled, and whether it has a rollout."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.documents.addresses import Networks
-from provider.feed import Feed
-from provider.gateways import QUIET_AFTER, SECTIONS, Condition, GatewaySpec, Sighting, expectation
+from provider.feed import Feed, Image
+from provider.gateways import (
+    DEFAULT_GATEWAY,
+    QUIET_AFTER,
+    SECTIONS,
+    Condition,
+    GatewaySpec,
+    Sighting,
+    counted,
+    expectation,
+)
 from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
 from provider.operations.observations import Observations
@@ -24,6 +33,11 @@ GONE_AFTER = timedelta(seconds=60)
 _SWEPT_AFTER = 10 * GONE_AFTER
 _SHOWN_PROBLEMS = 10
 _AT_A_TIME = 50
+_SHOWN_STRANGERS = 50
+_NOT_COUNTED = (
+    "not counted: it polls without a token under a name that nobody registered; "
+    "run `traefik-canary gateway set {name}`, or give it a token of the role gateway"
+)
 
 
 class Delivery(StrEnum):
@@ -79,6 +93,8 @@ class GatewayView:
     applied: int | None
     errors: Sequence[str]
     condition: Condition | None = None
+    is_counted: bool = True
+    """Whether waits and steps take its polls into account."""
 
     @property
     def last_poll(self) -> datetime | None:
@@ -124,19 +140,36 @@ class Gateways:
         """List every gateway that was written down or has polled lately, and ask those that can be asked."""
         self._documents.catch_up()
         conditions = self.observations.conditions()
-        return [self._view(polled, conditions.get(polled.name)) for polled in self.polled()]
+        lately = self._lately()
+        polled = self._all_polled(self._counted(lately))
+        views = [self._view(one, conditions.get(one.name)) for one in polled]
+        strangers = _without(lately, {one.name for one in polled})
+        return sorted([*views, *map(self._stranger, strangers.items())], key=lambda view: view.name)
 
     def polled(self) -> Sequence[Polled]:
-        """List every gateway that was written down or has polled lately, by what is known here."""
-        sightings = _grouped(self._lately())
+        """List every gateway that is registered or whose polls count, by what is known here."""
+        return self._all_polled(self._counted(self._lately()))
+
+    def _all_polled(self, lately: Sequence[Sighting]) -> Sequence[Polled]:
+        sightings = _grouped(lately)
         specs = self._feed.read(lambda image: dict(image.gateways))
         names = sorted(specs.keys() | sightings.keys())
         return [self._polled(name, specs.get(name), sightings.get(name, [])) for name in names]
 
+    def _counted(self, lately: Sequence[Sighting]) -> Sequence[Sighting]:
+        doubtful = {one.gateway for one in lately if not one.is_authenticated}
+        return counted(lately, named=self._feed.read(lambda image: _named(image, doubtful)))
+
+    def _stranger(self, named: tuple[str, Sequence[Sighting]]) -> GatewayView:
+        name, sightings = named
+        view = self._view(self._polled(name, None, sightings), None)
+        return replace(view, errors=[_NOT_COUNTED.format(name=name)], is_counted=False)
+
     def live(self) -> Sequence[Polled]:
         """List the gateways that poll now, each with the instances that do."""
         now = self._store.now()
-        fresh = _grouped(sighting for sighting in self._lately() if now - sighting.last_poll < QUIET_AFTER)
+        lately = self._counted(self._lately())
+        fresh = _grouped(sighting for sighting in lately if now - sighting.last_poll < QUIET_AFTER)
         specs = self._feed.read(lambda image: dict(image.gateways))
         return [self._polled(name, specs.get(name), fresh[name]) for name in sorted(fresh)]
 
@@ -179,12 +212,13 @@ class Gateways:
 
     def carriers(self, rollout: Rollout) -> Sequence[str]:
         """Name the gateways that carry a rollout, as far as any is known; no Traefik is asked."""
-        return self._carriers(rollout, _grouped(self._lately()))
+        return self._carriers(rollout, _grouped(self._counted(self._lately())))
 
     def reports(self, rollout: Rollout) -> Sequence[Report]:
         """Tell of each gateway that carries a rollout whether it has it as it is. Empty where none is known."""
         specs = self._feed.read(lambda image: dict(image.gateways))
-        sightings = _grouped(self._lately())
+        now = self._store.now()
+        sightings = _grouped(one for one in self._counted(self._lately()) if _is_waited_for(one, now))
         return [
             self._report(name, rollout, specs.get(name), sightings.get(name, []))
             for name in self._carriers(rollout, sightings)
@@ -251,7 +285,10 @@ class Gateways:
         body = self._feed.body(sighting.gateway)
         return body is not None and body.digest == sighting.digest
 
-    def _lately(self) -> Iterator[Sighting]:
+    def _lately(self) -> Sequence[Sighting]:
+        return list(self._read_lately())
+
+    def _read_lately(self) -> Iterator[Sighting]:
         now = self._store.now()
         expired: dict[str, str] = {}
         for field, text in self._store.sightings().items():
@@ -275,6 +312,26 @@ class Gateways:
 
 def _key(name: str) -> Key:
     return Key(Kind.GATEWAY, name)
+
+
+def _named(image: Image, names: Set[str]) -> Set[str]:
+    """Return which of the names somebody wrote down: as a gateway, or in a rollout that it carries."""
+    unknown = names - image.gateways.keys() - {DEFAULT_GATEWAY}
+    if not unknown:  # thousands of rollouts take a while
+        return names
+    in_rollouts = {name for one in image.rollouts.values() for name in one.spec.gateways or ()}
+    return names - (unknown - in_rollouts)
+
+
+def _is_waited_for(sighting: Sighting, now: datetime) -> bool:
+    """Tell whether a wait waits for it: not for one that polled without a token and then fell silent."""
+    return sighting.is_authenticated or now - sighting.last_poll < QUIET_AFTER
+
+
+def _without(sightings: Iterable[Sighting], known: Set[str]) -> Mapping[str, Sequence[Sighting]]:
+    """Group the sightings of other gateways than those, as far as they are shown."""
+    groups = _grouped(one for one in sightings if one.gateway not in known)
+    return {name: groups[name] for name in sorted(groups)[:_SHOWN_STRANGERS]}
 
 
 def _grouped(sightings: Iterable[Sighting]) -> Mapping[str, Sequence[Sighting]]:

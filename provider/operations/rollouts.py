@@ -16,7 +16,7 @@ from provider.operations.discovery import Discovery
 from provider.operations.documents import Decision, Documents
 from provider.operations.ends import count_end
 from provider.reaching import ANYWHERE
-from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec
+from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, stable_change
 from provider.routing import checked, render
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
@@ -104,7 +104,8 @@ class Rollouts:
     def replace(self, name: str, spec: Spec, call: Call) -> tuple[Rollout, bool]:
         """Give a rollout another spec, or make it; the answer tells whether it is new.
 
-        A stored document that cannot be read is made anew.
+        A stored document that cannot be read is made anew. StableChangedError where another version would get all
+        traffic at once, and the call does not allow it.
         """
         self._check_sides(name, spec, call)
 
@@ -112,9 +113,10 @@ class Rollouts:
             current = _readable(name, stored)
             if current is None:
                 if stored:
-                    self._check_shrink(name, spec.gateways, call)
+                    self._check_served(name, spec, call)
                 return self._fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
-            return self._decision("replace", current.replace(spec, now=now, reason=call.reason), current, call)
+            replaced = current.replace(spec, now=now, reason=call.reason, replace_stable=call.replace_stable)
+            return self._decision("replace", replaced, current, call)
 
         event = self._documents.change(_key(name), decide, call)
         return self._written(name, event), event is not None and event.before is None
@@ -235,6 +237,14 @@ class Rollouts:
         shrink = self._feed.read(lambda image: image.bodies.served.shrink(image.bodies.gateways_of(name), gateways))
         if shrink:
             raise ShrinkError(shrink)
+
+    def _check_served(self, name: str, spec: Spec, call: Call) -> None:
+        """Compare a spec with the last good state of a damaged document, which is still served."""
+        self._check_shrink(name, spec.gateways, call)
+        served = self._feed.read(lambda image: image.rollouts.get(name))
+        change = stable_change(name, spec, current=served.spec, status=served.status) if served else None
+        if change and not call.replace_stable:
+            raise change
 
     def _written(self, name: str, event: Event | None) -> Rollout:
         if event is None or event.after is None:

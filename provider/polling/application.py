@@ -58,6 +58,7 @@ class _Poll:
     gateway: str
     hold_seconds: int
     wants_yaml: bool
+    is_authenticated: bool
 
 
 @dataclass(frozen=True)
@@ -131,7 +132,7 @@ class Polling:
     def _accepted(self, environ: "WSGIEnvironment") -> _Poll:
         if environ["REQUEST_METHOD"] != "GET":
             raise _RefusalError("405 Method Not Allowed", "only GET is answered here", (("Allow", "GET"),))
-        self._check_token(environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
+        caller = self._permitted(environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
         # By the address that Traefik polls, or by a header that its configuration sets.
         named = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [])
         gateway = [environ.get("HTTP_X_CANARY_GATEWAY") or DEFAULT_GATEWAY, *named][-1]
@@ -142,17 +143,20 @@ class Polling:
             gateway=gateway,
             hold_seconds=min(int(wanted[1]), LONGEST_HOLD_SECONDS) if wanted else 0,
             wants_yaml="yaml" in environ.get("HTTP_ACCEPT", ""),
+            is_authenticated=caller is not None,
         )
 
-    def _check_token(self, authorization: str, address: str) -> None:
+    def _permitted(self, authorization: str, address: str) -> Caller | None:
+        """Return who polls; None is somebody without a token, where none is needed."""
         if not authorization and not self._needs_token:
-            return
+            return None
         caller = self._caller(authorization.removeprefix("Bearer ").strip(), address)
         if caller is None:
             challenge = (("WWW-Authenticate", "Bearer"),)
             raise _RefusalError("401 Unauthorized", "a token of the role gateway is needed", challenge)
         if not caller.may(Permission.POLL):
             raise _RefusalError("403 Forbidden", f"the role {caller.role} may not poll; gateway may")
+        return caller
 
     def _caller(self, secret: str, address: str) -> Caller | None:
         find = self._feed.caller
@@ -185,6 +189,7 @@ class Polling:
             digest=body.digest,
             revision=self._feed.revision,
             hold_seconds=poll.hold_seconds,
+            is_authenticated=poll.is_authenticated,
         )
         self._count_poll(poll, body, before, is_same=is_same, held_seconds=held_seconds)
         return body

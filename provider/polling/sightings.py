@@ -34,7 +34,16 @@ class SightingBook:
         """Report in a thread of its own until the feed closes."""
         threading.Thread(target=self._run, name="sightings", daemon=True).start()
 
-    def note(self, gateway: str, address: str, *, digest: str, revision: int, hold_seconds: int) -> None:
+    def note(
+        self,
+        gateway: str,
+        address: str,
+        *,
+        digest: str,
+        revision: int,
+        hold_seconds: int,
+        is_authenticated: bool = False,
+    ) -> None:
         """Note that a connection was served a body."""
         sighting = Sighting(
             gateway=gateway,
@@ -43,6 +52,7 @@ class SightingBook:
             revision_served=revision,
             digest=digest,
             hold_seconds=hold_seconds,
+            is_authenticated=is_authenticated,
         )
         field = f"{gateway}@{address}"
         with self._lock:

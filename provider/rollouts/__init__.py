@@ -11,6 +11,7 @@ from provider.rollouts.serving import SideName
 from provider.rollouts.spec import Server, Servers, Side, Spec, Strategy
 from provider.rollouts.status import Former, Promotion, Status
 from provider.rollouts.steps import Ramp, Step
+from provider.rollouts.succession import StableChangedError, StableLagsError, stable_change
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
 
 __all__ = [
@@ -34,6 +35,8 @@ __all__ = [
     "Side",
     "SideName",
     "Spec",
+    "StableChangedError",
+    "StableLagsError",
     "Status",
     "Step",
     "Strategy",
@@ -44,6 +47,7 @@ __all__ = [
     "registered_key",
     "settings_of",
     "sources_of",
+    "stable_change",
     "step_of",
     "with_found",
 ]

@@ -19,6 +19,7 @@ from provider.rollouts.succession import (
     former_without,
     generations_of,
     makes_canary_stable,
+    stable_change,
     stable_until,
     without_finished_canary,
 )
@@ -220,18 +221,28 @@ class Rollout(Document):
             **_WAITS_FOR_NOTHING,
         )
 
-    def replace(self, spec: Spec, *, now: datetime, reason: str = "") -> Self:
+    def replace(self, spec: Spec, *, now: datetime, reason: str = "", replace_stable: bool = False) -> Self:
         """Take a new spec, and disturb no more than it asks for.
 
-        A new canary starts the steps, a canary left out is withdrawn, one that is now named as stable takes over,
-        other steps hold a canary where it is. The same spec again, or one whose canary has taken over since,
-        changes nothing.
+        A new canary starts the steps, a canary left out is withdrawn, other steps hold a canary where it is. The same
+        spec again, or one whose canary has taken over since, changes nothing.
+
+        Another stable version gets all traffic at once, and so only with `replace_stable`: a canary that is named as
+        stable takes over; with any other version the canary of the spec begins again.
+
+        Raises:
+            StableChangedError: The spec names another stable version, and `replace_stable` is not set.
         """
         if spec != self.spec:
             spec = without_finished_canary(spec, current=self.spec, done=self.status.promoted)
         if spec == self.spec:
             return self
+        change = stable_change(self.name, spec, current=self.spec, status=self.status)
+        if change and not replace_stable:
+            raise change
         is_promoted = makes_canary_stable(spec, current=self.spec)
+        if change and not is_promoted:
+            return self._with_other_stable(spec, now=now, reason=reason)
         before = self._take_over(now=now, reason=reason) if is_promoted else self
         edited = before._with(spec=spec)
         if spec.canary is None:
@@ -290,6 +301,25 @@ class Rollout(Document):
             since=now,
             **_NO_CANARY,
         )
+
+    def _with_other_stable(self, spec: Spec, *, now: datetime, reason: str) -> Self:
+        """Send all traffic to another stable version; a canary is then compared with that one, from the start."""
+        former = former_without(spec.stable, former_without(self.spec.stable, self.status.former or ()))
+        newest = self.status.generation + 1
+        replaced = self._with(
+            spec=spec.model_copy(update={"canary": None}),
+            stable_generation=newest,
+            generation=newest,
+            promoted=None,
+            former=former or None,
+        )._withdrawn(now=now, reason=reason, why="stable was replaced")
+        if spec.canary is None:
+            return replaced
+        was_aborted = self.status.phase is Phase.DEGRADED and self.spec.canary is not None
+        if was_aborted and self.spec.canary and spec.canary.is_same_version(self.spec.canary):
+            again = replaced._with(spec=spec, generation=newest + 1, started=now)
+            return again._with(phase=Phase.DEGRADED, reason=_words("aborted: all traffic is on stable", reason))
+        return replaced.start(spec.canary, now=now, reason=reason)
 
     def _repositioned(self, *, now: datetime, reason: str) -> Self:
         if self.status.phase is Phase.DEGRADED:

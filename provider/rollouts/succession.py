@@ -4,9 +4,52 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from provider.rollouts.spec import Side, Spec
-from provider.rollouts.status import Former, Promotion
+from provider.rollouts.status import Former, Promotion, Status
 
 _FORMER_KEPT = 5
+
+
+class StableChangedError(Exception):
+    """A spec that would send all traffic to another version at once; nothing was changed."""
+
+
+class StableLagsError(StableChangedError):
+    """A spec whose stable version a promotion has replaced since it was written; nothing was changed."""
+
+
+def stable_change(name: str, wanted: Spec, *, current: Spec, status: Status) -> StableChangedError | None:
+    """Return why a spec must not replace another at once: it names another stable version. None where it does not."""
+    if wanted.stable.is_same_version(current.stable):
+        return None
+    present, other = words_of_side(current.stable), words_of_side(wanted.stable)
+    explicitly = "say replaceStable=true (--replace-stable)"
+    if makes_canary_stable(wanted, current=current):
+        return StableChangedError(
+            f"stable of {name} is {present}; this spec makes the canary {other} stable at once: "
+            f"promote the canary, or {explicitly}"
+        )
+    replaced = [one.side for one in status.former or ()]
+    if status.promoted and status.promoted.canary.is_same_version(current.stable):
+        replaced.append(status.promoted.stable)
+    if any(side.is_same_version(wanted.stable) for side in replaced):
+        return StableLagsError(
+            f"this spec lags behind a promotion: {present} has replaced {other} as stable of {name}. "
+            f"Name {present} as stable; to go back, name {other} as the canary, or {explicitly}"
+        )
+    return StableChangedError(
+        f"stable of {name} is {present}; this spec sends all traffic to {other} at once: "
+        f"name {other} as the canary, or {explicitly}"
+    )
+
+
+def words_of_side(side: Side) -> str:
+    """Name the servers, the service or the source of a side in a few words."""
+    if side.service:
+        return side.service
+    if side.servers:
+        others = len(side.servers) - 1
+        return side.servers[0].url + (f" (and {others} more)" if others else "")
+    return str(side.discover)
 
 
 def without_finished_canary(wanted: Spec, *, current: Spec, done: Promotion | None) -> Spec:

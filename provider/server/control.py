@@ -5,6 +5,7 @@ import os
 import signal
 from types import FrameType
 
+from provider.process_guard import ignore_stray_signals
 from provider.server.logs import logging_config
 from provider.server.metering import keep_metrics, serve_metrics
 from provider.server.settings import Settings
@@ -18,6 +19,7 @@ def control(settings: Settings, *, metrics: str | None = None) -> None:
     Any number of these may run. Their metrics are among those of a provider with the same data directory, unless they
     have a HOST:PORT of their own.
     """
+    ignore_stray_signals()
     logging.config.dictConfig(logging_config(settings.log_format))
     if metrics:
         serve_metrics(metrics)

@@ -1,5 +1,6 @@
 """gunicorn's gevent worker, with an end that costs nobody an answer."""
 
+import signal
 import time
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +13,8 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
 
+from provider.process_guard import end_with_parent, ignore_stray_signals, never_outlive_parent
+from provider.server.heartbeat import begin_load, say_serving
 from provider.server.shared_port import HANDSHAKE_SECONDS
 
 _HEARTBEAT_SECONDS = 1.0
@@ -28,8 +31,22 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     alive: bool
     _ending: Event | None = None
 
+    def init_process(self) -> None:
+        """Load, and serve until told to end or until the master ends, however that comes."""
+        begin_load(self.tmp)
+        end_with_parent(self.ppid)
+        never_outlive_parent(self.ppid, grace_seconds=self.cfg.graceful_timeout + 1)
+        super().init_process()
+
+    def init_signals(self) -> None:
+        """Handle the signals of a worker; HUP and USR2 are for the master."""
+        super().init_signals()
+        ignore_stray_signals(signal.SIGHUP)
+        signal.signal(signal.SIGUSR1, self.handle_usr1)
+
     def run(self) -> None:
         """Serve until told to end."""
+        self.notify()
         ending = self._ending = Event()
         if self.app.shares_port and not self._joins(ending):
             self.app.feed.close()
@@ -37,6 +54,7 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         servers = [_Server(listener, self) for listener in self.sockets]
         for server in servers:
             server.start()
+        say_serving(self.tmp)
         while self.alive and not ending.wait(_HEARTBEAT_SECONDS):
             self.notify()
         if self.app.shares_port:

@@ -11,34 +11,41 @@ import time
 from pathlib import Path
 from types import FrameType
 
+from provider.process_guard import ignore_stray_signals, parent_bound
 from provider.server.logs import logging_config
+from provider.server.port_probe import bind_patiently
 from provider.server.settings import SettingError, Settings
 from provider.server.stores import EMBEDDED_FOLDER, open_store
+from provider.server.valkey_keeper import ValkeyKeeper
 from provider.store import EmbeddedServer
 
 log = logging.getLogger(__name__)
 
 _WATCH_SECONDS = 0.1
 _STOP_SECONDS = 15
-# A server that ends again and again, on a full disk for one, is not started ten times a second.
-_AGAIN_SECONDS, _LONGEST_AGAIN_SECONDS, _WELL_SECONDS = 0.1, 5.0, 30.0
 _FORWARDED = (signal.SIGHUP, signal.SIGUSR1, signal.SIGTTIN, signal.SIGTTOU)
 
 
 def serve(settings: Settings) -> int:
     """Run the provider until it is told to end; the exit code. Raises SettingError, EmbeddedServerError."""
+    # Until somebody handles them. The processes that are started inherit it.
+    ignore_stray_signals(*_FORWARDED)
     logging.config.dictConfig(logging_config(settings.log_format))
     check_port(settings)
     open_store(settings)  # for its SettingError, before anything is started
     _make_data_dir(settings)
     if not settings.is_embedded:
         _become_web(settings)
-    with EmbeddedServer(Path(settings.data_dir) / EMBEDDED_FOLDER) as server:
+    server = EmbeddedServer(Path(settings.data_dir) / EMBEDDED_FOLDER)
+    server.prepare()
+    try:
         return _Supervisor(settings, server).run()
+    finally:
+        server.stop()
 
 
 def check_port(settings: Settings) -> None:
-    """Find out early, and say plainly, that the port is taken or the address is not ours."""
+    """Find out early, and say plainly, that the port stays taken or the address is not ours."""
     host, port = settings.address
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -46,7 +53,7 @@ def check_port(settings: Settings) -> None:
         if settings.reuse_port:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         try:
-            probe.bind((host, port))
+            bind_patiently(probe, (host, port))
         except OSError as error:
             raise SettingError(
                 f"cannot listen on {settings.bind}: {error.strerror}; "
@@ -64,8 +71,8 @@ def _make_data_dir(settings: Settings) -> None:
         ) from error
 
 
-def _web_command() -> list[str]:
-    return [sys.executable, "-m", "provider.server.web"]
+def _web_command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "provider.server.web", *arguments]
 
 
 def _become_web(settings: Settings) -> None:
@@ -79,13 +86,17 @@ class _Supervisor:
     """Keeps the web process and the embedded server running, and ends both."""
 
     def __init__(self, settings: Settings, server: EmbeddedServer) -> None:
-        self._server = server
+        self._keeper = ValkeyKeeper(server)
+        self._keeper.tend()  # Valkey is ready long before the web process asks it
         environment = {**os.environ, **settings.as_environment(), "CANARY_REDIS_URL": server.url}
-        # In a session of its own, so that Ctrl-C reaches it through us, in order.
-        self._web = subprocess.Popen(_web_command(), env=environment, start_new_session=True)
+        self._web = subprocess.Popen(
+            _web_command("--parent", str(os.getpid())),
+            env=environment,
+            # In a session of its own, so that Ctrl-C reaches it through us, in order.
+            start_new_session=True,
+            preexec_fn=parent_bound(),  # noqa: PLW1509
+        )
         self._is_ending = False
-        self._started = time.monotonic()
-        self._pause = _AGAIN_SECONDS
 
     def run(self) -> int:
         """Watch over both until the web process ends."""
@@ -95,23 +106,18 @@ class _Supervisor:
             signal.signal(number, self._forward)
         try:
             while self._web.poll() is None:
-                self._mend_server()
+                if not self._is_ending:
+                    self._tend_server()
                 time.sleep(_WATCH_SECONDS)
         finally:
             self._end_web()
         return 0 if self._is_ending else 1
 
-    def _mend_server(self) -> None:
-        if self._server.is_running or self._is_ending:
-            return
-        lasted = time.monotonic() - self._started
-        if lasted < self._pause:
-            return
-        self._pause = _AGAIN_SECONDS if lasted > _WELL_SECONDS else min(2 * self._pause, _LONGEST_AGAIN_SECONDS)
-        log.error("valkey.died", extra={"lasted_seconds": round(lasted, 1)})
-        self._server.start()
-        self._started = time.monotonic()
-        log.info("valkey.restarted")
+    def _tend_server(self) -> None:
+        try:
+            self._keeper.tend()
+        except Exception:
+            log.exception("valkey.not_tended")  # the polls do not need it
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 a signal handler's shape
         self._is_ending = True

@@ -1,5 +1,6 @@
 """gunicorn, set up for thousands of held polls."""
 
+import argparse
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 
+from provider.server.heartbeat import TIMEOUT_SECONDS, is_serving
 from provider.server.logs import logging_config
 from provider.server.metering import keep_metrics
 from provider.server.settings import SettingError, Settings
@@ -52,8 +54,13 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
             let_pass_by(self.LISTENERS)
         super().stop(graceful)
 
+    def handle_usr2(self) -> None:
+        """Ignore the signal: gunicorn would start a second arbiter beside this one."""
+
     def manage_workers(self) -> None:
-        """Make workers more or fewer."""
+        """Make workers more or fewer; end where the supervisor has ended."""
+        if self.app.parent and os.getppid() != self.app.parent:
+            raise StopIteration
         deadline = time.monotonic() + _START_SECONDS
         while len(self.WORKERS) > self.num_workers and not self._are_new_ones_serving():
             if time.monotonic() > deadline:
@@ -63,15 +70,16 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         super().manage_workers()
 
     def _are_new_ones_serving(self) -> bool:
-        # A worker's first sign of life dates its file by the monotonic clock; before, it has the time of day.
         newest = sorted(self.WORKERS.values(), key=lambda worker: worker.age)[-self.num_workers :]
-        return all(worker.tmp.last_update() <= time.monotonic() for worker in newest)
+        return all(is_serving(worker.tmp) for worker in newest)
 
 
 class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The provider under gunicorn."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, parent: int | None = None) -> None:
+        """Run under a supervisor with this process id, if there is one, and end with it."""
+        self.parent = parent
         self._settings = settings
         self._workers: list[Any] = []
         super().__init__()
@@ -92,7 +100,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "backlog": 4_096,
             "keepalive": _KEEP_ALIVE_SECONDS,
             "graceful_timeout": _GRACE_SECONDS,
-            "timeout": 60,
+            "timeout": TIMEOUT_SECONDS,
             # It would write a socket into the home directory.
             "control_socket_disable": True,
             "logger_class": _Logger,
@@ -124,11 +132,14 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
 
 def main() -> None:
     """Run gunicorn with the settings of the environment: the process that `serve` starts."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--parent", type=int)
+    parent = parser.parse_args().parent
     try:
         settings = Settings.from_environment(os.environ)
     except SettingError as error:
         sys.exit(f"traefik-canary: {error}")
-    Web(settings).run()
+    Web(settings, parent=parent).run()
 
 
 if __name__ == "__main__":

@@ -1,33 +1,41 @@
 """The Valkey server that is started where no Redis is named: a plain process, its data in one directory."""
 
 import contextlib
-import ctypes
 import fcntl
 import importlib.util
 import os
 import platform
-import signal
 import socket
 import subprocess
-import sys
 import tempfile
 import time
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from provider.process_guard import parent_bound
 
 _START_SECONDS = 15.0
 _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.01
 # The kernel's limit on the path of a Unix socket, less its closing zero.
 _LONGEST_SOCKET_PATH = 107
-_PR_SET_PDEATHSIG = 1
 _CHOOSE_ANOTHER = "choose another directory with --data-dir or CANARY_DATA_DIR"
 
 
 class EmbeddedServerError(Exception):
     """The embedded server is missing, cannot start, or its directory is in use; the words say what to do."""
+
+
+class Pulse(StrEnum):
+    """What a server answers to a ping."""
+
+    READY = "ready"
+    BUSY = "busy"
+    """It lives and is not ready: it loads its data, for one."""
+    NONE = "none"
 
 
 class EmbeddedServer:
@@ -62,8 +70,21 @@ class EmbeddedServer:
         return self._process.pid if self._process and self.is_running else None
 
     def start(self) -> None:
-        """Start the server, or start it again after it died, and wait until it answers."""
-        binary = find_server()
+        """Start the server, or start it again after it died, and wait until it answers.
+
+        Raises EmbeddedServerError.
+        """
+        self.prepare()
+        self.launch()
+        try:
+            self._wait_until_ready()
+        except BaseException:
+            self.stop()
+            raise
+
+    def prepare(self) -> None:
+        """Find the binary and take the directory for this process. Raises EmbeddedServerError."""
+        self._binary = find_server()
         try:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -75,12 +96,20 @@ class EmbeddedServer:
             raise EmbeddedServerError(
                 f"cannot keep data in {self._data_dir}: {error.strerror}; {_CHOOSE_ANOTHER}"
             ) from error
-        self._process = self._spawn(binary)
-        try:
-            self._wait_until_ready()
-        except BaseException:
-            self.stop()
-            raise
+
+    def launch(self) -> None:
+        """Start the process in a directory that was prepared, and do not wait for it. Raises OSError."""
+        self._process = self._spawn(self._binary)
+
+    def pulse(self) -> Pulse:
+        """Ask the server whether it is ready; it is given a second to answer."""
+        return _pulse(self._socket)
+
+    def kill(self) -> None:
+        """End a process that hangs; `launch` starts another one."""
+        if self._process:
+            self._process.kill()
+            self._process.wait()
 
     def stop(self) -> None:
         """End the server: kindly first, then for certain."""
@@ -135,20 +164,24 @@ class EmbeddedServer:
                 # so lives exactly as long as anybody may write to the directory.
                 start_new_session=True,
                 pass_fds=(self._lock,),
-                preexec_fn=die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509
+                preexec_fn=parent_bound(),  # noqa: PLW1509
             )
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        while not _answers(self._socket):
+        while (pulse := self.pulse()) is not Pulse.READY:
             if not self.is_running:
-                raise EmbeddedServerError(f"the embedded Valkey has ended at once: {self._last_words()}")
-            if time.monotonic() > deadline:
-                raise EmbeddedServerError(f"the embedded Valkey does not answer: {self._last_words()}")
+                raise EmbeddedServerError(f"the embedded Valkey has ended at once: {self.last_words()}")
+            if time.monotonic() > deadline and pulse is Pulse.NONE:
+                raise EmbeddedServerError(f"the embedded Valkey does not answer: {self.last_words()}")
             time.sleep(_LOOK_SECONDS)
 
-    def _last_words(self) -> str:
-        lines = (self._data_dir / "valkey.log").read_text(errors="replace").splitlines()
+    def last_words(self) -> str:
+        """Return the end of the server's log."""
+        try:
+            lines = (self._data_dir / "valkey.log").read_text(errors="replace").splitlines()
+        except OSError as error:
+            return f"its log cannot be read: {error.strerror}"
         return " | ".join(lines[-3:]) or "it has said nothing"
 
 
@@ -204,20 +237,15 @@ def _locked(path: Path, *, seconds: float) -> int:
             return lock
 
 
-def _answers(path: Path) -> bool:
+def _pulse(path: Path) -> Pulse:
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
             connection.settimeout(1)
             connection.connect(str(path))
             connection.sendall(b"PING\r\n")
-            return connection.recv(16).startswith(b"+PONG")
+            answer = connection.recv(16)
     except OSError:
-        return False
-
-
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def die_with_parent() -> None:
-    """Have a process that is just starting end, and cleanly, should we be killed: nobody else would end it."""
-    _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        return Pulse.NONE
+    if answer.startswith(b"+PONG"):
+        return Pulse.READY
+    return Pulse.BUSY if answer else Pulse.NONE

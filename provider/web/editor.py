@@ -8,7 +8,7 @@ from provider.access import Permission
 from provider.documents import Document, InvalidDocumentError, Mistake, read
 from provider.documents.fields import Name
 from provider.operations import ExistsError, ShrinkError, StaleVersionError
-from provider.rollouts import Rollout, Spec, Strategy
+from provider.rollouts import Rollout, Spec, StableChangedError, Strategy
 from provider.rules import RuleError, parse_rule
 from provider.web.form import Fields, by_field
 from provider.web.outlook import Outlook
@@ -54,11 +54,15 @@ def replace(visit: Visit) -> Page:
     try:
         spec = _checked(visit.name, fields)
         if "preview" in visit.form:
-            outlook = Outlook(current, current.replace(spec, now=visit.operations.store.now()))
+            now = visit.operations.store.now()
+            outlook = Outlook(current, current.replace(spec, now=now, replace_stable=call.replace_stable))
             return _form(visit, fields, current=current, version=version, outlook=outlook)
         done, _ = visit.operations.rollouts.replace(visit.name, spec, call)
     except InvalidDocumentError as error:
         return _form(visit, fields, current=current, version=version, mistakes=error.mistakes), 422
+    except StableChangedError as error:
+        mistake = Mistake("/stable", str(error))
+        return _form(visit, fields, current=current, version=version, mistakes=(mistake,), replaces=True), 409
     except ShrinkError as error:
         mistake = Mistake("/gateways", f"{error.shrink} with this; save again if that is meant")
         return _form(visit, fields, current=current, version=version, mistakes=(mistake,), confirms=True), 409
@@ -130,6 +134,7 @@ def _form(
     mistakes: Sequence[Mistake] = (),
     outlook: Outlook | None = None,
     confirms: bool = False,
+    replaces: bool = False,
 ) -> str:
     """Show the form. `seen` is the version that it was made for, where that is no longer the newest."""
     history = visit.operations.rollouts.history
@@ -142,6 +147,8 @@ def _form(
         mistakes=by_field(mistakes),
         outlook=outlook,
         confirms=confirms,
+        replaces=replaces or visit.values("replace_stable") == "yes",
+        is_replacing=visit.values("replace_stable") == "yes",
         strategies=_STRATEGIES,
         typed_name=visit.values("name"),
         typed_reason=visit.values("reason"),

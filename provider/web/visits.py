@@ -62,6 +62,7 @@ class Visit:
             request=self._request(),
             # Who confirms has seen what will be.
             allow_shrink=self.form.get("confirmed") == "yes",
+            replace_stable=self.form.get("replace_stable") == "yes",
         )
 
     def _request(self) -> Request | None:

@@ -157,10 +157,12 @@ def offline() -> Run:
 
 @pytest.fixture
 def poll(run: Run, world: World) -> Callable[[str], None]:
-    """Poll once, as a Traefik of that name does, and have the provider note it."""
+    """Poll once, as a Traefik of that name with a token does, and have the provider note it."""
 
     def poll(gateway: str) -> None:
-        with urllib.request.urlopen(f"{run.url}/traefik/config?gateway={gateway}") as answer:  # noqa: S310 our own
+        url = f"{run.url}/traefik/config?gateway={gateway}"
+        headers = {"Authorization": f"Bearer {run.secrets[Role.GATEWAY]}"}
+        with urllib.request.urlopen(urllib.request.Request(url, headers=headers)) as answer:  # noqa: S310 our own
             answer.read()
         # A poll is answered first; who has asked is reported by another thread.
         assert wait_until(lambda: any(field.startswith(f"{gateway}@") for field in world.store.sightings()))

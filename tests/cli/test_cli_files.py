@@ -29,7 +29,7 @@ def test_a_file_is_made_so_and_then_is_so(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "rollouts.yaml"
     path.write_text(text(document("blog"), document("shop")))
     first, second = run("apply", "-f", str(path)), run("apply", "-f", str(path))
-    path.write_text(text(document("blog"), document("shop", stable=CANARY)))
+    path.write_text(text(document("blog"), document("shop", priority=9)))
     third = run("apply", "-f", str(path))
 
     assert (0, "blog: created\nshop: created\n") == (first.exit_code, first.stdout)
@@ -146,7 +146,31 @@ def test_a_difference_has_an_exit_code_where_that_is_asked_for(run: Run, shop: s
     assert 1 == differs.exit_code
     assert json.loads(differs.stdout)["differs"] is True
     assert "-  phase: Paused" in json.loads(differs.stdout)["diff"]
-    assert (0, {"differs": False, "diff": ""}) == (same.exit_code, json.loads(same.stdout))
+    assert (0, {"differs": False, "diff": "", "drift": []}) == (same.exit_code, json.loads(same.stdout))
+
+
+def test_another_stable_version_is_refused_unless_it_is_to_be_replaced(run: Run, world: World) -> None:
+    run("apply", "-f", "-", stdin=text(document("shop")))
+    before = world.store.revision()
+    other = text(document("shop", stable=CANARY))
+    refused, looked = run("apply", "-f", "-", stdin=other), run("apply", "-f", "-", "--dry-run", stdin=other)
+    unwritten = world.store.revision()
+    done = run("apply", "-f", "-", "--replace-stable", stdin=other)
+
+    assert (1, 1, before) == (refused.exit_code, looked.exit_code, unwritten)
+    assert "--replace-stable" in refused.stderr
+    assert (0, "shop: changed\n") == (done.exit_code, done.stdout)
+
+
+def test_a_file_that_lags_behind_a_promotion_is_reported_as_drift(run: Run, shop: str) -> None:
+    run("promote", shop, "--full")
+    lagging = text(document(shop))
+    found = json.loads(run("diff", "-f", "-", "-o", "json", stdin=lagging).stdout)
+    differs = run("diff", "-f", "-", "--exit-code", stdin=lagging)
+
+    assert found["differs"]
+    assert [(shop, "stable-lags")] == [(one["name"], one["reasonCode"]) for one in found["drift"]]
+    assert (1, True) == (differs.exit_code, differs.stdout.startswith("drift: "))
 
 
 def test_a_difference_changes_nothing_and_tells_mistakes(run: Run, world: World) -> None:

@@ -57,7 +57,7 @@ def demo_ports() -> list[str]:
     return [part for pair in zip(options, ports, strict=True) for part in pair]
 
 
-@pytest.mark.parametrize("option", ["--port", "--api-port", "--canary-port"])
+@pytest.mark.parametrize("option", ["--canary-port"])
 def test_a_busy_port_keeps_the_demonstration_from_starting(
     offline: Run, demo_ports: list[str], busy_port: int, option: str
 ) -> None:

@@ -12,6 +12,9 @@ from pathlib import Path
 from queue import Empty, Queue
 from uuid import uuid4
 
+from tests.e2e.harness import eventually
+from tests.marked import MARK, marked_processes
+
 _SECONDS = 60.0
 _VARYING = (
     (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)", "TIME"),
@@ -73,6 +76,7 @@ class Shell:
 @contextmanager
 def running(directory: Path, environment: Mapping[str, str]) -> Iterator[Shell]:
     """Run a shell in a directory; what it started ends with it."""
+    mark = uuid4().hex
     with subprocess.Popen(
         ["bash", "--norc"],
         stdin=subprocess.PIPE,
@@ -80,7 +84,7 @@ def running(directory: Path, environment: Mapping[str, str]) -> Iterator[Shell]:
         stderr=subprocess.STDOUT,
         text=True,
         cwd=directory,
-        env=environment,
+        env={**environment, MARK: mark},
         start_new_session=True,
     ) as process:
         shell = Shell(process)
@@ -89,6 +93,7 @@ def running(directory: Path, environment: Mapping[str, str]) -> Iterator[Shell]:
         finally:
             os.killpg(process.pid, signal.SIGKILL)
             shell.reader.join()
+            eventually(lambda: not marked_processes(mark), what="what it started has ended with it")
 
 
 def matches(shown: Sequence[str], said: str, *, figures_vary: bool) -> bool:

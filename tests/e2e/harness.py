@@ -146,7 +146,7 @@ class Stack:
     def worker_pids(self) -> Sequence[int]:
         """Find the processes that answer HTTP: children of gunicorn's master, itself a child of the provider."""
         supervisor = self.children["provider"].process.pid
-        return [worker for master in _children(supervisor) for worker in _children(master)]
+        return [worker for master in children_of(supervisor) for worker in children_of(master)]
 
     # The provider
 
@@ -299,7 +299,8 @@ class Load:
         eventually(lambda: len(self.answers) >= enough, what="requests are answered")
 
 
-def _children(pid: int) -> Sequence[int]:
+def children_of(pid: int) -> Sequence[int]:
+    """Return the processes that a process has started and that live."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in text.split()]
 

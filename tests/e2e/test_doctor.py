@@ -71,6 +71,7 @@ def test_what_is_set_badly_is_found_and_what_is_shipped_is_well(shared_stack: St
     assert {
         "buckets",
         "certificate",
+        "coarse-buckets",
         "gateway-name",
         "held-polls",
         "idle-connections",
@@ -90,9 +91,14 @@ def test_one_that_is_well_ends_with_0_and_needs_no_provider(shared_stack: Stack)
 def test_a_file_tells_the_same_of_itself_as_the_traefik_that_runs_with_it(shared_stack: Stack, bad: Path) -> None:
     file = shared_stack.command("doctor", "--static", str(bad), "-o", "json")
 
-    assert {"gateway-name", "held-polls", "idle-connections", "service-labels", "throttle"} == checks(
-        file.stdout, str(bad)
-    )
+    assert {
+        "coarse-buckets",
+        "gateway-name",
+        "held-polls",
+        "idle-connections",
+        "service-labels",
+        "throttle",
+    } == checks(file.stdout, str(bad))
 
 
 def test_a_backend_is_measured(shared_stack: Stack) -> None:

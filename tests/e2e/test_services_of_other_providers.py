@@ -37,7 +37,8 @@ def without_canary(stack: Stack) -> dict[str, Any]:
 
 def refer(stack: Stack, **changes: Any) -> None:
     """Let the canary, and what else is said, be services of the file provider."""
-    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary={"service": "shop-canary@file"}, **changes)})
+    spec = stack.spec(canary={"service": "shop-canary@file"}, **changes)
+    stack.done("PUT", "/rollouts/shop?replaceStable=true", {"spec": spec})
 
 
 @pytest.mark.parametrize("stable", ["servers of our own", "another service of that provider"])

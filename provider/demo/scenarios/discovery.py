@@ -49,21 +49,21 @@ def _by_name(stage: Stage, provider: ProviderProcess, gateway: Gateway, names: N
     _create(provider, "shop", {"dns": {"name": "shop.internal", "port": port, "resolver": names.address}})
     stage.wait_until(lambda: gateway.answers("shop.localhost"), what="the app behind Traefik")
 
-    stage.say(f"shop.internal leads to one address, for {_TTL_SECONDS} s at a time. Now it leads to three:")
+    stage.say(f"shop.internal resolves to one address, with a TTL of {_TTL_SECONDS} s. Now it resolves to three:")
     with Traffic(gateway.url, host="shop.localhost") as traffic:
         names.say("shop.internal", "A", addresses, ttl=_TTL_SECONDS)
         seconds = _seconds_until(lambda: len(traffic.answers) == len(addresses))
         yield Claim(
-            f"all three answer {seconds:.1f} s later: within a time to live and what a change takes",
+            f"all three receive requests {seconds:.1f} s later: within the TTL plus the delay of a change",
             seconds < _TTL_SECONDS + _GRACE_SECONDS,
         )
-        stage.say("The name leads nowhere:")
+        stage.say("The name no longer resolves:")
         names.say("shop.internal", "A", ())
         seconds = _seconds_until(lambda: "kept" in _side(provider, "shop", "stable"))
         kept = _side(provider, "shop", "stable")
-        yield Claim(f"it is told: {kept.get('kept')}", "has no address" in kept.get("kept", ""))
-        yield Claim(f"the {len(kept['servers'])} servers that still answer are kept", len(kept["servers"]) == 3)
-    yield Claim(f"of {traffic.sent:,} requests all the while {_failed(traffic)} failed", not traffic.failures)
+        yield Claim(f"reported: {kept.get('kept')}", "has no address" in kept.get("kept", ""))
+        yield Claim(f"the {len(kept['servers'])} servers that still respond are kept", len(kept["servers"]) == 3)
+    yield Claim(f"of {traffic.sent:,} requests during all of this, {_failed(traffic)} failed", not traffic.failures)
 
 
 @dataclass(eq=False)
@@ -124,13 +124,13 @@ class _Instance:
 
 
 def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iterator[Claim]:
-    stage.say(f"{_CREW} instances register, with leases of {_LEASE_SECONDS:g} s. They crash and come back at random:")
+    stage.say(f"{_CREW} instances register with leases of {_LEASE_SECONDS:g} s. They crash and return at random:")
     crew = [_Instance(provider, f"i{port}", port) for port in (free_port() for _ in range(_CREW))]
     for instance in crew:
         instance.come()
     _create(provider, "crew", {"registered": "v1"})
     seconds = _seconds_until(lambda: len(_servers(gateway, "crew_1")) == _CREW)
-    yield Claim(f"Traefik has all {_CREW} of them {seconds:.1f} s after the rollout was made", seconds < 2)
+    yield Claim(f"Traefik has all {_CREW} of them {seconds:.1f} s after the rollout was created", seconds < 2)
 
     chance = random.Random(7)  # noqa: S311 a game, no secret
     over = threading.Event()
@@ -150,8 +150,8 @@ def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iter
     for thread in beating:
         thread.join()
     yield Claim(
-        f"after {changes} crashes and returns, {len(wrong)} were ever served for longer than their lease, "
-        f"or were not while they had one, in {looks} looks at Traefik",
+        f"after {changes} crashes and returns, {len(wrong)} were served beyond their lease, "
+        f"or missing during it, in {looks} checks of Traefik",
         not wrong and looks > _LOOKS,
     )
     with ThreadPoolExecutor(_CREW) as pool:
@@ -159,7 +159,8 @@ def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iter
     _seconds_until(lambda: len(_servers(gateway, "crew_1")) == 1)
     left = _side(provider, "crew", "stable")
     yield Claim(
-        f"all crash at once: {len(left['servers'])} is kept, as a side is never emptied; told is: {left.get('kept')}",
+        f"all crash at once: {len(left['servers'])} is kept, because a side is never emptied; "
+        f"reported: {left.get('kept')}",
         len(left["servers"]) == 1,
     )
 
@@ -183,7 +184,9 @@ def _wrong(crew: Sequence[_Instance], gateway: Gateway) -> set[str]:
 
 
 def _wrapped(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iterator[Claim]:
-    stage.say("`traefik-canary register -- COMMAND` wraps a process. The next one comes, the first is told to end:")
+    stage.say(
+        "`traefik-canary register -- COMMAND` wraps a process. A second one starts, the first one gets SIGTERM:"
+    )
     first = _register(stage, provider, "first")
     _create(provider, "wrap", {"registered": "v1"})
     stage.wait_until(lambda: gateway.answers("wrap.localhost"), what="the wrapped app behind Traefik")
@@ -194,7 +197,7 @@ def _wrapped(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Itera
         stage.wait_until(lambda: len(_servers(gateway, "wrap_1")) == 1, what="Traefik has one instance")
         time.sleep(0.5)
     yield Claim(
-        f"of {traffic.sent:,} requests while one instance takes over from another {_failed(traffic)} failed",
+        f"of {traffic.sent:,} requests while one instance replaces another, {_failed(traffic)} failed",
         not traffic.failures and {"first", "second"} == traffic.answers.keys(),
     )
 

@@ -111,8 +111,8 @@ def _listening(port: int) -> int:
 
 def _scaled(stage: Stage, shop: _Shop) -> Iterator[Claim]:
     one, two, dying, *others = shop.urls
-    stage.say("Users send requests all the while. One instance is scaled to five, one of which is killed (-9);")
-    stage.say("then to two, and the others are ended.")
+    stage.say("Users send requests the whole time. One instance is scaled to five, and one of them is killed (-9).")
+    stage.say("Then the service is scaled down to two, and the others are stopped.")
     with shop.users() as users:
         time.sleep(_A_WHILE)
         shop.scale(shop.urls)
@@ -126,13 +126,13 @@ def _scaled(stage: Stage, shop: _Shop) -> Iterator[Claim]:
             stage.kill_app(url)
         time.sleep(_A_WHILE)
     failed = sum(users.failures.values())
-    yield Claim(f"{answered} of 5 instances have answered", answered == 5)
-    yield Claim(f"1 to 5 to 2 instances, 1 killed: {failed} of {users.sent} requests have failed", failed == 0)
+    yield Claim(f"{answered} of 5 instances have responded", answered == 5)
+    yield Claim(f"1 to 5 to 2 instances, 1 killed: {failed} of {users.sent} requests failed", failed == 0)
 
 
 def _drained(stage: Stage, shop: _Shop) -> Iterator[Claim]:
     leaving = shop.urls[1]
-    stage.say(f"One of the two drains while a request is under way there that takes {_SLOW_SECONDS:g} s.")
+    stage.say(f"One of the two drains while it handles a request that takes {_SLOW_SECONDS:g} s.")
     requests.put(f"{leaving}/behaviour", json={"delay_seconds": _SLOW_SECONDS}, timeout=5).raise_for_status()
     with ThreadPoolExecutor() as clients:
         # By turns: one of two is the slow one's.
@@ -146,9 +146,9 @@ def _drained(stage: Stage, shop: _Shop) -> Iterator[Claim]:
     slow = ended[-1]
     seconds = slow.elapsed.total_seconds()
     holds = is_still_slow and slow.ok and slow.headers["X-App-Version"] == "instance-2" and seconds >= _SLOW_SECONDS
-    yield Claim(f"the request under way has ended with {slow.status_code} after {seconds:.1f} s", holds)
+    yield Claim(f"the request in flight completed with {slow.status_code} after {seconds:.1f} s", holds)
     others = users.answers.get("instance-2", 0)
-    yield Claim(f"meanwhile {others} of {users.sent} new requests came there", users.sent > 0 and others == 0)
+    yield Claim(f"meanwhile {others} of {users.sent} new requests reached it", users.sent > 0 and others == 0)
 
 
 def _ask(gateway: Gateway) -> requests.Response:
@@ -156,8 +156,8 @@ def _ask(gateway: Gateway) -> requests.Response:
 
 
 def _replaced(stage: Stage, providers: _Providers, gateway: Gateway) -> Iterator[Claim]:
-    stage.say("Both providers, on one port, are replaced one after the other: under Traefik's held polls, and under")
-    stage.say("others that open a connection for each.")
+    stage.say("Two providers on one port are replaced one after the other, during Traefik's long polls and during")
+    stage.say("other polls that open a connection each.")
     url = f"{providers.face.url}/traefik/config?gateway={gateway.name}"
     before = gateway.process.log.read_text().count(" ERR ")
     with (
@@ -168,7 +168,7 @@ def _replaced(stage: Stage, providers: _Providers, gateway: Gateway) -> Iterator
         providers.replace_each()
         time.sleep(_A_WHILE)
     errors = gateway.process.log.read_text().count(" ERR ") - before
-    for what, polls in (("held", held), ("fresh", fresh)):
+    for what, polls in (("long", held), ("one-shot", fresh)):
         failed = sum(polls.failures.values())
-        yield Claim(f"2 providers replaced: {failed} of {polls.sent} {what} polls have failed", failed == 0)
-    yield Claim(f"Traefik tells of {errors} errors of its own polls", errors == 0)
+        yield Claim(f"2 providers replaced: {failed} of {polls.sent} {what} polls failed", failed == 0)
+    yield Claim(f"Traefik reports {errors} errors for its polls", errors == 0)

@@ -33,8 +33,8 @@ Outcomes = Counter[str]
 
 def play(stage: Stage) -> Iterator[Claim]:
     """Send POSTs at the worst moment, by three ways to one backend."""
-    stage.say(f"A backend closes what idles for {_IDLE_SECONDS:g} s. This Traefik keeps it for 90 s, as by default.")
-    stage.say(f"The network between them takes {_LATENCY_SECONDS * 1_000:g} ms each way.")
+    stage.say(f"A backend closes idle connections after {_IDLE_SECONDS:g} s. Traefik keeps them for 90 s by default.")
+    stage.say(f"The network between them adds {_LATENCY_SECONDS * 1_000:g} ms each way.")
     app = stage.start_app("v1", "--idle-timeout", f"{_IDLE_SECONDS:g}", "--delay", f"{_ANSWER_SECONDS:g}")
     backend = stage.start_network(app, latency_seconds=_LATENCY_SECONDS)
     provider = stage.start_provider()
@@ -42,14 +42,14 @@ def play(stage: Stage) -> Iterator[Claim]:
     _create(provider, "told", {"servers": [{"url": backend}], "keepAliveTimeout": f"{_IDLE_SECONDS:g}s"})
     gateway = stage.start_gateway(provider, **_configuration(backend))
     stage.wait_until(lambda: all(map(gateway.answers, _HOSTS)), what="all three services")
-    stage.say(f"{_CLIENTS} clients a service send a POST, wait for as long as the backend does, and send the next.")
+    stage.say(f"{_CLIENTS} clients per service send a POST, wait exactly as long as the backend, and send another.")
     (plain, told, foreign), polls = asyncio.run(_at_once(gateway, provider))
     yield Claim(f"without keepAliveTimeout: {_words(plain)}", plain["502"] > 0)
     yield Claim(f"with keepAliveTimeout: {_IDLE_SECONDS:g}s: {_words(told)}", not _lost(told))
-    yield Claim(f"a file's service that names {_READY_TRANSPORT}: {_words(foreign)}", not _lost(foreign))
+    yield Claim(f"a service from a file that uses {_READY_TRANSPORT}: {_words(foreign)}", not _lost(foreign))
     pauses = " and ".join(f"{seconds:g} s" for seconds in _POLL_PAUSES_SECONDS)
     yield Claim(
-        f"the provider's own side, a connection that polls after pauses of {pauses}: {polls['200']} of 3 answered",
+        f"the provider, polled over one connection after pauses of {pauses}: {polls['200']} of 3 answered",
         polls == {"200": 3},
     )
     yield from _without_rollouts(stage, provider, gateway)
@@ -61,7 +61,7 @@ def _without_rollouts(stage: Stage, provider: ProviderProcess, gateway: Gateway)
         provider.call("DELETE", f"/rollouts/{name}?allowShrink=true")
     stage.wait_until(lambda: not gateway.answers(_PLAIN), what="the rollouts are gone from Traefik")
     answered = sum(gateway.answers(_FOREIGN) for _ in range(20))
-    yield Claim(f"without any rollout the file's service answers {answered} of 20", answered == 20)
+    yield Claim(f"without any rollout, the service from the file answers {answered} of 20", answered == 20)
 
 
 def _create(provider: ProviderProcess, name: str, stable: Mapping[str, Any]) -> None:

@@ -20,9 +20,9 @@ def run_scenario(name: str) -> int:
             with Processes(Path(directory)) as processes:
                 for claim in scenario(name)(Stage(Path(directory), processes, _say)):
                     is_so = is_so and claim.holds
-                    _say(f"{'  ok   ' if claim.holds else '  NOT  '}{claim.words}")
+                    _say(f"{'  ok   ' if claim.holds else '  FAIL '}{claim.words}")
         except KeyboardInterrupt:
-            _say("\nEnded before it was over.")
+            _say("\nStopped before the end.")
             return 1
     return 0 if is_so else 1
 

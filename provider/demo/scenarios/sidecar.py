@@ -49,7 +49,9 @@ def play(stage: Stage) -> Iterator[Claim]:
 
 
 def _started(stage: Stage) -> _Chain:
-    stage.say("edge -> A's sidecar -> A -> A's sidecar -> B's sidecar -> B v1 and v2; one provider tells all of them")
+    stage.say(
+        "edge -> A's sidecar -> A -> A's sidecar -> B's sidecar -> B v1, v2; one provider configures all of them"
+    )
     provider = stage.start_provider()
     a, b = (stage.start_sidecar(provider, name=name) for name in ("sidecar-a", "sidecar-b"))
     upstream = a.outbound.removeprefix("http://")
@@ -101,23 +103,23 @@ def _share(answers: Mapping[str, int], version: str = "v2") -> float:
 
 
 def _canary_between_services(stage: Stage, chain: _Chain) -> Iterator[Claim]:
-    stage.say(f"B's canary is asked to take {_SHARE} % of the calls that A makes for its own callers.")
+    stage.say(f"B's canary is set to {_SHARE}% of the calls that A makes on behalf of its own callers.")
     traffic = _asked(stage, chain.edge.url, _SHOP, times=400)
     got = _share(traffic.answers)
     yield Claim(
-        f"of {traffic.sent} requests at the edge B v2 answered {got:.1f} %; {sum(traffic.failures.values())} failed",
+        f"of {traffic.sent} requests at the edge, B v2 answered {got:.1f}%; {sum(traffic.failures.values())} failed",
         abs(got - _SHARE) <= _TOLERANCE and not traffic.failures,
     )
     routers = requests.get(f"http://{HOST}:{chain.edge.api_port}/api/http/routers", timeout=5).json()
     known = sorted(router["name"] for router in routers if router["provider"] == "http")
-    yield Claim(f"all that the edge has of it: {', '.join(known)}", known == ["a@http"])
+    yield Claim(f"the edge only has this router: {', '.join(known)}", known == ["a@http"])
 
 
 # Three Traefiks, one rollout
 
 
 def _fleet(stage: Stage, chain: _Chain) -> Iterator[Claim]:
-    stage.say("Three Traefiks carry one rollout. Its canary goes from 20 to 60 % while all of them have traffic.")
+    stage.say("Three Traefiks carry one rollout. Its canary goes from 20 to 60% under traffic.")
     gateways = [chain.edge, *(stage.start_gateway(chain.provider, name=f"edge-{number}") for number in (2, 3))]
     names = [gateway.name for gateway in gateways]
     _put(chain, "fleet", {**_spec("edge", _FLEET, *chain.versions), "gateways": names})
@@ -156,9 +158,9 @@ def _claim_of_fleet(when: str, windows: Sequence[_Window]) -> Claim:
     by_gateway = {name: sum((w.answers[name] for w in windows), Counter[str]()) for name in windows[0].answers}
     total = sum(by_gateway.values(), Counter[str]())
     asked = sum(w.weight * sum(w.answers.values(), Counter[str]()).total() for w in windows) / total.total()
-    each = ", ".join(f"{name} {_share(answers):.1f} %" for name, answers in by_gateway.items())
+    each = ", ".join(f"{name} {_share(answers):.1f}%" for name, answers in by_gateway.items())
     return Claim(
-        f"{when} the shift: asked {asked:.1f} %, got {_share(total):.1f} % of {total.total()} ({each})",
+        f"{when} the shift: requested {asked:.1f}%, achieved {_share(total):.1f}% of {total.total()} ({each})",
         abs(_share(total) - asked) <= _TOLERANCE,
     )
 
@@ -168,13 +170,13 @@ def _claim_of_fleet(when: str, windows: Sequence[_Window]) -> Claim:
 
 def _retries(stage: Stage, chain: _Chain) -> Iterator[Claim]:
     stage.say(
-        f"Both versions of B fail {100 * _FAILING:.0f} % of their answers. Users see it, until A's sidecar retries."
+        f"Both versions of B fail {100 * _FAILING:.0f}% of their requests. Users see it until A's sidecar retries."
     )
     for url in chain.versions:
         _behave(url, error_rate=_FAILING)
     bare = _asked(stage, chain.edge.url, _SHOP, times=500)
     lost = 100 * sum(bare.failures.values()) / bare.sent
-    yield Claim(f"without retries {lost:.1f} % of {bare.sent} requests failed", abs(lost - 100 * _FAILING) <= 8)
+    yield Claim(f"without retries, {lost:.1f}% of {bare.sent} requests failed", abs(lost - 100 * _FAILING) <= 8)
     resilience = {"retry": _RETRY, "timeouts": {"connect": "1s", "responseHeader": "5s"}}
     _put(
         chain, "b-outbound", _spec(chain.a.name, _B, chain.b.inbound, entryPoints=["outbound"], resilience=resilience)
@@ -183,19 +185,19 @@ def _retries(stage: Stage, chain: _Chain) -> Iterator[Claim]:
     retried = _asked(stage, chain.edge.url, _SHOP, times=_TRIED)
     left = sum(retried.failures.values())
     yield Claim(
-        f"with two retries {left} of {retried.sent} requests failed, {100 * left / retried.sent:.2f} %",
+        f"with two retries, {left} of {retried.sent} requests failed, {100 * left / retried.sent:.2f}%",
         left <= _MOST_LEFT,
     )
     counted = _counted(chain.a, "b-outbound_1") - before
     hidden = 100 * counted["500"] / counted.total()
     yield Claim(
-        f"the sidecar's metrics of the service hide nothing: {hidden:.1f} % of {counted.total()} answers were errors",
+        f"the sidecar's service metrics still show {hidden:.1f}% errors of {counted.total()} responses",
         abs(hidden - 100 * _FAILING) <= 5 and counted.total() > retried.sent,
     )
 
 
 def _breaker(stage: Stage, chain: _Chain) -> Iterator[Claim]:
-    stage.say("B v2 fails always, and B's rollout has a circuit breaker: one of each side's own.")
+    stage.say("B v2 always fails, and B's rollout has a circuit breaker, separate for each side.")
     for url, rate in zip(chain.versions, (0.0, 1.0), strict=True):
         _behave(url, error_rate=rate)
     _put(chain, "b", _spec(chain.b.name, _B, *chain.versions, resilience={"circuitBreaker": _BREAKER}))
@@ -205,13 +207,14 @@ def _breaker(stage: Stage, chain: _Chain) -> Iterator[Claim]:
     reached = (_counted(chain.b, "b_2") - before).total()
     share = 100 * traffic.answers.get("v1", 0) / traffic.sent
     yield Claim(
-        f"of {traffic.sent} requests v1 answered {share:.1f} % well, as asked; v2's breaker let {reached} pass",
+        f"of {traffic.sent} requests, v1 answered {share:.1f}% successfully, as requested; "
+        f"v2's breaker let {reached} pass",
         abs(share - 50) <= _TOLERANCE and 0 < reached < traffic.sent * 0.4,
     )
     _shift(chain, "b", 40)
     _asked(stage, chain.b.inbound, _B, times=20)
     again = (_counted(chain.b, "b_2") - before).total() - reached
-    yield Claim(f"a shift rebuilds the breaker: it lets {again} through, and finds out again", again > 0)
+    yield Claim(f"a weight change resets the breaker: it lets {again} through before it opens again", again > 0)
 
 
 def _behave(url: str, **behaviour: float) -> None:

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider.analysis import Trials
-from provider.analysis.comparison import ODDS, Comparison, log_mean
+from provider.analysis.comparison import ODDS, Comparison, one_sample_gains
+from provider.analysis.mixture import Mixture, log_mean
 
 SHAPES = [(1, 1), (1, 9), (3, 5), (6, 2)]
 
@@ -71,7 +72,9 @@ def test_windows_multiply() -> None:
     twice = once.updated(canary=Trials(10, 1), stable=Trials(90, 0), margin=2, dispersion=1)
 
     assert isclose(2 * once.not_worse, twice.not_worse)
-    assert all(isclose(2 * one + log(2), two) for one, two in zip(once.worse_by, twice.worse_by, strict=True))
+    assert all(
+        isclose(2 * one + log(2), two) for one, two in zip(once.evidence.sums, twice.evidence.sums, strict=True)
+    )
     # A mixture is no product: it leans to the odds ratios that were right so far.
     assert 2 * once.worse < twice.worse
 
@@ -84,7 +87,7 @@ def test_starts_in_later_periods_have_the_rest_of_the_weight() -> None:
 
     late = bad(Comparison(), period=8)
 
-    assert 8 == late.period
+    assert 8 == late.evidence.period
     # Nine of the ten tenths of the weight have begun by then: all of them have seen just this window.
     assert isclose(log(0.9 * gain + 0.1), late.worse)
 
@@ -168,6 +171,24 @@ def test_the_mean_of_logs_does_not_overflow() -> None:
     assert isclose(-2_000, log_mean([-2_000, -2_000]))
 
 
+@pytest.mark.parametrize("true_rate", [0.1, 0.2, 0.3])
+@pytest.mark.parametrize("requests", [1, 20])
+def test_a_rate_up_to_the_one_that_is_tested_gathers_no_evidence_on_average(requests: int, true_rate: float) -> None:
+    def mean(index: int) -> float:
+        return fsum(
+            comb(requests, bad)
+            * true_rate**bad
+            * (1 - true_rate) ** (requests - bad)
+            * exp(one_sample_gains(Trials(requests, bad), 0.3)[index])
+            for bad in range(requests + 1)
+        )
+
+    means = [mean(index) for index in range(len(ODDS))]
+
+    assert max(means) <= 1 + 1e-12
+    assert isclose(1, max(means)) == (true_rate == 0.3)
+
+
 def test_evidence_for_other_odds_ratios_is_refused() -> None:
-    with pytest.raises(ValueError, match="25 odds ratios, not 3"):
-        Comparison(worse_by=(0.0, 0.0, 0.0))
+    with pytest.raises(ValueError, match="25 or 6 odds ratios, not 3"):
+        Comparison(evidence=Mixture(sums=(0.0, 0.0, 0.0)))

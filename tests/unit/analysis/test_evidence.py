@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from provider.analysis import Analysis, Counts, Evidence, Histogram, Latency, Window
-from provider.analysis.comparison import Comparison, log_mean
+from provider.analysis.comparison import Comparison
+from provider.analysis.edges import slow_edge, slower
+from provider.analysis.mixture import log_mean
 
 BOTH = Analysis()
 
@@ -34,7 +36,7 @@ def windows(draw: st.DrawFn) -> Window:
 def test_no_data_are_no_evidence() -> None:
     for evidence in (Evidence(), Evidence().updated(Window(), BOTH)):
         assert Evidence() == evidence
-        assert 0 == evidence.errors.worse == evidence.slower == evidence.not_slower
+        assert 0 == evidence.errors.worse == slower(evidence.slow, BOTH)
 
 
 def test_errors_are_compared_with_the_settings_margin_and_dispersion() -> None:
@@ -46,21 +48,21 @@ def test_errors_are_compared_with_the_settings_margin_and_dispersion() -> None:
     )
 
 
-def test_slow_answers_are_compared_at_every_edge_from_the_one_that_is_called_slow() -> None:
+def test_durations_are_compared_at_every_edge_and_the_mean_counts() -> None:
     evidence = Evidence().updated(Window(stable=side(90), canary=side(10, slow=2, very_slow=1)), BOTH)
 
-    assert [1.2, 5] == [edge.seconds for edge in evidence.slow]
-    assert isclose(log_mean([edge.comparison.worse for edge in evidence.slow]), evidence.slower)
-    assert evidence.slow[0].comparison.not_worse == evidence.not_slower
-    assert evidence.slow[0].comparison.worse > evidence.slow[1].comparison.worse > 0
+    assert [0.1, 1.2, 5] == [edge.seconds for edge in evidence.slow]
+    assert isclose(log_mean([edge.comparison.worse for edge in evidence.slow]), slower(evidence.slow, BOTH))
+    assert evidence.slow[1].comparison.worse > evidence.slow[2].comparison.worse > evidence.slow[0].comparison.worse
 
 
-@pytest.mark.parametrize(("above", "edges"), [(0.1, [0.1, 1.2, 5]), (0.2, [1.2, 5]), (5, [5]), (6, [])])
-def test_slow_begins_at_the_first_edge_that_is_no_lower(above: float, edges: list[float]) -> None:
+@pytest.mark.parametrize(("above", "edge"), [(0.1, 0.1), (0.2, 1.2), (5, 5), (6, None)])
+def test_slow_begins_at_the_first_edge_that_is_no_lower(above: float, edge: float | None) -> None:
     document = Analysis(latency=Latency(above=timedelta(seconds=above)))
     evidence = Evidence().updated(Window(stable=side(90), canary=side(10)), document)
+    slow = slow_edge(evidence.slow, document)
 
-    assert edges == [edge.seconds for edge in evidence.slow]
+    assert edge == (slow.seconds if slow else None)
 
 
 def test_edges_that_come_later_are_not_taken_up() -> None:
@@ -70,7 +72,7 @@ def test_edges_that_come_later_are_not_taken_up() -> None:
     later = evidence.updated(Window(stable=side(90), canary=side(10, slow=2)), BOTH)
 
     assert [1.2] == [edge.seconds for edge in later.slow]
-    assert later.slower > evidence.slower
+    assert slower(later.slow, BOTH) > slower(evidence.slow, BOTH)
 
 
 def test_edges_that_go_keep_their_evidence() -> None:
@@ -83,8 +85,8 @@ def test_edges_that_go_keep_their_evidence() -> None:
 def test_without_stables_answers_the_canarys_edges_are_taken() -> None:
     evidence = Evidence().updated(Window(canary=side(10)), BOTH)
 
-    assert [1.2, 5] == [edge.seconds for edge in evidence.slow]
-    assert 0 == evidence.slower
+    assert [0.1, 1.2, 5] == [edge.seconds for edge in evidence.slow]
+    assert 0 == slower(evidence.slow, BOTH)
 
 
 def test_only_the_metrics_that_are_asked_for_are_judged() -> None:
@@ -107,13 +109,15 @@ def test_evidence_goes_to_json_and_back(seen: list[Window]) -> None:
 def test_its_document_is_small_and_in_camel_case() -> None:
     document = Evidence().updated(Window(stable=side(90), canary=side(10, 2, slow=2)), BOTH).as_document()
 
-    assert {"errors", "slow"} == set(document)
-    assert {"worseBy", "notWorse", "period"} == set(document["errors"])
+    assert {"errors", "slow", "limits"} == set(document)
+    assert {"evidence", "notWorse"} == set(document["errors"])
     assert len(json.dumps(document)) < 4_000
 
 
 @pytest.mark.parametrize(
-    "document", [{"errors": {"worseBy": [0.0]}}, {"errors": {"notWorse": float("nan")}}, {"other": 1}, []], ids=str
+    "document",
+    [{"errors": {"evidence": {"sums": [0.0]}}}, {"errors": {"notWorse": float("nan")}}, {"other": 1}, []],
+    ids=str,
 )
 def test_a_document_that_is_no_evidence_is_refused(document: object) -> None:
     with pytest.raises(ValidationError):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from provider.analysis import Analysis, Counts, Evidence, Histogram, MetricVerdict, Outcome, Verdict, Window, judge
 from provider.analysis.comparison import Comparison
+from provider.analysis.mixture import Mixture
 from provider.documents import read
 
 ERRORS = Analysis(metrics=("errors",))
@@ -126,7 +127,7 @@ def test_a_broken_limit_fails_a_canary_that_is_as_good_as_stable() -> None:
     verdict = judged(Window(stable=side(5_000, 100), canary=side(5_000, 100)), settings=settings)
 
     assert Outcome.FAILED is verdict.outcome
-    assert "success rate 98 %, at least 99 % wanted" == verdict.reason
+    assert "success rate 98 %, at least 99 % wanted, e-value over a million of 40" == verdict.reason
     assert Outcome.SUCCESSFUL is only(verdict).outcome
 
 
@@ -162,6 +163,15 @@ def test_at_the_end_too_few_requests_stay_inconclusive() -> None:
     assert "too few requests to judge: 99 of 100" == verdict.reason
 
 
+@pytest.mark.parametrize(("limits", "outcome"), [("99", Outcome.SUCCESSFUL), ("99.8", Outcome.INCONCLUSIVE)])
+def test_at_the_end_a_limit_that_was_not_kept_needs_a_person(limits: str, outcome: Outcome) -> None:
+    settings = read(Analysis, {"metrics": ["errors"], "limits": {"successRate": float(limits)}})
+    verdict = judged(Window(stable=side(900, 3), canary=side(200, 1)), settings=settings)
+
+    assert Outcome.INCONCLUSIVE is verdict.outcome
+    assert outcome is verdict.at_end(settings).outcome
+
+
 def test_at_the_end_what_is_known_stays_as_it_is() -> None:
     for errors in (0, 50):
         verdict = judged(Window(stable=side(900, 3), canary=side(600, errors)))
@@ -170,7 +180,7 @@ def test_at_the_end_what_is_known_stays_as_it_is() -> None:
 
 
 def test_evidence_beyond_all_floats_is_a_number_still() -> None:
-    evidence = Evidence(errors=Comparison(worse_by=(5_000.0,) * 25, not_worse=-5_000.0))
+    evidence = Evidence(errors=Comparison(evidence=Mixture(sums=(5_000.0,) * 25), not_worse=-5_000.0))
     verdict = judge(evidence, Window(stable=side(900), canary=side(100, 90)), ERRORS)
 
     assert only(verdict).worse > 1e300

@@ -6,7 +6,12 @@ from tests.world import World
 
 def seen(world: World, *, digest: str, revision: int, address: str = "10.0.0.1:1") -> None:
     sighting = Sighting(
-        gateway="edge", address=address, last_poll=world.clock.time, revision_served=revision, digest=digest
+        gateway="edge",
+        address=address,
+        last_poll=world.clock.time,
+        revision_served=revision,
+        digest=digest,
+        is_authenticated=True,
     )
     world.store.report({f"edge@{address}": encode(sighting)})
 

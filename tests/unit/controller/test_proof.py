@@ -28,6 +28,7 @@ def polled(world: World) -> None:
         last_poll=world.clock.time,
         revision_served=world.feed.revision,
         digest=body.digest,
+        is_authenticated=True,
     )
     world.store.report({"edge@10.0.0.1:1": encode(sighting)})
 

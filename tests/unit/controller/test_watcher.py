@@ -49,7 +49,7 @@ def polls(world: World, gateway: str = "edge", **changes: Any) -> None:
     """Note a poll of now that got what is served, but for the changes."""
     body = world.feed.body(gateway)
     assert body
-    facts = {"revision_served": world.feed.revision, "digest": body.digest, **changes}
+    facts = {"revision_served": world.feed.revision, "digest": body.digest, "is_authenticated": True, **changes}
     sighting = Sighting(gateway=gateway, address="10.0.0.1:1", last_poll=world.clock.time, **facts)
     world.store.report({f"{gateway}@10.0.0.1:1": encode(sighting)})
 
@@ -352,3 +352,14 @@ def test_a_failure_of_our_own_with_one_gateway_keeps_no_other_from_being_watched
 
     assert conditions["broken"].revision_applied is None
     assert world.feed.revision == conditions["edge"].revision_applied
+
+
+def test_a_gateway_name_that_anybody_could_have_made_up_is_not_watched(
+    world: World, watcher: Watcher, caplog: pytest.LogCaptureFixture
+) -> None:
+    created(world)
+    polls(world, "made-up", is_authenticated=False)
+
+    assert {} == looked(world, watcher)
+    assert {} == looked(world, watcher, after=30)
+    assert [] == [record.message for record in caplog.records if record.message.startswith("gateway.")]

@@ -32,7 +32,10 @@ def test_what_the_provider_knows_of_a_gateway_is_told(shown: dict[str, Any], fou
 
 
 def test_the_latencies_asked_of_a_gateway_are_those_of_its_rollouts() -> None:
-    analysis = {"latency": {"above": "250ms"}, "limits": {"successRate": 99, "latencyP95": "1.5s"}}
+    analysis = {
+        "latency": {"above": "250ms", "edges": ["300ms"]},
+        "limits": {"successRate": 99, "latencyP95": "1.5s"},
+    }
     rollouts = [
         {"name": "plain", "spec": {}},
         {"name": "shop", "spec": {"analysis": analysis, "gateways": ["edge"]}},
@@ -41,5 +44,6 @@ def test_the_latencies_asked_of_a_gateway_are_those_of_its_rollouts() -> None:
 
     assert [
         LatencyBound("shop", "analysis.latency.above", 0.25),
-        LatencyBound("shop", "analysis.limits.latencyP95", 1.5),
+        LatencyBound("shop", "analysis.latency.edges", 0.3, is_edge=True),
+        LatencyBound("shop", "analysis.limits.latencyP95", 1.5, is_limit=True),
     ] == list(latency_bounds(rollouts, gateway="edge"))

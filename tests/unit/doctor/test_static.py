@@ -51,7 +51,10 @@ def test_what_is_shipped_is_well() -> None:
         ("serversTransport", None, {"idle-connections"}),
         ("serversTransport/forwardingTimeouts/idleConnTimeout", "5s", {"idle-connections"}),
         ("metrics", None, {"metrics"}),
-        ("metrics/prometheus", {}, set()),
+        ("metrics/prometheus", {}, {"coarse-buckets"}),
+        ("metrics/prometheus/buckets", [0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2, 5, 10], {"coarse-buckets"}),
+        ("metrics/prometheus/buckets", [0.005, 0.01, 1.2], {"coarse-buckets"}),
+        ("metrics/prometheus/buckets", None, {"coarse-buckets"}),
         ("metrics/prometheus/addServicesLabels", False, {"service-labels"}),
         ("metrics/prometheus/addServicesLabels", None, set()),
     ],
@@ -82,9 +85,40 @@ def test_a_bound_that_lies_far_below_the_next_edge_is_found(seconds: float, is_f
     assert ({"buckets"} if is_found else set()) == checks(SHIPPED, bound)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "kind", "is_found"),
+    [
+        (0.004, {}, False),
+        (0.004, {"is_limit": True}, True),
+        (0.005, {"is_limit": True}, False),
+        (0.24, {"is_limit": True}, False),
+        (0.24, {"is_edge": True}, True),
+        (0.3, {"is_edge": True}, False),
+        (11, {"is_edge": True}, True),
+    ],
+)
+def test_a_limit_must_not_lie_below_the_first_edge_and_an_edge_must_be_one(
+    seconds: float, kind: dict[str, bool], is_found: bool
+) -> None:
+    bound = LatencyBound("shop", "analysis.latency", seconds, **kind)
+
+    assert ({"buckets"} if is_found else set()) == checks(SHIPPED, bound)
+
+
+def test_the_change_of_coarse_buckets_makes_them_fine_and_keeps_those_that_there_are() -> None:
+    static = read_static(changed("metrics/prometheus/buckets", [0.7, 1.2]))
+    bound = LatencyBound("shop", "analysis.limits.latencyP95", 0.6)
+    *_, finding = examine_static(static, [bound])
+    buckets = yaml.safe_load(finding.change)["metrics"]["prometheus"]["buckets"]
+
+    assert "coarse-buckets" == finding.check
+    assert {0.005, 0.6, 0.7, 1.2, 10} <= set(buckets)
+    assert set() == checks(changed("metrics/prometheus/buckets", buckets), bound)
+
+
 def test_the_change_of_buckets_holds_the_edges_that_there_are_and_the_one_that_is_missing() -> None:
     static = read_static(changed("metrics/prometheus/buckets", [1.2, 0.1]))
-    (finding,) = examine_static(static, [LatencyBound("shop", "analysis.limits.latencyP95", 0.5)])
+    finding, _ = examine_static(static, [LatencyBound("shop", "analysis.limits.latencyP95", 0.5)])
 
     assert {"metrics": {"prometheus": {"buckets": [0.1, 0.5, 1.2]}}} == yaml.safe_load(finding.change)
     assert "analysis.limits.latencyP95 of shop, 0.5 s, is judged at 1.2 s" in finding.detail
@@ -97,9 +131,15 @@ def test_what_is_to_be_changed_is_yaml_that_makes_it_well() -> None:
     for finding in findings:
         healed = merged(healed, yaml.safe_load(finding.change))
 
-    assert {"api", "gateway-name", "held-polls", "throttle", "idle-connections", "service-labels"} == {
-        finding.check for finding in findings
-    }
+    assert {
+        "api",
+        "gateway-name",
+        "held-polls",
+        "throttle",
+        "idle-connections",
+        "service-labels",
+        "coarse-buckets",
+    } == {finding.check for finding in findings}
     assert set() == checks(healed)
     assert all(finding.is_bad for finding in findings)
     assert {Severity.ERROR, Severity.WARNING} == {finding.severity for finding in findings}

@@ -22,7 +22,12 @@ def created(world: World, name: str = "shop", **changes: Any) -> Rollout:
 def polled(world: World, *, gateway: str = "edge", address: str = "10.0.0.1:1", **changes: Any) -> None:
     """Note a poll that got what is served now, but for the changes."""
     body = world.feed.body(gateway)
-    facts = {"revision_served": world.feed.revision, "digest": body.digest if body else "", **changes}
+    facts = {
+        "revision_served": world.feed.revision,
+        "digest": body.digest if body else "",
+        "is_authenticated": True,
+        **changes,
+    }
     sighting = Sighting(gateway=gateway, address=address, last_poll=world.clock.time, **facts)
     world.store.report({f"{gateway}@{address}": encode(sighting)})
 
@@ -291,3 +296,50 @@ def test_a_sighting_that_nobody_took_back_is_swept(world: World, seconds: float,
     world.operations.gateways.polled()
 
     assert kept == len(world.store.sightings())
+
+
+def test_a_poll_without_a_token_counts_only_under_a_name_that_somebody_wrote_down(world: World) -> None:
+    rollout = created(world)
+    polled(world, gateway="made-up", is_authenticated=False, revision_served=0, digest="old")
+    gateways = world.operations.gateways
+    only = view(world)
+
+    assert ([], [], [], []) == (
+        gateways.carriers(rollout),
+        gateways.reports(rollout),
+        gateways.live(),
+        gateways.polled(),
+    )
+    assert ("made-up", False) == (only.name, only.is_counted)
+    assert "gateway set made-up" in only.errors[0]
+
+    written_down(world, name="made-up")
+    assert ["made-up"] == gateways.carriers(rollout)
+    assert view(world).is_counted
+
+
+def test_a_gateway_that_a_rollout_names_counts(world: World) -> None:
+    rollout = created(world, gateways=["core"])
+    polled(world, gateway="core", is_authenticated=False)
+
+    assert ["served"] == [one.delivery for one in world.operations.gateways.reports(rollout)]
+
+
+def test_of_gateways_that_do_not_count_a_few_are_listed(world: World) -> None:
+    for number in range(120):
+        polled(world, gateway=f"g{number}", is_authenticated=False)
+
+    assert 50 == len(world.operations.gateways.views())
+
+
+def test_a_wait_does_not_wait_long_for_a_silent_poll_without_a_token(world: World) -> None:
+    written_down(world)
+    rollout = created(world)
+    polled(world, is_authenticated=False)
+    world.clock.pass_time(21)
+    polled(world, address="10.0.0.2:1", is_authenticated=False)
+    rollout = world.operations.rollouts.set_weight(rollout.name, Decimal(50), ME)
+    world.caught_up()
+    pending = report(world, rollout)
+
+    assert "10.0.0.2:1 has not polled since" == pending.detail

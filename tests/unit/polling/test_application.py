@@ -2,7 +2,7 @@ import gc
 import json
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,6 +54,11 @@ class Poller:
         }
         answer.content = b"".join(self.polling(request, start_response))
         return answer
+
+
+def reported(poller: Poller) -> Mapping[str, str]:
+    poller.book.report()
+    return poller.world.store.sightings()
 
 
 @pytest.fixture
@@ -212,6 +217,7 @@ def test_a_token_must_be_of_a_role_that_may_poll(world: World, role: Role, statu
     poller = Poller(world, needs_token=True)
 
     assert status == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
+    assert (status == "200 OK") == any('"isAuthenticated":true' in text for text in reported(poller).values())
     assert "401 Unauthorized" == poller.poll().status
     assert "401 Unauthorized" == poller.poll(HTTP_AUTHORIZATION="Bearer wrong").status
 

@@ -17,7 +17,17 @@ from hypothesis.stateful import (
 )
 
 from provider.documents import decode_json, encode, read
-from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Side, Spec, Step
+from provider.rollouts import (
+    TRANSITIONS,
+    Action,
+    IllegalMoveError,
+    Phase,
+    Rollout,
+    Side,
+    Spec,
+    StableChangedError,
+    Step,
+)
 from tests.pace import examples
 from tests.rollouts_strategy import SIDES, SPECS, START, STEPS, WEIGHTS
 
@@ -228,7 +238,13 @@ class RolloutMachine(RuleBasedStateMachine):
 
     def _apply(self, spec: Spec) -> None:
         before = self.rollout
-        after = before.replace(spec, now=self.now)
+        try:
+            after = before.replace(spec, now=self.now)
+            assert after.spec.stable.is_same_version(before.spec.stable)
+        except StableChangedError:
+            after = before.replace(spec, now=self.now, replace_stable=True)
+            assert not after.spec.stable.is_same_version(before.spec.stable)
+            assert after.status.stable_generation > before.status.stable_generation
         allowed = [phases for action, phases in TRANSITIONS[before.status.phase].items() if action in BY_SPEC]
 
         assert before == after or after.status.phase in frozenset().union(*allowed)

@@ -6,17 +6,22 @@ from typing import Any
 import pytest
 
 from provider.documents import read
-from provider.rollouts import Phase, Rollout, Side, Spec
+from provider.rollouts import Phase, Rollout, Side, Spec, StableChangedError, StableLagsError
 from tests.unit.rollouts.lives import STEPS, T0, V1, V2, V3, at_rest, created, edited, minutes, standing
 from tests.world import spec
 
 FILE = spec(steps=STEPS)
 SCALED = read(Side, {"servers": [{"url": "http://127.0.0.1:9002"}, {"url": "http://127.0.0.1:9022"}]})
+SCALED_STABLE = read(Side, {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9011"}]})
 OTHER_STEPS = [{"setWeight": 1}, {"pause": {}}, {"setWeight": 20}, {"pause": {}}]
 
 
 def applied(rollout: Rollout, **changes: Any) -> Rollout:
     return rollout.replace(edited(rollout, **changes), now=minutes(1), reason="from git")
+
+
+def replaced(rollout: Rollout, **changes: Any) -> Rollout:
+    return rollout.replace(edited(rollout, **changes), now=minutes(1), reason="from git", replace_stable=True)
 
 
 def sides(rollout: Rollout) -> tuple[Side, Side | None]:
@@ -47,7 +52,8 @@ def test_the_same_file_again_changes_nothing(rollout: Rollout) -> None:
 
 @pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
 @pytest.mark.parametrize(
-    "changes", [{"rule": "Host(`a`)"}, {"priority": 9}, {"gateways": ["edge"]}, {"canary": SCALED}, {"stable": V3}]
+    "changes",
+    [{"rule": "Host(`a`)"}, {"priority": 9}, {"gateways": ["edge"]}, {"canary": SCALED}, {"stable": SCALED_STABLE}],
 )
 def test_what_is_no_new_canary_leaves_it_where_it_is(before: Rollout, changes: dict[str, Any]) -> None:
     rollout = applied(before, **changes)
@@ -137,14 +143,13 @@ def test_a_promoted_canary_that_its_file_scales_is_scaled_and_not_started_again(
 
 
 def test_a_replaced_stable_side_that_its_file_still_scales_gets_no_traffic_back() -> None:
-    scaled = read(Side, {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9011"}]})
     done = created().promote_full(now=T0)
 
-    assert done == done.replace(FILE.model_copy(update={"stable": scaled}), now=minutes(1))
+    assert done == done.replace(FILE.model_copy(update={"stable": SCALED_STABLE}), now=minutes(1))
 
 
 def test_a_canary_that_was_promoted_and_rolled_back_can_be_tried_again() -> None:
-    rolled_back = applied(created().promote_full(now=T0), stable=V1)
+    rolled_back = replaced(created().promote_full(now=T0), stable=V1)
     rollout = rolled_back.replace(FILE, now=minutes(1))
 
     assert (V1, None) == sides(rolled_back)
@@ -154,7 +159,7 @@ def test_a_canary_that_was_promoted_and_rolled_back_can_be_tried_again() -> None
 
 @pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
 def test_a_canary_that_the_file_makes_stable_takes_over_and_keeps_its_service(before: Rollout) -> None:
-    rollout = applied(before, stable=SCALED, canary=None)
+    rollout = replaced(before, stable=SCALED, canary=None)
 
     assert (SCALED, None) == sides(rollout)
     assert (Phase.HEALTHY, 0, 0) == standing(rollout)
@@ -164,7 +169,7 @@ def test_a_canary_that_the_file_makes_stable_takes_over_and_keeps_its_service(be
 
 
 def test_a_canary_that_the_file_makes_stable_may_be_followed_by_the_next_at_once() -> None:
-    rollout = applied(created(), stable=V2, canary=V3)
+    rollout = replaced(created(), stable=V2, canary=V3)
 
     assert (V2, V3) == sides(rollout)
     assert (Phase.PAUSED, 5, 1) == standing(rollout)
@@ -181,9 +186,65 @@ def test_a_canary_on_servers_of_stables_is_withdrawn_like_any_other() -> None:
 
 def test_a_canary_on_servers_of_stables_that_is_tried_again_is_left_where_it_is() -> None:
     both = read(Side, {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9002"}]})
-    again = applied(created(stable=both).promote_full(now=T0), stable=both).start(V2, now=minutes(2))
+    again = replaced(created(stable=both).promote_full(now=T0), stable=both).start(V2, now=minutes(2))
 
     assert again == applied(again)
+
+
+@pytest.mark.parametrize("canary", [None, V2, V3])
+@pytest.mark.parametrize(
+    "before",
+    [at_rest(), created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)],
+    ids=["at rest", "paused", "held", "aborted"],
+)
+@pytest.mark.parametrize("stable", [V2, V3])
+def test_another_stable_version_is_refused(before: Rollout, stable: Side, canary: Side | None) -> None:
+    with pytest.raises(StableChangedError) as caught:
+        applied(before, stable=stable, canary=canary)
+
+    assert StableChangedError is type(caught.value)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        created().promote_full(now=T0),
+        created().promote_full(now=T0).start(V3, now=T0),
+        created().promote_full(now=T0).start(V3, now=T0).promote_full(now=T0),
+    ],
+    ids=["promoted", "next canary", "promoted twice"],
+)
+def test_a_file_that_lags_behind_a_promotion_is_recognized(before: Rollout) -> None:
+    with pytest.raises(StableLagsError):
+        before.replace(spec(steps=STEPS, canary=None), now=minutes(1))
+
+
+def test_a_stable_version_that_was_replaced_is_described_by_the_status_and_has_a_service_of_its_own() -> None:
+    rollout = replaced(created().promote_full(now=T0, reason="v2 is good"), stable=V1)
+
+    assert (V1, None) == sides(rollout)
+    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
+    assert (3, 3) == generations(rollout)
+    assert "stable was replaced: from git" == rollout.status.reason
+    assert rollout.status.promoted is None
+    with pytest.raises(StableChangedError):
+        applied(rollout, stable=V2)
+
+
+def test_a_canary_begins_again_beside_another_stable_version() -> None:
+    rollout = replaced(created().promote(now=T0), stable=V3)
+
+    assert (V3, V2) == sides(rollout)
+    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert (3, 4) == generations(rollout)
+
+
+def test_an_aborted_canary_stays_aborted_beside_another_stable_version() -> None:
+    rollout = replaced(created().abort(now=T0), stable=V3)
+
+    assert (V3, V2) == sides(rollout)
+    assert (Phase.DEGRADED, 0, 0) == standing(rollout)
+    assert (3, 4) == generations(rollout)
 
 
 def test_blue_and_green_take_turns() -> None:

@@ -85,7 +85,9 @@ AGAIN = [PAUSE, *BOTH]
         lambda rollout: rollout.promote_full(now=T0).start(V3, now=T0),
         lambda rollout: rollout.replace(edited(rollout, canary=None), now=T0),
         lambda rollout: rollout.replace(edited(rollout, canary=write(V3)), now=T0),
-        lambda rollout: rollout.replace(edited(rollout, stable=write(V2), canary=write(V3)), now=T0),
+        lambda rollout: rollout.promote_full(now=T0).replace(
+            edited(rollout, stable=write(V2), canary=write(V3)), now=T0
+        ),
     ],
     ids=["new canary", "retry", "in full", "next canary", "withdrawn", "another by file", "next by file"],
 )

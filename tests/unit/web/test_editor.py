@@ -160,3 +160,21 @@ def test_a_rule_is_checked_while_it_is_typed(admin: Browser, rule: str, words: s
     admin.open("/rule?rule=" + rule.replace("`", "%60"), HX_Request="true")
 
     assert words in admin.text
+
+
+def test_another_stable_version_is_saved_only_with_the_box_ticked(admin: Browser, shop: str, world: World) -> None:
+    admin.open(f"{shop}/edit")
+    other = {**edited(world), "stable": "http://10.0.0.9:8080", "canary": ""}
+    refused = admin.send(f"{shop}/edit", other)
+
+    assert 409 == refused.status_code
+    assert 'name="replace_stable"' in admin.page.text
+    assert spec().stable == world.operations.rollouts.get("shop").spec.stable
+
+    admin.send(f"{shop}/edit", {**other, "preview": "yes", "replace_stable": "yes"})
+
+    assert "If you save this" in admin.text
+
+    admin.send(f"{shop}/edit", {**other, "replace_stable": "yes"})
+
+    assert "stable was replaced" == world.operations.rollouts.get("shop").status.reason

@@ -1,0 +1,73 @@
+"""An embedded Valkey that cannot start, or hangs: polls go on, the log says why, and it comes back."""
+
+import os
+import signal
+from pathlib import Path
+
+import requests
+
+from provider.demo.processes import Processes
+from tests.e2e.harness import HOST, Stack, eventually
+
+
+def test_damaged_data_ends_no_poll_and_is_mended_by_what_was_served(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        stack = Stack(tmp_path, processes)
+        _start(stack)
+        before = poll(stack)
+        snapshot = tmp_path / "data" / "snapshot-default.json"
+        eventually(lambda: snapshot.exists() and "shop" in snapshot.read_text(), what="there is a snapshot")
+        stack.stop("provider")
+        (log,) = (tmp_path / "data" / "valkey" / "appendonlydir").glob("*.incr.aof")
+        text = log.read_bytes()
+        log.write_bytes(text.replace(b"*3\r\n", b"*X\r\n", 1) if b"*3\r\n" in text else b"?" + text[1:])
+        child = stack.start_provider()
+        eventually(lambda: stack.log().count("valkey.cannot_start") > 1, what="it is tried again")
+        served = eventually(lambda: _served(stack), what="polls are answered")
+
+        assert child.is_running
+        assert before.json() == served.json()
+        assert "Bad file format" in stack.log()
+
+        log.parent.rename(tmp_path / "damaged")
+        eventually(lambda: "store-went-back" in stack.log(), what="Valkey has started with nothing", seconds=60)
+        restored = stack.command("restore", "--from", "served", "--reason", "damaged")
+        stack.wait_for_provider()
+
+        assert restored.returncode == 0, restored.stderr
+        assert before.json() == poll(stack).json()
+
+
+def test_a_valkey_that_hangs_is_replaced(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        stack = Stack(tmp_path, processes)
+        _start(stack)
+        before = stack.valkey_pid()
+        assert before
+        os.kill(before, signal.SIGSTOP)
+        polled = poll(stack)
+        eventually(lambda: stack.valkey_pid() not in {None, before}, what="there is another Valkey", seconds=40)
+        stack.wait_for_provider()
+        eventually(lambda: _put(stack, "other").ok, what="writes are accepted")
+
+        assert 200 == polled.status_code
+        assert "valkey.hung" in stack.log()
+
+
+def _start(stack: Stack) -> None:
+    stack.start_provider()
+    stack.wait_for_provider()
+    assert _put(stack, "shop").ok
+
+
+def _put(stack: Stack, name: str) -> requests.Response:
+    return stack.call("PUT", f"/rollouts/{name}", {"spec": stack.spec(rule=f"Host(`{name}.localhost`)")})
+
+
+def poll(stack: Stack) -> requests.Response:
+    return requests.get(f"http://{HOST}:{stack.provider_port}/traefik/config?gateway=edge", timeout=10)
+
+
+def _served(stack: Stack) -> requests.Response | None:
+    answer = poll(stack)
+    return answer if answer.ok else None
