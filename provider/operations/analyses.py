@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from provider.analysis import CheckResult, Look, Record, Verdict
+from provider.analysis import CheckResult, Look, Outcome, Record, Verdict
 from provider.documents import NotJsonError, decode_json
 from provider.operations.calls import NotFoundError
 from provider.rollouts import Rollout, attempt_of, settings_of
@@ -21,6 +21,11 @@ class Judgement:
     in_step: Verdict
     checks: Sequence[CheckResult]
     looks: Sequence[Look]
+
+    def of(self, rollout: Rollout) -> Verdict:
+        """Return the verdict that decides what becomes of a rollout: a failure always does, a success in the step."""
+        is_whole = self.whole.outcome is Outcome.FAILED or not rollout.is_judging
+        return self.whole if is_whole else self.in_step
 
 
 @dataclass(frozen=True)
