@@ -1,6 +1,7 @@
 """YAML that says what it means: a key that stands twice is a mistake, not the last one's win."""
 
 import math
+import re
 from collections.abc import Hashable, Iterator
 from typing import Any
 
@@ -53,6 +54,21 @@ class StrictLoader(yaml.SafeLoader):
             keys.add(key)
         return super().construct_mapping(node, deep)
 
+    def construct_yaml_int(self, node: yaml.ScalarNode) -> int | str:  # type: ignore[override]  # see the times
+        """Make a whole number; ConstructorError where YAML 1.1 and a person would not read the same.
+
+        A time such as 22:00 stays text: YAML 1.1 takes it for a number of base 60.
+        """
+        text = node.value.replace("_", "")
+        if ":" in text:
+            return str(node.value)
+        number: int = super().construct_yaml_int(node)
+        if _OCTAL.fullmatch(text) and number != int(text):
+            raise _mistake(
+                f"{node.value} is octal in YAML 1.1 and means {number}; write {int(text)}, or put it in quotes", node
+            )
+        return number
+
     def construct_yaml_float(self, node: yaml.ScalarNode) -> float:
         """Make a number; ConstructorError where it is none."""
         number = super().construct_yaml_float(node)
@@ -69,7 +85,9 @@ def _children(node: yaml.Node) -> Iterator[yaml.Node]:
             yield from pair
 
 
+_OCTAL = re.compile(r"[-+]?0[0-7]+")
 _MERGE = "tag:yaml.org,2002:merge"
+StrictLoader.add_constructor("tag:yaml.org,2002:int", StrictLoader.construct_yaml_int)
 StrictLoader.add_constructor("tag:yaml.org,2002:float", StrictLoader.construct_yaml_float)
 
 

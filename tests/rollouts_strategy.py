@@ -70,6 +70,9 @@ def _own_sides(draw: st.DrawFn) -> Json:
         "passiveHealthCheck": _some({"failureWindow": DURATIONS, "maxFailedAttempts": st.integers(1, 9)}),
         "passHostHeader": st.booleans(),
         "keepAliveTimeout": DURATIONS,
+        "serversTransport": st.fixed_dictionaries(
+            {"insecureSkipVerify": st.booleans()}, optional={"serverName": st.just("shop.internal")}
+        ),
         "sticky": st.fixed_dictionaries({"cookie": _some({"httpOnly": st.booleans()})}),
     }
     return {**source, **draw(_some(options))}

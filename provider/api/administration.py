@@ -148,6 +148,7 @@ ENDPOINTS = (
         body=ReasonBody,
         answers={201: SignInLink},
         tag="tokens",
+        conditions=(),
     ),
     Endpoint(
         "POST",
@@ -158,6 +159,7 @@ ENDPOINTS = (
         body=RestoreBody,
         answers={200: Restored},
         tag="restore",
+        conditions=(),
     ),
 )
 

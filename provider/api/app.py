@@ -10,6 +10,7 @@ from provider.api.endpoints import register
 from provider.api.machines import machines
 from provider.api.problems import answer_problems
 from provider.api.timing import time_requests
+from provider.forwarded import behind_prefix
 from provider.hardening import SECURITY
 from provider.limits import Limits
 from provider.metrics import RECORDED
@@ -46,7 +47,7 @@ def create_app(
     app.register_blueprint(machines(operations, ENDPOINTS, version=version, recorded=recorded))
     answer_problems(app)
     app.after_request(_harden)
-    app.wsgi_app = identified(app.wsgi_app)  # type: ignore[assignment, method-assign]  # as Flask wants it
+    app.wsgi_app = identified(behind_prefix(app.wsgi_app))  # type: ignore[assignment, method-assign]  # as Flask wants it
     return app
 
 

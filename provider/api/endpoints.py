@@ -28,8 +28,10 @@ from provider.operations import Call, Operations
 from provider.store import Request
 
 _IDEMPOTENCY_SECONDS = 24 * 3_600
-# Clients that drop the quotes of an ETag are understood.
-IF_MATCH_PATTERN = r'^(?:\*|"?([0-9]{1,16})"?)$'
+IF_MATCH, IDEMPOTENCY_KEY = "If-Match", "Idempotency-Key"
+# Clients that drop the quotes of an ETag are understood, and so are proxies that make it weak as they compress.
+_ETAG = r'(?:(?:W/)?"[0-9]{1,16}"|[0-9]{1,16})'
+IF_MATCH_PATTERN = rf"^(?:\*|{_ETAG}(?:[ \t]*,[ \t]*{_ETAG}){{0,15}})$"
 IDEMPOTENCY_KEY_PATTERN = r"^[!-~]{1,255}$"
 LAST_EVENT_ID_PATTERN = r"^[0-9]{0,16}$"
 
@@ -83,10 +85,12 @@ class Endpoint:
     is_held: bool = False
     operation: str = ""
     """Its name in OpenAPI, where that of the handler will not do."""
+    conditions: Sequence[str] = (IF_MATCH, IDEMPOTENCY_KEY)
+    """The headers of these two that a write honors; one without a version, such as a restore, honors neither."""
 
     @property
     def is_write(self) -> bool:
-        """Tell whether it changes something: it then takes If-Match and Idempotency-Key."""
+        """Tell whether it changes something."""
         return self.method != "GET"
 
     @property
@@ -121,7 +125,7 @@ def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callabl
                     f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {quoted(name)}"
                 )
         body, query = _body(endpoint), _query(endpoint)
-        exchange = Exchange(operations, caller, parts, body, query, _call(caller, body, query))
+        exchange = Exchange(operations, caller, parts, body, query, _call(endpoint, caller, body, query))
         return _held(endpoint, exchange, limits) if endpoint.is_held else _respond(endpoint.handler(exchange))
 
     return view
@@ -186,33 +190,37 @@ def _query(endpoint: Endpoint) -> BaseModel:
         raise InvalidQueryError(error.mistakes) from error
 
 
-def _call(caller: Caller, body: BaseModel | None, query: BaseModel) -> Call:
+def _call(endpoint: Endpoint, caller: Caller, body: BaseModel | None, query: BaseModel) -> Call:
     if request.method == "GET":
         return Call(actor=caller.name)
     source = body if isinstance(body, ReasonBody) else query
+    versions = _if_match(endpoint, request.headers.get(IF_MATCH))
     return Call(
         actor=caller.name,
         reason=source.reason if isinstance(source, ReasonBody | ReasonQuery) else "",
-        if_match=_if_match(request.headers.get("If-Match")),
-        must_exist=request.headers.get("If-Match", "").strip() == "*",
-        request=_request(caller, request.headers.get("Idempotency-Key")),
+        if_match=versions[0] if versions else None,
+        or_match=frozenset(versions[1:]),
+        must_exist=request.headers.get(IF_MATCH, "").strip() == "*",
+        request=_request(endpoint, caller, request.headers.get(IDEMPOTENCY_KEY)),
         is_dry_run=isinstance(query, DryRunQuery) and query.dry_run == "true",
         allow_shrink=isinstance(query, ShrinkQuery) and query.allow_shrink == "true",
         replace_stable=isinstance(query, ReplaceQuery) and query.replace_stable == "true",
     )
 
 
-def _if_match(header: str | None) -> int | None:
+def _if_match(endpoint: Endpoint, header: str | None) -> Sequence[int]:
+    """Return the versions that the caller accepts; none for `*`, or without the header."""
     if header is None:
-        return None
-    match = re.fullmatch(IF_MATCH_PATTERN, header.strip())
-    if not match:
-        raise BadRequestError(f'If-Match must be the ETag of an answer, such as "42", not {header}')
-    return int(match[1]) if match[1] else None
+        return ()
+    if IF_MATCH not in endpoint.conditions:
+        raise BadRequestError("If-Match has no meaning here: nothing with a version is changed; leave the header out")
+    if not re.fullmatch(IF_MATCH_PATTERN, header.strip()):
+        raise BadRequestError(f'If-Match must be an ETag such as "42", or several, not {quoted(header)}')
+    return [int(version) for version in re.findall("[0-9]+", header)]
 
 
-def _request(caller: Caller, key: str | None) -> Request | None:
-    if key is None:
+def _request(endpoint: Endpoint, caller: Caller, key: str | None) -> Request | None:
+    if key is None or IDEMPOTENCY_KEY not in endpoint.conditions:
         return None
     if not re.fullmatch(IDEMPOTENCY_KEY_PATTERN, key):
         raise BadRequestError("Idempotency-Key must be 1 to 255 printable characters without spaces")
@@ -232,5 +240,5 @@ def _respond(answer: Answer | Response) -> Response:
     if answer.version is not None:
         response.headers["ETag"] = f'"{answer.version}"'
     if answer.location:
-        response.headers["Location"] = answer.location
+        response.headers["Location"] = f"{request.script_root}{answer.location}"
     return response

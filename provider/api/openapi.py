@@ -12,7 +12,9 @@ from pydantic_core import CoreSchema
 from pydantic_core.core_schema import ModelSchema
 
 from provider.api.endpoints import (
+    IDEMPOTENCY_KEY,
     IDEMPOTENCY_KEY_PATTERN,
+    IF_MATCH,
     IF_MATCH_PATTERN,
     LAST_EVENT_ID_PATTERN,
     Endpoint,
@@ -138,10 +140,7 @@ def _headers(endpoint: Endpoint) -> list[Json]:
         return [_header("Last-Event-ID", "The event that the caller got last.", LAST_EVENT_ID_PATTERN)]
     if not endpoint.is_write:
         return []
-    return [
-        _header("If-Match", "The ETag that the caller saw: 412 when it is stale.", IF_MATCH_PATTERN),
-        _header("Idempotency-Key", "The same key again answers what the first call did.", IDEMPOTENCY_KEY_PATTERN),
-    ]
+    return [_CONDITIONS[name] for name in endpoint.conditions]
 
 
 def _header(name: str, description: str, pattern: str) -> Json:
@@ -154,6 +153,14 @@ def _header(name: str, description: str, pattern: str) -> Json:
     }
 
 
+_CONDITIONS: Mapping[str, Json] = {
+    IF_MATCH: _header(IF_MATCH, "The ETags that the caller accepts: 412 when it has another.", IF_MATCH_PATTERN),
+    IDEMPOTENCY_KEY: _header(
+        IDEMPOTENCY_KEY, "The same key again answers what the first call did.", IDEMPOTENCY_KEY_PATTERN
+    ),
+}
+
+
 def _responses(endpoint: Endpoint) -> Json:
     answers = {str(status): _answer(status, model, endpoint) for status, model in endpoint.answers.items()}
     return answers | {str(status): _problem(status) for status in sorted(_problem_statuses(endpoint))}
@@ -163,7 +170,7 @@ def _problem_statuses(endpoint: Endpoint) -> set[int]:
     statuses = {*_COMMON_PROBLEMS, *endpoint.problems}
     if endpoint.body:
         statuses.update(_BODY_PROBLEMS)
-    if endpoint.is_write:
+    if endpoint.is_write and endpoint.conditions:
         # A stale If-Match, a key used before, others who keep changing it.
         statuses.update((409, 412, 422))
     return statuses

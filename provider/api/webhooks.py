@@ -1,7 +1,7 @@
 """The endpoints of webhooks: for those who administer, as an address often is a secret too."""
 
 from provider.access import Permission
-from provider.api.endpoints import Answer, Endpoint, Exchange
+from provider.api.endpoints import IF_MATCH, Answer, Endpoint, Exchange
 from provider.api.schemas import Delivered, ReasonQuery, WebhookAnswer, WebhookBody, WebhookList
 from provider.notifications import Webhook
 
@@ -72,6 +72,7 @@ ENDPOINTS = (
         answers={200: Delivered},
         problems=(404,),
         tag="webhooks",
+        conditions=(IF_MATCH,),
     ),
 )
 

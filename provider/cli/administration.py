@@ -3,7 +3,7 @@
 import click
 
 from provider.cli.client import Json, Write, path_of
-from provider.cli.options import Shell, connected, writing
+from provider.cli.options import Shell, connected, explaining, writing
 from provider.cli.output import ago, say, show_json, show_table
 
 ROLES = ("viewer", "operator", "admin", "gateway", "instance")
@@ -113,11 +113,11 @@ def delete_gateway(shell: Shell, name: str, write: Write) -> None:
     required=True,
     help="What is served, or what Redis has",
 )
-@writing
+@explaining
 @connected
-def restore(shell: Shell, truth: str, write: Write) -> None:
+def restore(shell: Shell, truth: str, reason: str) -> None:
     """Decide which is right when Redis came back with less than is served."""
-    restored = shell.client.write("POST", "restore", {"from": truth}, write)
+    restored = shell.client.write("POST", "restore", {"from": truth}, Write(reason))
     if shell.is_json:
         show_json(restored)
     else:

@@ -31,7 +31,7 @@ _FILE = click.option(
     "-f",
     type=click.File("rb"),
     required=True,
-    help="Rollouts as YAML, several with --- between; - is stdin",
+    help="Rollouts as YAML, several with --- between, or as JSON; - is stdin",
 )
 
 
@@ -149,8 +149,11 @@ def read_documents(file: IO[bytes]) -> Sequence[Json]:
 
     from provider.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
 
+    content = file.read()
     try:
-        found = [document for document in yaml.load_all(file.read(), StrictLoader) if document is not None]
+        found = _json_documents(file, content)
+        if found is None:
+            found = [document for document in yaml.load_all(content, StrictLoader) if document is not None]
         json.dumps(found)
     except yaml.YAMLError as error:
         raise CommandError(f"{name_of(file)} is not YAML: {words_of(error)}") from error
@@ -158,12 +161,26 @@ def read_documents(file: IO[bytes]) -> Sequence[Json]:
         raise CommandError(f"{name_of(file)} holds what JSON cannot: {error}") from error
     except RecursionError as error:
         raise CommandError(f"{name_of(file)} is nested too deeply") from error
-    documents = [one for document in found for one in (document if isinstance(document, list) else [document])]
+    documents: list[Any] = [one for each in found for one in (each if isinstance(each, list) else [each])]
     for document in documents:
         if not isinstance(document, dict):
             what = textwrap.shorten(json.dumps(document, ensure_ascii=False), 40, placeholder=" ...")
             raise CommandError(f"{name_of(file)} must hold mappings (name: value), not {what}")
     return documents
+
+
+def _json_documents(file: IO[bytes], content: bytes) -> list[object] | None:
+    """Read a file that is JSON; None where it may be YAML, which takes no tabs. CommandError where it has such."""
+    from provider.documents import NotJsonError, decode_json  # noqa: PLC0415 only these commands need it
+
+    if content.lstrip()[:1] not in {b"{", b"["}:
+        return None
+    try:
+        return [decode_json(content)]
+    except NotJsonError as error:
+        if b"\n\t" in content:
+            raise CommandError(f"{name_of(file)} is not JSON: {error}") from error
+        return None
 
 
 def _rollouts(file: IO[bytes]) -> Sequence[Json]:

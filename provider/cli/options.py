@@ -98,10 +98,13 @@ def _with_shell(command: Command, *, needs_token: bool) -> Command:
     return with_shell
 
 
+explaining = click.option("--reason", default="", help="Why; kept in the history")
+
+
 def writing(command: Command) -> Command:
     """Give a command `--reason`, `--if-match` and `--idempotency-key`; it gets a Write."""
 
-    @click.option("--reason", default="", help="Why; kept in the history")
+    @explaining
     @click.option(
         "--if-match",
         default="",
@@ -162,11 +165,12 @@ def show_warnings(document: Json) -> None:
         click.echo(f"warning: {warning['detail']}", err=True)
 
 
-def finish(shell: Shell, rollout: Json, change: Change) -> None:
-    """Say what was done, and where that was asked for, wait until Traefik has it."""
+def finish(shell: Shell, rollout: Json, change: Change, *more: str) -> None:
+    """Say what was done and `more` lines about it, and where that was asked for, wait until Traefik has it."""
     if not shell.is_json:
         # Before the wait: it is done, even if Traefik does not get it in time.
-        say(phase(rollout))
+        for line in (phase(rollout), *more):
+            say(line)
         show_warnings(rollout)
     if change.waits:
         rollout = shell.client.wait(rollout["name"], "applied", seconds=change.seconds)

@@ -20,7 +20,7 @@ from provider.cli.output import say, show_facts, show_json, show_table, span, st
 def plan(shell: Shell, name: str, rate: float | None, errors: float | None, k: str) -> None:
     """Forecast what each step will show of a canary.
 
-    Requests, regressions that are caught, and the time until a good canary is known to be good. A cell of a regression has the probability that it is caught by the end of the step, and the median time at the
+    A cell of a regression has the probability that it is caught by the end of the step, and the median time at the
     step's weight.
     """
     given = {"rate": rate, "errors": errors}

@@ -17,13 +17,12 @@ from provider.controller.reverting import Reverting
 from provider.controller.rounds import Rounds
 from provider.feed import State
 from provider.gateways import Condition, GatewayState
-from provider.operations import Operations, weight_of
+from provider.operations import SAMPLE_SECONDS, Operations, weight_of
 from provider.store import StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
 LEASE = "watcher"
-_LOOK_SECONDS = 2.0
 # A page of thousands of services takes Traefik and us a while: so much of the time at most, a tenth, is spent on it.
 _REST = 9
 _LONGEST_PAUSE_SECONDS = 30.0
@@ -49,7 +48,7 @@ class Watcher:
         self._leads = False
         self._starved: set[str] = set()
         self._states: dict[str, GatewayState] = {}
-        self._pace = Pace(_LOOK_SECONDS, _LONGEST_PAUSE_SECONDS, _REST)
+        self._pace = Pace(SAMPLE_SECONDS, _LONGEST_PAUSE_SECONDS, _REST)
 
     def start(self) -> None:
         """Run in a thread of its own until the feed closes."""

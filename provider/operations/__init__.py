@@ -29,13 +29,14 @@ from provider.operations.sessions import (
     Visitor,
 )
 from provider.operations.tokens import Tokens, TokenView
-from provider.operations.traffic import Traffic, weight_of
+from provider.operations.traffic import SAMPLE_SECONDS, Traffic, weight_of
 from provider.operations.waiting import Arrival, Goal, NotInTimeError, OutOfReachError, Waiting
 from provider.operations.webhooks import Webhooks
 
 __all__ = [
     "LINK_SECONDS",
     "MOVES",
+    "SAMPLE_SECONDS",
     "SESSION_SECONDS",
     "Analyses",
     "Applied",

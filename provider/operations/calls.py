@@ -12,15 +12,16 @@ from provider.store import Key, Request
 class Call:
     """Who writes, why, and on what condition.
 
-    `if_match` is the version that the caller saw, `must_exist` that it saw any; the write is refused when that is no
-    longer so. `request` makes a repeated call happen once; without one the call is taken as new. `allow_shrink` says
-    that a gateway may be left with little or nothing, `replace_stable` that another version may get all traffic at
-    once.
+    `if_match` is the version that the caller saw, `or_match` others that it accepts as well. `must_exist` requires
+    any version. The write is refused if none of them is current. `request` makes a repeated call happen once; without
+    one, the call is new. `allow_shrink` allows a gateway to be left with little or nothing, and `replace_stable` that
+    another version gets all traffic at once.
     """
 
     actor: str
     reason: str = ""
     if_match: int | None = None
+    or_match: frozenset[int] = frozenset()
     must_exist: bool = False
     request: Request | None = None
     is_dry_run: bool = False
@@ -31,11 +32,11 @@ class Call:
         """Tell whether the condition holds for a document at this version (0: absent)."""
         if self.must_exist and not version:
             return False
-        return self.if_match is None or self.if_match == version
+        return self.if_match is None or version == self.if_match or version in self.or_match
 
     def unconditional(self) -> Self:
         """Give the call without its condition."""
-        return replace(self, if_match=None, must_exist=False)
+        return replace(self, if_match=None, or_match=frozenset(), must_exist=False)
 
     def as_request(self) -> Request:
         """Give the request to commit with; one of our own guards against the store client's retries."""

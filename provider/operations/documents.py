@@ -50,8 +50,7 @@ class Documents:
         between, unless the caller named a version. Raises StaleVersionError, StoreWentBackError, ContentionError,
         and what `decide` and the store raise.
         """
-        if self.feed.state in DISPUTED:
-            raise StoreWentBackError
+        self._insist_on_agreement()
         done = self.store.recall(call.request) if call.request else None
         if done:
             return done
@@ -107,6 +106,18 @@ class Documents:
     def follow(self, event: Event) -> None:
         """Wait until the feed has a change that was just made here."""
         self._wait_for(event.revision)
+
+    def _insist_on_agreement(self) -> None:
+        """Raise StoreWentBackError where store and image disagree; just after a restore they soon agree again."""
+        if self.feed.state not in DISPUTED:
+            return
+        lineage, served = self.feed.read(lambda image: (image.lineage, image.revision))
+        stored_lineage, revision = self.store.revision()
+        # A restore goes on with our lineage above what is served, and takes the marks of what was before it.
+        if lineage == stored_lineage and revision > served and not self.store.mark(served):
+            self.feed.wait_until(lambda _: self.feed.state not in DISPUTED, seconds=_CATCH_UP_SECONDS)
+        if self.feed.state in DISPUTED:
+            raise StoreWentBackError
 
     def _told(self, event: Event) -> Event:
         metrics.CHANGES.labels(event.key.kind, event.action).inc()

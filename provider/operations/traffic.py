@@ -1,6 +1,7 @@
 """The shares that canaries really get, as the controller that counts them has seen it last."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from provider.analysis import Share
@@ -12,6 +13,10 @@ from provider.rollouts import Rollout
 from provider.store import Store
 
 ZERO = Decimal(0)
+SAMPLE_SECONDS = 2.0
+"""How often the controller reads Traefik's counters, where few services make that cheap."""
+# A controller that has just started needs a few seconds; one that is silent for longer is not there.
+_OVERDUE = timedelta(seconds=15)
 
 
 class _Shares(Document):
@@ -48,7 +53,9 @@ class Traffic:
         if share and share.asked == weight:
             return share
         asked = known.status.weight if known else ZERO
-        return unknown_share(_why_unknown(known, is_watched=noted is not None), asked=asked, now=self._store.now())
+        now = self._store.now()
+        words = _why_unknown(known, is_watched=noted is not None, now=now)
+        return unknown_share(words, asked=asked, now=now)
 
 
 def weight_of(rollout: Rollout | None) -> Decimal | None:
@@ -59,11 +66,9 @@ def weight_of(rollout: Rollout | None) -> Decimal | None:
     return weight if 0 < weight < 100 else None
 
 
-def _why_unknown(rollout: Rollout | None, *, is_watched: bool) -> str:
-    if weight_of(rollout) is None:
+def _why_unknown(rollout: Rollout | None, *, is_watched: bool, now: datetime) -> str:
+    if rollout is None or weight_of(rollout) is None:
         return "all requests go to one side"
-    return (
-        "its weight is new, and was not looked at yet"
-        if is_watched
-        else "nobody has looked yet: is a controller running?"
-    )
+    if not is_watched and now - rollout.status.since > _OVERDUE:
+        return "not measured: no controller has reported lately; is one running?"
+    return f"not measured yet (the controller samples traffic every {SAMPLE_SECONDS:g} s)"

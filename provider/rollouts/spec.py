@@ -27,6 +27,7 @@ from provider.rollouts.discover import Discover
 from provider.rollouts.overrides import MOST_OVERRIDES, Override
 from provider.rollouts.resilience import Resilience
 from provider.rollouts.schedule import Schedule
+from provider.rollouts.servers_transport import ServersTransport
 from provider.rollouts.steps import Step
 
 # Traefik keeps the thousand topmost priorities to itself, counted on the smallest machine it runs on (pkg/server/
@@ -162,6 +163,8 @@ class Side(Document):
     """Whether the server gets the Host that the client sent; true if left out."""
     keep_alive_timeout: Duration | None = None
     """How long the backend keeps an idle connection: Traefik is told to let go first."""
+    servers_transport: ServersTransport | None = None
+    """How Traefik connects to servers that speak TLS: their CA and name, and its own certificate."""
     sticky: StickyServers | None = None
     """Keep a client on one server of the side."""
 
@@ -172,7 +175,10 @@ class Side(Document):
         return self
 
     def _refuse_options_of_servers(self) -> None:
-        options = ("health_check", "passive_health_check", "pass_host_header", "keep_alive_timeout", "sticky")
+        options = (
+            *("health_check", "passive_health_check", "pass_host_header", "keep_alive_timeout"),
+            *("servers_transport", "sticky"),
+        )
         for option in options:
             if getattr(self, option) is not None:
                 raise ValueError(f"{to_camel(option)} goes with servers; a service's provider sets its own")

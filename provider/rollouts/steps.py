@@ -84,6 +84,12 @@ class Step(Document):
     set_override: tuple[Override, ...] | None = Field(default=None, max_length=MOST_OVERRIDES)
     """Replace the overrides until the canary ends; [] has none."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _pause_without_value(cls, given: Any) -> Any:
+        # A line `- pause:` of YAML is a null.
+        return {"pause": {}} if given == {"pause": None} else given
+
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         exactly_one(self, *type(self).model_fields)

@@ -3,6 +3,8 @@
 A rollout's name never holds an underscore, so no name made here meets that of another rollout.
 """
 
+import hashlib
+import json
 from collections.abc import Mapping
 
 from provider.rollouts import Rollout, Side
@@ -11,7 +13,7 @@ PROVIDER = "http"
 
 
 def side_service(rollout: Rollout, generation: int) -> str:
-    """Name the service of a generation; it keeps the name when the canary becomes stable."""
+    """Name the service of a generation, which is an attempt; it keeps the name when the canary becomes stable."""
     return f"{rollout.name}_{generation}"
 
 
@@ -61,9 +63,10 @@ def middleware(rollout: str, kind: str) -> str:
     return f"{rollout}_{kind}"
 
 
-def transport(idle: str, waits: Mapping[str, str]) -> str:
-    """Name the transport that lets go of connections, and waits, so long; sides with the same one share it."""
-    return "_".join(f"{kind}_{wait}" for kind, wait in {"idle": idle, **waits}.items())
+def transport(idle: str, waits: Mapping[str, str], tls: Mapping[str, object]) -> str:
+    """Name the transport with these times and this TLS, by its digest; sides with the same one share it."""
+    digest = {"tls": hashlib.sha256(json.dumps(tls, sort_keys=True).encode()).hexdigest()[:12]} if tls else {}
+    return "_".join(f"{kind}_{value}" for kind, value in {"idle": idle, **waits, **digest}.items())
 
 
 def qualified(name: str) -> str:

@@ -57,9 +57,10 @@ def transport(side: Side, resilience: Resilience) -> tuple[str, Json] | None:
         "responseHeader": limits.response_header if limits else None,
     }
     waits = {kind: format_duration(wait) for kind, wait in chosen.items() if wait}
-    if side.service or not (side.keep_alive_timeout or waits):
+    tls = write(side.servers_transport) if side.servers_transport else {}
+    if side.service or not (side.keep_alive_timeout or waits or tls):
         return None
-    return _transport(side.keep_alive_timeout, waits)
+    return _transport(side.keep_alive_timeout, waits, tls)
 
 
 def ready_transports() -> Mapping[str, Json]:
@@ -67,13 +68,14 @@ def ready_transports() -> Mapping[str, Json]:
 
     Services of its other providers can name one: `serversTransport: idle_4s@http`.
     """
-    return dict(_transport(keep_alive, {}) for keep_alive in COMMON_KEEP_ALIVES)
+    return dict(_transport(keep_alive, {}, {}) for keep_alive in COMMON_KEEP_ALIVES)
 
 
-def _transport(keep_alive: timedelta | None, waits: Mapping[str, str]) -> tuple[str, Json]:
+def _transport(keep_alive: timedelta | None, waits: Mapping[str, str], tls: Json) -> tuple[str, Json]:
     idle = format_duration(keep_alive * IDLE_SHARE_OF_KEEP_ALIVE) if keep_alive else IDLE_TIMEOUT
     timeouts = {f"{kind}Timeout": wait for kind, wait in {"idleConn": idle, **waits}.items()}
-    return names.transport(idle, waits), {
+    return names.transport(idle, waits, tls), {
+        **tls,
         "forwardingTimeouts": timeouts,
         "maxIdleConnsPerHost": IDLE_CONNECTIONS_PER_HOST,
     }

@@ -204,6 +204,8 @@ MIDDLEWARE = fields(
 TRANSPORT = fields(
     serverName=text,
     insecureSkipVerify=flag,
+    rootCAs=some(text),
+    certificates=some(fields(needs=("certFile", "keyFile"), certFile=text, keyFile=text)),
     maxIdleConnsPerHost=whole(-1, 2**31 - 1),
     disableHTTP2=flag,
     forwardingTimeouts=fields(

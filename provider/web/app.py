@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request, url_for
 
+from provider.forwarded import behind_prefix
 from provider.hardening import SECURITY
 from provider.limits import Held
 from provider.operations import Operations
@@ -14,7 +15,7 @@ from provider.tracing import ROUTE, identified
 from provider.web import administration, editor, fleet, live, rollout
 from provider.web.errors import answer_with_pages
 from provider.web.signing import register_signing
-from provider.web.visits import register
+from provider.web.visits import register, root
 from provider.web.wording import FILTERS
 from provider.wsgi import WSGI
 
@@ -60,12 +61,12 @@ def create_pages(operations: Operations, *, version: str, held: Held | None = No
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES, MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
-    app.jinja_env.globals.update(asset=_asset, software=version)
+    app.jinja_env.globals.update(asset=_asset, root=root, software=version)
     register_signing(app, operations)
     register(app, ROUTES, operations, held or Held())
     answer_with_pages(app, operations)
     app.after_request(_harden)
-    app.wsgi_app = identified(app.wsgi_app)  # type: ignore[assignment, method-assign]  # as Flask wants it
+    app.wsgi_app = identified(behind_prefix(app.wsgi_app))  # type: ignore[assignment, method-assign]  # as Flask wants it
     return app
 
 

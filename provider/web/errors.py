@@ -12,7 +12,7 @@ from provider.api.problems import KINDS, Kind
 from provider.operations import Operations
 from provider.store import StoreUnavailableError
 from provider.tracing import request_id
-from provider.web.visits import COOKIE, ForgedFormError, SignInNeededError, csrf_token, goto, is_part
+from provider.web.visits import COOKIE, ForgedFormError, SignInNeededError, csrf_token, goto, is_part, root
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ class _ErrorPages:
 
     def sign_in_needed(self, error: SignInNeededError) -> Response:  # noqa: ARG002
         if is_part():  # of a page that is open: all of it has to go
-            return Response(status=204, headers={"HX-Redirect": "/sign-in"})
+            return Response(status=204, headers={"HX-Redirect": f"{root()}/sign-in"})
         wanted = request.full_path.removesuffix("?") if request.method == "GET" else "/"
         return goto("/sign-in" if wanted == "/" else f"/sign-in?{urlencode({'next': wanted})}")
 

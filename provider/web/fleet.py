@@ -1,14 +1,15 @@
 """The page of all rollouts: found, filtered, sorted, one screenful at a time."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
 from provider.access import Permission
-from provider.rollouts import Phase, Rollout
+from provider.rollouts import Found, Phase, Rollout, found_for
 from provider.web.visits import Page, Route, Visit
+from provider.web.wording import side as side_words
 
 PAGE_SIZE = 50
 
@@ -40,13 +41,24 @@ class Wanted:
         kept = {name: value for name, value in asked.items() if value not in {"", 1, "attention"}}
         return "/" + (f"?{urlencode(kept)}" if kept else "")
 
-    def matches(self, rollout: Rollout) -> bool:
-        """Tell whether a rollout is looked for: by its name, its rule, or who answers for it."""
+    def matches(self, rollout: Rollout, known: Mapping[str, Found]) -> bool:
+        """Tell whether a rollout is looked for: by its name, its rule, or the servers of its sides.
+
+        `known` are the servers that were found, for sides that look for them.
+        """
         words = self.text.lower().split()
         if not words:
             return True
-        text = f"{rollout.name} {rollout.spec.rule}".lower()
+        text = " ".join((rollout.name, rollout.spec.rule, *_servers(rollout, known))).lower()
         return all(word in text for word in words)
+
+
+def _servers(rollout: Rollout, known: Mapping[str, Found]) -> Iterator[str]:
+    """Yield what a side is written as, and the URLs of the servers that were found for it."""
+    for side in filter(None, (rollout.spec.stable, rollout.spec.canary)):
+        yield side_words(side)
+        found = found_for(rollout.name, side, known)
+        yield from (server.url for server in found.servers) if found else ()
 
 
 def waits_for_person(rollout: Rollout) -> bool:
@@ -79,7 +91,8 @@ def show(visit: Visit) -> Page:
     """List the rollouts."""
     wanted = Wanted.of(visit.query)
     everything = visit.operations.rollouts.all()
-    found = [rollout for rollout in everything if wanted.matches(rollout)]
+    known = visit.discovered
+    found = [rollout for rollout in everything if wanted.matches(rollout, known)]
     chosen = [rollout for rollout in found if wanted.phase in {None, rollout.status.phase}]
     pages = max(1, -(-len(chosen) // PAGE_SIZE))
     page = min(wanted.page, pages)

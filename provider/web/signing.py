@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from provider.limits import neighbourhood
 from provider.operations import Operations, SignInError
-from provider.web.visits import COOKIE, Page, check_form, csrf_token, goto, set_session
+from provider.web.visits import COOKIE, Page, check_form, cookie_path, csrf_token, goto, set_session
 
 
 def register_signing(app: Flask, operations: Operations) -> None:
@@ -41,7 +41,7 @@ def register_signing(app: Flask, operations: Operations) -> None:
         check_form(session)
         operations.sessions.sign_out(session)
         response = goto("/sign-in")
-        response.delete_cookie(COOKIE)
+        response.delete_cookie(COOKIE, path=cookie_path())
         return response
 
 

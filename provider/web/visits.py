@@ -15,6 +15,7 @@ from provider.api.endpoints import held_while
 from provider.api.problems import ForbiddenError
 from provider.api.schemas import ReasonBody
 from provider.documents import read
+from provider.forwarded import is_https
 from provider.limits import Held
 from provider.operations import SESSION_SECONDS, Call, Operations, Visitor
 from provider.rollouts import Found
@@ -165,16 +166,26 @@ def check_form(session: str) -> None:
 
 def set_session(response: Response, session: str) -> Response:
     """Have the browser keep a session, where no script and no other site can use it."""
-    is_secure = request.is_secure or request.headers.get("X-Forwarded-Proto", "") == "https"
+    is_secure = request.is_secure or is_https(request.headers.get("X-Forwarded-Proto", ""))
     response.set_cookie(
-        COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="Lax", secure=is_secure, path="/"
+        COOKIE, session, max_age=SESSION_SECONDS, httponly=True, samesite="Lax", secure=is_secure, path=cookie_path()
     )
     return response
 
 
+def cookie_path() -> str:
+    """Return the path below which the browser sends the session: other applications of the host never see it."""
+    return root() or "/"
+
+
+def root() -> str:
+    """Return the path in front of all pages, with no slash at its end: empty unless a proxy serves them below one."""
+    return request.script_root
+
+
 def goto(path: str) -> Response:
     """Answer a form with a page to look at, so that reloading it does nothing again."""
-    return redirect(path, 303)
+    return redirect(f"{root()}{path}", 303)
 
 
 def is_part() -> bool:

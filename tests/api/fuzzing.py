@@ -71,7 +71,7 @@ RAW: Sequence[bytes] = (
     ),
 )
 CONTENT_TYPES = ("application/json", "application/json; charset=utf-16", "text/plain", "application/x+json", "", "ä")
-IF_MATCH = ("*", '"1"', "2", "W/2", "", "9" * 20, '"ä"', "-1", "*,*")
+IF_MATCH = ("*", '"1"', 'W/"1", "2"', "2", "W/2", "", "9" * 20, '"ä"', "-1", "*,*")
 QUERIES: Mapping[str, Sequence[str]] = {
     "limit": ("1", "1000", "0", "-1", "1e3", "x", ""),
     "cursor": ("shop", "~", "x" * 64, "\0"),

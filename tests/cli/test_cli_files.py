@@ -37,6 +37,36 @@ def test_a_file_is_made_so_and_then_is_so(run: Run, tmp_path: Path) -> None:
     assert (0, "blog: unchanged\nshop: changed\n") == (third.exit_code, third.stdout)
 
 
+def test_json_may_be_indented_with_tabs(run: Run, world: World) -> None:
+    one, other = document("blog"), document("shop")
+    single = run("apply", "-f", "-", stdin=json.dumps(one, indent="\t"))
+    several = run("apply", "-f", "-", stdin=json.dumps([one, other], indent="\t"))
+
+    assert (0, "blog: created\n") == (single.exit_code, single.stdout)
+    assert (0, "blog: unchanged\nshop: created\n") == (several.exit_code, several.stdout)
+
+
+def test_a_mistake_in_json_with_tabs_is_located(offline: Run) -> None:
+    refused = offline("apply", "-f", "-", stdin='{\n\t"name": "shop",\n\t"spec": {},\n}')
+
+    assert 0 != refused.exit_code
+    assert "is not JSON: " in refused.stderr
+    assert "line 4, column 1" in refused.stderr
+
+
+def test_yaml_in_braces_is_still_read(run: Run) -> None:
+    flow = "{name: blog, spec: {rule: 'Host(`blog.localhost`)', stable: {servers: [{url: 'http://127.0.0.1:1'}]}}}"
+
+    assert "blog: created\n" == run("apply", "-f", "-", stdin=flow).stdout
+
+
+def test_a_bare_pause_is_read_from_yaml(run: Run, world: World) -> None:
+    run("apply", "-f", "-", stdin=text(document("shop", steps=[{"setWeight": 5}, {"pause": None}])))
+
+    steps = world.operations.rollouts.get("shop").spec.steps or ()
+    assert [False, True] == [step.pause is not None for step in steps]
+
+
 def test_what_is_unchanged_is_not_written(run: Run, world: World) -> None:
     run("apply", "-f", "-", stdin=text(document("shop")))
     before = world.store.revision()

@@ -148,4 +148,4 @@ def test_the_commands_bring_a_canary_into_traffic(project: Project) -> None:
     assert "shop: unchanged" in again.stdout
     assert (200, "v1\n") == (project.get().status_code, project.get().text)
     assert "v2\n" == project.get(**{"X-Canary": "always"}).text
-    eventually(lambda: "nobody has looked" not in project.run("rollout", STATUS).stdout, what="the controller looks")
+    eventually(lambda: "not measured" not in project.run("rollout", STATUS).stdout, what="the controller looks")

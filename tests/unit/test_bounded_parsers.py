@@ -125,3 +125,27 @@ def test_a_refused_value_is_quoted_in_part() -> None:
         read(Spec, {"rule": "Host(`a`)", "stable": {"service": "a@file"}, "progressDeadline": "m" * 10_000})
 
     assert len(caught.value.mistakes[0].detail) < 200
+
+
+@pytest.mark.parametrize("text", ["010", "-0755", "+017", "01_0"])
+def test_an_octal_of_yaml_1_1_is_refused(text: str) -> None:
+    with pytest.raises(yaml.YAMLError, match=r"octal in YAML 1\.1"):
+        yaml.load(f"weight: {text}", StrictLoader)  # noqa: S506 a safe one
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0", 0),
+        ("10", 10),
+        ("-5", -5),
+        ("1_000", 1000),
+        ("0x1F", 31),
+        ("'010'", "010"),
+        ("22:00", "22:00"),
+        ("007", 7),
+        ("0.5", 0.5),
+    ],
+)
+def test_other_numbers_are_read_as_they_are_written(text: str, value: object) -> None:
+    assert {"weight": value} == yaml.load(f"weight: {text}", StrictLoader)  # noqa: S506 a safe one

@@ -47,7 +47,7 @@ function concerns({ kind, name }) {
 
 function listen() {
   let wasLost = false;
-  stream = new EventSource("/live");
+  stream = new EventSource(`${document.body.dataset.root}/live`);
   stream.onopen = () => {
     say("live", false);
     if (wasLost) refresh();

@@ -1,7 +1,11 @@
 """If-Match and Idempotency-Key."""
 
+import re
+
 import pytest
 
+from provider.api import ENDPOINTS
+from provider.api.openapi import describe
 from tests.unit.api.conftest import Client
 from tests.world import World
 
@@ -38,7 +42,59 @@ def test_an_etag_never_comes_back(admin: Client, shop: str) -> None:
     assert 412 == stale.status_code
 
 
-@pytest.mark.parametrize("etag", ["abc", '"x"', "-1", '"1", "2"', "9" * 40])
+@pytest.mark.parametrize("form", ["{0}", '"{0}"', 'W/"{0}"', '"999", "{0}"', 'W/"999" ,W/"{0}",  "1000"'])
+def test_an_etag_may_be_weak_or_one_of_several(admin: Client, shop: str, form: str) -> None:
+    version = admin("GET", f"/rollouts/{shop}").json["version"]
+
+    assert 200 == admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=form.format(version)).status_code
+
+
+@pytest.mark.parametrize("etags", ['W/"999"', '"998", "999"'])
+def test_a_rollout_at_none_of_several_versions_is_left_as_it_is(admin: Client, shop: str, etags: str) -> None:
+    refused = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=etags)
+
+    assert 412 == refused.status_code
+    assert 0 == admin("GET", f"/rollouts/{shop}").json["status"]["weight"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/restore", {"from": "served"}),
+        ("POST", "/sign-in-links", {}),
+        ("PUT", "/rollouts/shop/groups/blue/servers/one", {"url": "http://127.0.0.1:9001"}),
+    ],
+)
+def test_a_write_without_a_version_refuses_a_condition_on_one(
+    admin: Client, shop: str, method: str, path: str, body: dict[str, str]
+) -> None:
+    assert "shop" == shop
+    assert 400 == admin(method, path, body, If_Match='"1"').status_code
+    assert 400 > admin(method, path, body, Idempotency_Key="seven").status_code
+
+
+def test_every_write_advertises_the_conditions_that_it_honors() -> None:
+    paths = describe(ENDPOINTS, version="1.2.3")["paths"]
+    advertised = {
+        (endpoint.method, endpoint.path): {
+            parameter["name"]
+            for parameter in paths[re.sub("<(.*?)>", r"{\1}", endpoint.path)][endpoint.method.lower()]["parameters"]
+            if parameter["in"] == "header"
+        }
+        for endpoint in ENDPOINTS
+        if endpoint.is_write
+    }
+    without = {operation for operation, headers in advertised.items() if not headers}
+
+    assert {path for _, path in without} == {
+        "/api/v1/restore",
+        "/api/v1/sign-in-links",
+        *(path for _, path in advertised if path.endswith("/servers/<instance>")),
+    }
+    assert {"If-Match"} == advertised["POST", "/api/v1/webhooks/<name>/test"]
+
+
+@pytest.mark.parametrize("etag", ["abc", '"x"', "-1", '"1", "x"', '"1" "2"', '*, "1"', "9" * 40])
 def test_an_etag_that_is_none_is_refused(admin: Client, shop: str, etag: str) -> None:
     answer = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=etag)
 

@@ -43,7 +43,8 @@ def test_where_it_is_not_known_it_is_said_why(admin: Client, world: World, shop:
 
     assert 200 == at_rest.status_code
     assert ("unknown", "all requests go to one side") == (at_rest.json["state"], at_rest.json["words"])
-    assert ("unknown", "nobody has looked yet: is a controller running?") == (unwatched["state"], unwatched["words"])
+    assert "unknown" == unwatched["state"]
+    assert "not measured yet (the controller samples traffic every 2 s)" == unwatched["words"]
 
 
 def test_of_no_rollout_nothing_is_told(admin: Client) -> None:

@@ -1,7 +1,7 @@
 import pytest
 
-from provider.feed import State
-from provider.operations import Call, Truth
+from provider.feed import Feed, State
+from provider.operations import Call, Operations, Truth
 from tests.unit.operations.test_documents import gone_back
 from tests.world import ME, World, spec, wait_until
 
@@ -20,6 +20,27 @@ def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Trut
     world.caught_up()
     assert names == [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
     assert revision < world.operations.rollouts.create("new", spec(), ME).version
+
+
+@pytest.mark.parametrize("truth", Truth)
+def test_a_write_right_after_a_restore_is_made(world: World, truth: Truth) -> None:
+    gone_back(world)
+    revision = world.operations.restoring.restore(truth, ME)
+
+    assert revision < world.operations.rollouts.create("new", spec(), ME).version
+
+
+def test_another_worker_writes_right_after_a_restore(world: World) -> None:
+    other = Feed(world.store)
+    other.start()
+    assert wait_until(lambda: other.state is State.FOLLOWING)
+    gone_back(world)
+    assert wait_until(lambda: other.state is State.WENT_BACK)
+    revision = world.operations.restoring.restore(Truth.SERVED, ME)
+    written = Operations(world.store, other).rollouts.create("new", spec(), ME)
+    other.close()
+
+    assert revision < written.version
 
 
 def test_versions_that_were_seen_hold_after_what_was_served_is_written_back(world: World) -> None:

@@ -39,7 +39,13 @@ def test_what_is_old_is_not_shown_as_if_it_were_now(world: World, shop: str) -> 
     traffic = other_worker(world)
 
     assert {} == traffic.shares()
-    assert "nobody has looked yet: is a controller running?" == traffic.share(shop).words
+    assert "not measured yet (the controller samples traffic every 2 s)" == traffic.share(shop).words
+
+
+def test_a_controller_that_is_overdue_is_said_to_be_missing(world: World, shop: str) -> None:
+    world.clock.pass_time(16)
+
+    assert "not measured: no controller has reported lately; is one running?" == other_worker(world).share(shop).words
 
 
 def test_the_share_at_another_weight_is_not_the_share_at_this_one(world: World, shop: str) -> None:
@@ -47,7 +53,7 @@ def test_the_share_at_another_weight_is_not_the_share_at_this_one(world: World, 
     share = world.operations.traffic.share(shop)
 
     assert {} == world.operations.traffic.shares()
-    assert (ShareState.UNKNOWN, "its weight is new, and was not looked at yet", Decimal(5)) == (
+    assert (ShareState.UNKNOWN, "not measured yet (the controller samples traffic every 2 s)", Decimal(5)) == (
         share.state,
         share.words,
         share.asked,

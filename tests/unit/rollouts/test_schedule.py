@@ -164,7 +164,7 @@ def test_what_one_window_leaves_out_is_what_its_opposite_takes(moment: datetime,
     "time", ["9:00", "24:00", "09:60", "0900", "09:00:00", "09:00\n", " 09:00", "9am", "", 1320, 9.5, True, None]
 )
 def test_what_is_no_time_of_day_is_refused(time: object) -> None:
-    """YAML reads 22:00 without quotes as the number 1320."""
+    """Other readers of YAML than ours read 22:00 without quotes as the number 1320."""
     words = f'must be a time of day in quotes, such as "09:00", not {time!r}'
 
     assert {"/windows/0/to": words} == mistakes({"windows": [{"to": time}]})

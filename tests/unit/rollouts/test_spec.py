@@ -1,4 +1,5 @@
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -106,6 +107,7 @@ def test_of_what_excludes_each_other_there_is_exactly_one(
         ("passiveHealthCheck", {}),
         ("passHostHeader", False),
         ("keepAliveTimeout", "5s"),
+        ("serversTransport", {"insecureSkipVerify": True}),
         ("sticky", {"cookie": {}}),
     ],
 )
@@ -114,6 +116,12 @@ def test_options_of_servers_go_with_servers(option: str, value: object) -> None:
 
     assert {"": words} == mistakes(Side, {"service": "a@file", option: value})
     assert {option, "servers"} == write(side(servers=[A], **{option: value})).keys()
+
+
+def test_a_pause_without_a_value_waits_for_a_person() -> None:
+    assert Step(pause=Pause()) == read(Step, {"pause": None})
+    assert Step(set_weight=Decimal(5)) == read(Step, {"pause": None, "setWeight": 5})
+    assert {"": f"must have exactly one of {KINDS}"} == mistakes(Step, {"pause": None, "setMirror": None})
 
 
 def test_a_server_is_named_once() -> None:

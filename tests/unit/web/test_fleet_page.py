@@ -2,10 +2,11 @@
 
 import re
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
-from provider.rollouts import Action
+from provider.rollouts import Action, Server
 from tests.unit.web.conftest import Browser
 from tests.world import ME, World, spec
 
@@ -25,6 +26,26 @@ def fleet(world: World) -> World:
     rollouts.set_weight("search", Decimal(40), ME)
     world.caught_up()
     return world
+
+
+@pytest.mark.parametrize(
+    ("stable", "text"),
+    [
+        ({"service": "blog-v1@docker"}, "BLOG-V1@docker"),
+        ({"discover": {"registered": "blue"}}, "blue"),
+        ({"discover": {"registered": "blue"}}, "10.0.0.7"),
+    ],
+)
+def test_a_rollout_is_found_by_a_server_of_a_side(
+    viewer: Browser, fleet: World, stable: dict[str, Any], text: str
+) -> None:
+    discovery = fleet.operations.discovery
+    discovery.announce("blog", "blue", "one", Server(url="http://10.0.0.7:8080"), seconds=60)
+    fleet.operations.rollouts.create("blog", spec(stable=stable, canary=None), ME)
+    fleet.caught_up()
+    viewer.open(f"/?q={text}")
+
+    assert ["blog"] == names(viewer)
 
 
 def test_an_empty_fleet_says_what_to_do_next(admin: Browser, viewer: Browser) -> None:
@@ -48,6 +69,8 @@ def test_an_empty_fleet_says_what_to_do_next(admin: Browser, viewer: Browser) ->
         ("?q=SH", ["shop"]),
         ("?q=localhost+ba", ["basket"]),
         ("?q=none", []),
+        ("?q=9002", ["checkout", "search", "shop"]),
+        ("?q=9001+9002+SEARCH", ["search"]),
     ],
 )
 def test_rollouts_are_found_filtered_and_sorted(

@@ -1,12 +1,14 @@
 """The page of one rollout, and what its buttons do."""
 
 import re
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from provider.rollouts import Action, Phase, Server
 from provider.store import Change, Key, Kind, Request
+from provider.web.timeline import timeline
 from tests.unit.web.conftest import Browser
 from tests.world import ME, World, spec
 
@@ -206,6 +208,15 @@ def test_the_history_leads_back_by_weight_or_to_the_whole_state(
     admin.send(f"{shop}/undo", {"revision": str(created), "confirmed": "yes"})
 
     assert 5 == weight(world)
+
+
+@pytest.mark.parametrize("action", [one for one in Action if one not in {Action.START, Action.EDIT, Action.WITHDRAW}])
+def test_every_action_of_the_history_is_a_sentence(action: Action, world: World) -> None:
+    """Those that are left out are recorded as `canary` and `replace`."""
+    rollout = world.operations.rollouts.create("blog", spec(), ME)
+    event = replace(world.operations.rollouts.history("blog", limit=1)[0], action=action)
+
+    assert str(action) != timeline([event], rollout)[0].did
 
 
 @pytest.mark.parametrize("revision", ["", "x", "999", "9" * 30])
