@@ -21,11 +21,11 @@ from provider.analysis.words import seconds
 
 _LOOKS_KEPT = 20
 # A window with fewer requests says little or nothing, so it stays open. Without stable's it cannot be compared.
-_CANARY_REQUESTS, _STABLE_REQUESTS = 3, 1
+CANARY_REQUESTS, STABLE_REQUESTS = 3, 1
 # A canary that breaks is told from one that was bad from the start by when the evidence begins: every five minutes.
 _PERIOD = timedelta(minutes=5)
 # So many requests to the canary and none to stable: it gets all the traffic, and is judged by what stable was.
-_ALONE = 20
+ALONE = 20
 
 
 @dataclass(frozen=True)
@@ -327,7 +327,7 @@ def _is_replica(known: Counted | None, snapshot: Snapshot) -> bool:
 
 def _is_closed(window: Window) -> bool:
     canary, stable = window.canary.requests, window.stable.requests
-    return (canary >= _CANARY_REQUESTS and stable >= _STABLE_REQUESTS) or (canary >= _ALONE and stable == 0)
+    return (canary >= CANARY_REQUESTS and stable >= STABLE_REQUESTS) or (canary >= ALONE and stable == 0)
 
 
 def _kept(edge: float | None) -> float | None:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
-from provider.analysis import CheckResult, Look, Record, Verdict
+from provider.analysis import CheckResult, Look, Outcome, Record, Verdict
 from provider.documents import NotJsonError, decode_json
 from provider.operations.calls import NotFoundError
 from provider.rollouts import Rollout, attempt_of, settings_of
@@ -27,6 +27,11 @@ class Judgement:
     looks: Sequence[Look]
     warming_up_until: datetime | None = None
     warming_up: str = ""
+
+    def of(self, rollout: Rollout) -> Verdict:
+        """Return the verdict that decides what becomes of a rollout: a failure always does, a success in the step."""
+        is_whole = self.whole.outcome is Outcome.FAILED or not rollout.is_judging
+        return self.whole if is_whole else self.in_step
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from provider.rollouts.discover import Discover, Dns, registered_key
 from provider.rollouts.found import MOST_SERVERS, Found, found_for, sources_of, with_found
 from provider.rollouts.judging import attempt_of, current_record, exposure_of, settings_of, step_of
 from provider.rollouts.overrides import Override
+from provider.rollouts.plan import ExpectedTraffic, Plan, StepWarning, TrafficSource, plan_of, warnings_of
 from provider.rollouts.resilience import Resilience, expression_problem
 from provider.rollouts.rollout import Rollout
 from provider.rollouts.schedule import Schedule
@@ -20,11 +21,13 @@ __all__ = [
     "Action",
     "Discover",
     "Dns",
+    "ExpectedTraffic",
     "Former",
     "Found",
     "IllegalMoveError",
     "Override",
     "Phase",
+    "Plan",
     "Promotion",
     "Ramp",
     "Resilience",
@@ -40,16 +43,20 @@ __all__ = [
     "Status",
     "StatusCode",
     "Step",
+    "StepWarning",
     "Strategy",
+    "TrafficSource",
     "attempt_of",
     "current_record",
     "exposure_of",
     "expression_problem",
     "found_for",
+    "plan_of",
     "registered_key",
     "settings_of",
     "sources_of",
     "stable_change",
     "step_of",
+    "warnings_of",
     "with_found",
 ]
