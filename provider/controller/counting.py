@@ -11,7 +11,7 @@ from provider.analysis.share import Requests, remembered, share_of, unknown_shar
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Page, SourceError, TraefikMetrics
-from provider.reaching import ANYWHERE
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, Strategy, settings_of
 from provider.routing import counted_services
 
@@ -35,8 +35,8 @@ class _Track:
 class Counting:
     """Counts the requests of canaries from look to look. Nothing of what judges them is touched."""
 
-    def __init__(self, networks: Networks = ANYWHERE) -> None:
-        self._traefiks = TraefikMetrics(networks=networks)
+    def __init__(self, networks: Networks = ANYWHERE, *, credentials: Credentials = none_needed) -> None:
+        self._traefiks = TraefikMetrics(networks=networks, credentials=credentials)
         self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="counting")
         self._tracks: dict[str, _Track] = {}
 

@@ -10,7 +10,7 @@ from provider.documents import weight_number
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Gates, PrometheusMetrics, SourceError, TraefikMetrics
-from provider.reaching import ANYWHERE
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, settings_of
 from provider.routing import counted_services
 
@@ -26,8 +26,8 @@ Answer: TypeAlias = Mapping[str, Snapshot] | SourceError
 class Looking:
     """Measures canaries; what cannot be measured is said in words."""
 
-    def __init__(self, networks: Networks = ANYWHERE) -> None:
-        self._traefiks = TraefikMetrics(networks=networks)
+    def __init__(self, networks: Networks = ANYWHERE, *, credentials: Credentials = none_needed) -> None:
+        self._traefiks = TraefikMetrics(networks=networks, credentials=credentials)
         self._prometheuses = PrometheusMetrics(networks=networks)
         self._gates = Gates(networks=networks)
         self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="looking")

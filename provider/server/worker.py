@@ -38,7 +38,7 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
     """Build a worker and start its threads. Works with Redis away: polls are then answered from the snapshot."""
     store = open_store(settings)
     feed = Feed(store, snapshot=SnapshotFile(settings.snapshot_path))
-    operations = Operations(store, feed, networks=settings.networks)
+    operations = Operations(store, feed, networks=settings.networks, secrets_directory=settings.secrets_path)
     book = SightingBook(store, feed)
     limits = Limits(store, rate=settings.rate_limit)
     polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses)
