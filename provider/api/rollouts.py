@@ -129,8 +129,12 @@ def undo(exchange: Exchange) -> Answer:
 def history(exchange: Exchange) -> Answer:
     """Tell who changed what."""
     query: HistoryQuery = exchange.query
-    events = exchange.operations.rollouts.history(exchange.name, limit=query.limit, before=query.before)
-    oldest = events[-1].revision if len(events) == query.limit else None
+    rollouts = exchange.operations.rollouts
+    events = rollouts.history(exchange.name, limit=query.limit, before=query.before)
+    oldest = events[-1].revision if events else None
+    # Large documents make a response end before its limit.
+    if oldest and len(events) < query.limit and not rollouts.has_history_before(exchange.name, oldest):
+        oldest = None
     return Answer(HistoryList(history=tuple(map(_entry, events)), before=oldest))
 
 

@@ -199,7 +199,7 @@ class HistoryQuery(Document):
     """How many events, and those older than which revision."""
 
     limit: int = Field(default=50, ge=1, le=1_000)
-    """How many."""
+    """How many at most; large documents make it fewer."""
     before: int | None = Field(default=None, ge=1, le=2**53)
     """Those older than this revision."""
 

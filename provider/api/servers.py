@@ -46,6 +46,7 @@ def _announced(exchange: Exchange, group: str) -> Answer:
         name,
         Server(url=body.url, weight=body.weight),
         seconds=body.ttl.total_seconds(),
+        by=exchange.caller.name,
     )
     return Answer(
         AnnouncedAnswer(
@@ -55,7 +56,8 @@ def _announced(exchange: Exchange, group: str) -> Answer:
 
 
 def _withdrawn(exchange: Exchange, group: str) -> Answer:
-    exchange.operations.discovery.withdraw(exchange.name, group, exchange.parts["instance"])
+    instance, caller = exchange.parts["instance"], exchange.caller.name
+    exchange.operations.discovery.withdraw(exchange.name, group, instance, by=caller)
     return Answer(status=204)
 
 

@@ -159,11 +159,12 @@ def changing(command: Command) -> Command:
     return with_change
 
 
-def finish(shell: Shell, rollout: Json, change: Change) -> None:
-    """Say what was done, and where that was asked for, wait until Traefik has it."""
+def finish(shell: Shell, rollout: Json, change: Change, *more: str) -> None:
+    """Say what was done and `more` lines about it, and where that was asked for, wait until Traefik has it."""
     if not shell.is_json:
         # Before the wait: it is done, even if Traefik does not get it in time.
-        say(phase(rollout))
+        for line in (phase(rollout), *more):
+            say(line)
     if change.waits:
         rollout = shell.client.wait(rollout["name"], "applied", seconds=change.seconds)
     show_arrival(shell, rollout)

@@ -171,7 +171,8 @@ def set_canary(shell: Shell, name: str, sides: tuple[str, ...], file: IO[bytes] 
     if bool(sides) == bool(file):
         raise click.UsageError("name the canary's URLs, its service, where it is found, or a file with --file")
     document = _one_document(file) if file else _side(sides)
-    finish(shell, shell.client.write("PUT", rollout_path(name, "canary"), document, change.write), change)
+    rollout = shell.client.write("PUT", rollout_path(name, "canary"), document, change.write)
+    finish(shell, rollout, change, f"attempt {attempt_of(rollout)}")
 
 
 def _one_document(file: IO[bytes]) -> Json:
@@ -298,6 +299,7 @@ def status(shell: Shell, name: str) -> None:
             "rule": spec["rule"],
             "stable": side(spec["stable"]) + found.get("stable", ""),
             "canary": side(spec.get("canary")) + found.get("canary", ""),
+            "attempt": str(attempt_of(rollout)) if "canary" in spec else "",
             "steps": _steps(rollout),
             "traefik": "; ".join(seen),
             "traffic": _traffic(traffic) if traffic else "",
@@ -342,13 +344,26 @@ def _steps(rollout: Json) -> str:
     return " > ".join(f"[{step(one)}]" if index == at else step(one) for index, one in enumerate(steps))
 
 
+def _history(shell: Shell, name: str, limit: int) -> list[Json]:
+    """Read so many changes; a response holds fewer where documents are large."""
+    entries: list[Json] = []
+    older: dict[str, int] = {}
+    while len(entries) < limit:
+        answer = shell.client.get(rollout_path(name, "history"), limit=limit - len(entries), **older)
+        entries += answer["history"]
+        if "before" not in answer or not answer["history"]:
+            break
+        older = {"before": answer["before"]}
+    return entries
+
+
 @click.command()
 @click.argument("name")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many changes")
 @connected
 def history(shell: Shell, name: str, limit: int) -> None:
     """Show who changed what, when and why, newest first."""
-    entries = shell.client.get(rollout_path(name, "history"), limit=limit)["history"]
+    entries = _history(shell, name, limit)
     if shell.is_json:
         show_json(entries)
         return
@@ -427,7 +442,7 @@ def _stable_of(document: Json) -> object:
     "--attempt",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The canary's attempt, status.generation of set-canary -o json; default: the current one",
+    help="The canary's attempt, which set-canary and status print; default: the current one",
 )
 @connected
 def wait(shell: Shell, name: str, goal: str, seconds: float, attempt: int | None) -> None:

@@ -31,7 +31,7 @@ _REMEMBERED_SECONDS = 24 * 3_600.0
 # The services of other providers may come a moment later than what names them.
 _LOOKS = 2
 _AT_ONCE = 50
-_EVENTS = 100
+_EVENTS, _READS = 100, 100
 _REASON_CHARACTERS = 500
 _PASSING = (
     ContentionError,
@@ -130,10 +130,15 @@ class Reverting:
 
     def _was_taken_back(self, name: str, *, since: int) -> bool:
         """Tell whether going back was tried since it was good last: never in a loop."""
-        events = self._rollouts.history(name, limit=_EVENTS)
-        return any(
-            event.revision > since and event.actor == ACTOR and event.action == Action.UNDO for event in events
-        )
+        newer: int | None = None
+        for _ in range(_READS):
+            events = self._rollouts.history(name, limit=_EVENTS, before=newer)
+            if any(one.revision > since and one.actor == ACTOR and one.action == Action.UNDO for one in events):
+                return True
+            if not events or events[-1].revision <= since:
+                return False
+            newer = events[-1].revision
+        return False
 
 
 def _judged(rollout: Rollout, shown: Mapping[str, Json | None]) -> str | None:

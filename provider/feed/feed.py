@@ -2,18 +2,22 @@
 
 import logging
 import threading
-from collections import deque
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from enum import StrEnum
 from typing import TypeVar
 
 from provider import metrics
 from provider.access import Caller
 from provider.feed.bodies import Body
+from provider.feed.claims import Claims
 from provider.feed.image import Image
 from provider.feed.keeping import made_to_stay
+from provider.feed.recent import RecentEvents
 from provider.feed.shrinking import unmeant_shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
+from provider.feed.watermark import Standing, Watermark
 from provider.rollouts import Rollout
 from provider.store import Contents, Event, Key, MissedChangesError, Store, StoreUnavailableError
 
@@ -27,8 +31,11 @@ _RETRY_SECONDS = 0.25
 _WENT_BACK_RETRY_SECONDS = 0.5
 # Each try loads everything.
 _SHRANK_RETRY_SECONDS = 2.0
-_RECENT_EVENTS = 10_000
 _SNAPSHOT_SECONDS = 1.0
+
+
+class BehindError(Exception):
+    """Another worker has served more than this one knows, which takes it over within moments."""
 
 
 class State(StrEnum):
@@ -54,12 +61,28 @@ class Feed:
     in force.
     """
 
-    def __init__(self, store: Store, *, snapshot: SnapshotFile | None = None) -> None:
+    def __init__(
+        self, store: Store, *, snapshot: SnapshotFile | None = None, sibling_wait_seconds: float = 0.0
+    ) -> None:
+        """Follow a store.
+
+        Args:
+            store: What is followed.
+            snapshot: The last good state on disk, which all workers of a data directory share.
+            sibling_wait_seconds: How long an empty store is watched for claims of other providers before it is
+                taken for a new one. A provider notices within two seconds that its store was emptied.
+        """
         self._store = store
         self._snapshot = snapshot
+        self._watermark = Watermark(snapshot.path) if snapshot else None
+        self._claims = Claims(store)
+        self._sibling_wait_seconds = sibling_wait_seconds
+        self._empty_since: float | None = None
+        self._has_followed = False
+        self._is_behind = False
         self._image = Image()
         self._state = State.STARTING
-        self._recent: deque[Event] = deque(maxlen=_RECENT_EVENTS)
+        self._recent = RecentEvents()
         self._changed = threading.Condition()
         self._closing = threading.Event()
         self._reported: set[Key] = set()
@@ -68,9 +91,10 @@ class Feed:
     def start(self) -> None:
         """Begin with the snapshot, then follow the store for good."""
         self._begin_with_snapshot()
+        on_disk = self._image.revision
         threading.Thread(target=self._follow, name="feed", daemon=True).start()
         if self._snapshot:
-            threading.Thread(target=self._keep_snapshot, name="snapshot", daemon=True).start()
+            threading.Thread(target=self._keep_snapshot, args=(on_disk,), name="snapshot", daemon=True).start()
 
     def close(self) -> None:
         """Stop following, and answer everybody who waits."""
@@ -92,6 +116,12 @@ class Feed:
         """Tell whether polls can be answered."""
         with self._changed:
             return self._is_known
+
+    @property
+    def is_loaded(self) -> bool:
+        """Tell whether this worker has loaded documents: until then it cannot tell a wrong token from a right one."""
+        with self._changed:
+            return bool(self._image.lineage) and (self._has_followed or not self._is_behind)
 
     @property
     def revision(self) -> int:
@@ -143,7 +173,7 @@ class Feed:
         if not self.wait_until(lambda image: image.revision > after, seconds=seconds):
             return []
         with self._changed:
-            events = [event for event in self._recent if event.revision > after]
+            events = self._recent.after(after)
         return events if events and events[0].revision == after + 1 else None
 
     def contents(self) -> Contents:
@@ -151,9 +181,22 @@ class Feed:
         with self._changed:
             return self._image.contents()
 
+    def served(self) -> Contents:
+        """Give what is served in this data directory. Raises BehindError where only another worker knows it."""
+        with self._changed:
+            if self._is_behind or not self._image.lineage:
+                raise BehindError
+            return self._image.contents()
+
     @property
     def _is_known(self) -> bool:
-        return self._image.revision > 0 and self._image.is_complete
+        # A worker that has followed the store goes on with what it has; a new one serves nothing that is outdated.
+        is_outdated = self._is_behind and not self._has_followed
+        return self._image.revision > 0 and self._image.is_complete and not is_outdated
+
+    @property
+    def _standing(self) -> Standing:
+        return Standing(self._image.lineage, self._image.revision, self._image.mark)
 
     def _body(self, gateway: str) -> Body | None:
         return self._image.bodies.body(gateway) if self._is_known else None
@@ -168,6 +211,38 @@ class Feed:
             self._replace(contents)
             metrics.SNAPSHOT_REVISION.set(contents.revision)
             self._tell(logging.INFO, "snapshot.read", revision=contents.revision)
+        self._compare_with_siblings()
+
+    def _catch_up_with_siblings(self) -> None:
+        """Adopt the snapshot of a sibling that has served more, while the store does not tell what is right."""
+        try:
+            contents = self._snapshot.read_if_changed() if self._snapshot else None
+        except SnapshotError:
+            contents = None  # said when it was read first; a sibling replaces it
+        if contents and self._is_news(contents):
+            self._replace(contents)
+            self._tell(logging.INFO, "snapshot.adopted", revision=contents.revision)
+        self._compare_with_siblings()
+
+    def _is_news(self, contents: Contents) -> bool:
+        is_of_ours = contents.lineage == self._image.lineage or not self._has_followed
+        return is_of_ours and Standing(contents.lineage, contents.revision).is_newer_than(self._standing)
+
+    def _compare_with_siblings(self) -> None:
+        """Find out whether a sibling has served more; then let it write the snapshot."""
+        newest = self._newest_of_siblings()
+        with self._changed:
+            self._is_behind = newest is not None
+            self._changed.notify_all()
+        if newest and self._snapshot:
+            self._snapshot.close()
+
+    def _newest_of_siblings(self) -> Standing | None:
+        newest = self._watermark.read() if self._watermark else Standing()
+        if not newest.is_newer_than(self._standing):
+            return None
+        assert self._watermark is not None  # noqa: S101 there is no standing without it
+        return newest if self._watermark.has_siblings() else None
 
     def _follow(self) -> None:
         while not self._closing.is_set():
@@ -183,6 +258,7 @@ class Feed:
 
     def _follow_once(self) -> None:
         if self._state is not State.FOLLOWING:
+            self._catch_up_with_siblings()
             self._load()
             return
         try:
@@ -199,20 +275,19 @@ class Feed:
             self._apply(events)
 
     def _load(self) -> None:
+        # Before the store is asked: what a sibling has served is in the store by then.
+        known = self._newest_of_siblings() or self._standing
         lineage, revision = self._store.revision()
-        known = self._image
+        if not known.lineage:
+            known = self._claims.latest()
         is_same_lineage = lineage == known.lineage
-        if known.lineage and (not is_same_lineage or revision < known.revision or self._has_other_history()):
-            self._enter(
-                State.WENT_BACK,
-                served_revision=known.revision,
-                store_revision=revision,
-                is_same_lineage=is_same_lineage,
-            )
-            self._closing.wait(_WENT_BACK_RETRY_SECONDS)
+        if known.lineage and (not is_same_lineage or revision < known.revision or self._has_other_history(known)):
+            self._protect(known, store_revision=revision, is_same_lineage=is_same_lineage)
+            return
+        if not lineage and not self._may_begin():
             return
         contents = self._store.load()
-        shrink = unmeant_shrink(known, contents, self._store)
+        shrink = unmeant_shrink(self._image, contents, self._store)
         if shrink:
             self._enter(
                 State.SHRANK,
@@ -222,12 +297,36 @@ class Feed:
             )
             self._closing.wait(_SHRANK_RETRY_SECONDS)
             return
+        self._begin_to_follow(contents)
+
+    def _protect(self, known: Standing, **facts: object) -> None:
+        """Stay with what is served, and claim it for providers that know nothing else."""
+        self._enter(State.WENT_BACK, served_revision=known.revision, **facts)
+        if not self._is_behind and self._image.lineage:
+            self._claims.publish(self._standing)
+        self._closing.wait(_WENT_BACK_RETRY_SECONDS)
+
+    def _may_begin(self) -> bool:
+        """Tell whether an empty store is a new one: no gateway was served from it, and nobody claims that in time."""
+        if self._claims.has_served_gateways():
+            self._protect(Standing(), store_revision=0, detail="gateways have polled, but nothing is stored")
+            return False
+        self._empty_since = self._empty_since or time.monotonic()
+        if time.monotonic() - self._empty_since >= self._sibling_wait_seconds:
+            return True
+        self._closing.wait(_RETRY_SECONDS)
+        return False
+
+    def _begin_to_follow(self, contents: Contents) -> None:
+        if self._watermark:
+            self._watermark.begin(Standing(contents.lineage, contents.revision))
+        self._has_followed, self._is_behind = True, False
         self._replace(contents)
         self._enter(State.FOLLOWING, revision=self._image.revision)
 
-    def _has_other_history(self) -> bool:
+    def _has_other_history(self, known: Standing | None = None) -> bool:
         """Tell whether another change made the revision that is served: an old backup that was written past it."""
-        known = self._image
+        known = known or self._standing
         return bool(known.mark) and _differ(known.mark, self._store.mark(known.revision))
 
     def _replace(self, contents: Contents) -> None:
@@ -238,11 +337,22 @@ class Feed:
         self._report_unreadable()
 
     def _apply(self, events: Sequence[Event]) -> None:
+        if self._watermark:
+            self._watermark.raise_to(Standing(self._image.lineage, events[-1].revision))
         with self._changed:
-            self._image.apply(events)
-            self._recent.extend(events)
+            self._image.apply(self._remembered(events))
             self._changed.notify_all()
         self._report_unreadable()
+
+    def _remembered(self, events: Sequence[Event]) -> Iterator[Event]:
+        """Remember each event before it is applied, with the text that is there already instead of one like it."""
+        for event in events:
+            known = self._image.documents.get(event.key)
+            is_shared = known is not None and known.text == event.before
+            if known and is_shared:
+                event = replace(event, before=known.text)  # noqa: PLW2901 the same event, in less memory
+            self._recent.append(event, shared=len(known.text) if known and is_shared else 0)
+            yield event
 
     def _enter(self, state: State, **facts: object) -> None:
         if state is self._state:
@@ -260,17 +370,18 @@ class Feed:
 
     def _tell(self, level: int, event: str, **facts: object) -> None:
         """Log what all workers see: the one that keeps the snapshot says it, or it would be said by each."""
-        is_spokesman = self._snapshot is None or self._snapshot.is_kept_by_us()
+        is_spokesman = self._snapshot is None or (not self._is_behind and self._snapshot.is_kept_by_us())
         log.log(level if is_spokesman else logging.DEBUG, event, extra=facts)
 
-    def _keep_snapshot(self) -> None:
+    def _keep_snapshot(self, written: int) -> None:
         assert self._snapshot is not None  # noqa: S101 the thread is started with one only
-        written = self._image.revision
         while not self.is_closing:
             self._closing.wait(_SNAPSHOT_SECONDS)
-            if self._image.revision != written and self._write_snapshot(self._snapshot):
+            if self._has_followed and self._image.revision != written and self._write_snapshot(self._snapshot):
                 written = self._image.revision
         self._snapshot.close()
+        if self._watermark:
+            self._watermark.close()
 
     def _write_snapshot(self, snapshot: SnapshotFile) -> bool:
         contents = self.contents()

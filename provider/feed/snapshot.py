@@ -19,22 +19,28 @@ class SnapshotFile:
     """One file in the data directory, replaced as a whole, by one worker at a time."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self.path = path
         self._lock: int | None = None
+        self._seen: object = None
         self._taking = threading.Lock()
 
     def read(self) -> Contents | None:
         """Read the snapshot; None where none was written yet. Raises SnapshotError."""
+        self._seen = self._signature()
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = self.path.read_text(encoding="utf-8")
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError) as error:
-            raise SnapshotError(f"cannot read {self._path}: {error}") from error
+            raise SnapshotError(f"cannot read {self.path}: {error}") from error
         try:
             return _parse(json.loads(text))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SnapshotError(f"{self._path} is damaged: {error}") from error
+            raise SnapshotError(f"{self.path} is damaged: {error}") from error
+
+    def read_if_changed(self) -> Contents | None:
+        """Read the snapshot again; None where it is the one that was read or written last. Raises SnapshotError."""
+        return self.read() if self._signature() != self._seen else None
 
     def write(self, contents: Contents) -> bool:
         """Replace the snapshot, unless another worker does: then answer False. Raises SnapshotError."""
@@ -43,7 +49,7 @@ class SnapshotFile:
                 return False
             self._replace(json.dumps(_format(contents), ensure_ascii=False))
         except OSError as error:
-            raise SnapshotError(f"cannot write {self._path}: {error}") from error
+            raise SnapshotError(f"cannot write {self.path}: {error}") from error
         return True
 
     def is_kept_by_us(self) -> bool:
@@ -59,12 +65,20 @@ class SnapshotFile:
             os.close(self._lock)
             self._lock = None
 
+    def _signature(self) -> object:
+        """Tell one file under this path from the next; None where there is none."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return None
+        return found.st_ino, found.st_mtime_ns, found.st_size
+
     def _is_ours(self) -> bool:
         with self._taking:
             return self._lock is not None or self._is_taken()
 
     def _is_taken(self) -> bool:
-        lock = os.open(self._path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -75,13 +89,14 @@ class SnapshotFile:
 
     def _replace(self, text: str) -> None:
         # Written aside, forced to disk and renamed: a crash leaves the old snapshot or the new one, whole.
-        aside = self._path.with_suffix(".new")
+        aside = self.path.with_suffix(".new")
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        aside.replace(self._path)
+        aside.replace(self.path)
+        self._seen = self._signature()
 
 
 def _format(contents: Contents) -> object:

@@ -92,3 +92,19 @@ class Sighting(Document):
     """How long it asked for its polls to be held; 0 is not at all, None was written by an older provider."""
     is_authenticated: bool = False
     """Whether the poll carried a token that permits polling."""
+    taken: str = ""
+    """The digest that it was served before its newest poll: it has read that body, as it polls again afterward."""
+    revision_taken: int = 0
+    """The revision that it was served before its newest poll."""
+    worker: str = ""
+    """The worker that noted it."""
+
+    def has_taken(self, version: int, *, digest: str | None) -> bool:
+        """Return whether the instance has read a body of at least this revision, or the one with this digest.
+
+        A response to a long poll waits in a buffer if Traefik hangs: only its next poll shows that it was read. A
+        request that is not held is answered while Traefik waits for it.
+        """
+        if self.hold_seconds:
+            return self.revision_taken >= version or self.taken == digest
+        return self.revision_served >= version or self.digest == digest

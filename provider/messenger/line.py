@@ -129,10 +129,12 @@ class Line:
             return events
         with suppress(MissedChangesError):
             return self.store.changes(after=position, wait_seconds=0)
-        newest = self.feed.revision
-        log.warning("webhook.skipped", extra={"webhook": self.name, "after": position, "until": newest})
-        self._advance(newest)
-        return []
+        events = self.store.remaining(after=position)
+        first = events[0].revision if events else self.feed.revision + 1
+        if first > position + 1:
+            log.warning("webhook.skipped", extra={"webhook": self.name, "after": position, "until": first - 1})
+            self._advance(first - 1)
+        return events
 
     def _follow_changes_of(self, webhook: Webhook) -> None:
         if webhook.version == self._seen:

@@ -12,16 +12,10 @@ from provider.store import Key, Request
 class Call:
     """Who writes, why, and on what condition.
 
-<<<<<<< HEAD
-    `if_match` is the version that the caller saw, `must_exist` that it saw any; the write is refused when that is no
-    longer so. `request` makes a repeated call happen once; without one the call is taken as new. `allow_shrink` says
-    that a gateway may be left with little or nothing, `replace_stable` that another version may get all traffic at
-    once.
-=======
-    `if_match` is the version that the caller saw, `or_match` others that it accepts as well, `must_exist` that it saw
-    any; the write is refused when none of that is so. `request` makes a repeated call happen once; without one the
-    call is taken as new. `allow_shrink` says that a gateway may be left with little or nothing.
->>>>>>> wip-h
+    `if_match` is the version that the caller saw, `or_match` others that it accepts as well. `must_exist` requires
+    any version. The write is refused if none of them is current. `request` makes a repeated call happen once; without
+    one, the call is new. `allow_shrink` allows a gateway to be left with little or nothing, and `replace_stable` that
+    another version gets all traffic at once.
     """
 
     actor: str

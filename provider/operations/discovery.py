@@ -11,6 +11,7 @@ from provider.documents.addresses import Networks
 from provider.feed import Feed
 from provider.operations.calls import Call, NotFoundError, TooManyError
 from provider.operations.documents import Decision, Documents
+from provider.operations.publication import PublicationPace
 from provider.reaching import ANYWHERE, takes_connections
 from provider.resolving import Lookup, NotAnsweredError, NothingFoundError, look_up
 from provider.rollouts import MOST_SERVERS, Discover, Found, Rollout, Server, Side, found_for, registered_key
@@ -19,6 +20,8 @@ from provider.store import Instance, Key, Kind, Store, Stored
 ACTOR = "discovery"
 # What registers must say so again anyhow: how often one looks is not told by an answer.
 _REGISTERED_SECONDS = 0.0
+# Instances of rollouts that are not there: of all tokens together.
+_MOST_EARLY, _EARLY_SECONDS = 100, 60
 _ME = Call(actor=ACTOR)
 
 
@@ -52,6 +55,7 @@ class Discovery:
         self._feed = feed
         self._networks = networks
         self._documents = Documents(store, feed)
+        self._pace = PublicationPace()
 
     def insist(self, name: str, sides: Mapping[str, Side | None], call: Call) -> None:
         """Insist that a server is known for each side, by its pointer; InvalidDocumentError where there is none.
@@ -66,14 +70,14 @@ class Discovery:
         if mistakes:
             raise InvalidDocumentError(mistakes)
 
-    def look(self, rollout: str, discover: Discover) -> Looked:
+    def look(self, rollout: str, discover: Discover, call: Call = _ME) -> Looked:
         """Look once for the servers of a rollout, and write down what has changed. Never empties what was there."""
         key = discover.key(rollout)
         see: Callable[[], Lookup] = partial(self._seen, rollout, discover)
         if discover.dns:
             see = cache(see)  # what a name has does not depend on who writes it down
         looked = self._settled(self._feed.read(lambda image: image.found.get(key)), see)
-        return self._published(key, see) if looked.is_news else looked
+        return self._published(key, see, call) if looked.is_news else looked
 
     def forget(self, key: str) -> None:
         """Forget what was found where nobody looks any more."""
@@ -105,29 +109,49 @@ class Discovery:
             )
         return group
 
-    def announce(self, rollout: str, group: str, instance: str, server: Server, *, seconds: float) -> Instance:
-        """Note that an instance is there, for so long. Raises InvalidDocumentError, TooManyError."""
+    def announce(
+        self, rollout: str, group: str, instance: str, server: Server, *, seconds: float, by: str = ""
+    ) -> Instance:
+        """Note that an instance is there, for so long. `by` is the token's name.
+
+        Instances may register before their rollout is created, as it needs a server. Raises InvalidDocumentError,
+        TooManyError.
+        """
         self._networks.check(server)
         name = f"{group}/{instance}"
         text = encode(server)
         if self._store.announce(rollout, name, text, seconds=seconds):
-            known = self._store.instances(rollout)
-            if len(known) > MOST_SERVERS:
+            obstacle = self._one_too_many(rollout)
+            if obstacle:
                 self._store.withdraw(rollout, name)
-                raise TooManyError(f"{rollout} has {MOST_SERVERS} instances already")
-            self._refresh(rollout, group)
+                raise TooManyError(obstacle)
+            self._refresh(rollout, group, f"{instance} is registered by {by}" if by else "")
         return Instance(name, text, self._store.now() + timedelta(seconds=seconds))
 
-    def withdraw(self, rollout: str, group: str, instance: str) -> None:
+    def withdraw(self, rollout: str, group: str, instance: str, *, by: str = "") -> None:
         """Forget an instance. Raises NotFoundError."""
         if not self._store.withdraw(rollout, f"{group}/{instance}"):
             raise NotFoundError(Key(Kind.ROLLOUT, rollout), f"there is no instance {instance} of {group}")
-        self._refresh(rollout, group)
+        self._refresh(rollout, group, f"{instance} is withdrawn by {by}" if by else "")
 
-    def _refresh(self, rollout: str, group: str) -> None:
+    def _one_too_many(self, rollout: str) -> str | None:
+        """Say why an instance that is new is one too many, if it is."""
+        if len(self._store.instances(rollout)) > MOST_SERVERS:
+            return f"{rollout} has {MOST_SERVERS} instances already"
+        is_known = self._feed.read(lambda image: rollout in image.rollouts)
+        if is_known or self._store.count("registered-early", seconds=_EARLY_SECONDS) <= _MOST_EARLY:
+            return None
+        return f"there is no rollout {rollout}, and {_MOST_EARLY} instances of such have registered within a minute"
+
+    def _refresh(self, rollout: str, group: str, reason: str) -> None:
         # Of a group that no rollout looks for yet, the instances are enough: it is looked at when one does.
-        if self._feed.read(lambda image: registered_key(rollout, group) in image.seekers):
-            self.look(rollout, Discover(registered=group))
+        key = registered_key(rollout, group)
+        if not self._feed.read(lambda image: key in image.seekers):
+            return
+        seconds = self._pace.seconds_to_wait(key)
+        if seconds:
+            self._feed.wait_for_close(seconds)
+        self.look(rollout, Discover(registered=group), Call(actor=ACTOR, reason=reason))
 
     def _missing(self, rollout: str, discover: Discover, call: Call) -> str | None:
         """Say why no server is known, if none is."""
@@ -139,7 +163,7 @@ class Discovery:
         except (NothingFoundError, NotAnsweredError) as error:
             return f"must lead to one server at least: {error}"
         if not call.is_dry_run:
-            self._published(key, lambda: lookup)
+            self._published(key, lambda: lookup, _ME)
             self._documents.catch_up()
         return None
 
@@ -154,7 +178,7 @@ class Discovery:
             raise NothingFoundError(f"no instance of {discover.registered} has registered")
         return Lookup([servers[url] for url in sorted(servers)], _REGISTERED_SECONDS)
 
-    def _published(self, key: str, see: Callable[[], Lookup]) -> Looked:
+    def _published(self, key: str, see: Callable[[], Lookup], call: Call) -> Looked:
         """Write down what is seen. It is seen anew when somebody else was first: the last who writes has seen all."""
         looked = Looked(0.0, None)
 
@@ -164,7 +188,7 @@ class Discovery:
             found = looked.found if looked.is_news else None
             return Decision("kept" if found.kept else "found", encode(found)) if found else None
 
-        self._documents.change(_key(key), decide, _ME)
+        self._documents.change(_key(key), decide, call)
         return looked
 
     def _settled(self, known: Found | None, see: Callable[[], Lookup]) -> Looked:

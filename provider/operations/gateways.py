@@ -60,6 +60,20 @@ class Report:
 
 
 @dataclass(frozen=True)
+class Instances:
+    """The instances that poll as one gateway, and the addresses of those that have not read a change."""
+
+    live: int
+    behind: Sequence[str]
+
+    def __str__(self) -> str:
+        missing = f"{', '.join(self.behind)} has not polled since the change"
+        if self.live == 1:
+            return missing
+        return f"{self.live - len(self.behind)} of {self.live} instances applied; {missing}"
+
+
+@dataclass(frozen=True)
 class Polled:
     """A gateway that was written down or has polled lately, and its polls."""
 
@@ -227,24 +241,30 @@ class Gateways:
             for name in self._carriers(rollout, sightings)
         ]
 
+    def instances(self, rollout: Rollout, seen: Sequence[Sighting]) -> Instances:
+        """Find the instances among those seen of a gateway that have not read the rollout as it is."""
+        body = self._feed.body(seen[0].gateway) if seen else None
+        digest = body.digest if body else None
+        behind = [one.address for one in seen if not one.has_taken(rollout.version, digest=digest)]
+        return Instances(len(seen), behind)
+
     def _carriers(self, rollout: Rollout, sightings: Mapping[str, Sequence[Sighting]]) -> Sequence[str]:
         known = self._feed.read(lambda image: set(image.gateways))
         known |= sightings.keys() | set(rollout.spec.gateways or ())
         return [name for name in sorted(known) if rollout.spec.is_carried_by(name)]
 
     def _report(self, name: str, rollout: Rollout, spec: GatewaySpec | None, seen: Sequence[Sighting]) -> Report:
+        instances = self.instances(rollout, seen)
         if spec and spec.api:
             problem = self._problem(spec.api, rollout)
+            # The API is that of one instance: the polls of the others show whether they go on.
+            if not problem and instances.live > 1 and instances.behind:
+                problem = str(instances)
             return Report(name, Delivery.PENDING if problem else Delivery.APPLIED, problem or "")
         if not seen:
             return Report(name, Delivery.PENDING, "it has not polled lately")
-        behind = [
-            sighting.address
-            for sighting in seen
-            if sighting.revision_served < rollout.version and not self._is_current(sighting)
-        ]
-        if behind:
-            return Report(name, Delivery.PENDING, f"{', '.join(behind)} has not polled since")
+        if instances.behind:
+            return Report(name, Delivery.PENDING, str(instances))
         return Report(name, Delivery.SERVED, "its API is not known, so what it applied is not")
 
     def _problem(self, api: str, rollout: Rollout) -> str | None:

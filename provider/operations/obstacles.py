@@ -97,10 +97,12 @@ class Obstacles:
 
     def _obstacle_at(self, gateway: Polled, rollout: Rollout, unreachable: dict[str, Obstacle]) -> Obstacle | None:
         if gateway.spec is None or gateway.spec.api is None:
-            return _unserved(gateway, rollout)
+            return self._behind(gateway, rollout)
         if gateway.name not in unreachable:
             try:
-                return self._unapplied(gateway.name, gateway.spec.api, rollout)
+                found = self._unapplied(gateway.name, gateway.spec.api, rollout)
+                is_shared = len(gateway.sightings) > 1
+                return self._behind(gateway, rollout) if found is None and is_shared else found
             except GatewayUnreachableError as error:
                 unreachable[gateway.name] = Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {error}")
         return unreachable[gateway.name]
@@ -121,9 +123,8 @@ class Obstacles:
         problem = next(filter(None, problems), None)
         return Obstacle(WaitReason.NOT_APPLIED, f"{name}: {problem}") if problem else None
 
-
-def _unserved(gateway: Polled, rollout: Rollout) -> Obstacle | None:
-    behind = [one.address for one in gateway.sightings if one.revision_served < rollout.version]
-    if gateway.is_current or not behind:
-        return None
-    return Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {', '.join(behind)} has not polled since the change")
+    def _behind(self, gateway: Polled, rollout: Rollout) -> Obstacle | None:
+        instances = self._gateways.instances(rollout, gateway.sightings)
+        if not instances.behind:
+            return None
+        return Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {instances}")

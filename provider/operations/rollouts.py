@@ -206,6 +206,10 @@ class Rollouts:
             raise NotFoundError(_key(name))
         return events
 
+    def has_history_before(self, name: str, revision: int) -> bool:
+        """Tell whether a rollout has history older than a revision."""
+        return bool(self._store.history(_key(name), limit=1, before=revision))
+
     def _check_sides(self, name: str, spec: Spec, call: Call) -> None:
         """Insist on servers that may be, and that are there. Raises InvalidDocumentError."""
         self._networks.check(spec, pointer="/spec")

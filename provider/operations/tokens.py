@@ -9,7 +9,7 @@ from provider.documents import decode_json, encode, read
 from provider.feed import Feed
 from provider.operations.calls import Call, ExistsError
 from provider.operations.documents import Decision, Documents
-from provider.store import Key, Kind, Store, Stored
+from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 
 FIRST_ADMIN = "admin"
 
@@ -40,6 +40,8 @@ class Tokens:
         if known:
             return known
         self._documents.catch_up()
+        if not self._feed.is_loaded:
+            raise StoreUnavailableError("the provider has not loaded its documents yet; try again soon")
         return self._feed.caller(secret)
 
     def create(self, name: str, role: Role, call: Call) -> str:

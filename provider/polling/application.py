@@ -53,6 +53,11 @@ class _RefusalError(Exception):
     headers: tuple[tuple[str, str], ...] = ()
 
 
+_NOTHING_KNOWN = _RefusalError(
+    "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
+)
+
+
 @dataclass(frozen=True)
 class _Poll:
     gateway: str
@@ -70,6 +75,7 @@ class _Served:
 
     gateway: str
     digest: str
+    revision: int
     changed_at: float
     closing: "weakref.finalize[..., object]"
 
@@ -151,6 +157,8 @@ class Polling:
         if not authorization and not self._needs_token:
             return None
         caller = self._caller(authorization.removeprefix("Bearer ").strip(), address)
+        if caller is None and not self._feed.is_loaded:
+            raise _NOTHING_KNOWN
         if caller is None:
             challenge = (("WWW-Authenticate", "Bearer"),)
             raise _RefusalError("401 Unauthorized", "a token of the role gateway is needed", challenge)
@@ -169,26 +177,29 @@ class Polling:
 
     def _body(self, poll: _Poll, environ: "WSGIEnvironment") -> Body:
         connection = environ.get("gunicorn.socket")
+        address = f"{environ.get('REMOTE_ADDR', '')}:{environ.get('REMOTE_PORT', '')}"
+        if connection is not None and connection in self._served:
+            self._book.note_taken(poll.gateway, address)
         began = time.monotonic()
         body = self._held_body(poll, connection)
         held_seconds = time.monotonic() - began
         if body is None:
-            raise _RefusalError(
-                "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
-            )
-        address = f"{environ.get('REMOTE_ADDR', '')}:{environ.get('REMOTE_PORT', '')}"
+            raise _NOTHING_KNOWN
         before = self._served.get(connection) if connection is not None else None
         is_same = before is not None and (before.gateway, before.digest) == (poll.gateway, body.digest)
         if connection is not None:
             changed_at = before.changed_at if before and is_same else time.monotonic()
             closing = self._closing(connection, before, poll.gateway, address)
-            self._served[connection] = _Served(poll.gateway, body.digest, changed_at, closing)
+            revision = self._feed.revision
+            self._served[connection] = _Served(poll.gateway, body.digest, revision, changed_at, closing)
         self._book.note(
             poll.gateway,
             address,
             digest=body.digest,
             revision=self._feed.revision,
             hold_seconds=poll.hold_seconds,
+            taken=before.digest if before and before.gateway == poll.gateway else "",
+            revision_taken=before.revision if before and before.gateway == poll.gateway else 0,
             is_authenticated=poll.is_authenticated,
         )
         self._count_poll(poll, body, before, is_same=is_same, held_seconds=held_seconds)

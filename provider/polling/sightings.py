@@ -1,10 +1,13 @@
 """What this worker saw of the gateways, noted for all workers without asking the store at every poll."""
 
 import logging
+import os
+import socket
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from provider.documents import encode
+from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.feed import Feed
 from provider.gateways import Sighting
 from provider.store import Store, StoreUnavailableError
@@ -29,6 +32,8 @@ class SightingBook:
         self._unreported: dict[str, Sighting | None] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        self._host = socket.gethostname()
+        self._worker = f"{self._host}/{os.getpid()}"
 
     def start(self) -> None:
         """Report in a thread of its own until the feed closes."""
@@ -43,8 +48,10 @@ class SightingBook:
         revision: int,
         hold_seconds: int,
         is_authenticated: bool = False,
+        taken: str = "",
+        revision_taken: int = 0,
     ) -> None:
-        """Note that a connection was served a body."""
+        """Note that a connection was served a body; `taken` is the one that it had read before."""
         sighting = Sighting(
             gateway=gateway,
             address=address,
@@ -52,6 +59,9 @@ class SightingBook:
             revision_served=revision,
             digest=digest,
             hold_seconds=hold_seconds,
+            taken=taken,
+            revision_taken=revision_taken,
+            worker=self._worker,
             is_authenticated=is_authenticated,
         )
         field = f"{gateway}@{address}"
@@ -63,6 +73,17 @@ class SightingBook:
                 self._drop(next(iter(self._seen)))
         if before is None or before.digest != digest:
             self._wake.set()
+
+    def note_taken(self, gateway: str, address: str) -> None:
+        """Note that a connection polls again: it has read what it was served last."""
+        field = f"{gateway}@{address}"
+        with self._lock:
+            seen = self._seen.get(field)
+            if seen is None or seen.taken == seen.digest:
+                return
+            facts = {"taken": seen.digest, "revision_taken": seen.revision_served}
+            self._seen[field] = self._unreported[field] = seen.model_copy(update=facts)
+        self._wake.set()
 
     def forget(self, gateway: str, address: str) -> None:
         """Note that a connection is closed, or polls by another name from now on."""
@@ -85,7 +106,22 @@ class SightingBook:
             with self._lock:
                 self._unreported = unreported | self._unreported
 
+    def forget_dead_workers(self) -> None:
+        """Remove what workers of this machine have noted that have ended without a word."""
+        with suppress(StoreUnavailableError):
+            dead = {field: "" for field, text in self._store.sightings().items() if self._is_of_dead(text)}
+            if dead:
+                self._store.report(dead)
+
+    def _is_of_dead(self, text: str) -> bool:
+        try:
+            host, _, pid = read(Sighting, decode_json(text)).worker.rpartition("/")
+        except (InvalidDocumentError, NotJsonError):
+            return False
+        return host == self._host and pid.isdecimal() and not _is_alive(int(pid))
+
     def _run(self) -> None:
+        self.forget_dead_workers()
         while not self._feed.is_closing:
             self._wake.wait(_REPORT_SECONDS)
             self._wake.clear()
@@ -93,3 +129,20 @@ class SightingBook:
                 self.report()
             except Exception:
                 log.exception("sightings.failed")
+        self._forget_all()
+
+    def _forget_all(self) -> None:
+        """Report that all connections of this worker end with it."""
+        with self._lock:
+            self._unreported = dict.fromkeys(self._seen)
+        self.report()
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        pass  # it is somebody else's
+    return True

@@ -156,9 +156,12 @@ class Rollout(Document):
         return restored._with(former=former_without(self.spec.stable, restored.status.former or ()))
 
     def retry(self, *, now: datetime, reason: str = "") -> Self:
-        """Begin again with the canary that was aborted."""
+        """Begin again with the canary that was aborted.
+
+        It is a new attempt with a new name in Traefik: clients that were sticky to the aborted canary are split anew.
+        """
         self._check(Action.RETRY)
-        return self._from_first_step(now=now, reason=reason)
+        return self._with(generation=self.status.generation + 1)._from_first_step(now=now, reason=reason)
 
     def set_weight(self, weight: Decimal, *, now: datetime, reason: str = "") -> Self:
         """Send so many per cent to the canary and hold there until a person goes on."""
@@ -267,12 +270,16 @@ class Rollout(Document):
         """Be again what it was earlier: the same spec, and a canary that had traffic is held at its weight.
 
         A side that is there now keeps its name in Traefik, and so its sticky clients; one that comes back has a new
-        one, as another version may have had its own since. What is rolled back from is not known to be good.
+        one, as another version may have had its own since, and so has a canary that was aborted. What is rolled back
+        from is not known to be good.
         """
         self._check(Action.UNDO)
         stable, canary = generations_of(
             earlier.spec, current=self.spec, stable=self.status.stable_generation, newest=self.status.generation
         )
+        is_begun_again = self.status.phase is Phase.DEGRADED is not earlier.status.phase
+        if is_begun_again and earlier.spec.canary and canary == self.status.generation:
+            canary += 1
         former = self.status.former or ()
         if stable != self.status.stable_generation:
             former = former_without(earlier.spec.stable, former_without(self.spec.stable, former))

@@ -30,9 +30,9 @@ class Former(Document):
 class Status(Document):
     """Where a rollout stands. What follows from the spec is not repeated here.
 
-    `generation` counts the sides that there ever were: the canary has the newest number and keeps it when it
-    becomes stable. Traefik's services are named by it, so that a sticky client stays with its version and metrics
-    of one version never run into the next one's.
+    `generation` counts the attempts that there ever were: the canary has the newest number and keeps it when it
+    becomes stable; a retry has a new one. Traefik's services are named by it: a sticky client stays with its version,
+    but does not return to a canary that was aborted, and metrics of one version never run into the next one's.
     """
 
     phase: Phase

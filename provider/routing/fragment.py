@@ -62,6 +62,7 @@ class _Rendering:
         self.counts_overrides = bool(settings_of(rollout).count_overrides)
         self.ignored = settings_of(rollout).ignore or ()
         self.stable_own = names.side_service(rollout, rollout.status.stable_generation)
+        self.canary_own = names.side_service(rollout, rollout.status.generation)
         self.stable_servers = names.stable_target(rollout)
         if self.mirror and not self.stable.service:
             # The mirroring service takes stable's own name: the sticky cookie is a hash of it, and must not change.
@@ -157,6 +158,7 @@ class _Rendering:
         used = set(self._targets())
         if self.is_split:
             yield self.name, self._split()
+            yield from self._wrappers()
         if self.mirror and self.stable_target in used:
             yield self.stable_own, self._mirroring()
             if self.canary and self.canary.servers:
@@ -190,8 +192,8 @@ class _Rendering:
         # character alone have all but the same score, and the smaller weight gets no client below 50 %.
         named = names.qualified if is_hrw else str
         children = [
-            {"name": named(self.stable_target), "weight": stable},
-            {"name": named(self.canary_servers), "weight": canary},
+            {"name": named(self._child(self.stable, self.stable_target, self.stable_own)), "weight": stable},
+            {"name": named(self._child(self.canary, self.canary_servers, self.canary_own)), "weight": canary},
         ]
         split: Json = {"services": children}
         if self._is_checked:
@@ -199,6 +201,21 @@ class _Rendering:
         if self.spec.sticky:
             split["sticky"] = write(self.spec.sticky)
         return {"highestRandomWeight" if is_hrw else "weighted": split}
+
+    def _child(self, side: Side | None, target: str, own: str) -> str:
+        """Name a child of the split.
+
+        A sticky cookie is a hash of this name. The name of another provider's service is the same in each attempt,
+        and would bring clients of an aborted canary back: it gets a name of the attempt's own.
+        """
+        is_wrapped = self.spec.sticky is not None and side is not None and side.service == target
+        return own if is_wrapped else target
+
+    def _wrappers(self) -> Iterator[tuple[str, Json]]:
+        stable = (self.stable, self.stable_target, self.stable_own)
+        for side, target, own in (stable, (self.canary, self.canary_servers, self.canary_own)):
+            if self._child(side, target, own) != target:
+                yield own, {"weighted": {"services": [{"name": target, "weight": 1}]}}
 
     @property
     def _is_checked(self) -> bool:

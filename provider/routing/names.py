@@ -13,7 +13,7 @@ PROVIDER = "http"
 
 
 def side_service(rollout: Rollout, generation: int) -> str:
-    """Name the service of a generation; it keeps the name when the canary becomes stable."""
+    """Name the service of a generation, which is an attempt; it keeps the name when the canary becomes stable."""
     return f"{rollout.name}_{generation}"
 
 

@@ -14,7 +14,7 @@ def open_store(settings: Settings) -> RedisStore:
 
     Raises SettingError where the URL is none.
     """
-    url = settings.redis_url or embedded_url(Path(settings.data_dir) / EMBEDDED_FOLDER)
+    url = settings.redis_url or _embedded_url(settings)
     try:
         return RedisStore(
             url,
@@ -23,3 +23,12 @@ def open_store(settings: Settings) -> RedisStore:
         )
     except ValueError as error:
         raise SettingError(f"redis-url (CANARY_REDIS_URL) must be {error}") from error
+
+
+def is_embedded(settings: Settings) -> bool:
+    """Return whether the store is the embedded one; `serve` names it to the web process by its URL."""
+    return settings.redis_url in {"", _embedded_url(settings)}
+
+
+def _embedded_url(settings: Settings) -> str:
+    return embedded_url(Path(settings.data_dir) / EMBEDDED_FOLDER)

@@ -15,7 +15,7 @@ from provider.polling import Polling, SightingBook
 from provider.polling.application import mounted
 from provider.server.metering import Recorded, own_metrics
 from provider.server.settings import Settings
-from provider.server.stores import open_store
+from provider.server.stores import is_embedded, open_store
 from provider.server.version import installed_version
 from provider.store import StoreUnavailableError
 from provider.web import create_pages, with_pages
@@ -24,6 +24,8 @@ from provider.wsgi import WSGI
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+# Longer than another provider takes to notice that the store was emptied.
+_SIBLING_WAIT_SECONDS = 3.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +39,12 @@ class Worker:
 def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker:
     """Build a worker and start its threads. Works with Redis away: polls are then answered from the snapshot."""
     store = open_store(settings)
-    feed = Feed(store, snapshot=SnapshotFile(settings.snapshot_path))
+    feed = Feed(
+        store,
+        snapshot=SnapshotFile(settings.snapshot_path),
+        # Nobody else has written to the embedded server.
+        sibling_wait_seconds=0 if is_embedded(settings) else _SIBLING_WAIT_SECONDS,
+    )
     operations = Operations(store, feed, networks=settings.networks, secrets_directory=settings.secrets_path)
     book = SightingBook(store, feed)
     limits = Limits(store, rate=settings.rate_limit)

@@ -3,6 +3,7 @@
 from provider.store.confirming import Confirmation
 from provider.store.embedded import EmbeddedServer, EmbeddedServerError, embedded_url
 from provider.store.interface import (
+    HISTORY_BYTES,
     Change,
     ConflictError,
     Contents,
@@ -21,6 +22,7 @@ from provider.store.memory_store import MemoryStore
 from provider.store.redis_store import RedisStore
 
 __all__ = [
+    "HISTORY_BYTES",
     "Change",
     "Confirmation",
     "ConflictError",

@@ -7,7 +7,14 @@
 --       5 events     stream           5 kind                 12 length of the stream
 --       6 history    sorted set       6 name                 13 length of the history
 --       7 request    hash             7 action                14 actor
---                                                             15 id of the request   16 its traceparent
+--       8 sizes      hash                                     15 id of the request   16 its traceparent
+--       9 churn      list                                     17 "people" or "churn": whose budget it takes from
+--                                                             18 bytes kept of people's changes   19 of one document's
+--                                                             20 bytes kept of churn              21 entries of it
+--
+-- Churn is what instances do. It has a budget of its own, so that it never displaces what people did. Each entry says how
+-- many bytes it takes of people's budget (`size`), and how many people (`people`) and its document (`own`) had written up
+-- to it, so that what is kept can be told without reading it.
 --
 -- Answers {"done", revision, at in ms, before or false}, {"again", revision}, {"reused"} or {"conflict", version}.
 
@@ -46,8 +53,37 @@ if follows then table.insert(event, "follows") table.insert(event, follows) end
 if before then table.insert(event, "before") table.insert(event, before) end
 if ARGV[3] == "set" then table.insert(event, "after") table.insert(event, ARGV[4]) end
 
+local function numbers_of(entry)
+  local found = {people = 0, own = 0, size = 0}
+  for index = 1, #(entry and entry[2] or {}), 2 do
+    local name = entry[2][index]
+    if found[name] then found[name] = tonumber(entry[2][index + 1]) or 0 end
+  end
+  return found
+end
+
+local function numbers_at(id)
+  return numbers_of(id and redis.call("XRANGE", KEYS[5], id .. "-0", id .. "-0")[1])
+end
+
+local function total_of(name) return tonumber(redis.call("HGET", KEYS[8], name) or "0") or 0 end
+
+local is_churn = ARGV[17] == "churn"
+local size = #ARGV[4] + #(before or "") + #ARGV[8] + 300
+local totals = {people = total_of("people"), churn = total_of("churn"), live = total_of("live")}
+totals[ARGV[17]] = totals[ARGV[17]] + size
+local own = 0
+if not is_churn then
+  totals.live = totals.live + size
+  own = numbers_at(redis.call("ZREVRANGE", KEYS[6], 0, 0)[1]).own + size
+end
+for name, value in pairs({people = totals.people, own = own, size = is_churn and 0 or size}) do
+  table.insert(event, name) table.insert(event, string.format("%.0f", value))
+end
+
 -- First what can fail, for want of memory or over a key of another type: a script is not rolled back.
 redis.call("ZCARD", KEYS[6])
+redis.call("LLEN", KEYS[9])
 redis.call("XADD", KEYS[5], "MAXLEN", "~", ARGV[12], revision .. "-0", unpack(event))
 redis.call("SET", KEYS[1], revision)
 redis.call("SET", KEYS[2], ARGV[11], "NX")
@@ -60,6 +96,37 @@ else
 end
 redis.call("ZADD", KEYS[6], revision, revision)
 redis.call("ZREMRANGEBYRANK", KEYS[6], 0, -1 - tonumber(ARGV[13]))
+
+-- So many at a time: a large change may take the place of thousands of small ones, over the next changes.
+local most = 256
+if is_churn then
+  redis.call("RPUSH", KEYS[9], revision .. " " .. string.format("%.0f", totals.churn))
+  for _ = 1, most do
+    local oldest, total = string.match(redis.call("LINDEX", KEYS[9], 0) or "", "^(%d+) (%d+)$")
+    local is_over = not oldest or totals.churn - total > tonumber(ARGV[20])
+    if oldest == revision or not (is_over or redis.call("LLEN", KEYS[9]) > tonumber(ARGV[21])) then break end
+    redis.call("LPOP", KEYS[9])
+    if oldest then redis.call("XDEL", KEYS[5], oldest .. "-0") end
+  end
+else
+  for _ = 1, most do
+    local oldest = redis.call("ZRANGE", KEYS[6], 0, 0)[1]
+    local numbers = numbers_at(oldest)
+    if not oldest or oldest == revision or own - numbers.own <= tonumber(ARGV[19]) then break end
+    redis.call("ZREM", KEYS[6], oldest)
+    if redis.call("XDEL", KEYS[5], oldest .. "-0") == 1 then totals.live = totals.live - numbers.size end
+  end
+  for _ = 1, most do
+    local oldest = redis.call("XRANGE", KEYS[5], "-", "+", "COUNT", 1)[1]
+    local numbers = numbers_of(oldest)
+    -- Never more than was written since the oldest: what else trims the stream does not tell how much that was.
+    totals.live = math.max(0, math.min(totals.live, totals.people - numbers.people + numbers.size))
+    if not oldest or oldest[1] == revision .. "-0" or totals.live <= tonumber(ARGV[18]) then break end
+    redis.call("XDEL", KEYS[5], oldest[1])
+    totals.live = totals.live - numbers.size
+  end
+end
+for name, value in pairs(totals) do redis.call("HSET", KEYS[8], name, string.format("%.0f", value)) end
 redis.call("HSET", KEYS[7], "fingerprint", ARGV[9], "revision", revision)
 redis.call("EXPIRE", KEYS[7], ARGV[10])
 return {"done", revision, at, before}

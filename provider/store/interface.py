@@ -8,6 +8,9 @@ from typing import Protocol
 
 from provider.tracing import NOWHERE, Origin
 
+# Of the texts in one response of `history`: what reads it takes this much memory, however large documents are.
+HISTORY_BYTES = 1024 * 1024
+
 
 class Kind(StrEnum):
     """The kinds of document."""
@@ -85,6 +88,11 @@ class Event:
     origin: Origin = NOWHERE
     mark: str = field(default="", compare=False)
     follows: str = field(default="", compare=False)
+
+    @property
+    def size(self) -> int:
+        """The characters of its texts."""
+        return len(self.before or "") + len(self.after or "") + len(self.reason)
 
 
 @dataclass(frozen=True)
@@ -177,8 +185,15 @@ class Store(Protocol):
         """Wait for events after a revision; empty when none came in time. Raises MissedChangesError."""
         ...
 
+    def remaining(self, *, after: int) -> Sequence[Event]:
+        """Read the first events after a revision that are still there, however many between them are gone."""
+        ...
+
     def history(self, key: Key, *, limit: int, before: int | None = None) -> Sequence[Event]:
-        """Read the events of one document, newest first, those older than revision `before` if given."""
+        """Read the events of one document, newest first, those older than revision `before` if given.
+
+        Fewer than `limit` where their texts are larger than HISTORY_BYTES in all; one at least, if there is any.
+        """
         ...
 
     def restore(self, contents: Contents, *, actor: str, reason: str) -> int:

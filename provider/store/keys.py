@@ -9,8 +9,12 @@ canary:{NS}:restored             string      the number at which somebody last d
 canary:{NS}:documents            hash        KIND/NAME -> JSON
 canary:{NS}:versions             hash        KIND/NAME -> the revision that wrote the document
 canary:{NS}:events               stream      REVISION-0 -> kind, name, action, actor, reason, at, before, after,
-                                             mark, follows (the mark of the one before), request (its id), trace
+                                             mark, follows (the mark of the one before), request (its id), trace,
+                                             size (its bytes), people, own (those of all people's changes,
+                                             and of the document's, up to it)
 canary:{NS}:history:KIND/NAME    sorted set  the revisions of one document, kept after it is deleted
+canary:{NS}:sizes                hash        people, churn -> bytes of events ever written; live -> people's now
+canary:{NS}:churn                list        REVISION BYTES, the events that instances caused, oldest first
 canary:{NS}:request:SHA256       hash        fingerprint, revision of a request; expires
 canary:{NS}:lease:NAME           string      whose it is; expires
 canary:{NS}:records              hash        ROLLOUT -> JSON, what is remembered of a canary under judgement
@@ -70,6 +74,16 @@ class Keys:
     def events(self) -> str:
         """The change feed, which is the audit history too."""
         return self._key("events")
+
+    @property
+    def sizes(self) -> str:
+        """How many bytes of events were ever written."""
+        return self._key("sizes")
+
+    @property
+    def churn(self) -> str:
+        """The events that instances caused."""
+        return self._key("churn")
 
     @property
     def records(self) -> str:

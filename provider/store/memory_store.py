@@ -5,9 +5,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate
 from uuid import uuid4
 
 from provider.store.interface import (
+    HISTORY_BYTES,
     Change,
     ConflictError,
     Contents,
@@ -103,7 +105,14 @@ class MemoryStore:
         """Read the events of one document, newest first."""
         with self._changed:
             events = [event for event in reversed(self._events) if event.key == key]
-        return [event for event in events if before is None or event.revision < before][:limit]
+        older = [event for event in events if before is None or event.revision < before][:limit]
+        sizes = accumulate((event.size for event in older), initial=0)
+        return [event for event, size in zip(older, sizes, strict=False) if size < HISTORY_BYTES]
+
+    def remaining(self, *, after: int) -> Sequence[Event]:
+        """Read the events after a revision that are still there."""
+        with self._changed:
+            return [event for event in self._events if event.revision > after]
 
     def restore(self, contents: Contents, *, actor: str, reason: str) -> int:  # noqa: ARG002
         """Hold just these contents."""

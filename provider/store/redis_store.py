@@ -13,12 +13,14 @@ from provider.store.confirming import CONFIRM_SECONDS, Confirmation
 from provider.store.connecting import connect
 from provider.store.entries import entries, mark_of, moment, parsed_event, parsed_key, since_epoch, whole
 from provider.store.interface import (
+    HISTORY_BYTES,
     Change,
     ConflictError,
     Contents,
     Event,
     Instance,
     Key,
+    Kind,
     MissedChangesError,
     Request,
     RequestReusedError,
@@ -26,11 +28,12 @@ from provider.store.interface import (
 )
 from provider.store.keys import Keys
 from provider.store.refusals import own_errors
+from provider.store.retention import Retention
 from provider.store.timing import timed
 
-_EVENTS_KEPT = 100_000
-_HISTORY_KEPT = 1_000
-_CHANGES_AT_ONCE = 1_000
+# An event holds two documents of up to 1 MiB each.
+_CHANGES_AT_ONCE = 32
+_FIRST_READ, _MOST_READ = 4, 200
 _SIGHTINGS_SECONDS = 24 * 3_600
 _ANSWER_SECONDS = 2.0
 _HELD_SECONDS = 2.0
@@ -49,9 +52,17 @@ class RedisStore:
     the namespace.
     """
 
-    def __init__(self, url: str, *, namespace: str = "default", confirm: Confirmation | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        namespace: str = "default",
+        confirm: Confirmation | None = None,
+        retention: Retention | None = None,
+    ) -> None:
         self._keys = Keys(namespace)
         self._confirm = confirm or Confirmation()
+        self._retention = retention or Retention()
         patience = _ANSWER_SECONDS + (CONFIRM_SECONDS if self._confirm else 0)
         key = self._keys.revision
         self._server = connect(url, key=key, answer_seconds=_ANSWER_SECONDS)
@@ -130,7 +141,7 @@ class RedisStore:
     def commit(self, change: Change) -> Event:
         """Write atomically; see Store."""
         mark = uuid4().hex
-        arguments = _commit_arguments(change, mark)
+        arguments = _commit_arguments(change, mark, self._retention)
         outcome, *facts = self._write(self._commit, keys=self._commit_keys(change), args=arguments)
         if outcome == "conflict":
             raise ConflictError(change.key, change.expected, whole(facts[0]))
@@ -185,12 +196,33 @@ class RedisStore:
         return []
 
     @timed
+    def remaining(self, *, after: int) -> Sequence[Event]:
+        """Read the first events after a revision that are still there."""
+        found = self._ask(lambda redis: redis.xrange(self._keys.events, f"({after}-0", "+", count=_CHANGES_AT_ONCE))
+        events = (parsed_event(*entry) for entry in found)
+        return [event for event in events if event is not None]
+
+    @timed
     def history(self, key: Key, *, limit: int, before: int | None = None) -> Sequence[Event]:
         """Read the events of one document, newest first."""
         newest = "+inf" if before is None else f"({before}"
+        revisions = self._ask(
+            lambda redis: redis.zrevrangebyscore(self._keys.history(key), newest, "-inf", start=0, num=limit)
+        )
+        events: list[Event] = []
+        left, at_once = HISTORY_BYTES, _FIRST_READ
+        while revisions and left > 0:
+            found = self._events(revisions[:at_once])
+            revisions = revisions[at_once:]
+            for event in found:
+                if left > 0:
+                    events.append(event)
+                left -= event.size
+            at_once = _read_next(events, left)
+        return events
 
+    def _events(self, revisions: Sequence[str]) -> Sequence[Event]:
         def ask(redis: Any) -> Any:
-            revisions = redis.zrevrangebyscore(self._keys.history(key), newest, "-inf", start=0, num=limit)
             pipeline = redis.pipeline(transaction=False)
             for revision in revisions:
                 pipeline.xrange(self._keys.events, f"{revision}-0", f"{revision}-0")
@@ -370,6 +402,8 @@ class RedisStore:
             keys.events,
             keys.history(change.key),
             keys.request(change.request.id),
+            keys.sizes,
+            keys.churn,
         ]
 
     def _event(self, revision: int) -> Event:
@@ -385,7 +419,7 @@ def _optional(text: str | None) -> tuple[str, str]:
     return ("no", "") if text is None else ("yes", text)
 
 
-def _commit_arguments(change: Change, mark: str) -> list[str | int]:
+def _commit_arguments(change: Change, mark: str, kept: Retention) -> list[str | int]:
     return [
         str(change.key),
         change.expected,
@@ -398,9 +432,20 @@ def _commit_arguments(change: Change, mark: str) -> list[str | int]:
         change.request.fingerprint,
         change.request.keep_seconds,
         mark,
-        _EVENTS_KEPT,
-        _HISTORY_KEPT,
+        kept.events + kept.churn_events,
+        kept.document_events,
         change.actor,
         change.origin.request_id,
         change.origin.traceparent,
+        "churn" if change.key.kind is Kind.SERVERS else "people",
+        kept.people_bytes,
+        kept.document_bytes,
+        kept.churn_bytes,
+        kept.churn_events,
     ]
+
+
+def _read_next(events: Sequence[Event], left: int) -> int:
+    """Tell how many events to read next, by the largest so far: not much more than what is left."""
+    largest = max((event.size for event in events), default=1)
+    return max(1, min(_MOST_READ, left // max(1, largest)))

@@ -143,7 +143,7 @@ def test_every_mistake_is_on_a_line_of_its_own_with_its_place(run: Run) -> None:
 def test_a_new_canary_starts_the_steps(run: Run, shop: str, world: World) -> None:
     done = run("set-canary", shop, "http://10.0.0.9:80")
 
-    assert "shop is Paused, 5 % to the canary: waiting 10m\n" == done.stdout
+    assert "shop is Paused, 5 % to the canary: waiting 10m\nattempt 3\n" == done.stdout
     assert "http://10.0.0.9:80" in run("status", shop).stdout
 
 

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ class Script:
 
     text: str
     environment: Mapping[str, str]
+    notes: Path | None = None
+    """The file of variables that earlier steps leave for later ones, as GITHUB_ENV is."""
 
     @contextmanager
     def started(self) -> Iterator[subprocess.Popen[str]]:
@@ -32,7 +35,7 @@ class Script:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         with subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", self.text],
-            env={**own, **self.environment, "PATH": path, "PYTHONPATH": str(ROOT)},
+            env={**own, **self.environment, **self._noted(), "PATH": path, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -43,6 +46,12 @@ class Script:
             finally:
                 if process.poll() is None:
                     os.killpg(process.pid, signal.SIGKILL)
+
+    def _noted(self) -> Mapping[str, str]:
+        if self.notes is None:
+            return {}
+        lines = self.notes.read_text().splitlines()
+        return {"GITHUB_ENV": str(self.notes), **dict(line.split("=", 1) for line in lines)}
 
     def run(self) -> tuple[int, str]:
         """Run it to its end: exit code and output."""
@@ -67,15 +76,22 @@ def github(inputs: Mapping[str, str]) -> Job:
     defaults = {name: str(one.get("default", "")) for name, one in action["inputs"].items()}
     filled = {**defaults, **{{"sides": "canary"}.get(name, name): value for name, value in inputs.items()}}
     assert set(filled) == set(defaults), "each input that a test fills in is one of the action"
-    install, start, wait, cancelled = (_step(step, filled) for step in action["runs"]["steps"])
+    notes = _new_notes()
+    install, start, wait, cancelled = (_step(step, filled, notes) for step in action["runs"]["steps"])
     return Job(install, start, wait, cancelled)
 
 
-def _step(step: Mapping[str, Any], inputs: Mapping[str, str]) -> Script:
+def _new_notes() -> Path:
+    descriptor, path = tempfile.mkstemp(prefix="ci-variables-")
+    os.close(descriptor)
+    return Path(path)
+
+
+def _step(step: Mapping[str, Any], inputs: Mapping[str, str], notes: Path) -> Script:
     assert "${{" not in step["run"], "what somebody else wrote is a variable, never a part of a script"
     known = {**_RUN, **inputs}
     filled = {name: _INPUT.sub(lambda match: known[match[1]], text) for name, text in step.get("env", {}).items()}
-    return Script(step["run"], filled)
+    return Script(step["run"], filled, notes)
 
 
 def gitlab(inputs: Mapping[str, str]) -> Job:
@@ -89,10 +105,13 @@ def gitlab(inputs: Mapping[str, str]) -> Job:
         "CANARY_TOKEN": inputs["token"],
     }
     *start, wait = job["script"]
+    notes = _new_notes()
+    # GitLab runs all lines in one shell; here the variables of the first ones are handed on.
+    hand_on = 'echo "CANARY_ATTEMPT=$CANARY_ATTEMPT" >> "$GITHUB_ENV"'
     return Job(
         install=Script(_lines(job["before_script"]), environment),
-        start=Script(_lines(start), environment),
-        wait=Script(wait, environment),
+        start=Script(_lines([*start, hand_on]), environment, notes),
+        wait=Script(wait, environment, notes),
         cancelled=Script(_lines(job["after_script"]), {**environment, "CI_JOB_STATUS": "canceled"}),
     )
 

@@ -104,6 +104,18 @@ def test_a_canary_that_is_taken_back_fails_the_job_which_says_why(rollout: Rollo
     assert "too many answers are 5xx" in said
 
 
+def test_a_canary_that_another_job_replaced_fails_the_job(rollout: Rollout, template: Template) -> None:
+    job = template(rollout.inputs)
+
+    job.start.run()
+    canary = {"servers": [{"url": "http://127.0.0.1:12"}]}
+    rollout.provider.call("PUT", f"/rollouts/{rollout.name}/canary", canary)
+    rollout.do("promote", full=True)
+    code, said = job.wait.run()
+
+    assert (1, "Healthy") == (code, rollout.phase), said
+
+
 def test_a_canary_that_is_late_is_taken_back(rollout: Rollout, template: Template) -> None:
     job = template({**rollout.inputs, "timeout": "0"})
 

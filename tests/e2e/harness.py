@@ -145,9 +145,13 @@ class Stack:
         os.kill(pid, number)
 
     def worker_pids(self) -> Sequence[int]:
-        """Find the processes that answer HTTP: children of gunicorn's master, itself a child of the provider."""
+        """Find the processes that answer HTTP: children of gunicorn's master.
+
+        The master is a child of the provider; without the embedded server it is the provider itself.
+        """
         supervisor = self.children["provider"].process.pid
-        return [worker for master in children_of(supervisor) for worker in children_of(master)]
+        masters = [supervisor] if _is_master(supervisor) else children_of(supervisor)
+        return [worker for master in masters for worker in children_of(master)]
 
     # The provider
 
@@ -304,6 +308,10 @@ def children_of(pid: int) -> Sequence[int]:
     """Return the processes that a process has started and that live."""
     text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
     return [int(child) for child in text.split()]
+
+
+def _is_master(pid: int) -> bool:
+    return b"provider.server.web" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _works_in(entry: Path, directory: Path) -> bool:

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +13,8 @@ import pytest
 import redis
 import requests
 
-from provider.demo.processes import Processes
+from provider.demo.parts import free_port
+from provider.demo.processes import Processes, is_listening
 from provider.store import Change, EmbeddedServer, Key, Kind, RedisStore, Request
 from tests.e2e.harness import HOST, Stack, eventually, started
 
@@ -34,7 +36,11 @@ def apart(tmp_path: Path, server: EmbeddedServer) -> Iterator[Stack]:
 
 
 def poll(stack: Stack) -> requests.Response:
-    return requests.get(f"http://{HOST}:{stack.provider_port}/traefik/config?gateway=edge", timeout=10)
+    return poll_at(f"http://{HOST}:{stack.provider_port}")
+
+
+def poll_at(provider: str) -> requests.Response:
+    return requests.get(f"{provider}/traefik/config?gateway=edge", timeout=10)
 
 
 def times_said(stack: Stack, event: str) -> int:
@@ -107,6 +113,43 @@ def test_a_redis_that_comes_back_empty_is_noticed_and_restored(apart: Stack, ser
     assert [] == later.failures
     assert 1 == times_said(apart, "feed.store-went-back")
     assert 18 <= apart.count(100)["v2"] <= 22
+
+
+def test_workers_and_providers_that_start_while_redis_is_empty_serve_nothing_else(
+    apart: Stack, server: EmbeddedServer
+) -> None:
+    apart.shift(10)
+    body = poll(apart).content
+    # The snapshot may be a second old now: the worker that starts next must not rely on it.
+    server.stop()
+    shutil.rmtree(Path(server.url.removeprefix("unix://")).parent / "appendonlydir")
+    server.start()
+    os.kill(apart.worker_pids()[-1], signal.SIGKILL)
+    port = free_port()
+    apart.processes.start(
+        "stranger",
+        [sys.executable, "-m", "provider", "serve"],
+        environment={
+            "CANARY_BIND": f"{HOST}:{port}",
+            "CANARY_DATA_DIR": str(apart.directory / "stranger"),
+            "CANARY_ADMIN_TOKEN": apart.token,
+            "CANARY_REDIS_URL": server.url,
+        },
+    )
+    stranger = f"http://{HOST}:{port}"
+    eventually(lambda: is_listening(HOST, port), what="the other provider listens")
+    eventually(lambda: "store-went-back" in apart.log("stranger"), what="the other provider notices")
+    served = [poll(apart) for _ in range(40)]
+    unknown = poll_at(stranger)
+    listed = requests.get(
+        f"{stranger}/api/v1/rollouts", headers={"Authorization": f"Bearer {apart.token}"}, timeout=9
+    )
+    apart.done("POST", "/restore", {"from": "served", "reason": "the disk was lost"})
+    eventually(lambda: poll_at(stranger).content == body, what="the other provider follows")
+
+    assert {(200, body)} >= {(one.status_code, one.content) for one in served if one.status_code != 503}
+    assert [503, 503] == [unknown.status_code, listed.status_code]
+    assert poll(apart).content == body
 
 
 def test_a_redis_that_went_back_and_was_written_past_what_is_served_is_noticed(

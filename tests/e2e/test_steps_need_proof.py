@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import Stack, eventually
+from provider.demo.gateway import GatewayOptions, gateway_command
+from provider.demo.parts import free_port
+from tests.e2e.harness import HOST, Stack, eventually
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(240)]
 
@@ -83,3 +85,28 @@ def test_a_canary_with_no_server_that_is_up_is_aborted_at_the_deadline(stack: St
     assert "canary-unavailable" in stack.log()
     assert [1, 0] == weights(stack)
     assert {"v1": 20} == stack.count(20)
+
+
+def test_a_change_is_applied_once_every_instance_of_a_gateway_has_it(stack: Stack) -> None:
+    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec()})
+    stack.shift(10)
+    api_port = free_port()
+    second = GatewayOptions(
+        directory=stack.directory / "second",
+        provider=f"http://{HOST}:{stack.provider_port}",
+        web_port=free_port(),
+        websecure_port=free_port(),
+        api_port=api_port,
+    )
+    second.directory.mkdir()
+    child = stack.processes.start("second", gateway_command(second))
+    eventually(lambda: len(stack.done("GET", "/gateways")["gateways"][0]["instances"]) == 2, what="both poll")
+    stack.wait_applied()
+    child.send_signal(signal.SIGSTOP)
+    missing = stack.command("abort", "shop", "--reason", "errors", "--wait", "--timeout", "4")
+    child.send_signal(signal.SIGCONT)
+    stack.wait_applied()
+    child.stop()
+
+    assert missing.returncode != 0
+    assert "1 of 2 instances applied" in missing.stderr

@@ -71,6 +71,7 @@ def test_what_machines_ask_is_not_limited(flask_client: FlaskClient) -> None:
     assert {200} == {flask_client.get("/livez").status_code for _ in range(100)}
 
 
+@pytest.mark.usefixtures("admin")
 def test_who_guesses_tokens_is_told_to_stop(flask_client: FlaskClient) -> None:
     headers = [{"Authorization": f"Bearer guess-{number}"} for number in range(31)]
     answers = [flask_client.get("/api/v1/rollouts", headers=guess) for guess in headers]

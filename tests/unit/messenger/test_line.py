@@ -280,11 +280,11 @@ def test_a_backlog_that_is_no_longer_kept_is_skipped_and_said_once(
     drained(line)
 
     assert ["webhook.skipped"] == [record.message for record in said(caplog)]
-    assert [] == chat.told
+    assert [(3, "aborted")] == chat.told
     world.operations.rollouts.move("shop", Action.RETRY, ME)
     world.caught_up()
     drained(line)
-    assert [(4, "started")] == chat.told
+    assert [(3, "aborted"), (4, "started")] == chat.told
 
 
 def test_what_the_worker_no_longer_remembers_is_read_from_the_store(world: World, line: Line, chat: Chat) -> None:

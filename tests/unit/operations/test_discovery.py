@@ -308,3 +308,50 @@ def test_one_looks_for_all(world: World, looking: Discovering) -> None:
     assert not other.look()
     world.clock.pass_time(16)
     assert other.look()
+
+
+def test_instances_that_change_all_the_time_are_published_once_a_second(world: World) -> None:
+    announce(world, "one", "http://10.0.0.1:8080", seconds=3_600)
+    world.operations.rollouts.create("shop", spec(canary=registered("v2")), ME)
+    world.caught_up()
+    before = world.feed.revision
+    threads = [
+        threading.Thread(target=announce, args=(world, f"x{number}", f"http://10.0.1.{number}:8080"))
+        for number in range(60)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    world.caught_up()
+    (found,) = world.feed.read(lambda image: image.found).values()
+    assert 61 == len(found.servers)
+    assert world.feed.revision - before < 30
+
+
+def test_what_a_token_registers_names_it_in_the_event(world: World) -> None:
+    announce(world, "one", "http://10.0.0.1:8080", seconds=3_600)
+    world.operations.rollouts.create("shop", spec(canary=registered("v2")), ME)
+    world.caught_up()
+    server = Server(url="http://10.0.0.2:8080")
+    world.operations.discovery.announce("shop", "v2", "two", server, seconds=60, by="ci")
+    world.caught_up()
+    world.operations.discovery.withdraw("shop", "v2", "two", by="ci")
+    world.caught_up()
+    events = world.feed.events(after=2, seconds=0) or ()
+
+    assert [("discovery", "two is registered by ci"), ("discovery", "two is withdrawn by ci")] == [
+        (event.actor, event.reason) for event in events
+    ]
+
+
+def test_few_instances_register_before_their_rollouts_exist(world: World) -> None:
+    server = Server(url="http://10.0.0.1:8080")
+    for number in range(100):
+        world.operations.discovery.announce(f"r{number}", "v1", "one", server, seconds=60)
+    with pytest.raises(TooManyError, match="there is no rollout r100"):
+        world.operations.discovery.announce("r100", "v1", "one", server, seconds=60)
+
+    assert [] == world.store.instances("r100")
+    world.operations.discovery.announce("r1", "v1", "one", server, seconds=60)

@@ -191,7 +191,7 @@ def test_nothing_is_reported_where_no_gateway_is_known(world: World) -> None:
         ({}, Delivery.SERVED, "its API is not known, so what it applied is not"),
         ({"revision_served": 0}, Delivery.SERVED, "its API is not known, so what it applied is not"),
         ({"digest": "other"}, Delivery.SERVED, "its API is not known, so what it applied is not"),
-        ({"revision_served": 0, "digest": "old"}, Delivery.PENDING, "10.0.0.1:1 has not polled since"),
+        ({"revision_served": 0, "digest": "old"}, Delivery.PENDING, "10.0.0.1:1 has not polled since the change"),
     ],
     ids=["current", "same body", "newer body", "old body"],
 )
@@ -210,7 +210,39 @@ def test_every_instance_that_lags_is_named(world: World) -> None:
         polled(world, address=address, revision_served=0, digest="old")
     polled(world, address="b")
 
-    assert Report("edge", Delivery.PENDING, "a, c has not polled since") == report(world, rollout)
+    assert Report(
+        "edge", Delivery.PENDING, "1 of 3 instances applied; a, c has not polled since the change"
+    ) == report(world, rollout)
+
+
+def test_an_instance_that_has_not_read_the_change_is_waited_for_whatever_the_api_shows(
+    world: World, traefik: Traefik
+) -> None:
+    written_down(world, traefik.url)
+    rollout = created(world)
+    carries(world, traefik)
+    taken: dict[str, Any] = {"hold_seconds": 1, "revision_taken": rollout.version}
+    polled(world, address="a", **taken)
+    alone = report(world, rollout)
+    polled(world, address="b", hold_seconds=1)
+    shared = report(world, rollout)
+    polled(world, address="b", **taken)
+
+    assert Report("edge", Delivery.APPLIED) == alone
+    assert Delivery.PENDING is shared.delivery
+    assert shared.detail.startswith("1 of 2 instances applied; b ")
+    assert Report("edge", Delivery.APPLIED) == report(world, rollout)
+
+
+def test_an_instance_that_has_ended_without_a_word_is_not_waited_for(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    rollout = created(world)
+    carries(world, traefik)
+    polled(world, address="b", hold_seconds=1)
+    world.clock.pass_time(61)
+    polled(world, address="a", hold_seconds=1, revision_taken=rollout.version)
+
+    assert Report("edge", Delivery.APPLIED) == report(world, rollout)
 
 
 @pytest.mark.parametrize("is_named", [True, False])
@@ -342,4 +374,4 @@ def test_a_wait_does_not_wait_long_for_a_silent_poll_without_a_token(world: Worl
     world.caught_up()
     pending = report(world, rollout)
 
-    assert "10.0.0.2:1 has not polled since" == pending.detail
+    assert "10.0.0.2:1 has not polled since the change" == pending.detail

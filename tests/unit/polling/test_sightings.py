@@ -1,6 +1,11 @@
 import json
+import os
+import socket
+import subprocess
 from collections.abc import Mapping
 
+from provider.documents import decode_json, read
+from provider.gateways import Sighting
 from provider.polling import SightingBook
 from provider.store import MemoryStore, StoreUnavailableError
 from tests.world import World, wait_until
@@ -71,3 +76,57 @@ def test_of_too_many_sightings_those_that_polled_last_are_kept(world: World) -> 
     book.report()
 
     assert {"edge@10.0.0.1:1", "edge@10.0.0.3:1"} == set(store.sightings())
+
+
+def test_a_poll_shows_that_the_body_before_was_read(world: World) -> None:
+    book = SightingBook(world.store, world.feed)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+    book.report()
+    served = seen(world)
+    book.note_taken("edge", "10.0.0.1:1")
+    book.report()
+
+    assert not served.has_taken(1, digest="a")
+    assert seen(world).has_taken(1, digest="other")
+    assert seen(world).has_taken(2, digest="a")
+    assert not seen(world).has_taken(2, digest="other")
+
+
+def test_a_poll_that_is_not_held_is_read_by_who_waits_for_it(world: World) -> None:
+    book = SightingBook(world.store, world.feed)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=0)
+    book.report()
+
+    assert seen(world).has_taken(1, digest="a")
+    assert not seen(world).has_taken(2, digest="b")
+
+
+def test_what_a_dead_worker_noted_is_removed_by_the_next_one(world: World) -> None:
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    book = SightingBook(world.store, world.feed)
+    for number, pid in enumerate((ended.pid, os.getpid())):
+        book._worker = f"{socket.gethostname()}/{pid}"
+        book.note("edge", f"10.0.0.{number}:1", digest="a", revision=1, hold_seconds=1)
+    book._worker = f"elsewhere/{ended.pid}"
+    book.note("edge", "10.0.0.9:1", digest="a", revision=1, hold_seconds=1)
+    book.report()
+    SightingBook(world.store, world.feed).forget_dead_workers()
+
+    assert {"edge@10.0.0.1:1", "edge@10.0.0.9:1"} == set(world.store.sightings())
+
+
+def test_connections_are_forgotten_with_their_worker(world: World) -> None:
+    book = SightingBook(world.store, world.feed)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+    book.start()
+    assert wait_until(lambda: bool(world.store.sightings()))
+    world.feed.close()
+    book.note("edge", "10.0.0.1:1", digest="b", revision=2, hold_seconds=1)
+
+    assert wait_until(lambda: not world.store.sightings())
+
+
+def seen(world: World) -> Sighting:
+    (text,) = world.store.sightings().values()
+    return read(Sighting, decode_json(text))

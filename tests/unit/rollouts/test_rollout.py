@@ -170,7 +170,7 @@ def test_a_retry_begins_from_the_first_step_with_the_same_canary() -> None:
     rollout = created().promote(now=T0).abort(now=minutes(1)).retry(now=minutes(2), reason="fixed")
 
     assert (Phase.PAUSED, 5, 1) == standing(rollout)
-    assert (V2, (1, 2)) == (rollout.canary, generations(rollout))
+    assert (V2, (1, 3)) == (rollout.canary, generations(rollout))
     assert (minutes(12), "waiting 10m: fixed") == (rollout.status.paused_until, rollout.status.reason)
 
 

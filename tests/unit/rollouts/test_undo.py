@@ -36,6 +36,12 @@ def test_a_rollout_without_a_canary_has_none_again() -> None:
     assert "as it was earlier, without a canary: v2 leaks" == back.status.reason
 
 
+def test_a_canary_that_was_aborted_comes_back_under_another_name() -> None:
+    back = undone(created().abort(now=minutes(1)), created())
+
+    assert (1, 3) == (back.status.stable_generation, back.status.generation)
+
+
 def test_what_was_aborted_is_aborted_again() -> None:
     back = undone(created(), created().abort(now=T0))
 

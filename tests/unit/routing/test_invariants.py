@@ -57,7 +57,9 @@ def walk(value: object, path: str = "") -> Iterator[tuple[str, object]]:
 
 def split(fragment: Fragment) -> Json | None:
     """Give the service that splits the traffic, if there is one."""
-    found = [service[kind] for service in fragment.services.values() for kind in SPLITS if kind in service]
+    parts = [service[kind] for service in fragment.services.values() for kind in SPLITS if kind in service]
+    # One of a single child only gives it another name.
+    found = [part for part in parts if len(part["services"]) > 1]
     assert len(found) <= 1
     return found[0] if found else None
 

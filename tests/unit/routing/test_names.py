@@ -18,7 +18,7 @@ def targets(rollout: Rollout) -> tuple[str, str | None]:
     [
         (at_rest(), ("shop_1", None)),
         (held(10), ("shop_1", "shop_2")),
-        (held(10).abort(now=NOW).retry(now=NOW), ("shop_1", "shop_2")),
+        (held(10).abort(now=NOW).retry(now=NOW), ("shop_1", "shop_3")),
         (held(10).promote_full(now=NOW), ("shop_2", None)),
         (held(10).promote_full(now=NOW).start(V3, now=NOW), ("shop_2", "shop_3")),
         (held(10).start(V3, now=NOW), ("shop_1", "shop_3")),
@@ -55,7 +55,7 @@ COPIED = {"percent": 10}
         (held(10, mirror=COPIED, canary=FOREIGN_CANARY), ("shop_1_servers@http", "v2@docker")),
         (held(10, stable=FOREIGN_STABLE, canary=FOREIGN_CANARY), ("v1@docker", "v2@docker")),
         (held(10, canary=FOREIGN_CANARY).abort(now=NOW), ("shop_1@http", None)),
-        (held(10).abort(now=NOW).retry(now=NOW), ("shop_1@http", "shop_2@http")),
+        (held(10).abort(now=NOW).retry(now=NOW), ("shop_1@http", "shop_3@http")),
         (held(10, mirror=COPIED).promote_full(now=NOW).start(V3, now=NOW), ("shop_2_servers@http", "shop_3@http")),
     ],
 )
