@@ -14,6 +14,7 @@ from provider.operations import Operations
 from provider.polling import Polling, SightingBook
 from provider.polling.application import mounted
 from provider.server.metering import Recorded, own_metrics
+from provider.server.request_limits import with_body_deadline
 from provider.server.settings import Settings
 from provider.server.stores import is_embedded, open_store
 from provider.server.version import installed_version
@@ -51,7 +52,8 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
     polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses)
     version = installed_version()
     api = create_app(operations, version=version, limits=limits, recorded=recorded)
-    application = mounted(polling, with_pages(api, create_pages(operations, version=version, held=limits.held)))
+    pages = create_pages(operations, version=version, held=limits.held)
+    application = mounted(polling, with_body_deadline(with_pages(api, pages)))
     feed.start()
     book.start()
     if settings.controller:
