@@ -16,7 +16,7 @@ from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
 JUDGED = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"setWeight": 50}, {"pause": {}}]
-GOOD: tuple[Side, Side] = ((20_000, 100), (2_000, 8))
+GOOD: tuple[Side, Side] = ((30_000, 150), (3_000, 12))
 BAD: tuple[Side, Side] = ((2_000, 2), (200, 20))
 
 
@@ -189,7 +189,7 @@ def test_a_canary_that_is_good_goes_on(world: World, controller: Controller, loo
     assert 0 == ticked(world, controller)
     looks.counted = GOOD
 
-    assert 1 == ticked(world, controller)
+    assert [0, 1] == [ticked(world, controller, after=seconds) for seconds in (5, 300)]
     assert (Phase.PAUSED, 50) == status(world)
     assert "canary errors 0.4 %" in world.operations.rollouts.history("shop", limit=1)[0].reason
 
@@ -361,7 +361,7 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
             return super().advance(name, call)  # type: ignore[no-any-return]
 
     operations = Operations(world.store, world.feed)
-    operations.rollouts = Failing(world.store, world.feed, operations.discovery)
+    operations.rollouts = Failing(world.store, world.feed, operations.discovery, operations.availability)
     controller = Controller(operations, looking=looks, proof=Confirmed())
     world.operations.rollouts.create("bad", spec(steps=TIMED), ME)
     created(world, steps=TIMED)
