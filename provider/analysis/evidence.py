@@ -34,22 +34,24 @@ class Evidence(Value):
         *,
         stable_so_far: Counts | None = None,
         period: int = 0,
+        unit: int | None = None,
         is_of_step: bool = False,
     ) -> Self:
         """Add a window to it, for the metrics that the settings have judged.
 
         `stable_so_far` are stable's counts of the attempt before this window: a window without requests to stable is
-        compared with their upper bound. Without them such a window adds nothing. `Comparison` explains `period`. The
-        evidence of a step decides only whether a canary is known to be good: of the edges, the slow one is enough.
+        compared with their upper bound. Without them such a window adds nothing. `Mixture` explains `period` and
+        `unit`. The evidence of a step decides only whether a canary is known to be good: of the edges, the slow one
+        is enough.
         """
-        context = Context(stable_so_far, period)
+        context = Context(stable_so_far, period, unit)
         edges = self.slow
         if not edges and "latency" in settings.metrics:
             edges = edges_of(window, settings.latency, only_slow=is_of_step)
         return type(self)(
             errors=self._errors(window, settings, context) if "errors" in settings.metrics else self.errors,
             slow=tuple([edge.updated(window, settings, context) for edge in edges]),
-            limits={**self.limits, **self._limits(window, settings, period)}
+            limits={**self.limits, **self._limits(window, settings, context)}
             if settings.limits.count
             else self.limits,
         )
@@ -64,13 +66,18 @@ class Evidence(Value):
             dispersion=settings.dispersion,
             worse_than=settings.worse_than_odds,
             period=context.period,
+            unit=context.unit,
             reference=reference_rate(so_far.failing if so_far else None, settings) if is_alone else None,
         )
 
-    def _limits(self, window: Window, settings: Analysis, period: int) -> dict[str, Exceedance]:
+    def _limits(self, window: Window, settings: Analysis, context: Context) -> dict[str, Exceedance]:
         return {
             one.name: self.limits.get(one.name, Exceedance()).updated(
-                one.trials, rate=one.rate, dispersion=settings.dispersion, period=period
+                one.trials,
+                rate=one.rate,
+                dispersion=settings.dispersion,
+                period=context.period,
+                unit=context.unit,
             )
             for one in limited_trials(window.canary, settings)
         }

@@ -73,11 +73,12 @@ class Sums(Value):
         *,
         stable_so_far: Counts | None = None,
         period: int = 0,
+        unit: int | None = None,
         is_of_step: bool = False,
     ) -> Self:
         """Judge a window that is closed."""
         evidence = self.evidence.updated(
-            window, settings, stable_so_far=stable_so_far, period=period, is_of_step=is_of_step
+            window, settings, stable_so_far=stable_so_far, period=period, unit=unit, is_of_step=is_of_step
         )
         return replace(self, evidence=evidence)
 
@@ -214,13 +215,14 @@ class Record(Value):
         evidence does not. Which windows are closed depends on the numbers of requests alone, so that each stays
         valid given its margins.
         """
-        period = max(0, (now - (self.began_at or now)) // _PERIOD)
+        age = max(timedelta(), now - (self.began_at or now))
+        period, unit = age // _PERIOD, 2 * age // settings.sustained if settings.sustained else None
         whole, in_step, still_open = self.whole, self.in_step, dict(self.open_windows)
         for gateway, window in windows.items():
             pooled = still_open.pop(gateway, Window()) + window
             if _is_closed(pooled):
                 stable_so_far = self.whole.totals.stable
-                whole = whole.with_evidence(pooled, settings, stable_so_far=stable_so_far, period=period)
+                whole = whole.with_evidence(pooled, settings, stable_so_far=stable_so_far, period=period, unit=unit)
                 in_step = in_step.with_evidence(pooled, settings, is_of_step=True)
             elif pooled != Window():
                 still_open[gateway] = pooled
