@@ -13,7 +13,7 @@ from provider.controller.in_flight import InFlight
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Page, SourceError, TraefikMetrics
-from provider.reaching import ANYWHERE
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, Strategy, settings_of
 from provider.routing import counted_services
 
@@ -64,8 +64,8 @@ class _Process:
 class Counting:
     """Counts the requests of canaries from look to look. Nothing of what judges them is touched."""
 
-    def __init__(self, networks: Networks = ANYWHERE) -> None:
-        self._traefiks = TraefikMetrics(networks=networks)
+    def __init__(self, networks: Networks = ANYWHERE, *, credentials: Credentials = none_needed) -> None:
+        self._traefiks = TraefikMetrics(networks=networks, credentials=credentials)
         self._pages: InFlight[_Answer] = InFlight("counting", patience_seconds=_PATIENCE_SECONDS)
         self._tracks: dict[str, _Track] = {}
         self._processes: dict[str, _Process] = {}

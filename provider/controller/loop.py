@@ -83,7 +83,7 @@ class Controller:
         self._rollouts = operations.rollouts
         self._analyses = operations.analyses
         self._gateways = operations.gateways
-        self._looking = looking or Looking(operations.networks)
+        self._looking = looking or Looking(operations.networks, credentials=operations.credentials)
         self._proof = proof or GatewayProof(operations)
         self._me = secrets.token_hex(8)
         self._memory: dict[str, Remembered] = {}

@@ -14,6 +14,7 @@ from provider.operations import Operations
 from provider.polling import Polling, SightingBook
 from provider.polling.application import mounted
 from provider.server.metering import Recorded, own_metrics
+from provider.server.request_limits import with_body_deadline
 from provider.server.settings import Settings
 from provider.server.stores import is_embedded, open_store
 from provider.server.version import installed_version
@@ -47,14 +48,14 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
         # Nobody else has written to the embedded server.
         sibling_wait_seconds=0 if is_embedded(settings) else _SIBLING_WAIT_SECONDS,
     )
-    operations = Operations(store, feed, networks=settings.networks)
+    operations = Operations(store, feed, networks=settings.networks, secrets_directory=settings.secrets_path)
     book = SightingBook(store, feed)
     limits = Limits(store, rate=settings.rate_limit)
     polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses, rate=limits.rate)
     version = installed_version()
     api = create_app(operations, version=version, limits=limits, recorded=recorded, metrics_seconds=_METRICS_SECONDS)
     pages = create_pages(operations, version=version, held=limits.held)
-    application = mounted(polling, throttled(with_pages(api, pages), limits.rate, operations))
+    application = mounted(polling, throttled(with_body_deadline(with_pages(api, pages)), limits.rate, operations))
     feed.start()
     book.start()
     operations.writability.start()
