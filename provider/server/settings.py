@@ -106,6 +106,11 @@ class Settings:
         return Path(self.data_dir) / f"snapshot-{self.namespace}.json"
 
     @property
+    def admin_token_path(self) -> Path:
+        """Where the first admin's token is written, if nobody chose one."""
+        return Path(self.data_dir) / f"admin-token-{self.namespace}"
+
+    @property
     def metrics_path(self) -> Path:
         """Where the processes of this namespace keep what they count."""
         return Path(self.data_dir) / f"metrics-{self.namespace}"
