@@ -19,7 +19,7 @@ from provider.api.problems import (
     UnauthenticatedError,
     WrongContentTypeError,
 )
-from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery, ReplaceQuery, ShrinkQuery
+from provider.api.schemas import DryRunQuery, MoveBody, NoQuery, ReasonBody, ReasonQuery, ReplaceQuery, ShrinkQuery
 from provider.documents import InvalidDocumentError, decode_json, read, write
 from provider.documents.fields import NAME_PATTERN
 from provider.documents.quoting import quoted
@@ -203,6 +203,7 @@ def _call(endpoint: Endpoint, caller: Caller, body: BaseModel | None, query: Bas
         request=_request(endpoint, caller, request.headers.get(IDEMPOTENCY_KEY)),
         is_dry_run=isinstance(query, DryRunQuery) and query.dry_run == "true",
         allow_shrink=isinstance(query, ShrinkQuery) and query.allow_shrink == "true",
+        force=isinstance(body, MoveBody) and body.force,
         replace_stable=isinstance(query, ReplaceQuery) and query.replace_stable == "true",
     )
 

@@ -12,7 +12,6 @@ from provider.api.kept import Kept
 from provider.api.metrics import exposition
 from provider.api.schemas import Readiness
 from provider.documents import write
-from provider.feed import Feed
 from provider.operations import Operations
 
 
@@ -36,7 +35,7 @@ def machines(
 
     @blueprint.get("/readyz")
     def readyz() -> Response:
-        readiness = _readiness(operations.feed)
+        readiness = _readiness(operations)
         status = 200 if readiness.ready else 503
         return Response(json.dumps(write(readiness)), status=status, content_type="application/json")
 
@@ -56,11 +55,13 @@ def machines(
     return blueprint
 
 
-def _readiness(feed: Feed) -> Readiness:
+def _readiness(operations: Operations) -> Readiness:
     """Polls can be answered even while Redis is away; a provider that knows nothing cannot answer them."""
+    feed = operations.feed
     return Readiness(
         ready=feed.is_ready,
         store=feed.state,
+        problem=feed.problem or operations.writability.problem,
         revision=feed.revision,
         unreadable=tuple(sorted(map(str, feed.read(lambda image: list(image.unreadable))))),
     )
