@@ -10,6 +10,7 @@ from provider.operations.credentials import GatewayCredentials
 from provider.operations.discovery import Discovery
 from provider.operations.gateways import Gateways
 from provider.operations.obstacles import Obstacles, Waits
+from provider.operations.plans import Plans
 from provider.operations.restoring import Restoring
 from provider.operations.rollouts import Rollouts
 from provider.operations.sessions import Sessions
@@ -47,6 +48,7 @@ class Operations:
         self.obstacles = Obstacles(feed, self.gateways, self.availability)
         self.waits = Waits(store)
         self.traffic = Traffic(store, feed)
+        self.plans = Plans(self.analyses, self.traffic)
         self.tokens = Tokens(store, feed, self.writability)
         self.sessions = Sessions(store, feed)
         self.webhooks = Webhooks(store, feed, networks=networks)

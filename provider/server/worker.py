@@ -70,7 +70,7 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
 
 def _give_out_admin(settings: Settings, operations: Operations) -> None:
     """See to it that somebody can administer: as soon as the store is there, by the first worker that comes."""
-    feed = operations.feed
+    feed, has_failed = operations.feed, False
     while not feed.is_closing:
         try:
             if feed.state is State.FOLLOWING:
@@ -78,6 +78,10 @@ def _give_out_admin(settings: Settings, operations: Operations) -> None:
                 return
         except StoreUnavailableError:
             operations.writability.check()  # says why
+        except Exception:
+            # Whatever it is, nobody could administer: it is tried again, and reported once.
+            log.log(logging.DEBUG if has_failed else logging.ERROR, "admin.not_given_out", exc_info=True)
+            has_failed = True
         feed.wait_for_close(0.02 if feed.state is State.STARTING else _RETRY_SECONDS)
 
 
