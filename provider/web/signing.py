@@ -32,6 +32,8 @@ def register_signing(app: Flask, operations: Operations) -> None:
 
     @app.get("/sign-in/<link>")
     def follow_link(link: str) -> Response:
+        if request.method == "HEAD":  # a preview, or a check of the link: it stays what it is
+            return Response(status=200)
         try:
             visitor = operations.sessions.sign_in_by_link(link, address=_address())
         except SignInError as error:

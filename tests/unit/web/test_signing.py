@@ -57,6 +57,17 @@ def test_a_link_signs_in_once(anybody: Browser, secrets: dict[Role, str], world:
     assert "This link has been used, or is older than ten minutes; ask for a new one." in anybody.text
 
 
+def test_a_look_at_the_header_does_not_spend_a_link(anybody: Browser, secrets: dict[Role, str], world: World) -> None:
+    caller = world.operations.tokens.caller(secrets[Role.OPERATOR])
+    assert caller
+    path = f"/sign-in/{world.operations.sessions.link(caller)}"
+    answers = [anybody.head(path) for _ in range(2)]
+
+    assert [200, 200] == [answer.status_code for answer in answers]
+    assert all("Set-Cookie" not in answer.headers for answer in answers)
+    assert (303, "/") == (anybody.open(path).status_code, anybody.page.location)
+
+
 def test_a_link_ends_after_ten_minutes(anybody: Browser, secrets: dict[Role, str], world: World) -> None:
     caller = world.operations.tokens.caller(secrets[Role.OPERATOR])
     assert caller
