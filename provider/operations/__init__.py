@@ -1,6 +1,7 @@
 """The use cases: what people, jobs and the controller can do. Read, decide in the pure core, commit."""
 
 from provider.operations.analyses import Analyses, Judgement, Remembered
+from provider.operations.availability import CanaryUnavailableError
 from provider.operations.calls import (
     Call,
     ContentionError,
@@ -17,6 +18,7 @@ from provider.operations.gateways import Applied, Delivery, Gateways, GatewayVie
 from provider.operations.observations import Observations
 from provider.operations.obstacles import Obstacle, Obstacles, Wait, WaitReason, Waits
 from provider.operations.operations import Operations
+from provider.operations.plans import Plans
 from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
 from provider.operations.sessions import (
@@ -41,6 +43,7 @@ __all__ = [
     "Applied",
     "Arrival",
     "Call",
+    "CanaryUnavailableError",
     "ContentionError",
     "Delivery",
     "Discovery",
@@ -58,6 +61,7 @@ __all__ = [
     "OtherSourceError",
     "OutOfReachError",
     "Page",
+    "Plans",
     "Polled",
     "Remembered",
     "Report",

@@ -23,7 +23,8 @@ from provider.gateways import (
 from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
 from provider.operations.observations import Observations
-from provider.reaching import ANYWHERE
+from provider.operations.shared import SharedMeasurement
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 from provider.traefik_api import GatewayUnreachableError, Json, Overview, TraefikApi
@@ -124,13 +125,17 @@ class GatewayView:
 class Gateways:
     """Write gateways down, and ask what they carry."""
 
-    def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE) -> None:
+    def __init__(
+        self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE, credentials: Credentials = none_needed
+    ) -> None:
         self._networks = networks
+        self._credentials = credentials
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
         self.observations = Observations(store)
         self._apis: dict[str, TraefikApi] = {}
+        self._views = SharedMeasurement(self._all_views)
 
     def put(self, name: str, spec: GatewaySpec, call: Call) -> tuple[int, bool]:
         """Write down where a gateway can be asked; the answer is its version, and whether it is new."""
@@ -151,7 +156,14 @@ class Gateways:
         self._documents.delete(_key(name), call)
 
     def views(self) -> Sequence[GatewayView]:
-        """List every gateway that was written down or has polled lately, and ask those that can be asked."""
+        """List every gateway that was written down or has polled lately, and ask those that can be asked.
+
+        Of callers that come meanwhile, the next one asks for all.
+        """
+        with self._views.joined() as views:
+            return views()
+
+    def _all_views(self) -> Sequence[GatewayView]:
         self._documents.catch_up()
         conditions = self.observations.conditions()
         lately = self._lately()
@@ -326,7 +338,7 @@ class Gateways:
 
     def _api(self, url: str) -> TraefikApi:
         if url not in self._apis:
-            self._apis[url] = TraefikApi(url, networks=self._networks)
+            self._apis[url] = TraefikApi(url, networks=self._networks, credentials=self._credentials)
         return self._apis[url]
 
 

@@ -14,16 +14,19 @@ from provider.operations import Operations
 from provider.polling import Polling, SightingBook
 from provider.polling.application import mounted
 from provider.server.metering import Recorded, own_metrics
+from provider.server.request_limits import with_body_deadline
 from provider.server.settings import Settings
 from provider.server.stores import is_embedded, open_store
 from provider.server.version import installed_version
 from provider.store import StoreUnavailableError
-from provider.web import create_pages, with_pages
+from provider.web import create_pages, throttled, with_pages
 from provider.wsgi import WSGI
 
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+# Anybody may ask for them, and with thousands of rollouts they take long to write.
+_METRICS_SECONDS = 0.5
 # Longer than another provider takes to notice that the store was emptied.
 _SIBLING_WAIT_SECONDS = 3.0
 
@@ -45,15 +48,17 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
         # Nobody else has written to the embedded server.
         sibling_wait_seconds=0 if is_embedded(settings) else _SIBLING_WAIT_SECONDS,
     )
-    operations = Operations(store, feed, networks=settings.networks)
+    operations = Operations(store, feed, networks=settings.networks, secrets_directory=settings.secrets_path)
     book = SightingBook(store, feed)
     limits = Limits(store, rate=settings.rate_limit)
-    polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses)
+    polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses, rate=limits.rate)
     version = installed_version()
-    api = create_app(operations, version=version, limits=limits, recorded=recorded)
-    application = mounted(polling, with_pages(api, create_pages(operations, version=version, held=limits.held)))
+    api = create_app(operations, version=version, limits=limits, recorded=recorded, metrics_seconds=_METRICS_SECONDS)
+    pages = create_pages(operations, version=version, held=limits.held)
+    application = mounted(polling, throttled(with_body_deadline(with_pages(api, pages)), limits.rate, operations))
     feed.start()
     book.start()
+    operations.writability.start()
     if settings.controller:
         Controller(operations).start()
         Watcher(operations).start()
@@ -72,7 +77,7 @@ def _give_out_admin(settings: Settings, operations: Operations) -> None:
                 _ensure_admin(settings, operations)
                 return
         except StoreUnavailableError:
-            pass  # said by the feed already
+            operations.writability.check()  # says why
         feed.wait_for_close(0.02 if feed.state is State.STARTING else _RETRY_SECONDS)
 
 
