@@ -44,7 +44,8 @@ def main() -> int:
         directory = Path(path)
         with crowded(directory, rollouts=options.rollouts) as store:
             provider = ProviderProcess()
-            provider.start(processes, data_dir=directory / "data", environment={"CANARY_REDIS_URL": store})
+            environment = {"CANARY_REDIS_URL": store, "CANARY_RATE_LIMIT": "0"}
+            provider.start(processes, data_dir=directory / "data", environment=environment)
             _report(provider, options.rollouts, options.requests)
     return 0
 

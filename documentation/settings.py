@@ -11,7 +11,9 @@ from provider.cli.servers import controller, serve
 from provider.server.settings import ENV_PREFIX, Settings
 
 # What has no option: it would be seen in the list of processes.
-_OF_THE_ADMIN = "The first admin's token, 20 characters at least; one is made, and printed once, if left out."
+_OF_THE_ADMIN = (
+    "The first admin's token, 20 characters at least, 8 of them different; one is made, and printed once, if left out."
+)
 _DEFAULTS = {
     "data_dir": "`~/.local/state/traefik-canary`",
     "redis_url": "an embedded Valkey",

@@ -7,6 +7,7 @@ that resolves: only an address that is written out is checked then.
 
 import socket
 from collections.abc import Callable, Iterator
+from enum import StrEnum
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
@@ -117,18 +118,35 @@ def _connected(connection: HTTPConnection, connect: Callable[[], socket.socket],
     raise failure or NewConnectionError(connection, "the name has no address")
 
 
-def takes_connections(url: str, networks: Networks = ANYWHERE) -> bool:
-    """Tell whether somebody listens at a server's address, where connecting to it is allowed."""
+class Reachability(StrEnum):
+    """What became of one attempt to connect to a server."""
+
+    OPEN = "open"
+    REFUSED = "refused"
+    """The host answers, and nothing listens at the port."""
+    UNKNOWN = "unknown"
+    """There is no route, no answer in time or no address, or connecting to it is not allowed."""
+
+
+def reachability(url: str, networks: Networks = ANYWHERE) -> Reachability:
+    """Connect once to a server, where connecting to its address is allowed."""
     parts = urlsplit(url)
     port = parts.port or _PORTS[parts.scheme]
     try:
         for *_, address in socket.getaddrinfo(parts.hostname, port, type=socket.SOCK_STREAM):
             _insist(networks, str(address[0]))
             with socket.create_connection((str(address[0]), port), timeout=_CONNECT_SECONDS):
-                return True
+                return Reachability.OPEN
+    except ConnectionRefusedError:
+        return Reachability.REFUSED
     except (OSError, RefusedAddressError):
-        return False
-    return False
+        return Reachability.UNKNOWN
+    return Reachability.UNKNOWN
+
+
+def takes_connections(url: str, networks: Networks = ANYWHERE) -> bool:
+    """Tell whether somebody listens at a server's address, where connecting to it is allowed."""
+    return reachability(url, networks) is Reachability.OPEN
 
 
 def _guard(connection: HTTPConnection) -> None:

@@ -15,7 +15,8 @@ from provider.documents import Document
 
 # The prefix lets secret scanners and people tell what it is.
 PREFIX = "tcy_"
-SHORTEST = 20
+# Of a secret that a person chose.
+SHORTEST, FEWEST_DIFFERENT = 20, 8
 
 
 class StoredToken(Document):
@@ -70,6 +71,21 @@ def fingerprint(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def is_strong_enough(secret: str) -> bool:
-    """Tell whether a secret that a person chose is long enough, and can stand in a header."""
-    return len(secret) >= SHORTEST and secret.isascii() and secret.isprintable() and " " not in secret
+def weakness(secret: str) -> str:
+    """Return why a secret that a person chose cannot be accepted; nothing where it can.
+
+    A secret must fit into a header and must not be easy to guess.
+    """
+    if len(secret) < SHORTEST:
+        return f"it has {len(secret)} characters"
+    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+        return "it has a space or a character that is not printable ASCII"
+    if len(set(secret)) < FEWEST_DIFFERENT:
+        return f"it has {len(set(secret))} different characters"
+    if _is_repeated(secret):
+        return "it repeats a shorter text"
+    return ""
+
+
+def _is_repeated(secret: str) -> bool:
+    return any(secret[length:] == secret[:-length] for length in range(1, len(secret) // 2 + 1))

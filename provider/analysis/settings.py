@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, model_serializer, model_validator
 
 from provider.analysis.checks import Check
-from provider.analysis.fields import Number, PrometheusUrl
+from provider.analysis.fields import DurationOrZero, Number, PrometheusUrl
 from provider.analysis.presets import NUMBERS, Origin, Preset, filled
 from provider.documents import Document, write
 from provider.documents.fields import Duration, Rule, WholeNumber
@@ -161,23 +161,26 @@ class Analysis(Document):
     latency: Latency = Latency()
     """Which answers are slow."""
     margin: Number = Field(default=2, ge=1.05, le=100)
-    """A canary that is known to have less than so many times the bad responses of stable passes."""
+    """A canary that is known to have less than this many times the bad responses of stable passes. One with up to
+    about 1.4 times as many is usually not rolled back."""
     worse_than: Number = Field(default=1.25, ge=1, le=100)
-    """A canary with up to so many times the bad responses of stable is not rolled back."""
+    """A canary with up to this many times the bad responses of stable is not rolled back, but by chance (`alpha`)."""
     alpha: Number = Field(default=0.05, ge=1e-6, le=0.5)
     """How often a canary that is no worse is called worse, at most."""
     beta: Number = Field(default=0.05, ge=1e-6, le=0.5)
     """How often one that is worse than `margin` is called good, at most."""
     dispersion: Number = Field(default=1, ge=1, le=1_000)
     """How many bad answers come as one."""
-    tolerated: Number = Field(default=1, ge=0.001, le=50)
-    """A canary with fewer bad answers than so many per cent passes without a comparison."""
+    tolerated: Number = Field(default=0.2, ge=0.001, le=50)
+    """A canary that is known to have less than this percentage of bad responses passes without a comparison."""
     limits: Limits = Limits()
     """What the canary must keep whatever stable does."""
     checks: tuple[Check, ...] | None = Field(default=None, min_length=1, max_length=10)
     """What else must hold."""
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
     """What the canary must have had before it may go on."""
+    at_least: DurationOrZero = timedelta(minutes=5)
+    """How long a step with `until: known` judges at least before a good canary advances, or until its `deadline`."""
     ignore: tuple[Rule, ...] | None = Field(default=None, min_length=1, max_length=20)
     """Rules of requests that are split but not counted, such as PathPrefix(`/health`). Needs Traefik 3.3."""
     count_overrides: StrictBool | None = None

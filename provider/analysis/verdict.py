@@ -64,21 +64,28 @@ class Verdict(Value):
         if self.canary_requests < wanted:
             return replace(self, reason=f"too few requests to judge: {self.canary_requests} of {wanted}")
         stable = {one.metric: one.stable_rate for one in attempt.metrics} if attempt else {}
-        doubtful = [words for one in self.metrics if (words := _doubt(one, stable.get(one.metric), settings))]
+        doubtful = [
+            words
+            for one in self.metrics
+            if (words := _doubt(one, stable.get(one.metric), self.canary_requests, settings))
+        ]
         doubtful += [limit.reason for limit in self.limits if limit.outcome is not Outcome.SUCCESSFUL]
         if doubtful:
             return replace(self, reason="; ".join(doubtful))
         return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"did not fail in its time: {self.reason}")
 
 
-def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, settings: Analysis) -> str:
+def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, requests: int, settings: Analysis) -> str:
     """Say why a metric needs a person to go on; empty if it does not."""
     if metric.doubt:
         return metric.doubt
     canary = metric.canary_rate
+    # A single bad response exceeds every rate where requests are few, and says nothing.
+    if canary is None or round(canary * requests) <= 1:
+        return ""
     stable = metric.stable_rate if metric.stable_rate is not None else stable_of_attempt
     allowed = max(settings.tolerated_rate, settings.margin * (stable or 0.0))
-    if canary is None or canary <= allowed:
+    if canary <= allowed:
         return ""
     rate = f"canary {_NAMES[metric.metric]} {per_cent(canary)}"
     return f"not known to be good: {rate} exceed the {per_cent(allowed)} allowed without a verdict"

@@ -19,7 +19,7 @@ from provider.api.problems import (
     UnauthenticatedError,
     WrongContentTypeError,
 )
-from provider.api.schemas import DryRunQuery, NoQuery, ReasonBody, ReasonQuery, ReplaceQuery, ShrinkQuery
+from provider.api.schemas import DryRunQuery, MoveBody, NoQuery, ReasonBody, ReasonQuery, ReplaceQuery, ShrinkQuery
 from provider.documents import InvalidDocumentError, decode_json, read, write
 from provider.documents.fields import NAME_PATTERN
 from provider.documents.quoting import quoted
@@ -155,7 +155,6 @@ def _permitted_caller(permission: Permission, operations: Operations, limits: Li
     address = request.remote_addr or ""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
-        limits.rate.of_address(address)
         raise UnauthenticatedError("send the header Authorization: Bearer TOKEN")
     caller = limits.guesses.caller(
         secret.strip(), address, known=operations.feed.caller, find=operations.tokens.caller
@@ -204,6 +203,7 @@ def _call(endpoint: Endpoint, caller: Caller, body: BaseModel | None, query: Bas
         request=_request(endpoint, caller, request.headers.get(IDEMPOTENCY_KEY)),
         is_dry_run=isinstance(query, DryRunQuery) and query.dry_run == "true",
         allow_shrink=isinstance(query, ShrinkQuery) and query.allow_shrink == "true",
+        force=isinstance(body, MoveBody) and body.force,
         replace_stable=isinstance(query, ReplaceQuery) and query.replace_stable == "true",
     )
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from provider.documents import InvalidDocumentError, Mistake, NotJsonError
 from provider.limits import TooFastError, TooManyGuessesError, TooManyHeldError, WorkerFullError
 from provider.operations import (
+    CanaryUnavailableError,
     ContentionError,
     ExistsError,
     NotFoundError,
@@ -86,6 +87,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     ShrinkError: Kind(409, "shrink", "A gateway would be left with little or nothing"),
     StableChangedError: Kind(409, "stable-changed", "The spec names another stable version"),
     StableLagsError: Kind(409, "stable-lags", "The spec lags behind a promotion"),
+    CanaryUnavailableError: Kind(409, "canary-unavailable", "Nothing proves that the version can take traffic"),
     TooManyError: Kind(409, "too-many", "There are as many as there may be"),
     ContentionError: Kind(409, "contention", "Others kept changing it"),
     StaleVersionError: Kind(412, "stale-version", "It has changed since you read it"),

@@ -14,6 +14,7 @@ from provider.api.schemas import (
     HistoryList,
     HistoryQuery,
     ListQuery,
+    MoveBody,
     PlanAnswer,
     PlanQuery,
     PromoteBody,
@@ -47,6 +48,9 @@ _MOVES = {
     Action.RETRY: "Begin again with the canary that was aborted",
     Action.SKIP: "Go past the step that runs",
 }
+
+# Moves that may give the canary more traffic.
+_GAINING = {Action.RESUME, Action.RETRY, Action.SKIP}
 
 
 def list_rollouts(exchange: Exchange) -> Answer:
@@ -207,7 +211,7 @@ def _move(action: Action) -> Endpoint:
         handler,
         Permission.OPERATE,
         _MOVES[action],
-        body=ReasonBody,
+        body=MoveBody if action in _GAINING else ReasonBody,
         answers={200: RolloutAnswer},
         problems=(404, 409),
     )

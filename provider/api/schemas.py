@@ -44,6 +44,13 @@ class ReasonBody(Document):
     """Why; kept in the history."""
 
 
+class MoveBody(ReasonBody):
+    """Why it is done, and whether without proof that the version that gets more traffic can take it."""
+
+    force: StrictBool = False
+    """Shift traffic although nothing proves that the version can take it."""
+
+
 class CreateBody(ReasonBody):
     """A new rollout."""
 
@@ -60,7 +67,7 @@ class SpecBody(ReasonBody):
     """What is asked of it."""
 
 
-class CanaryBody(Side, ReasonBody):
+class CanaryBody(Side, MoveBody):
     """A new canary: its servers, or a service of another provider."""
 
     @property
@@ -85,21 +92,21 @@ class DrainBody(ReasonBody):
     """It gets requests again."""
 
 
-class WeightBody(ReasonBody):
+class WeightBody(MoveBody):
     """A weight set by hand, in per cent."""
 
     weight: Weight
     """The canary's per cent, with two decimals at most."""
 
 
-class PromoteBody(ReasonBody):
+class PromoteBody(MoveBody):
     """The next step, or with `full` the canary becomes stable now."""
 
     full: StrictBool = False
     """The canary becomes stable now, past all steps."""
 
 
-class UndoBody(ReasonBody):
+class UndoBody(MoveBody):
     """The revision of the history whose state comes back."""
 
     to_revision: WholeNumber = Field(ge=1, le=2**53)
@@ -499,9 +506,13 @@ class Problem(Document):
 
 
 class Readiness(Document):
-    """Whether polls are answered, and how the provider stands to its store."""
+    """Whether polls are answered, and how the provider stands to its store.
+
+    `problem` tells why the store cannot be read, or takes no writes.
+    """
 
     ready: bool
     store: str
+    problem: str | None = None
     revision: int
     unreadable: tuple[str, ...]

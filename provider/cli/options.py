@@ -42,6 +42,16 @@ class Change:
     seconds: float
 
 
+forcing = click.option(
+    "--force", is_flag=True, help="Even where nothing proves that the version can take more traffic"
+)
+
+
+def forced(document: Json, force: bool) -> Json:
+    """Give a body that says so."""
+    return {**document, "force": True} if force else document
+
+
 def _header_value(_context: click.Context, _parameter: click.Parameter, value: str) -> str:
     value = value.strip()
     if not re.fullmatch(r"[!-~]*", value):

@@ -1,13 +1,14 @@
 """What canaries really get: the requests of both sides, added up since the weight has been what it is."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
 from provider.analysis import Share, Snapshot, window_between
 from provider.analysis.share import Requests, remembered, share_of, unknown_share
+from provider.controller.in_flight import InFlight
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Page, SourceError, TraefikMetrics
@@ -15,11 +16,27 @@ from provider.reaching import ANYWHERE
 from provider.rollouts import Rollout, Strategy, settings_of
 from provider.routing import counted_services
 
-_ASKED_AT_ONCE = 16
+# A page that is not there within so long is taken up by a later round.
+_PATIENCE_SECONDS = 2.0
 # A weight that was served is in force milliseconds later; with thousands of rollouts, two seconds.
 _SETTLING = timedelta(seconds=2)
 
-Answers: TypeAlias = Mapping[str, Page | SourceError]
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a gateway has answered, when it was asked, and for which services."""
+
+    asked_at: datetime
+    services: Set[str]
+    page: Page | SourceError
+
+    def page_of(self, rollout: Rollout) -> Page | None:
+        """Return the page where the rollout's services were asked for."""
+        is_complete = self.services >= _services(rollout)
+        return self.page if is_complete and isinstance(self.page, Page) else None
+
+
+Answers: TypeAlias = Mapping[str, _Answer]
 
 
 @dataclass
@@ -37,7 +54,7 @@ class Counting:
 
     def __init__(self, networks: Networks = ANYWHERE) -> None:
         self._traefiks = TraefikMetrics(networks=networks)
-        self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="counting")
+        self._pages: InFlight[_Answer] = InFlight("counting", patience_seconds=_PATIENCE_SECONDS)
         self._tracks: dict[str, _Track] = {}
 
     def shares(
@@ -54,7 +71,7 @@ class Counting:
         """
         self._tracks = {rollout.name: self._track(rollout) for rollout in rollouts}
         carriers = {rollout.name: _carriers(rollout, gateways) for rollout in rollouts}
-        answers = self._ask(rollouts, carriers, gateways)
+        answers = self._ask(rollouts, carriers, gateways, now)
         return {
             rollout.name: self._share(rollout, carriers[rollout.name], answers, served=served, now=now)
             for rollout in rollouts
@@ -66,7 +83,7 @@ class Counting:
 
     def close(self) -> None:
         """Let go of the threads and the connections."""
-        self._pool.shutdown()
+        self._pages.close()
         self._traefiks.close()
 
     def _track(self, rollout: Rollout) -> _Track:
@@ -79,19 +96,27 @@ class Counting:
         rollouts: Sequence[Rollout],
         carriers: Mapping[str, Sequence[str]],
         gateways: Mapping[str, GatewaySpec],
+        now: datetime,
     ) -> Answers:
         wanted: dict[str, set[str]] = {}
         for rollout in rollouts:
             for gateway in carriers[rollout.name]:
-                wanted.setdefault(gateway, set()).update(service for service in counted_services(rollout) if service)
+                wanted.setdefault(gateway, set()).update(_services(rollout))
 
-        def ask(gateway: str) -> Page | SourceError:
+        def ask(gateway: str) -> _Answer:
+            url, services = gateways[gateway].metrics_url or "", wanted[gateway]
             try:
-                return self._traefiks.page(gateway, gateways[gateway].metrics_url or "", services=wanted[gateway])
+                return _Answer(now, services, self._traefiks.page(gateway, url, services=services))
             except SourceError as error:
-                return error
+                return _Answer(now, services, error)
 
-        return dict(zip(wanted, self._pool.map(ask, wanted), strict=True))
+        found = self._pages.done({gateway: partial(ask, gateway) for gateway in wanted})
+        late = {
+            gateway: _Answer(now, set(), SourceError(f"gateway {gateway}: its metrics are not there yet"))
+            for gateway in wanted
+            if gateway not in found
+        }
+        return {**found, **late}
 
     def _share(
         self,
@@ -103,17 +128,17 @@ class Counting:
         now: datetime,
     ) -> Share:
         track, asked = self._tracks[rollout.name], rollout.status.weight
-        pages = {name: page for name in carriers if isinstance(page := answers[name], Page)}
-        missing = [str(answer) for name in carriers if isinstance(answer := answers[name], SourceError)]
-        has_settled = now - rollout.status.since >= _SETTLING
+        pages = {name: page for name in carriers if (page := answers[name].page_of(rollout))}
+        missing = [str(error) for name in carriers if isinstance(error := answers[name].page, SourceError)]
         for name, page in pages.items():
-            begin = track.begins.get(name)
+            begin, at = track.begins.get(name), answers[name].asked_at
+            has_settled = at - rollout.status.since >= _SETTLING
             if begin:
-                new = _requests_between(begin, (now, page), rollout)
+                new = _requests_between(begin, (at, page), rollout)
                 track.pieces = remembered(track.pieces, new, asked=asked)
             elif not has_settled or served.get(name, 0) < track.version:
                 continue
-            track.begins[name] = (now, _of(rollout, page))
+            track.begins[name] = (at, _of(rollout, page))
         if not track.pieces:
             return unknown_share(_why_unknown(carriers, missing, served), asked=asked, now=now)
         return share_of(
@@ -123,6 +148,10 @@ class Counting:
             remarks=[*_remarks(rollout), *(f"without {words}" for words in missing)],
             may_starve=not _remarks(rollout),
         )
+
+
+def _services(rollout: Rollout) -> Set[str]:
+    return {service for service in counted_services(rollout) if service}
 
 
 def _settings(rollout: Rollout) -> tuple[object, ...]:

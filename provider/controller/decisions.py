@@ -73,12 +73,14 @@ def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     if step.analysis.duration:
         is_over = now >= since + step.analysis.duration
         return _at_end(rollout, record, outcome=outcome, reason=reason) if is_over else None
-    if outcome is Outcome.SUCCESSFUL:
+    deadline = step.analysis.deadline
+    at_least = settings_of(rollout).at_least
+    if outcome is Outcome.SUCCESSFUL and now >= since + (min(at_least, deadline) if deadline else at_least):
         return Move(Action.ADVANCE, reason)
     if outcome is Outcome.FAILED and rollout.spec.dry_run:
         return _stop(rollout, Action.ABORT, reason)
-    if step.analysis.deadline and now >= since + step.analysis.deadline:
-        return _undecided(rollout, outcome=outcome, deadline=step.analysis.deadline, reason=reason)
+    if deadline and now >= since + deadline:
+        return _undecided(rollout, outcome=outcome, deadline=deadline, reason=reason)
     return None
 
 

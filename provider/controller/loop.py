@@ -70,7 +70,7 @@ class Sight(Protocol):
     """Whatever measures canaries, as `Looking` does."""
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
-        """Look at canaries, by the names of their rollouts."""
+        """Return what was measured by now, by the names of the rollouts; the others come with a later call."""
         ...
 
 
@@ -159,7 +159,8 @@ class Controller:
             log.exception("looking.failed")  # what waits for a time goes on all the same
             return ()
         for rollout in rollouts:
-            self._remember(rollout, measurements[rollout.name], now)
+            if rollout.name in measurements:
+                self._remember(rollout, measurements[rollout.name], now)
         return measurements.keys()
 
     def _remember(self, rollout: Rollout, measurement: Measurement, now: datetime) -> None:

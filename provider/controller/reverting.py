@@ -120,6 +120,7 @@ class Reverting:
             reason=f"Traefik reports it as broken: {words}"[:_REASON_CHARACTERS],
             if_match=rollout.version,
             allow_shrink=True,
+            force=True,  # what was good is better than what Traefik does not carry
         )
         try:
             self._rollouts.undo(rollout.name, good, call)

@@ -82,6 +82,7 @@ class Feed:
         self._is_behind = False
         self._image = Image()
         self._state = State.STARTING
+        self._problem: str | None = None
         self._recent = RecentEvents()
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -127,6 +128,11 @@ class Feed:
     def revision(self) -> int:
         """The revision of the image."""
         return self._image.revision
+
+    @property
+    def problem(self) -> str | None:
+        """Why the store cannot be read; None while it can."""
+        return self._problem
 
     @property
     def state(self) -> State:
@@ -249,7 +255,8 @@ class Feed:
             try:
                 self._follow_once()
             except StoreUnavailableError as error:
-                self._enter(State.AWAY, error=str(error))
+                self._problem = str(error)
+                self._enter(State.AWAY, error=self._problem)
                 self._closing.wait(_RETRY_SECONDS)
             except Exception:
                 # Whatever it is, a worker that no longer follows would serve yesterday's weights for ever.
@@ -355,6 +362,8 @@ class Feed:
             yield event
 
     def _enter(self, state: State, **facts: object) -> None:
+        if state is not State.AWAY:
+            self._problem = None
         if state is self._state:
             return
         with self._changed:

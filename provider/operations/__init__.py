@@ -1,6 +1,7 @@
 """The use cases: what people, jobs and the controller can do. Read, decide in the pure core, commit."""
 
 from provider.operations.analyses import Analyses, Judgement, Remembered
+from provider.operations.availability import CanaryUnavailableError
 from provider.operations.calls import (
     Call,
     ContentionError,
@@ -42,6 +43,7 @@ __all__ = [
     "Applied",
     "Arrival",
     "Call",
+    "CanaryUnavailableError",
     "ContentionError",
     "Delivery",
     "Discovery",

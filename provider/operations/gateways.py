@@ -23,6 +23,7 @@ from provider.gateways import (
 from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
 from provider.operations.observations import Observations
+from provider.operations.shared import SharedMeasurement
 from provider.reaching import ANYWHERE
 from provider.rollouts import Rollout
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
@@ -131,6 +132,7 @@ class Gateways:
         self._documents = Documents(store, feed)
         self.observations = Observations(store)
         self._apis: dict[str, TraefikApi] = {}
+        self._views = SharedMeasurement(self._all_views)
 
     def put(self, name: str, spec: GatewaySpec, call: Call) -> tuple[int, bool]:
         """Write down where a gateway can be asked; the answer is its version, and whether it is new."""
@@ -151,7 +153,14 @@ class Gateways:
         self._documents.delete(_key(name), call)
 
     def views(self) -> Sequence[GatewayView]:
-        """List every gateway that was written down or has polled lately, and ask those that can be asked."""
+        """List every gateway that was written down or has polled lately, and ask those that can be asked.
+
+        Of callers that come meanwhile, the next one asks for all.
+        """
+        with self._views.joined() as views:
+            return views()
+
+    def _all_views(self) -> Sequence[GatewayView]:
         self._documents.catch_up()
         conditions = self.observations.conditions()
         lately = self._lately()

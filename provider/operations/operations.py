@@ -3,6 +3,7 @@
 from provider.documents.addresses import Networks
 from provider.feed import Feed
 from provider.operations.analyses import Analyses
+from provider.operations.availability import Availability
 from provider.operations.discovery import Discovery
 from provider.operations.gateways import Gateways
 from provider.operations.obstacles import Obstacles, Waits
@@ -14,6 +15,7 @@ from provider.operations.tokens import Tokens
 from provider.operations.traffic import Traffic
 from provider.operations.waiting import Waiting
 from provider.operations.webhooks import Webhooks
+from provider.operations.writability import Writability
 from provider.reaching import ANYWHERE
 from provider.store import Store
 
@@ -25,16 +27,18 @@ class Operations:
         self.store = store
         self.feed = feed
         self.networks = networks
+        self.writability = Writability(store, feed)
         self.discovery = Discovery(store, feed, networks=networks)
-        self.rollouts = Rollouts(store, feed, self.discovery, networks=networks)
-        self.analyses = Analyses(store)
         self.gateways = Gateways(store, feed, networks=networks)
         self.observations = self.gateways.observations
-        self.obstacles = Obstacles(feed, self.gateways)
+        self.availability = Availability(feed, self.gateways, networks=networks)
+        self.rollouts = Rollouts(store, feed, self.discovery, self.availability, networks=networks)
+        self.analyses = Analyses(store)
+        self.obstacles = Obstacles(feed, self.gateways, self.availability)
         self.waits = Waits(store)
         self.traffic = Traffic(store, feed)
         self.plans = Plans(self.analyses, self.traffic)
-        self.tokens = Tokens(store, feed)
+        self.tokens = Tokens(store, feed, self.writability)
         self.sessions = Sessions(store, feed)
         self.webhooks = Webhooks(store, feed, networks=networks)
         self.waiting = Waiting(self.rollouts, self.gateways, feed)

@@ -9,6 +9,7 @@ from provider.documents import decode_json, encode, read
 from provider.feed import Feed
 from provider.operations.calls import Call, ExistsError
 from provider.operations.documents import Decision, Documents
+from provider.operations.writability import Writability
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 
 FIRST_ADMIN = "admin"
@@ -26,7 +27,8 @@ class TokenView:
 class Tokens:
     """Make, list and revoke tokens. This worker knows of it at once, every other within milliseconds."""
 
-    def __init__(self, store: Store, feed: Feed) -> None:
+    def __init__(self, store: Store, feed: Feed, writability: Writability) -> None:
+        self._writability = writability
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
@@ -40,9 +42,18 @@ class Tokens:
         if known:
             return known
         self._documents.catch_up()
+        caller = self._feed.caller(secret)
+        if caller is None:
+            self._insist_on_store()
+        return caller
+
+    def _insist_on_store(self) -> None:
+        """Raise StoreUnavailableError where a right token may be unknown because of the store."""
+        problem = self._writability.check()
+        if problem:
+            raise StoreUnavailableError(problem)
         if not self._feed.is_loaded:
             raise StoreUnavailableError("the provider has not loaded its documents yet; try again soon")
-        return self._feed.caller(secret)
 
     def create(self, name: str, role: Role, call: Call) -> str:
         """Make a token and give its secret, this once; ExistsError where the name is taken."""

@@ -19,7 +19,7 @@ from provider.documents.fields import NAME_PATTERN
 from provider.feed import Body, Feed
 from provider.gateways import DEFAULT_GATEWAY
 from provider.hardening import SECURITY
-from provider.limits import Guesses, TooManyGuessesError
+from provider.limits import Guesses, Rate, TooFastError, TooManyGuessesError
 from provider.polling.sightings import SightingBook
 from provider.wsgi import WSGI
 
@@ -94,6 +94,7 @@ class Polling:
         *,
         needs_token: bool,
         guesses: Guesses | None = None,
+        rate: Rate | None = None,
         gather_seconds: float = GATHER_SECONDS,
         most_held: int = MOST_HELD,
     ) -> None:
@@ -101,6 +102,7 @@ class Polling:
         self._book = book
         self._needs_token = needs_token
         self._guesses = guesses
+        self._rate = rate
         self._most_held = most_held
         self._gather_seconds = gather_seconds
         # Traefik sends no If-None-Match, so what it has is remembered with its connection. WSGI never tells that a
@@ -154,8 +156,10 @@ class Polling:
 
     def _permitted(self, authorization: str, address: str) -> Caller | None:
         """Return who polls; None is somebody without a token, where none is needed."""
-        if not authorization and not self._needs_token:
-            return None
+        if not authorization:
+            self._count_anonymous(address)
+            if not self._needs_token:
+                return None
         caller = self._caller(authorization.removeprefix("Bearer ").strip(), address)
         if caller is None and not self._feed.is_loaded:
             raise _NOTHING_KNOWN
@@ -165,6 +169,13 @@ class Polling:
         if not caller.may(Permission.POLL):
             raise _RefusalError("403 Forbidden", f"the role {caller.role} may not poll; gateway may")
         return caller
+
+    def _count_anonymous(self, address: str) -> None:
+        try:
+            if self._rate:
+                self._rate.of_poll(address)
+        except TooFastError as error:
+            raise _RefusalError("429 Too Many Requests", str(error), (_RETRY,)) from error
 
     def _caller(self, secret: str, address: str) -> Caller | None:
         find = self._feed.caller

@@ -163,6 +163,11 @@ class Rollout(Document):
         self._check(Action.RETRY)
         return self._with(generation=self.status.generation + 1)._from_first_step(now=now, reason=reason)
 
+    def await_canary(self, *, now: datetime, reason: str = "") -> Self:
+        """Wait without traffic before the first step, until the canary is known to be available."""
+        begun = self._with(weight=ZERO, step_index=0, mirror=None, overrides=None)
+        return begun._paused(now, now=now, reason=reason, why="waiting for the canary to be available")
+
     def set_weight(self, weight: Decimal, *, now: datetime, reason: str = "") -> Self:
         """Send so many per cent to the canary and hold there until a person goes on."""
         self._check(Action.SET_WEIGHT)

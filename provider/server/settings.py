@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from provider.access import is_strong_enough
+from provider.access import FEWEST_DIFFERENT, SHORTEST, weakness
 from provider.documents.addresses import Networks
 
 ENV_PREFIX = "CANARY_"
@@ -70,11 +70,18 @@ class Settings:
             raise SettingError(
                 "confirm-replicas (CANARY_CONFIRM_REPLICAS) needs a redis-url: the embedded has no replicas"
             )
-        if self.admin_token and not is_strong_enough(self.admin_token):
-            raise SettingError("CANARY_ADMIN_TOKEN must be 20 or more printable characters without spaces")
+        self._check_admin_token()
         self._check_guards()
         if self.log_format not in {"text", "json"}:
             raise SettingError(f"log-format (CANARY_LOG_FORMAT) must be text or json, not {self.log_format}")
+
+    def _check_admin_token(self) -> None:
+        problem = weakness(self.admin_token) if self.admin_token else ""
+        if problem:
+            raise SettingError(
+                f"CANARY_ADMIN_TOKEN must be {SHORTEST} or more printable characters without spaces, at least "
+                f"{FEWEST_DIFFERENT} of them different: {problem}; generate one with openssl rand -hex 24"
+            )
 
     def _check_guards(self) -> None:
         if self.reuse_port and self.is_embedded:

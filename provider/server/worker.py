@@ -18,12 +18,14 @@ from provider.server.settings import Settings
 from provider.server.stores import is_embedded, open_store
 from provider.server.version import installed_version
 from provider.store import StoreUnavailableError
-from provider.web import create_pages, with_pages
+from provider.web import create_pages, throttled, with_pages
 from provider.wsgi import WSGI
 
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+# Anybody may ask for them, and with thousands of rollouts they take long to write.
+_METRICS_SECONDS = 0.5
 # Longer than another provider takes to notice that the store was emptied.
 _SIBLING_WAIT_SECONDS = 3.0
 
@@ -48,12 +50,14 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
     operations = Operations(store, feed, networks=settings.networks)
     book = SightingBook(store, feed)
     limits = Limits(store, rate=settings.rate_limit)
-    polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses)
+    polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses, rate=limits.rate)
     version = installed_version()
-    api = create_app(operations, version=version, limits=limits, recorded=recorded)
-    application = mounted(polling, with_pages(api, create_pages(operations, version=version, held=limits.held)))
+    api = create_app(operations, version=version, limits=limits, recorded=recorded, metrics_seconds=_METRICS_SECONDS)
+    pages = create_pages(operations, version=version, held=limits.held)
+    application = mounted(polling, throttled(with_pages(api, pages), limits.rate, operations))
     feed.start()
     book.start()
+    operations.writability.start()
     if settings.controller:
         Controller(operations).start()
         Watcher(operations).start()
@@ -72,7 +76,7 @@ def _give_out_admin(settings: Settings, operations: Operations) -> None:
                 _ensure_admin(settings, operations)
                 return
         except StoreUnavailableError:
-            pass  # said by the feed already
+            operations.writability.check()  # says why
         feed.wait_for_close(0.02 if feed.state is State.STARTING else _RETRY_SECONDS)
 
 

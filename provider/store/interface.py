@@ -153,6 +153,10 @@ class Store(Protocol):
         """Tell the store's own time, aware, in UTC: one clock for all providers."""
         ...
 
+    def write_problem(self) -> str | None:
+        """Return why the store would not take every write, such as a missing permission; None where it would."""
+        ...
+
     def read(self, key: Key) -> tuple[Stored | None, datetime]:
         """Read one document and the store's time, in one round trip."""
         ...

@@ -8,7 +8,15 @@ from contextlib import suppress
 from provider.access import Permission
 from provider.analysis import roughly
 from provider.api.problems import BadRequestError
-from provider.operations import Goal, Judgement, NotFoundError, NotInTimeError, ShrinkError, StaleVersionError
+from provider.operations import (
+    CanaryUnavailableError,
+    Goal,
+    Judgement,
+    NotFoundError,
+    NotInTimeError,
+    ShrinkError,
+    StaleVersionError,
+)
 from provider.rollouts import Action, IllegalMoveError, Rollout
 from provider.web.changes import Change, Move, move_of, shift_of, undo_of
 from provider.web.outlook import Outlook, configuration, of_moves
@@ -38,6 +46,7 @@ def show(visit: Visit) -> Page:
         known_in=_known_in(visit, rollout, judgement),
         plan_factors=("2 times", "5 times", "all fail"),
         plan=visit.operations.plans.plan(rollout) if rollout.steps else None,
+        waiting=visit.operations.waits.of(rollout),
         moves=of_moves(rollout, now=now),
         quick_weights=QUICK_WEIGHTS,
         can_shift=Action.SET_WEIGHT in rollout.actions,
@@ -89,6 +98,8 @@ def _change(visit: Visit, change: Change) -> Page:
         done = change.make(visit.name, rollouts, call)
     except ShrinkError:
         return _outlook_page(visit, change, rollout), 409
+    except CanaryUnavailableError as error:
+        return _outlook_page(visit, change, rollout, problem=str(error)), 409
     except StaleVersionError:
         return _conflict_page(visit, change, seen=call.if_match or 0), 412
     visit.leave_word(_arrival(visit, done, started))
@@ -110,13 +121,15 @@ def _arrival(visit: Visit, rollout: Rollout, started: float) -> str:
     return f"{done} {'Seen in Traefik' if is_seen else 'Sent to Traefik'} ({names}) after {took}."
 
 
-def _outlook_page(visit: Visit, change: Change, rollout: Rollout) -> str:
+def _outlook_page(visit: Visit, change: Change, rollout: Rollout, *, problem: str = "") -> str:
+    """Show what a change would do; `problem` is why it was refused, and saying it once more forces it."""
     now = visit.operations.store.now()
     return visit.render(
         "outlook.html",
         rollout=rollout,
         change=change,
         outlook=change.look(rollout, visit.operations.rollouts, now=now),
+        problem=problem,
         reason=visit.values("reason"),
         request_id=secrets.token_hex(8),
         now=now,

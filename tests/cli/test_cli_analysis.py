@@ -20,7 +20,7 @@ def judged(world: World) -> str:
     """Store a rollout whose canary was looked at."""
     name = stored(world, "shop", steps=STEPS)
     rollout = world.operations.rollouts.get(name)
-    looks = [((20_000, 100), (2_000, 8))]
+    looks = [((30_000, 150), (3_000, 12))]
     record = seen(rollout, looks, now=world.clock(), checks=(check(Outcome.INCONCLUSIVE),))
     remember(world.operations, name, record)
     return name
@@ -36,7 +36,7 @@ def test_what_is_known_is_told_in_lines_and_a_table(run: Run, judged: str) -> No
     assert "smoke      Inconclusive: it said inconclusive" in facts
     heading, latest, first = table.splitlines()
     assert ["WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"] == heading.split()
-    assert ["2026-01-01T00:00:00Z", "Inconclusive", "2000", "20000", "smoke:"] == latest.split()[:5]
+    assert ["2026-01-01T00:00:00Z", "Inconclusive", "3000", "30000", "smoke:"] == latest.split()[:5]
     assert ["2025-12-31T23:59:55Z", "Inconclusive", "0", "0", "no"] == first.split()[:5]
     assert ["SETTING", "VALUE", "ORIGIN"] == settings.splitlines()[0].split()
     assert ["interval", "5s", "default"] in [line.split() for line in settings.splitlines()]

@@ -93,7 +93,7 @@ def test_the_z_test_compares_all_that_was_seen() -> None:
 def test_ours_notes_when_it_knew_the_canary_to_be_good() -> None:
     ours = Ours()
 
-    assert [False] == looked(ours, Counts(1_000), stable=Counts(1_000))
+    assert [False] == looked(ours, Counts(2_100), stable=Counts(2_100))
     assert 1 == ours.passed_minutes
 
 

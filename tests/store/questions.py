@@ -7,6 +7,7 @@ from tests.store.writing import SHOP, change
 
 QUESTIONS: Mapping[str, Callable[[Store], object]] = {
     "now": lambda store: store.now(),
+    "write_problem": lambda store: store.write_problem(),
     "read": lambda store: store.read(SHOP),
     "revision": lambda store: store.revision(),
     "mark": lambda store: store.mark(1),

@@ -89,7 +89,7 @@ def test_a_regression_is_caught_when_the_forecast_says(
 
 
 @pytest.mark.parametrize(
-    ("rate", "share", "stable"), [(50, 0.05, 0.005), (1, 0.5, 0.0), (20, 0.25, 0.02), (50, 0.25, 0.001)]
+    ("rate", "share", "stable"), [(50, 0.05, 0.005), (5, 0.5, 0.0), (20, 0.25, 0.02), (50, 0.5, 0.0005)]
 )
 def test_a_good_canary_is_known_when_the_forecast_says(rate: float, share: float, stable: float) -> None:
     median = Forecast(ERRORS, Rates(rate, stable, stable)).known_good_after(share)

@@ -13,7 +13,7 @@ from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec
 
 STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
-GOOD = ((20_000, 100), (2_000, 8))
+GOOD = ((30_000, 150), (3_000, 12))
 BAD = ((2_000, 2), (200, 20))
 
 
@@ -50,13 +50,13 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
 
     assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
     assert told["whole"] == told["inStep"]
-    assert ("Successful", 2_000) == (told["whole"]["outcome"], told["whole"]["canaryRequests"])
+    assert ("Successful", 3_000) == (told["whole"]["outcome"], told["whole"]["canaryRequests"])
     assert ["errors", "latency"] == [metric["metric"] for metric in told["whole"]["metrics"]]
     errors = told["whole"]["metrics"][0]
     assert (0.004, 0.005) == (errors["canaryRate"], errors["stableRate"])
     assert {"outcome", "reason", "worse", "failedAt", "notWorse", "passedAt", "atMost"} <= errors.keys()
     assert [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}] == told["checks"]
-    assert [(2_000, 20_000), (0, 0)] == [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]]
+    assert [(3_000, 30_000), (0, 0)] == [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]]
     assert ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"] == [look["at"] for look in told["looks"]]
 
 

@@ -108,3 +108,12 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
     assert "NoneType" not in answer.text
     assert answer.json["detail"].endswith(f"under the request id {answer.headers['X-Request-Id']}")
     assert "request.failed" in caplog.messages
+
+
+def test_the_documentation_is_rendered_once_and_links_below_each_path(flask_client: Any) -> None:
+    pages = [flask_client.get("/docs", headers={"X-Forwarded-Prefix": path}).text for path in ("", "/a", "/b")]
+
+    assert ['"/openapi.json"', '"/a/openapi.json"', '"/b/openapi.json"'] == [
+        re.search(r'"[^"]*/openapi.json"', page)[0]  # type: ignore[index]  # it is there
+        for page in pages
+    ]

@@ -14,7 +14,7 @@ from tests.world import spec
 
 T0 = datetime(2026, 1, 5, 12, tzinfo=UTC)  # a Monday
 # So many requests each that a verdict is sure.
-GOOD = ((20_000, 100), (2_000, 8))
+GOOD = ((30_000, 150), (3_000, 12))
 BAD = ((2_000, 2), (200, 20))
 LITTLE = ((50, 0), (5, 0))
 TEN_MINUTES = [{"setWeight": 5}, {"analysis": {"duration": "10m"}}, {"pause": {}}]
@@ -103,7 +103,8 @@ def test_a_canary_that_fails_later_than_its_step_began_is_judged_by_all_its_time
 @pytest.mark.parametrize(
     ("looks", "after", "undecided", "action"),
     [
-        ([GOOD], 1, "hold", Action.ADVANCE),
+        ([GOOD], 4.9, "hold", None),
+        ([GOOD], 5, "hold", Action.ADVANCE),
         ([BAD], 1, "promote", Action.ABORT),
         ([LITTLE], 59, "hold", None),
         ([LITTLE], 60, "hold", Action.HOLD),

@@ -16,7 +16,7 @@ from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
 JUDGED = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"setWeight": 50}, {"pause": {}}]
-GOOD: tuple[Side, Side] = ((20_000, 100), (2_000, 8))
+GOOD: tuple[Side, Side] = ((30_000, 150), (3_000, 12))
 BAD: tuple[Side, Side] = ((2_000, 2), (200, 20))
 
 
@@ -28,6 +28,7 @@ class Looks:
     error: str = ""
     looks: list[str] = field(default_factory=list)
     bucket: float | None = None
+    late: set[str] = field(default_factory=set)
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
         self.looks += [rollout.name for rollout in rollouts]
@@ -37,6 +38,7 @@ class Looks:
             if self.error
             else Measurement(self._broken(counters(rollout, stable=stable, canary=canary)))
             for rollout in rollouts
+            if rollout.name not in self.late
         }
 
     def _broken(self, snapshots: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
@@ -187,7 +189,7 @@ def test_a_canary_that_is_good_goes_on(world: World, controller: Controller, loo
     assert 0 == ticked(world, controller)
     looks.counted = GOOD
 
-    assert 1 == ticked(world, controller)
+    assert [0, 1] == [ticked(world, controller, after=seconds) for seconds in (5, 300)]
     assert (Phase.PAUSED, 50) == status(world)
     assert "canary errors 0.4 %" in world.operations.rollouts.history("shop", limit=1)[0].reason
 
@@ -359,7 +361,7 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
             return super().advance(name, call)  # type: ignore[no-any-return]
 
     operations = Operations(world.store, world.feed)
-    operations.rollouts = Failing(world.store, world.feed, operations.discovery)
+    operations.rollouts = Failing(world.store, world.feed, operations.discovery, operations.availability)
     controller = Controller(operations, looking=looks, proof=Confirmed())
     world.operations.rollouts.create("bad", spec(steps=TIMED), ME)
     created(world, steps=TIMED)
@@ -389,3 +391,19 @@ def test_the_loop_runs_until_the_feed_closes(world: World, controller: Controlle
 
     assert wait_until(lambda: status(world)[0] is Phase.HEALTHY)
     assert world.store.read(Key(Kind.ROLLOUT, "shop"))[0]
+
+
+def test_a_canary_is_aborted_while_the_sources_of_another_one_hang(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    world.operations.rollouts.create("other", spec(rule="Host(`other.localhost`)", steps=JUDGED), ME)
+    created(world, steps=JUDGED)
+    looks.late = {"other"}
+    ticked(world, controller)
+    looks.counted = BAD
+    ticked(world, controller)
+    others = world.operations.rollouts.get("other").status
+
+    assert Phase.DEGRADED == status(world)[0]
+    assert (Phase.PROGRESSING, 5) == (others.phase, int(others.weight))
+    assert 2 == looks.looks.count("other")

@@ -79,3 +79,19 @@ def test_every_answer_carries_the_security_headers(poller: Poller, secret: str) 
         assert "nosniff" == answer.headers["X-Content-Type-Options"]
         assert "default-src 'none'; frame-ancestors 'none'" == answer.headers["Content-Security-Policy"]
         assert "no-store" == answer.headers["Cache-Control"]
+
+
+def test_polls_without_a_token_are_limited_by_address_and_those_with_one_are_not(world: World) -> None:
+    world.operations.rollouts.create("shop", spec(), ME)
+    secret = world.operations.tokens.create("edge", Role.GATEWAY, ME)
+    world.caught_up()
+    poller = Poller(world)
+    limits = Limits(world.store, rate=1, clock=lambda: 0)
+    poller.polling = Polling(world.feed, poller.book, needs_token=False, guesses=limits.guesses, rate=limits.rate)
+    statuses = [poller.poll().status for _ in range(50)]
+    refused = poller.poll()
+
+    assert {"200 OK"} == set(statuses)
+    assert ("429 Too Many Requests", "1") == (refused.status, refused.headers["Retry-After"])
+    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
+    assert "200 OK" == poller.poll(REMOTE_ADDR="10.0.0.9").status
