@@ -56,7 +56,7 @@ class Forecast:
         The evidence adds up over them. An infinite factor is a canary that fails every request.
         """
         bad = self._canary_rate(factor)
-        judged = [Stretch(one.share, max(0.0, one.seconds - self._warm_up)) for one in stretches]
+        judged = self._without_warm_up(stretches)
         by_evidence = self._by_failures(judged) if bad == _TOTAL else self._by_evidence(judged, bad)
         survived = 1.0
         for one in stretches:
@@ -87,7 +87,15 @@ class Forecast:
 
     @property
     def _warm_up(self) -> float:
-        return 0.0
+        return self.settings.warm_up.total_seconds()
+
+    def _without_warm_up(self, stretches: Sequence[Stretch]) -> list[Stretch]:
+        """Leave out the time after each rise of the weight in which samples are not judged."""
+        shares = [0.0, *(one.share for one in stretches)]
+        return [
+            Stretch(one.share, max(0.0, one.seconds - (self._warm_up if one.share > before else 0.0)))
+            for before, one in zip(shares, stretches, strict=False)
+        ]
 
     @property
     def _judged_rates(self) -> Iterable[float]:

@@ -25,6 +25,7 @@ NUMBERS: Mapping[Preset, Mapping[str, Any]] = {
         "tolerated": 0.1,
         "minRequests": 500,
         "atLeast": "10m",
+        "warmUp": "1m",
     },
     Preset.BALANCED: {},
     Preset.FAST: {
@@ -34,6 +35,7 @@ NUMBERS: Mapping[Preset, Mapping[str, Any]] = {
         "tolerated": 0.5,
         "minRequests": 50,
         "atLeast": "1m",
+        "warmUp": "10s",
     },
 }
 

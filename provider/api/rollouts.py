@@ -161,6 +161,8 @@ def analysis(exchange: Exchange) -> Answer:
             in_step=judgement.in_step,
             checks=tuple(judgement.checks),
             looks=tuple(judgement.looks),
+            warming_up=judgement.warming_up or None,
+            warming_up_until=judgement.warming_up_until,
             known_in_seconds=known_in,
             known_in=_in_words(known_in),
             preset=settings.preset,

@@ -419,6 +419,7 @@ def analysis(shell: Shell, name: str) -> None:
         {
             "canary": f"{known['whole']['outcome']}: {known['whole']['reason']}",
             "this step": f"{in_step['outcome']}: {in_step['reason']}",
+            **({"now": known["warmingUp"]} if known.get("warmingUp") else {}),
             "known in": known.get("knownIn", ""),
             **{check["name"]: f"{check['outcome']}: {check['reason']}" for check in known["checks"]},
         }

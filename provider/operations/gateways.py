@@ -24,7 +24,7 @@ from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
 from provider.operations.observations import Observations
 from provider.operations.shared import SharedMeasurement
-from provider.reaching import ANYWHERE
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 from provider.traefik_api import GatewayUnreachableError, Json, Overview, TraefikApi
@@ -125,8 +125,11 @@ class GatewayView:
 class Gateways:
     """Write gateways down, and ask what they carry."""
 
-    def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE) -> None:
+    def __init__(
+        self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE, credentials: Credentials = none_needed
+    ) -> None:
         self._networks = networks
+        self._credentials = credentials
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
@@ -335,7 +338,7 @@ class Gateways:
 
     def _api(self, url: str) -> TraefikApi:
         if url not in self._apis:
-            self._apis[url] = TraefikApi(url, networks=self._networks)
+            self._apis[url] = TraefikApi(url, networks=self._networks, credentials=self._credentials)
         return self._apis[url]
 
 

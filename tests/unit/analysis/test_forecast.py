@@ -15,7 +15,7 @@ from provider.analysis.remaining import roughly, seconds_until_known
 from provider.documents import read
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ERRORS = read(Analysis, {"metrics": ["errors"]})
+ERRORS = read(Analysis, {"metrics": ["errors"], "warmUp": "0s"})
 
 
 @dataclass(frozen=True)
@@ -121,11 +121,25 @@ def test_at_full_weight_the_canary_is_compared_with_what_stable_was() -> None:
 def test_stricter_settings_take_longer(dispersed: dict[str, float]) -> None:
     rates = Rates(20, 0.01, 0.01)
     loose = Forecast(ERRORS, rates).caught_after(0.1, 3)
-    strict = Forecast(read(Analysis, {"metrics": ["errors"], **dispersed}), rates).caught_after(0.1, 3)
+    strict = Forecast(read(Analysis, {"metrics": ["errors"], "warmUp": "0s", **dispersed}), rates).caught_after(
+        0.1, 3
+    )
 
     assert loose is not None
     assert strict is not None
     assert loose < strict
+
+
+def test_evidence_waits_for_the_warm_up_and_a_plain_failure_does_not() -> None:
+    rates, share = Rates(50, 0.005, 0.005), 0.25
+    cold = Forecast(read(Analysis, {"metrics": ["errors"], "warmUp": "5m"}), rates)
+    warm, late = Forecast(ERRORS, rates).caught_after(share, 5), cold.caught_after(share, 5)
+
+    assert warm is not None
+    assert late == pytest.approx(warm + 300, rel=0.01)
+    assert (cold.caught_after(share, inf) or inf) < 10
+    assert cold.caught([Stretch(share, 300), Stretch(share, 300)], 5) > 0.9
+    assert cold.known_good(share, 299) == 0
 
 
 def test_windows_are_closed_as_the_judge_closes_them() -> None:
