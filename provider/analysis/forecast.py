@@ -65,7 +65,7 @@ class Forecast:
 
     def caught_after(self, share: float, factor: float) -> float | None:
         """Return the median of the seconds until such a canary fails at one weight; None if not in thirty days."""
-        return median_seconds(lambda seconds: self.caught([Stretch(share, seconds)], factor))
+        return _caught_after(self, share, factor)
 
     def known_good(self, share: float, seconds: float) -> float:
         """Return the probability that a canary as good as stable is known to be good after so long at one weight."""
@@ -77,7 +77,7 @@ class Forecast:
 
     def known_good_after(self, share: float) -> float | None:
         """Return the median of the seconds until that is known; None if not in thirty days."""
-        return median_seconds(lambda seconds: self.known_good(share, seconds))
+        return _known_good_after(self, share)
 
     @property
     def alternatives(self) -> tuple[tuple[float, float], ...]:
@@ -181,6 +181,17 @@ class Forecast:
     def _tolerable(self, share: float, seconds: float, rate: float) -> float:
         requests = round(self.rates.requests * share * seconds)
         return poisson_at_most(most_tolerable(requests, self.settings), rate * requests)
+
+
+# A page shows the same plan again and again, until the traffic has changed.
+@lru_cache(maxsize=4_096)
+def _caught_after(forecast: Forecast, share: float, factor: float) -> float | None:
+    return median_seconds(lambda seconds: forecast.caught([Stretch(share, seconds)], factor))
+
+
+@lru_cache(maxsize=4_096)
+def _known_good_after(forecast: Forecast, share: float) -> float | None:
+    return median_seconds(lambda seconds: forecast.known_good(share, seconds))
 
 
 @lru_cache(maxsize=256)
