@@ -58,8 +58,8 @@ class Forecast:
         The evidence adds up over them. An infinite factor is a canary that fails every request.
         """
         bad = self._canary_rate(factor)
-        judged = [Stretch(one.share, max(0.0, one.seconds - self._warm_up)) for one in stretches]
-        judged = _shortened(judged, self.settings.sustained.total_seconds())
+        warm = [Stretch(one.share, max(0.0, one.seconds - self._warm_up)) for one in stretches]
+        judged = _shortened(warm, self.settings.sustained.total_seconds())
         by_evidence = self._by_failures(judged) if bad == _TOTAL else self._by_evidence(judged, bad)
         survived = 1.0
         for one in stretches:
