@@ -30,13 +30,14 @@ from provider.operations.sessions import (
     Visitor,
 )
 from provider.operations.tokens import Tokens, TokenView
-from provider.operations.traffic import SAMPLE_SECONDS, Traffic, weight_of
+from provider.operations.traffic import NOT_MEASURED_YET, SAMPLE_SECONDS, Traffic, weight_of
 from provider.operations.waiting import Arrival, Goal, NotInTimeError, OutOfReachError, Waiting
 from provider.operations.webhooks import Webhooks
 
 __all__ = [
     "LINK_SECONDS",
     "MOVES",
+    "NOT_MEASURED_YET",
     "SAMPLE_SECONDS",
     "SESSION_SECONDS",
     "Analyses",
