@@ -63,14 +63,15 @@ def create(exchange: Exchange) -> Answer:
     body: CreateBody = exchange.body
     rollout = exchange.operations.rollouts.create(body.name, body.spec, exchange.call)
     status = 200 if exchange.call.is_dry_run else 201
-    return _answer(rollout, status=status, location=f"{_ROOT}/{rollout.name}")
+    shown = _with_overlaps(exchange, rollout)
+    return Answer(shown, status=status, version=rollout.version, location=f"{_ROOT}/{rollout.name}")
 
 
 def get(exchange: Exchange) -> Answer:
     """Read a rollout."""
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
-    shown = _shown(rollout).model_copy(update={"waiting": operations.waits.of(rollout)})
+    shown = _with_overlaps(exchange, rollout).model_copy(update={"waiting": operations.waits.of(rollout)})
     return Answer(shown, version=rollout.version)
 
 
@@ -78,7 +79,8 @@ def replace(exchange: Exchange) -> Answer:
     """Create a rollout or replace its spec."""
     body: SpecBody = exchange.body
     rollout, is_new = exchange.operations.rollouts.replace(exchange.name, body.spec, exchange.call)
-    return _answer(rollout, status=201 if is_new and not exchange.call.is_dry_run else 200)
+    status = 201 if is_new and not exchange.call.is_dry_run else 200
+    return Answer(_with_overlaps(exchange, rollout), status=status, version=rollout.version)
 
 
 def delete(exchange: Exchange) -> Answer:
@@ -357,8 +359,14 @@ ENDPOINTS = (
 )
 
 
-def _answer(rollout: Rollout, *, status: int = 200, location: str | None = None) -> Answer:
-    return Answer(_shown(rollout), status=status, version=rollout.version, location=location)
+def _answer(rollout: Rollout) -> Answer:
+    return Answer(_shown(rollout), version=rollout.version)
+
+
+def _with_overlaps(exchange: Exchange, rollout: Rollout) -> RolloutAnswer:
+    overlaps = exchange.operations.routes.overlaps(rollout)
+    update = {"shadowed_by": overlaps.shadowed_by, "overlaps_with": overlaps.shared_with or None}
+    return _shown(rollout).model_copy(update=update)
 
 
 def _shown(rollout: Rollout) -> RolloutAnswer:

@@ -20,6 +20,7 @@ from provider.operations.obstacles import Obstacle, Obstacles, Wait, WaitReason,
 from provider.operations.operations import Operations
 from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
+from provider.operations.routes import SameRequestsError
 from provider.operations.sessions import (
     LINK_SECONDS,
     SESSION_SECONDS,
@@ -65,6 +66,7 @@ __all__ = [
     "Report",
     "Restoring",
     "Rollouts",
+    "SameRequestsError",
     "Sessions",
     "ShrinkError",
     "SideServers",

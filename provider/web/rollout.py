@@ -43,6 +43,7 @@ def show(visit: Visit) -> Page:
         share=visit.operations.traffic.share(rollout),
         judgement=_judgement(visit, rollout),
         waiting=visit.operations.waits.of(rollout),
+        overlaps=visit.operations.routes.overlaps(rollout),
         moves=of_moves(rollout, now=now),
         quick_weights=QUICK_WEIGHTS,
         can_shift=Action.SET_WEIGHT in rollout.actions,
