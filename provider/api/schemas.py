@@ -279,6 +279,10 @@ class RolloutAnswer(Document):
     """Only when one rollout is read, and only if its canary was judged."""
     waiting: Wait | None = None
     """Only when one rollout is read, and only while it waits for proof that gateways apply its step."""
+    shadowed_by: Name | None = None
+    """Another rollout that gets all requests of this one. Only when one rollout is read or its spec is written."""
+    overlaps_with: tuple[Name, ...] | None = None
+    """Rollouts that match some of its requests with the same priority. Only where `shadowedBy` is."""
 
 
 class RolloutList(Document):

@@ -21,6 +21,7 @@ from provider.operations.operations import Operations
 from provider.operations.plans import Plans
 from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
+from provider.operations.routes import SameRequestsError
 from provider.operations.sessions import (
     LINK_SECONDS,
     SESSION_SECONDS,
@@ -68,6 +69,7 @@ __all__ = [
     "Report",
     "Restoring",
     "Rollouts",
+    "SameRequestsError",
     "Sessions",
     "ShrinkError",
     "SideServers",
