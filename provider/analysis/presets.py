@@ -36,6 +36,7 @@ NUMBERS: Mapping[Preset, Mapping[str, Any]] = {
         "minRequests": 50,
         "atLeast": "1m",
         "warmUp": "10s",
+        "sustained": "10s",
     },
 }
 
