@@ -17,7 +17,7 @@ def test_damaged_data_ends_no_poll_and_is_mended_by_what_was_served(tmp_path: Pa
     with Processes(tmp_path) as processes:
         stack = Stack(tmp_path, processes)
         _start(stack)
-        before = poll(stack)
+        before = _first_served(stack)
         snapshot = tmp_path / "data" / "snapshot-default.json"
         eventually(lambda: snapshot.exists() and "shop" in snapshot.read_text(), what="there is a snapshot")
         stack.stop("provider")
@@ -71,8 +71,22 @@ def poll(stack: Stack) -> requests.Response:
     return requests.get(f"http://{HOST}:{stack.provider_port}/traefik/config?gateway=edge", timeout=10)
 
 
+def _first_served(stack: Stack) -> requests.Response:
+    """Poll until both workers know of the rollout, and return what they serve."""
+
+    def all_served() -> requests.Response | None:
+        answers = [_served(stack) for _ in range(10)]
+        return answers[0] if all(one is not None and "shop" in one.text for one in answers) else None
+
+    served: requests.Response = eventually(all_served, what="both workers serve the rollout")
+    return served
+
+
 def _served(stack: Stack) -> requests.Response | None:
-    answer = poll(stack)
+    try:
+        answer = poll(stack)
+    except requests.RequestException:
+        return None
     return answer if answer.ok else None
 
 
@@ -80,7 +94,7 @@ def test_lost_documents_take_no_traffic_down_and_are_mended_by_what_was_served(t
     with Processes(tmp_path) as processes:
         stack = Stack(tmp_path, processes)
         _start(stack)
-        before = poll(stack).json()
+        before = _first_served(stack).json()
         _lose_documents(stack)
         eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed")
         during = poll(stack).json()
@@ -96,7 +110,7 @@ def test_lost_documents_take_no_traffic_down_and_are_mended_by_what_was_served(t
         for path in (tmp_path / "data").glob("snapshot-*"):
             path.unlink()
         stack.start_provider()
-        eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed at the start")
+        eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed at the start", seconds=60)
 
         assert 503 == poll(stack).status_code
 
@@ -107,5 +121,9 @@ def _lose_documents(stack: Stack) -> None:
 
 
 def _state(stack: Stack) -> str:
-    answer = requests.get(f"http://{HOST}:{stack.provider_port}/readyz", timeout=10)
+    """Read how the provider stands to its store; nothing while no worker has started."""
+    try:
+        answer = requests.get(f"http://{HOST}:{stack.provider_port}/readyz", timeout=10)
+    except requests.RequestException:
+        return ""
     return str(answer.json()["store"])
