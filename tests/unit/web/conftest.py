@@ -28,7 +28,7 @@ class Browser:
         return self._shown(self._client.get(path, headers=named))
 
     def head(self, path: str) -> TestResponse:
-        """Ask for the header of a page, as previews and link checkers do."""
+        """Ask for the headers of a page only, as previews of links do."""
         return self._client.head(path)
 
     def hidden(self, name: str) -> str:
