@@ -149,7 +149,8 @@ def test_the_pages_are_served_below_a_path(secured: Stack) -> None:
         browser.trust_env = False
         eventually(lambda: browser.get(f"{root}/livez").ok, what="Traefik serves the pages")
         link = secured.done("POST", "/sign-in-links", {})["path"]
-        signed_in = browser.get(f"{root}{link}", allow_redirects=False)
+        csrf = re.findall('name="csrf" value="([^"]+)"', browser.get(f"{root}{link}").text)[0]
+        signed_in = browser.post(f"{root}{link}", data={"csrf": csrf}, allow_redirects=False)
         fleet = browser.get(f"{root}/")
 
     assert "/tools/canary/" == signed_in.headers["Location"]
