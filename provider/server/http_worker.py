@@ -21,6 +21,8 @@ from provider.server.shared_port import HANDSHAKE_SECONDS
 
 _HEARTBEAT_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
+# For the header of the first request; later ones may be as far apart as the keep-alive time.
+_FIRST_HEADER_SECONDS = 10
 
 
 class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -55,6 +57,14 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.log.debug("refused a request of %s: %s", addr, exc)
         with suppress(OSError):
             client.sendall(refusal.message)
+
+    def timeout_ctx(self) -> gevent.Timeout:
+        """Limit how long the next header of a connection may take, which has a greenlet of its own."""
+        connection: Any = gevent.getcurrent()
+        is_first = not getattr(connection, "has_asked", False)
+        connection.has_asked = True
+        seconds = _FIRST_HEADER_SECONDS if is_first else self.cfg.keepalive
+        return gevent.Timeout(seconds, False)  # type: ignore[arg-type]  # it ends the block in silence
 
     def run(self) -> None:
         """Serve until told to end."""
