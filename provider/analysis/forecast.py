@@ -8,6 +8,7 @@ the results with the verdicts of the real judge on simulated traffic.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from math import ceil, inf, log, log1p
 
 from provider.analysis.bound import upper_bound
@@ -23,8 +24,7 @@ from provider.analysis.settings import Analysis
 # The evidence of the best odds ratio must make up for the others that it is averaged with, and for the start times.
 _AVERAGED = 1.6 + log(2)
 _TOTAL = 1.0
-# The worst of many times is one that as many as this are expected to exceed.
-_LIKELY = 0.7
+_MEDIAN = 0.5
 _MOST_WINDOWS = 1_000
 
 
@@ -58,8 +58,7 @@ class Forecast:
         The evidence adds up over them. An infinite factor is a canary that fails every request.
         """
         bad = self._canary_rate(factor)
-        warm = [Stretch(one.share, max(0.0, one.seconds - self._warm_up)) for one in stretches]
-        judged = _shortened(warm, self.settings.sustained.total_seconds())
+        judged = self._without_warm_up(stretches)
         by_evidence = self._by_failures(judged) if bad == _TOTAL else self._by_evidence(judged, bad)
         survived = 1.0
         for one in stretches:
@@ -68,7 +67,7 @@ class Forecast:
 
     def caught_after(self, share: float, factor: float) -> float | None:
         """Return the median of the seconds until such a canary fails at one weight; None if not in thirty days."""
-        return median_seconds(lambda seconds: self.caught([Stretch(share, seconds)], factor))
+        return _caught_after(self, share, factor)
 
     def known_good(self, share: float, seconds: float) -> float:
         """Return the probability that a canary as good as stable is known to be good after so long at one weight."""
@@ -80,7 +79,7 @@ class Forecast:
 
     def known_good_after(self, share: float) -> float | None:
         """Return the median of the seconds until that is known; None if not in thirty days."""
-        return median_seconds(lambda seconds: self.known_good(share, seconds))
+        return _known_good_after(self, share)
 
     @property
     def alternatives(self) -> tuple[tuple[float, float], ...]:
@@ -91,6 +90,14 @@ class Forecast:
     @property
     def _warm_up(self) -> float:
         return self.settings.warm_up.total_seconds()
+
+    def _without_warm_up(self, stretches: Sequence[Stretch]) -> list[Stretch]:
+        """Leave out the time after each rise of the weight in which samples are not judged."""
+        shares = [0.0, *(one.share for one in stretches)]
+        return [
+            Stretch(one.share, max(0.0, one.seconds - (self._warm_up if one.share > before else 0.0)))
+            for before, one in zip(shares, stretches, strict=False)
+        ]
 
     @property
     def _judged_rates(self) -> Iterable[float]:
@@ -113,31 +120,34 @@ class Forecast:
             stable += self.rates.requests * (1 - one.share) * one.seconds
             total = [(m + mean, v + variance) for (m, v), (mean, variance) in zip(total, gains, strict=True)]
         bound = log(self.settings.failed_at) + _AVERAGED
-        lost = self._lost(stretches, bad, pairs)
+        lost = self._left_out(stretches, bad)
         return max(reached(mean, variance, bound + less) for (mean, variance), less in zip(total, lost, strict=True))
 
-    def _lost(
-        self, stretches: Sequence[Stretch], bad: float, pairs: Sequence[tuple[float, float]]
-    ) -> Sequence[float]:
-        """Return how much more than average the most telling time adds, which must not decide by itself."""
-        last = next((one for one in reversed(stretches) if 0 < one.share < 1 and one.seconds), None)
-        interval = self.settings.interval.total_seconds()
-        windows = expected_windows(self.rates.requests, last.share, interval) if last else None
-        if last is None or windows is None:
-            return [0.0] * len(pairs)
-        excess = self._excess(self.rates.requests * last.share * bad, sum(one.seconds for one in stretches))
-        return [excess * _mean_hit(windows, *pair) / self.settings.dispersion for pair in pairs]
+    def _left_out(self, stretches: Sequence[Stretch], bad: float) -> Sequence[float]:
+        """Return what the evidence loses by the time that says most, which does not count, for each alternative."""
+        lost = [0.0] * len(self.alternatives)
+        for one in stretches:
+            canary = self._most_in_a_row(one, bad)
+            stable = self._block * self.rates.requests * (1 - one.share) * self.rates.errors
+            for index, (borne, worse) in enumerate(self.alternatives):
+                pooled = log((1 + one.share * (borne - 1)) / (1 + one.share * (worse - 1)))
+                loss = canary * (log(worse / borne) + pooled) + stable * pooled
+                lost[index] = max(lost[index], loss / self.settings.dispersion)
+        return lost
 
-    def _excess(self, per_second: float, seconds: float) -> float:
-        """Return how many more bad responses than average the worst time of `sustained` has."""
-        sustained = self.settings.sustained.total_seconds()
-        if not sustained or not seconds:
-            return 0.0
-        average = per_second * sustained
-        times, most = 2 * (seconds + sustained) / sustained, ceil(average)
-        while times * poisson_at_least(most + 1, average) > _LIKELY:
-            most += 1
-        return most - average
+    @property
+    def _block(self) -> float:
+        """Return how many seconds are left out."""
+        return self.settings.sustained.total_seconds()
+
+    def _most_in_a_row(self, stretch: Stretch, bad: float) -> int:
+        """Return the number of bad responses of the canary in the worst of the times that may be left out."""
+        if not self._block:
+            return 0
+        mean, times = self._block * self.rates.requests * stretch.share * bad, 2 * stretch.seconds / self._block
+        return next(
+            most for most in count(int(mean)) if max(1.0, times) * poisson_at_least(most + 1, mean) <= _MEDIAN
+        )
 
     def _by_failures(self, stretches: Sequence[Stretch]) -> float:
         """Return the probability that so many requests to a canary that fails all of them are enough evidence."""
@@ -150,8 +160,7 @@ class Forecast:
         needed = _failures_needed(
             share, settings.margin, settings.worse_than_odds, settings.dispersion, settings.failed_at
         )
-        excess = self._excess(self.rates.requests * share, sum(one.seconds for one in failures))
-        return poisson_at_least(needed + ceil(excess), mean)
+        return poisson_at_least(needed + self._most_in_a_row(failures[-1], _TOTAL), mean)
 
     def _sampled(self, seconds: float) -> float:
         """Return how long requests count: they are seen by the sample that follows them."""
@@ -203,14 +212,15 @@ class Forecast:
         return poisson_at_most(most_tolerable(requests, self.settings), rate * requests)
 
 
-def _shortened(stretches: Sequence[Stretch], seconds: float) -> Sequence[Stretch]:
-    """Take some time off the end of the last stretches: the evidence must hold without it."""
-    kept = []
-    for one in reversed(stretches):
-        left = max(0.0, one.seconds - seconds)
-        seconds -= one.seconds - left
-        kept.append(Stretch(one.share, left))
-    return kept[::-1]
+# A page shows the same plan again and again, until the traffic has changed.
+@lru_cache(maxsize=4_096)
+def _caught_after(forecast: Forecast, share: float, factor: float) -> float | None:
+    return median_seconds(lambda seconds: forecast.caught([Stretch(share, seconds)], factor))
+
+
+@lru_cache(maxsize=4_096)
+def _known_good_after(forecast: Forecast, share: float) -> float | None:
+    return median_seconds(lambda seconds: forecast.known_good(share, seconds))
 
 
 @lru_cache(maxsize=256)
@@ -244,12 +254,6 @@ def _moments(
         )
         for terms in ([*_terms(windows, first, second)] for first, second in pairs)
     ]
-
-
-def _mean_hit(windows: ExpectedWindows, first: float, second: float) -> float:
-    """Return what a bad response of the canary adds on average."""
-    terms = [*_terms(windows, first, second)]
-    return sum(canary * hit for canary, _, hit, _ in terms) / max(1, sum(canary for canary, _, _, _ in terms))
 
 
 def _terms(windows: ExpectedWindows, first: float, second: float) -> Iterator[tuple[int, int, float, float]]:
