@@ -30,4 +30,8 @@ def no_process_left_behind() -> Iterator[None]:
 
 
 def _left(run: str) -> list[str]:
-    return [f"{pid} {command_of(pid)}" for pid in marked_processes(run, variable=_RUN)]
+    # Python ends the resource tracker of a spawned pool with the process that started it.
+    commands = {pid: command_of(pid) for pid in marked_processes(run, variable=_RUN)}
+    return [
+        f"{pid} {command}" for pid, command in commands.items() if "multiprocessing.resource_tracker" not in command
+    ]

@@ -25,10 +25,18 @@ _CATCH_UP_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Decision:
-    """What is to become of a document: its new text (None deletes it), under the name of an action."""
+    """What is to become of a document: its new text (None deletes it), under the name of an action.
+
+    The history shows `remark` with the caller's reason.
+    """
 
     action: str
     text: str | None
+    remark: str = ""
+
+    def reason(self, call: Call) -> str:
+        """Return the reason that the history shows."""
+        return "; ".join(filter(None, (self.remark, call.reason)))
 
 
 Decide = Callable[[Stored | None, datetime], Decision | None]
@@ -157,7 +165,7 @@ def _change(key: Key, version: int, decision: Decision, call: Call) -> Change:
         text=decision.text,
         action=decision.action,
         actor=call.actor,
-        reason=call.reason,
+        reason=decision.reason(call),
         request=call.as_request(),
         origin=tracing.origin(),
     )
@@ -175,7 +183,7 @@ def _imagined(key: Key, stored: Stored | None, decision: Decision, call: Call, n
         key=key,
         action=decision.action,
         actor=call.actor,
-        reason=call.reason,
+        reason=decision.reason(call),
         at=now,
         before=stored.text if stored else None,
         after=decision.text,

@@ -1,5 +1,6 @@
 """The use cases of rollouts."""
 
+import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -19,7 +20,18 @@ from provider.operations.documents import Decision, Documents
 from provider.operations.ends import count_end
 from provider.operations.routes import Routes, has_other_route
 from provider.reaching import ANYWHERE
-from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, StatusCode, stable_change
+from provider.rollouts import (
+    Action,
+    Phase,
+    Rollout,
+    Servers,
+    Side,
+    SideName,
+    Spec,
+    StatusCode,
+    restarts_analysis,
+    stable_change,
+)
 from provider.routing import UnsupportedFeatureError, checked, render, shortcoming
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
@@ -132,7 +144,10 @@ class Rollouts:
             replaced = current.replace(spec, now=now, reason=call.reason, replace_stable=call.replace_stable)
             if replaced.spec.stable.is_same_version(current.spec.stable):
                 replaced = self._availability.begun(current, replaced, call, now=now)
-            return self._decision("replace", replaced, current, call)
+            decision = self._decision("replace", replaced, current, call)
+            if decision and restarts_analysis(current, replaced):
+                return dataclasses.replace(decision, remark="the analysis settings changed: the evidence starts anew")
+            return decision
 
         event = self._documents.change(_key(name), decide, call)
         return self._written(name, event), event is not None and event.before is None

@@ -2,7 +2,7 @@
 
 from provider.rollouts.discover import Discover, Dns, registered_key
 from provider.rollouts.found import MOST_SERVERS, Found, found_for, sources_of, with_found
-from provider.rollouts.judging import attempt_of, current_record, exposure_of, settings_of, step_of
+from provider.rollouts.judging import attempt_of, current_record, exposure_of, restarts_analysis, settings_of, step_of
 from provider.rollouts.overrides import Override
 from provider.rollouts.plan import ExpectedTraffic, Plan, StepWarning, TrafficSource, plan_of, warnings_of
 from provider.rollouts.resilience import Resilience, expression_problem
@@ -53,6 +53,7 @@ __all__ = [
     "found_for",
     "plan_of",
     "registered_key",
+    "restarts_analysis",
     "settings_of",
     "sources_of",
     "stable_change",

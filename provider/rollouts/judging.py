@@ -22,6 +22,15 @@ def attempt_of(rollout: Rollout) -> str:
     return f"{rollout.status.generation}@{started.isoformat() if started else ''}:{settings}"
 
 
+def restarts_analysis(before: Rollout, after: Rollout) -> bool:
+    """Tell whether a canary that is judged goes on with other settings, and so without what was known of it."""
+    if not (before.is_judged and after.is_judged):
+        return False
+    is_same_canary = before.status.generation == after.status.generation
+    is_same_start = before.status.started == after.status.started
+    return is_same_canary and is_same_start and attempt_of(before) != attempt_of(after)
+
+
 def step_of(rollout: Rollout) -> str:
     """Name the analysis step that runs; empty where none does."""
     since = rollout.status.judged_since

@@ -161,6 +161,18 @@ def test_a_spec_is_replaced_or_made(world: World) -> None:
     assert ["replace", "create"] == [event.action for event in world.operations.rollouts.history("shop", limit=9)]
 
 
+def test_other_analysis_settings_for_a_canary_under_way_are_remarked_in_the_history(world: World) -> None:
+    steps = [{"setWeight": 5}, {"analysis": {"until": "known"}}]
+    rollouts = world.operations.rollouts
+    rollouts.create("shop", spec(steps=steps, analysis={}), ME)
+    rollouts.replace("shop", spec(steps=steps, analysis={}, priority=9), ME)
+    rollouts.replace("shop", spec(steps=steps, analysis={"alpha": 0.01}, priority=9), Call("ann", reason="stricter"))
+    changed, same, _ = rollouts.history("shop", limit=9)
+
+    assert "the analysis settings changed: the evidence starts anew; stricter" == changed.reason
+    assert ME.reason == same.reason
+
+
 def test_what_is_deleted_is_gone_but_for_its_history(world: World) -> None:
     created(world.operations)
     world.operations.rollouts.delete("shop", Call("ann", reason="done", allow_shrink=True))
