@@ -6,7 +6,7 @@ from math import log, sqrt
 from statistics import fmean
 from typing import Protocol
 
-from provider.analysis import Analysis, Measurement, Outcome, Record
+from provider.analysis import Analysis, Exposure, Measurement, Outcome, Record
 from simulation.counting import CANARY, EDGES, STABLE, Gateway, Responses
 from simulation.traffic import SAMPLE_SECONDS, Sample
 
@@ -75,6 +75,7 @@ class Ours:
             stable=STABLE,
             canary=CANARY,
             now=_START + timedelta(seconds=seconds),
+            exposure=Exposure(weight=100 * weight),
         )
         self._outcome = self._record.looks[0].outcome
 

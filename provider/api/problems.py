@@ -12,12 +12,14 @@ from werkzeug.exceptions import HTTPException
 from provider.documents import InvalidDocumentError, Mistake, NotJsonError
 from provider.limits import TooFastError, TooManyGuessesError, TooManyHeldError, WorkerFullError
 from provider.operations import (
+    CanaryUnavailableError,
     ContentionError,
     ExistsError,
     NotFoundError,
     NotInTimeError,
     OtherSourceError,
     OutOfReachError,
+    SameRequestsError,
     ShrinkError,
     SignInError,
     StaleVersionError,
@@ -27,7 +29,7 @@ from provider.operations import (
     UnreadableDocumentError,
 )
 from provider.rollouts import IllegalMoveError, StableChangedError, StableLagsError
-from provider.routing import UnfitFragmentError
+from provider.routing import UnfitFragmentError, UnsupportedFeatureError
 from provider.store import RequestReusedError, StoreUnavailableError
 from provider.tracing import request_id
 
@@ -86,11 +88,14 @@ KINDS: Mapping[type[Exception], Kind] = {
     ShrinkError: Kind(409, "shrink", "A gateway would be left with little or nothing"),
     StableChangedError: Kind(409, "stable-changed", "The spec names another stable version"),
     StableLagsError: Kind(409, "stable-lags", "The spec lags behind a promotion"),
+    CanaryUnavailableError: Kind(409, "canary-unavailable", "Nothing proves that the version can take traffic"),
+    SameRequestsError: Kind(409, "same-requests", "Another rollout matches the same requests"),
     TooManyError: Kind(409, "too-many", "There are as many as there may be"),
     ContentionError: Kind(409, "contention", "Others kept changing it"),
     StaleVersionError: Kind(412, "stale-version", "It has changed since you read it"),
     WrongContentTypeError: Kind(415, "wrong-content-type", "The body must be JSON"),
     InvalidDocumentError: Kind(422, "invalid-document", "The body is not valid"),
+    UnsupportedFeatureError: Kind(422, "unsupported-by-traefik", "A gateway runs a Traefik that is too old for this"),
     UnfitFragmentError: Kind(422, "unfit", "Traefik would not take this"),
     RequestReusedError: Kind(422, "idempotency-key-reused", "The Idempotency-Key was used for another request"),
     TooFastError: Kind(429, "too-fast", "So many calls a second are not taken", {"Retry-After": "1"}),

@@ -1,6 +1,7 @@
 """The endpoints of rollouts."""
 
 from provider.access import Permission
+from provider.analysis import roughly
 from provider.api.endpoints import Answer, Endpoint, Exchange, Handler
 from provider.api.schemas import (
     AnalysisAnswer,
@@ -13,6 +14,9 @@ from provider.api.schemas import (
     HistoryList,
     HistoryQuery,
     ListQuery,
+    MoveBody,
+    PlanAnswer,
+    PlanQuery,
     PromoteBody,
     ReasonBody,
     ReplaceQuery,
@@ -25,12 +29,13 @@ from provider.api.schemas import (
     SpecBody,
     TrafficAnswer,
     UndoBody,
+    VerdictSummary,
     WaitAnswer,
     WaitQuery,
     WeightBody,
 )
 from provider.documents import NotJsonError, decode_json
-from provider.operations import Arrival
+from provider.operations import Arrival, NotFoundError, Operations
 from provider.rollouts import Action, Rollout, SideName, settings_of
 from provider.store import Event
 
@@ -43,6 +48,9 @@ _MOVES = {
     Action.RETRY: "Begin again with the canary that was aborted",
     Action.SKIP: "Go past the step that runs",
 }
+
+# Moves that may give the canary more traffic.
+_GAINING = {Action.RESUME, Action.RETRY, Action.SKIP}
 
 
 def list_rollouts(exchange: Exchange) -> Answer:
@@ -59,14 +67,15 @@ def create(exchange: Exchange) -> Answer:
     body: CreateBody = exchange.body
     rollout = exchange.operations.rollouts.create(body.name, body.spec, exchange.call)
     status = 200 if exchange.call.is_dry_run else 201
-    return _answer(rollout, status=status, location=f"{_ROOT}/{rollout.name}")
+    return _answer(exchange, rollout, status=status, location=f"{_ROOT}/{rollout.name}")
 
 
 def get(exchange: Exchange) -> Answer:
     """Read a rollout."""
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
-    shown = _shown(rollout).model_copy(update={"waiting": operations.waits.of(rollout)})
+    waiting, verdict = operations.waits.of(rollout), _verdict(operations, rollout)
+    shown = _with_overlaps(exchange, rollout).model_copy(update={"waiting": waiting, "verdict": verdict})
     return Answer(shown, version=rollout.version)
 
 
@@ -74,7 +83,8 @@ def replace(exchange: Exchange) -> Answer:
     """Create a rollout or replace its spec."""
     body: SpecBody = exchange.body
     rollout, is_new = exchange.operations.rollouts.replace(exchange.name, body.spec, exchange.call)
-    return _answer(rollout, status=201 if is_new and not exchange.call.is_dry_run else 200)
+    status = 201 if is_new and not exchange.call.is_dry_run else 200
+    return _answer(exchange, rollout, status=status)
 
 
 def delete(exchange: Exchange) -> Answer:
@@ -86,44 +96,45 @@ def delete(exchange: Exchange) -> Answer:
 def start(exchange: Exchange) -> Answer:
     """Begin with a new canary."""
     body: CanaryBody = exchange.body
-    return _answer(exchange.operations.rollouts.start(exchange.name, body.side, exchange.call))
+    rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call)
+    return _answer(exchange, rollout)
 
 
 def scale_stable(exchange: Exchange) -> Answer:
     """Give stable other servers of its version."""
     body: ServersBody = exchange.body
-    return _answer(exchange.operations.rollouts.scale(exchange.name, "stable", body.servers, exchange.call))
+    return _moved(exchange.operations.rollouts.scale(exchange.name, "stable", body.servers, exchange.call))
 
 
 def scale_canary(exchange: Exchange) -> Answer:
     """Give the canary other servers of its version."""
     body: ServersBody = exchange.body
-    return _answer(exchange.operations.rollouts.scale(exchange.name, "canary", body.servers, exchange.call))
+    return _moved(exchange.operations.rollouts.scale(exchange.name, "canary", body.servers, exchange.call))
 
 
 def drain(exchange: Exchange) -> Answer:
     """Let a server drain, or answer again."""
     body: DrainBody = exchange.body
-    return _answer(exchange.operations.rollouts.drain(exchange.name, body.url, exchange.call, undo=body.undo))
+    return _moved(exchange.operations.rollouts.drain(exchange.name, body.url, exchange.call, undo=body.undo))
 
 
 def set_weight(exchange: Exchange) -> Answer:
     """Shift by hand."""
     body: WeightBody = exchange.body
-    return _answer(exchange.operations.rollouts.set_weight(exchange.name, body.weight, exchange.call))
+    return _moved(exchange.operations.rollouts.set_weight(exchange.name, body.weight, exchange.call))
 
 
 def promote(exchange: Exchange) -> Answer:
     """Go to the next step, or take over in full."""
     body: PromoteBody = exchange.body
     action = Action.PROMOTE_FULL if body.full else Action.PROMOTE
-    return _answer(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
+    return _moved(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
 
 
 def undo(exchange: Exchange) -> Answer:
     """Go back to an earlier state."""
     body: UndoBody = exchange.body
-    return _answer(exchange.operations.rollouts.undo(exchange.name, body.to_revision, exchange.call))
+    return _moved(exchange.operations.rollouts.undo(exchange.name, body.to_revision, exchange.call))
 
 
 def history(exchange: Exchange) -> Answer:
@@ -143,12 +154,17 @@ def analysis(exchange: Exchange) -> Answer:
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
     judgement, settings = operations.analyses.judgement(rollout), settings_of(rollout)
+    known_in = operations.plans.seconds_until_known(rollout, judgement.of(rollout))
     return Answer(
         AnalysisAnswer(
             whole=judgement.whole,
             in_step=judgement.in_step,
             checks=tuple(judgement.checks),
             looks=tuple(judgement.looks),
+            warming_up=judgement.warming_up or None,
+            warming_up_until=judgement.warming_up_until,
+            known_in_seconds=known_in,
+            known_in=_in_words(known_in),
             preset=settings.preset,
             settings=tuple(
                 SettingAnswer.model_validate({"name": name, "value": value, "origin": origin})
@@ -165,6 +181,19 @@ def traffic(exchange: Exchange) -> Answer:
     return Answer(TrafficAnswer(**dict(share)))
 
 
+def plan(exchange: Exchange) -> Answer:
+    """Tell what each step can be expected to show."""
+    query: PlanQuery = exchange.query
+    operations = exchange.operations
+    made = operations.plans.plan(
+        operations.rollouts.get(exchange.name),
+        requests_per_second=query.rate,
+        errors=query.errors,
+        factors=query.factors,
+    )
+    return Answer(PlanAnswer(**dict(made)))
+
+
 def wait(exchange: Exchange) -> Answer:
     """Answer when it is so."""
     query: WaitQuery = exchange.query
@@ -176,7 +205,7 @@ def wait(exchange: Exchange) -> Answer:
 
 def _move(action: Action) -> Endpoint:
     def handler(exchange: Exchange) -> Answer:
-        return _answer(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
+        return _moved(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
 
     return Endpoint(
         "POST",
@@ -184,7 +213,7 @@ def _move(action: Action) -> Endpoint:
         handler,
         Permission.OPERATE,
         _MOVES[action],
-        body=ReasonBody,
+        body=MoveBody if action in _GAINING else ReasonBody,
         answers={200: RolloutAnswer},
         problems=(404, 409),
     )
@@ -341,6 +370,16 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET",
+        f"{_ONE}/plan",
+        plan,
+        Permission.READ,
+        "Expected requests, detection of regressions and time to a verdict, step by step",
+        query=PlanQuery,
+        answers={200: PlanAnswer},
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
         f"{_ONE}/wait",
         wait,
         Permission.READ,
@@ -353,8 +392,38 @@ ENDPOINTS = (
 )
 
 
-def _answer(rollout: Rollout, *, status: int = 200, location: str | None = None) -> Answer:
-    return Answer(_shown(rollout), status=status, version=rollout.version, location=location)
+def _answer(exchange: Exchange, rollout: Rollout, *, status: int = 200, location: str | None = None) -> Answer:
+    warnings = tuple(exchange.operations.plans.warnings(rollout))
+    shown = _with_overlaps(exchange, rollout).model_copy(update={"warnings": warnings or None})
+    return Answer(shown, status=status, version=rollout.version, location=location)
+
+
+def _moved(rollout: Rollout) -> Answer:
+    return Answer(_shown(rollout), version=rollout.version)
+
+
+def _with_overlaps(exchange: Exchange, rollout: Rollout) -> RolloutAnswer:
+    overlaps = exchange.operations.routes.overlaps(rollout)
+    update = {"shadowed_by": overlaps.shadowed_by, "overlaps_with": overlaps.shared_with or None}
+    return _shown(rollout).model_copy(update=update)
+
+
+def _verdict(operations: Operations, rollout: Rollout) -> VerdictSummary | None:
+    try:
+        verdict = operations.analyses.judgement(rollout).of(rollout)
+    except NotFoundError:
+        return None
+    seconds = operations.plans.seconds_until_known(rollout, verdict)
+    return VerdictSummary(
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        known_in_seconds=seconds,
+        known_in=_in_words(seconds),
+    )
+
+
+def _in_words(seconds: float | None) -> str | None:
+    return f"{roughly(seconds)} at this rate" if seconds is not None else None
 
 
 def _shown(rollout: Rollout) -> RolloutAnswer:

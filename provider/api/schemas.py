@@ -2,18 +2,19 @@
 
 import re
 from datetime import timedelta
+from math import inf
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StrictBool
 
 from provider.access import Role
-from provider.analysis import CheckResult, Look, Origin, Preset, Share, Verdict
+from provider.analysis import CheckResult, Look, Origin, Outcome, Preset, Share, Verdict
 from provider.documents import Document, Moment, format_duration
 from provider.documents.fields import Duration, Name, ServerUrl, Weight, WholeNumber
 from provider.gateways import GatewaySpec, GatewayState
 from provider.notifications import ShownSpec, WebhookSpec
 from provider.operations import Delivery, Goal, Truth, Wait
-from provider.rollouts import Action, Discover, Phase, Server, Servers, Side, Spec, Status
+from provider.rollouts import Action, Discover, Phase, Plan, Server, Servers, Side, Spec, Status, StepWarning
 
 # Control characters, and those that turn the direction of what follows.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -43,6 +44,13 @@ class ReasonBody(Document):
     """Why; kept in the history."""
 
 
+class MoveBody(ReasonBody):
+    """Why it is done, and whether without proof that the version that gets more traffic can take it."""
+
+    force: StrictBool = False
+    """Shift traffic although nothing proves that the version can take it."""
+
+
 class CreateBody(ReasonBody):
     """A new rollout."""
 
@@ -59,7 +67,7 @@ class SpecBody(ReasonBody):
     """What is asked of it."""
 
 
-class CanaryBody(Side, ReasonBody):
+class CanaryBody(Side, MoveBody):
     """A new canary: its servers, or a service of another provider."""
 
     @property
@@ -84,21 +92,21 @@ class DrainBody(ReasonBody):
     """It gets requests again."""
 
 
-class WeightBody(ReasonBody):
+class WeightBody(MoveBody):
     """A weight set by hand, in per cent."""
 
     weight: Weight
     """The canary's per cent, with two decimals at most."""
 
 
-class PromoteBody(ReasonBody):
+class PromoteBody(MoveBody):
     """The next step, or with `full` the canary becomes stable now."""
 
     full: StrictBool = False
     """The canary becomes stable now, past all steps."""
 
 
-class UndoBody(ReasonBody):
+class UndoBody(MoveBody):
     """The revision of the history whose state comes back."""
 
     to_revision: WholeNumber = Field(ge=1, le=2**53)
@@ -137,6 +145,8 @@ class TokenBody(ReasonBody):
     """Whose token it is; the history says so."""
     role: Role
     """What it may do."""
+    gateway: Name | None = None
+    """The only gateway that a token of the role gateway may poll as. Default: any."""
 
 
 class RestoreBody(ReasonBody):
@@ -195,6 +205,37 @@ class ListQuery(Document):
     """Those that this gateway carries."""
 
 
+# A number above 1 with at most two decimals.
+_MULTIPLE = r"(total|([2-9]|[1-9][0-9]{1,3})(\.[0-9]{1,2})?|1\.([1-9][0-9]?|0[1-9]))"
+_MOST_MULTIPLES = 10
+_MULTIPLES = rf"^{_MULTIPLE}(,{_MULTIPLE}){{0,{_MOST_MULTIPLES - 1}}}$"
+
+
+def _factors(text: str) -> str:
+    if text.count(",") >= _MOST_MULTIPLES:
+        raise ValueError(f"k must list {_MOST_MULTIPLES} multiples at most")
+    for one in text.split(","):
+        if not re.fullmatch(_MULTIPLE, one):
+            raise ValueError("k must list multiples above 1, or total, such as 2,5,total")
+    return text
+
+
+class PlanQuery(Document):
+    """The traffic to plan for, and the regressions to look for."""
+
+    rate: float | None = Field(default=None, ge=0.000001, le=10_000_000, allow_inf_nan=False)
+    """Requests a second to both sides together; what was measured last if left out."""
+    errors: float | None = Field(default=None, ge=0, le=50, allow_inf_nan=False)
+    """Percent of errors of stable; what was measured last if left out, or 0.5."""
+    k: Annotated[str, AfterValidator(_factors), Field(json_schema_extra={"pattern": _MULTIPLES})] = "2,5,total"
+    """The canary's errors as multiples of stable's, separated by commas; total is a failure of every request."""
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Return the multiples; infinity for a total failure."""
+        return tuple(inf if one == "total" else float(one) for one in self.k.split(","))
+
+
 class HistoryQuery(Document):
     """How many events, and those older than which revision."""
 
@@ -215,6 +256,15 @@ class WaitQuery(Document):
     """The canary's `status.generation`. Default: the current attempt."""
 
 
+class VerdictSummary(Document):
+    """What is known of the canary. `known_in` says how long it is expected to stay undecided, in words."""
+
+    outcome: Outcome
+    reason: str
+    known_in_seconds: float | None = None
+    known_in: str | None = None
+
+
 class RolloutAnswer(Document):
     """A rollout as it now is. `actions` are the moves that its phase allows."""
 
@@ -223,8 +273,16 @@ class RolloutAnswer(Document):
     spec: Spec
     status: Status
     actions: tuple[Action, ...]
+    warnings: tuple[StepWarning, ...] | None = None
+    """Only after a change of the spec: analysis steps that cannot be expected to come to a verdict."""
+    verdict: VerdictSummary | None = None
+    """Only when one rollout is read, and only if its canary was judged."""
     waiting: Wait | None = None
     """Only when one rollout is read, and only while it waits for proof that gateways apply its step."""
+    shadowed_by: Name | None = None
+    """Another rollout that gets all requests of this one. Only when one rollout is read or its spec is written."""
+    overlaps_with: tuple[Name, ...] | None = None
+    """Rollouts that match some of its requests with the same priority. Only where `shadowedBy` is."""
 
 
 class RolloutList(Document):
@@ -259,15 +317,26 @@ class SettingAnswer(Document):
 class AnalysisAnswer(Document):
     """What is known of a canary: in all its time, in the analysis step, by its checks, and look by look.
 
-    `settings` are the numbers that it is judged by.
+    `settings` are the numbers that it is judged by. While the canary warms up, `warmingUp` says for how long yet, and
+    `warmingUpUntil` when that ends.
     """
 
     whole: Verdict
     in_step: Verdict
     checks: tuple[CheckResult, ...]
     looks: tuple[Look, ...]
+    warming_up: str | None = None
+    warming_up_until: Moment | None = None
+    known_in_seconds: float | None = None
+    """How long the canary is expected to stay undecided, if the traffic stays as it is."""
+    known_in: str | None = None
+    """The same in words."""
     preset: Preset | None = None
     settings: tuple[SettingAnswer, ...]
+
+
+class PlanAnswer(Plan):
+    """What each step of a rollout can be expected to show of a canary."""
 
 
 class TrafficAnswer(Share):
@@ -407,6 +476,8 @@ class TokenAnswer(Document):
     name: str
     role: Role
     version: int
+    gateway: str | None = None
+    """The only gateway that it may poll as; absent is any."""
 
 
 class TokenList(Document):
@@ -454,9 +525,13 @@ class Problem(Document):
 
 
 class Readiness(Document):
-    """Whether polls are answered, and how the provider stands to its store."""
+    """Whether polls are answered, and how the provider stands to its store.
+
+    `problem` tells why polls are not answered, or why the store cannot be read or takes no writes, and what to do.
+    """
 
     ready: bool
     store: str
+    problem: str | None = None
     revision: int
     unreadable: tuple[str, ...]

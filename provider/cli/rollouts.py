@@ -21,6 +21,8 @@ from provider.cli.options import (
     connected,
     delivery,
     finish,
+    forced,
+    forcing,
     show_arrival,
     shrink_query,
     writing,
@@ -30,6 +32,7 @@ from provider.cli.output import (
     as_yaml,
     attempt_of,
     between,
+    overlap,
     phase,
     say,
     show_facts,
@@ -107,7 +110,9 @@ def create(shell: Shell, name: str, rule: str, change: Change, **choices: tuple[
     for field, option in (("entryPoints", "entry_point"), ("gateways", "gateway")):
         if choices[option]:
             spec[field] = list(choices[option])
-    finish(shell, shell.client.write("POST", "rollouts", {"name": name, "spec": spec}, change.write), change)
+    rollout = shell.client.write("POST", "rollouts", {"name": name, "spec": spec}, change.write)
+    words = overlap(rollout)
+    finish(shell, rollout, change, *([f"warning: {words}"] if words else []))
 
 
 def _side(sides: tuple[str, ...]) -> Json:
@@ -160,9 +165,12 @@ def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
 @click.argument("name")
 @click.argument("sides", nargs=-1, metavar="[URL... | SERVICE@PROVIDER | dns:NAME:PORT | registered:GROUP]")
 @click.option("--file", "-f", type=click.File("rb"), help="A side with all its options, as YAML or JSON; - is stdin")
+@forcing
 @changing
 @connected
-def set_canary(shell: Shell, name: str, sides: tuple[str, ...], file: IO[bytes] | None, change: Change) -> None:
+def set_canary(
+    shell: Shell, name: str, *, sides: tuple[str, ...], file: IO[bytes] | None, force: bool, change: Change
+) -> None:
     """Begin with a new canary: the steps start from the first.
 
     Its servers are named, or found: by a name in the DNS (dns:NAME:PORT, or dns:NAME for SRV), or as instances that
@@ -171,7 +179,7 @@ def set_canary(shell: Shell, name: str, sides: tuple[str, ...], file: IO[bytes] 
     if bool(sides) == bool(file):
         raise click.UsageError("name the canary's URLs, its service, where it is found, or a file with --file")
     document = _one_document(file) if file else _side(sides)
-    rollout = shell.client.write("PUT", rollout_path(name, "canary"), document, change.write)
+    rollout = shell.client.write("PUT", rollout_path(name, "canary"), forced(document, force), change.write)
     finish(shell, rollout, change, f"attempt {attempt_of(rollout)}")
 
 
@@ -228,33 +236,37 @@ def _per_cent(_context: click.Context, _parameter: click.Parameter, value: str) 
 @click.command("set-weight")
 @click.argument("name")
 @click.argument("weight", callback=_per_cent)
+@forcing
 @changing
 @connected
-def set_weight(shell: Shell, name: str, weight: float, change: Change) -> None:
+def set_weight(shell: Shell, name: str, weight: float, force: bool, change: Change) -> None:
     """Send WEIGHT per cent of the traffic to the canary, and hold."""
-    document = {"weight": int(weight) if weight.is_integer() else weight}
+    document = forced({"weight": int(weight) if weight.is_integer() else weight}, force)
     finish(shell, shell.client.write("PUT", rollout_path(name, "weight"), document, change.write), change)
 
 
 @click.command()
 @click.argument("name")
 @click.option("--full", is_flag=True, help="The canary becomes stable now, whatever steps are left")
+@forcing
 @changing
 @connected
-def promote(shell: Shell, name: str, full: bool, change: Change) -> None:
+def promote(shell: Shell, name: str, full: bool, force: bool, change: Change) -> None:
     """Go to the next step; behind the last one the canary becomes stable."""
-    finish(shell, shell.client.write("POST", rollout_path(name, "promote"), {"full": full}, change.write), change)
+    document = forced({"full": full}, force)
+    finish(shell, shell.client.write("POST", rollout_path(name, "promote"), document, change.write), change)
 
 
 @click.command()
 @click.argument("name")
 @click.option("--to-revision", type=click.IntRange(min=1), required=True, help="A revision of the history")
 @allowing_shrink
+@forcing
 @changing
 @connected
-def undo(shell: Shell, name: str, to_revision: int, allow_shrink: bool, change: Change) -> None:
+def undo(shell: Shell, name: str, *, to_revision: int, allow_shrink: bool, force: bool, change: Change) -> None:
     """Be again what it was at a revision; a canary is held at the weight that it had."""
-    document = {"toRevision": to_revision}
+    document = forced({"toRevision": to_revision}, force)
     query = shrink_query(allow_shrink)
     finish(shell, shell.client.write("POST", rollout_path(name, "undo"), document, change.write, **query), change)
 
@@ -270,12 +282,24 @@ def _move(action: str, words: str) -> click.Command:
     return move
 
 
+def _forcible_move(action: str, words: str) -> click.Command:
+    @click.command(action, help=words)
+    @click.argument("name")
+    @forcing
+    @changing
+    @connected
+    def move(shell: Shell, name: str, force: bool, change: Change) -> None:
+        finish(shell, shell.client.write("POST", rollout_path(name, action), forced({}, force), change.write), change)
+
+    return move
+
+
 MOVES = (
     _move("abort", "Send all traffic to stable, at once."),
     _move("pause", "Hold at this weight until somebody goes on."),
-    _move("resume", "Go on after a pause, or after a hold by hand."),
-    _move("retry", "Begin again with the canary that was aborted."),
-    _move("skip", "Go past the step that runs."),
+    _forcible_move("resume", "Go on after a pause, or after a hold by hand."),
+    _forcible_move("retry", "Begin again with the canary that was aborted."),
+    _forcible_move("skip", "Go past the step that runs."),
 )
 
 
@@ -301,11 +325,22 @@ def status(shell: Shell, name: str) -> None:
             "canary": side(spec.get("canary")) + found.get("canary", ""),
             "attempt": str(attempt_of(rollout)) if "canary" in spec else "",
             "steps": _steps(rollout),
+            "overlap": overlap(rollout),
+            "waiting": "{reasonCode}: {detail}".format(**rollout["waiting"]) if "waiting" in rollout else "",
             "traefik": "; ".join(seen),
             "traffic": _traffic(traffic) if traffic else "",
+            "verdict": _verdict(rollout.get("verdict")),
             "may": ", ".join(_COMMANDS.get(action, action) for action in rollout["actions"]),
         }
     )
+
+
+def _verdict(known: Json | None) -> str:
+    """Say what is known of the canary, and how long it takes to know more."""
+    if not known:
+        return ""
+    left = f"; {known['knownIn']}" if "knownIn" in known else ""
+    return f"{known['outcome']}: {known['reason']}{left}"
 
 
 def _found(shell: Shell, name: str) -> Mapping[str, str]:
@@ -388,6 +423,8 @@ def analysis(shell: Shell, name: str) -> None:
         {
             "canary": f"{known['whole']['outcome']}: {known['whole']['reason']}",
             "this step": f"{in_step['outcome']}: {in_step['reason']}",
+            **({"now": known["warmingUp"]} if known.get("warmingUp") else {}),
+            "known in": known.get("knownIn", ""),
             **{check["name"]: f"{check['outcome']}: {check['reason']}" for check in known["checks"]},
         }
     )

@@ -14,6 +14,7 @@ from provider.operations import (
     ContentionError,
     NotFoundError,
     Operations,
+    SameRequestsError,
     ShrinkError,
     StaleVersionError,
     StoreWentBackError,
@@ -37,6 +38,7 @@ _PASSING = (
     ContentionError,
     IllegalMoveError,
     NotFoundError,
+    SameRequestsError,
     ShrinkError,
     StaleVersionError,
     StoreWentBackError,
@@ -120,6 +122,7 @@ class Reverting:
             reason=f"Traefik reports it as broken: {words}"[:_REASON_CHARACTERS],
             if_match=rollout.version,
             allow_shrink=True,
+            force=True,  # what was good is better than what Traefik does not carry
         )
         try:
             self._rollouts.undo(rollout.name, good, call)

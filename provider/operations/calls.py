@@ -12,10 +12,11 @@ from provider.store import Key, Request
 class Call:
     """Who writes, why, and on what condition.
 
-    `if_match` is the version that the caller saw, `or_match` others that it accepts as well. `must_exist` requires
-    any version. The write is refused if none of them is current. `request` makes a repeated call happen once; without
-    one, the call is new. `allow_shrink` allows a gateway to be left with little or nothing, and `replace_stable` that
-    another version gets all traffic at once.
+    `if_match` is the version that the caller saw, `or_match` others that it accepts as well, `must_exist` that it saw
+    any; the write is refused when none of that is so. `request` makes a repeated call happen once; without one the
+    call is taken as new. `allow_shrink` says that a gateway may be left with little or nothing, `replace_stable` that
+    another version may get all traffic at once, `force` that a version may get more traffic without proof that it
+    can take any.
     """
 
     actor: str
@@ -27,6 +28,7 @@ class Call:
     is_dry_run: bool = False
     allow_shrink: bool = False
     replace_stable: bool = False
+    force: bool = False
 
     def accepts(self, version: int) -> bool:
         """Tell whether the condition holds for a document at this version (0: absent)."""

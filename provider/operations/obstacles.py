@@ -8,6 +8,7 @@ from enum import StrEnum
 from provider.documents import Document, Moment
 from provider.feed import Feed
 from provider.gateways import canary_problem, expectation
+from provider.operations.availability import Availability
 from provider.operations.gateways import Gateways, Polled
 from provider.operations.notes import Note
 from provider.rollouts import Rollout
@@ -22,7 +23,7 @@ class WaitReason(StrEnum):
     NOT_APPLIED = "not-applied"
     """A live gateway has not applied the weight, or no gateway is live."""
     CANARY_UNAVAILABLE = "canary-unavailable"
-    """Traefik reports that the canary's service is missing or has no server that is up."""
+    """Traefik reports that the canary's service is missing or has no server that is up, or its servers are closed."""
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,10 @@ class Waits:
 class Obstacles:
     """Finds obstacles by what gateways polled and what their APIs show. Raises StoreUnavailableError."""
 
-    def __init__(self, feed: Feed, gateways: Gateways) -> None:
+    def __init__(self, feed: Feed, gateways: Gateways, availability: Availability) -> None:
         self._feed = feed
         self._gateways = gateways
+        self._availability = availability
 
     def find(self, rollouts: Sequence[Rollout]) -> Mapping[str, Obstacle | None]:
         """Find the obstacle of each rollout, by name; None where every live gateway that carries it applies it."""
@@ -90,12 +92,17 @@ class Obstacles:
     def _obstacle(
         self, rollout: Rollout, live: Sequence[Polled], unreachable: dict[str, Obstacle]
     ) -> Obstacle | None:
+        if closed := self._availability.closed(rollout):
+            return Obstacle(WaitReason.CANARY_UNAVAILABLE, closed)
         carriers = [gateway for gateway in live if rollout.spec.is_carried_by(gateway.name)]
         if not carriers:
             return Obstacle(WaitReason.NOT_APPLIED, "no gateway that carries the rollout polls the provider")
         return next((found for one in carriers if (found := self._obstacle_at(one, rollout, unreachable))), None)
 
     def _obstacle_at(self, gateway: Polled, rollout: Rollout, unreachable: dict[str, Obstacle]) -> Obstacle | None:
+        too_old = self._gateways.shortcoming(gateway.name, rollout)
+        if too_old:
+            return Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {too_old}")
         if gateway.spec is None or gateway.spec.api is None:
             return self._behind(gateway, rollout)
         if gateway.name not in unreachable:

@@ -6,18 +6,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from provider.documents import InvalidDocumentError, NotJsonError, write
 from provider.documents.addresses import Networks
-from provider.feed import Feed, read_rollout
+from provider.feed import Feed, State, read_rollout
+from provider.operations.availability import Availability
 from provider.operations.calls import Call, ExistsError, NotFoundError, ShrinkError, UnreadableDocumentError
 from provider.operations.discovery import Discovery
 from provider.operations.documents import Decision, Documents
 from provider.operations.ends import count_end
+from provider.operations.routes import Routes, has_other_route
 from provider.reaching import ANYWHERE
-from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, stable_change
-from provider.routing import checked, render
+from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, StatusCode, stable_change
+from provider.routing import UnsupportedFeatureError, checked, render, shortcoming
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
 _HISTORY_LIMIT = 1_000
@@ -57,8 +60,19 @@ class Rollouts:
     gateway with less than half of what it was served lately (ShrinkError).
     """
 
-    def __init__(self, store: Store, feed: Feed, discovery: Discovery, *, networks: Networks = ANYWHERE) -> None:
+    def __init__(
+        self,
+        store: Store,
+        feed: Feed,
+        discovery: Discovery,
+        availability: Availability,
+        routes: Routes,
+        *,
+        networks: Networks = ANYWHERE,
+    ) -> None:
         self._networks = networks
+        self._availability = availability
+        self._routes = routes
         self._discovery = discovery
         self._store = store
         self._feed = feed
@@ -97,7 +111,7 @@ class Rollouts:
         def decide(stored: Stored | None, now: datetime) -> Decision:
             if stored:
                 raise ExistsError(_key(name))
-            return self._fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
+            return self._fit("create", self._created(name, spec, call, now=now))
 
         return self._written(name, self._documents.change(_key(name), decide, call))
 
@@ -114,36 +128,42 @@ class Rollouts:
             if current is None:
                 if stored:
                     self._check_served(name, spec, call)
-                return self._fit("create", Rollout.create(name, spec, now=now, reason=call.reason))
+                return self._fit("create", self._created(name, spec, call, now=now))
             replaced = current.replace(spec, now=now, reason=call.reason, replace_stable=call.replace_stable)
+            if replaced.spec.stable.is_same_version(current.spec.stable):
+                replaced = self._availability.begun(current, replaced, call, now=now)
             return self._decision("replace", replaced, current, call)
 
         event = self._documents.change(_key(name), decide, call)
         return self._written(name, event), event is not None and event.before is None
 
     def start(self, name: str, canary: Side, call: Call) -> Rollout:
-        """Begin with a new canary."""
+        """Begin with a new canary, which waits before its first step where it is known to be unavailable."""
         self._networks.check(canary)
         self._discovery.insist(name, {"": canary}, call)
-        return self._move(
-            name,
-            "canary",
-            lambda rollout, /, *, now, reason: rollout.start(canary, now=now, reason=reason),
-            call,
-        )
+
+        def start(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
+            return self._availability.begun(rollout, rollout.start(canary, now=now, reason=reason), call, now=now)
+
+        return self._move(name, "canary", start, call)
 
     def set_weight(self, name: str, weight: Decimal, call: Call) -> Rollout:
-        """Shift by hand; IllegalMoveError where the phase does not allow it."""
-        return self._move(
-            name,
-            Action.SET_WEIGHT,
-            lambda rollout, /, *, now, reason: rollout.set_weight(weight, now=now, reason=reason),
-            call,
-        )
+        """Shift by hand; IllegalMoveError where the phase does not allow it, CanaryUnavailableError without proof."""
+
+        def shift(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
+            return rollout.set_weight(weight, now=now, reason=reason)
+
+        return self._move(name, Action.SET_WEIGHT, self._proven(shift, call), call)
 
     def move(self, name: str, action: Action, call: Call) -> Rollout:
-        """Do one of MOVES; IllegalMoveError where the phase does not allow it."""
-        return self._move(name, action, MOVES[action], call)
+        """Do one of MOVES; IllegalMoveError where the phase does not allow it, CanaryUnavailableError."""
+        if action is Action.RETRY:
+
+            def retry(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
+                return self._availability.begun(rollout, rollout.retry(now=now, reason=reason), call, now=now)
+
+            return self._move(name, action, retry, call)
+        return self._move(name, action, self._proven(MOVES[action], call), call)
 
     def scale(self, name: str, side: SideName, servers: Servers, call: Call) -> Rollout:
         """Give a side other servers of its version; IllegalMoveError where they would be another version."""
@@ -161,12 +181,11 @@ class Rollouts:
         """Make a rollout be again what one of its changes made it; NotFoundError where its history has none such."""
         earlier = self.as_of(name, to_revision)
         self._discovery.insist(name, {"/stable": earlier.spec.stable, "/canary": earlier.spec.canary}, call)
-        return self._move(
-            name,
-            Action.UNDO,
-            lambda rollout, /, *, now, reason: rollout.undo(earlier, now=now, reason=reason),
-            call,
-        )
+
+        def undo(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
+            return rollout.undo(earlier, now=now, reason=reason)
+
+        return self._move(name, Action.UNDO, self._proven(undo, call), call)
 
     def as_of(self, name: str, revision: int) -> Rollout:
         """Read what a change made of a rollout; NotFoundError where its history has none such."""
@@ -182,9 +201,9 @@ class Rollouts:
         """End a timed pause that is over, or an analysis step; IllegalMoveError where there is none."""
         return self._move(name, Action.ADVANCE, Rollout.advance, call)
 
-    def hold(self, name: str, call: Call) -> Rollout:
+    def hold(self, name: str, call: Call, *, reason_code: StatusCode | None = None) -> Rollout:
         """Let a rollout wait for a person; IllegalMoveError where it goes nowhere by itself."""
-        return self._move(name, Action.HOLD, Rollout.hold, call)
+        return self._move(name, Action.HOLD, partial(Rollout.hold, reason_code=reason_code), call)
 
     def delete(self, name: str, call: Call) -> None:
         """Remove a rollout: Traefik answers 404 for its rule from then on."""
@@ -215,6 +234,20 @@ class Rollouts:
         self._networks.check(spec, pointer="/spec")
         self._discovery.insist(name, {"/spec/stable": spec.stable, "/spec/canary": spec.canary}, call)
 
+    def _created(self, name: str, spec: Spec, call: Call, *, now: datetime) -> Rollout:
+        created = Rollout.create(name, spec, now=now, reason=call.reason)
+        return self._availability.begun(None, created, call, now=now)
+
+    def _proven(self, move: Move, call: Call) -> Move:
+        """Make a move by hand that gives no version more traffic without proof that it can take it."""
+
+        def proven(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
+            moved = move(rollout, now=now, reason=reason)
+            self._availability.check(rollout, moved, call)
+            return moved
+
+        return proven
+
     def _move(self, name: str, action: str, move: Move, call: Call) -> Rollout:
         def decide(stored: Stored | None, now: datetime) -> Decision | None:
             current = _existing(name, stored)
@@ -227,12 +260,30 @@ class Rollouts:
             return None
         if rollout.spec.gateways != before.spec.gateways:
             self._check_shrink(rollout.name, rollout.spec.gateways, call)
-        return self._fit(action, rollout)
+        return self._fit(action, rollout, before)
 
-    def _fit(self, action: str, rollout: Rollout) -> Decision:
-        """Decide for what Traefik takes. Raises UnfitFragmentError."""
+    def _check_route(self, before: Rollout | None, rollout: Rollout) -> None:
+        if not has_other_route(before, rollout):
+            return
+        if self._feed.state is State.FOLLOWING:
+            self._documents.catch_up()
+        self._routes.check(rollout)
+
+    def _fit(self, action: str, rollout: Rollout, before: Rollout | None = None) -> Decision:
+        """Decide for what Traefik takes. Raises UnfitFragmentError, SameRequestsError."""
         checked(render(self._feed.resolved(rollout)))
+        if action in {"create", "replace", "canary"}:
+            self._check_versions(rollout)
+        self._check_route(before, rollout)
         return Decision(action, _text(rollout))
+
+    def _check_versions(self, rollout: Rollout) -> None:
+        """Raise UnsupportedFeatureError where a gateway that carries the rollout runs a Traefik that is too old."""
+        gateways = self._feed.read(lambda image: dict(image.gateways))
+        carriers = {name: spec for name, spec in sorted(gateways.items()) if rollout.spec.is_carried_by(name)}
+        for name, spec in carriers.items():
+            if problem := shortcoming(rollout, spec.traefik):
+                raise UnsupportedFeatureError(f"gateway {name}: {problem}")
 
     def _check_shrink(self, name: str, gateways: tuple[str, ...] | None, call: Call) -> None:
         if call.allow_shrink:

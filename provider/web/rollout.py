@@ -6,8 +6,17 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from provider.access import Permission
+from provider.analysis import roughly
 from provider.api.problems import BadRequestError
-from provider.operations import Goal, Judgement, NotFoundError, NotInTimeError, ShrinkError, StaleVersionError
+from provider.operations import (
+    CanaryUnavailableError,
+    Goal,
+    Judgement,
+    NotFoundError,
+    NotInTimeError,
+    ShrinkError,
+    StaleVersionError,
+)
 from provider.rollouts import Action, IllegalMoveError, Rollout
 from provider.web.changes import Change, Move, move_of, shift_of, undo_of
 from provider.web.outlook import Outlook, configuration, of_moves
@@ -25,7 +34,7 @@ def show(visit: Visit) -> Page:
     """Show a rollout."""
     rollout = visit.operations.rollouts.get(visit.name)
     now = visit.operations.store.now()
-    shown = _history_length(visit)
+    shown, judgement = _history_length(visit), _judgement(visit, rollout)
     events = visit.operations.rollouts.history(rollout.name, limit=shown + 1)
     return visit.render(
         "rollout.html",
@@ -33,7 +42,12 @@ def show(visit: Visit) -> Page:
         rollout=rollout,
         now=now,
         share=visit.operations.traffic.share(rollout),
-        judgement=_judgement(visit, rollout),
+        judgement=judgement,
+        waiting=visit.operations.waits.of(rollout),
+        known_in=_known_in(visit, rollout, judgement),
+        plan_factors=("2 times", "5 times", "all fail"),
+        plan=visit.operations.plans.plan(rollout) if rollout.steps else None,
+        overlaps=visit.operations.routes.overlaps(rollout),
         moves=of_moves(rollout, now=now),
         quick_weights=QUICK_WEIGHTS,
         can_shift=Action.SET_WEIGHT in rollout.actions,
@@ -85,6 +99,8 @@ def _change(visit: Visit, change: Change) -> Page:
         done = change.make(visit.name, rollouts, call)
     except ShrinkError:
         return _outlook_page(visit, change, rollout), 409
+    except CanaryUnavailableError as error:
+        return _outlook_page(visit, change, rollout, problem=str(error)), 409
     except StaleVersionError:
         return _conflict_page(visit, change, seen=call.if_match or 0), 412
     visit.leave_word(_arrival(visit, done, started))
@@ -106,13 +122,15 @@ def _arrival(visit: Visit, rollout: Rollout, started: float) -> str:
     return f"{done} {'Seen in Traefik' if is_seen else 'Sent to Traefik'} ({names}) after {took}."
 
 
-def _outlook_page(visit: Visit, change: Change, rollout: Rollout) -> str:
+def _outlook_page(visit: Visit, change: Change, rollout: Rollout, *, problem: str = "") -> str:
+    """Show what a change would do; `problem` is why it was refused, and saying it once more forces it."""
     now = visit.operations.store.now()
     return visit.render(
         "outlook.html",
         rollout=rollout,
         change=change,
         outlook=change.look(rollout, visit.operations.rollouts, now=now),
+        problem=problem,
         reason=visit.values("reason"),
         request_id=secrets.token_hex(8),
         now=now,
@@ -148,6 +166,14 @@ def _judgement(visit: Visit, rollout: Rollout) -> Judgement | None:
     with suppress(NotFoundError):
         return visit.operations.analyses.judgement(rollout)
     return None
+
+
+def _known_in(visit: Visit, rollout: Rollout, judgement: Judgement | None) -> str:
+    """Say how long the canary is expected to stay undecided; nothing where it is decided, or that cannot be told."""
+    if judgement is None:
+        return ""
+    seconds = visit.operations.plans.seconds_until_known(rollout, judgement.of(rollout))
+    return "" if seconds is None else f"{roughly(seconds)} at this rate"
 
 
 ROUTES = (

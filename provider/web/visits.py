@@ -63,6 +63,7 @@ class Visit:
             request=self._request(),
             # Who confirms has seen what will be.
             allow_shrink=self.form.get("confirmed") == "yes",
+            force=self.form.get("force") == "yes",
             replace_stable=self.form.get("replace_stable") == "yes",
         )
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from math import isclose
+from pathlib import Path
 from random import Random
 from statistics import fmean
 
@@ -22,8 +23,7 @@ from simulation.judges import (
     StaticThreshold,
 )
 from simulation.report import as_document, as_text
-from simulation.runs import simulate
-from simulation.tables import DEFAULTS, TABLES, rolled_back
+from simulation.tables import DEFAULTS, TABLES, Numbers, rolled_back
 from simulation.traffic import ERRORS, KINDS, RISING, SLOW, Kind, Sample, Scenario, Schedule
 
 SHORT = Schedule(((300, 0.2),))
@@ -97,18 +97,27 @@ def test_the_pooled_tests_find_a_difference_and_no_other(make: type[MixtureSprt]
     assert any(minutes(make(), *[Responses(1_000, 40)] * 5, stable=stable))
 
 
-def test_a_seed_gives_the_same_figures_with_any_number_of_processes() -> None:
-    results = [
-        [next(iter(simulate("latency", runs=2, seed=seed, jobs=jobs)))] for seed, jobs in ((1, 1), (1, 2), (2, 1))
-    ]
+def figures(directory: Path, *, seed: int, jobs: int) -> object:
+    """Simulate in a process of its own: multiprocessing's helper process ends with it."""
+    file = directory / f"{seed}-{jobs}.json"
+    options = ["--runs", "1", "--seed", str(seed), "--jobs", str(jobs), "--json", str(file)]
+    done = subprocess.run(
+        [sys.executable, "-m", "simulation", "latency", *options], capture_output=True, check=False, timeout=100
+    )
+    assert done.returncode == 0
+    return json.loads(file.read_text())["tables"]
 
-    assert results[0] == results[1] != results[2]
+
+def test_a_seed_gives_the_same_figures_with_any_number_of_processes(tmp_path: Path) -> None:
+    one, two, other = (figures(tmp_path, seed=seed, jobs=jobs) for seed, jobs in ((1, 1), (1, 2), (2, 1)))
+
+    assert one == two != other
 
 
 @pytest.mark.parametrize("name", TABLES)
 def test_a_table_has_a_row_per_cell_and_a_value_per_column(name: str) -> None:
     table = TABLES[name]()
-    numbers = {column: 1.0 for column, _, _ in table.columns}
+    numbers: Numbers = {column: 1.0 for column, _, _ in table.columns}
     results = [[numbers] for _ in table.cells]
     lines = as_text(table, results).splitlines()
 

@@ -1,10 +1,12 @@
+from decimal import Decimal
+
 import pytest
 
 from provider.access import Role
 from provider.feed import Feed, State
 from provider.gateways import GatewaySpec
 from provider.operations import Call, Operations, StoreWentBackError
-from provider.store import Contents, MemoryStore
+from provider.store import Contents, MemoryStore, Request
 from tests.world import ME, World, spec, wait_until
 
 
@@ -24,10 +26,12 @@ def gone_back(world: World) -> None:
 def test_nothing_is_written_to_a_store_that_went_back(world: World) -> None:
     gone_back(world)
     writes = (
-        lambda: world.operations.rollouts.create("blog", spec(), ME),
+        lambda: world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME),
         lambda: world.operations.gateways.put("edge", GatewaySpec(), ME),
         lambda: world.operations.tokens.create("ci", Role.VIEWER, ME),
-        lambda: world.operations.rollouts.create("blog", spec(), Call("ann", is_dry_run=True)),
+        lambda: world.operations.rollouts.create(
+            "blog", spec(rule="Host(`blog.localhost`)"), Call("ann", is_dry_run=True)
+        ),
     )
 
     for write in writes:
@@ -44,7 +48,7 @@ def test_what_was_served_is_still_listed_when_the_store_went_back(world: World) 
 
 def test_a_list_waits_for_what_was_written_elsewhere(world: World) -> None:
     for number in range(50):
-        world.operations.rollouts.create(f"shop-{number}", spec(), ME)
+        world.operations.rollouts.create(f"shop-{number}", spec(rule=f"Host(`shop-{number}.localhost`)"), ME)
 
     assert 50 == len(world.operations.rollouts.page(limit=99).rollouts)
 
@@ -69,6 +73,21 @@ def test_nothing_is_missing_in_a_store_that_was_emptied_but_as_yet_unseen(missin
     with pytest.raises(StoreWentBackError):
         rollouts.get(missing)
     with pytest.raises(StoreWentBackError):
-        rollouts.create(missing, spec(), ME)
+        rollouts.create(missing, spec(rule=f"Host(`{missing}.localhost`)"), ME)
     assert ("", 0) == emptied.revision()
     feed.close()
+
+
+def test_a_request_whose_earlier_attempt_is_done_meanwhile_is_not_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollouts = world.operations.rollouts
+    created = rollouts.create("shop", spec(), ME)
+    once = Call("ann", if_match=created.version, request=Request("ann:1", "same", keep_seconds=60))
+    first = rollouts.set_weight("shop", Decimal(7), once)
+    recall, unknown = world.store.recall, iter([None])
+    # The second attempt has looked for the first one just before that was done.
+    monkeypatch.setattr(world.store, "recall", lambda request: next(unknown, recall(request)))
+    second = rollouts.set_weight("shop", Decimal(7), once)
+
+    assert first.version == second.version == world.store.revision()[1]
