@@ -1,1 +1,1 @@
-"""How often a canary is judged wrongly: many simulated ones are judged. `python -m simulation`, `make simulate`."""
+"""How often the analysis is wrong, and how fast, on simulated traffic: `make simulate`. See docs/analysis.md."""

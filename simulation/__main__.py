@@ -4,32 +4,43 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 from simulation.report import as_document, as_text
-from simulation.runs import BURST_CELLS, CELLS, Result, simulate
+from simulation.runs import simulate
+from simulation.tables import TABLES
 
 
 def main() -> int:
-    """Simulate and print; the exit code."""
+    """Simulate the chosen tables, and print each as soon as it is complete; return the exit code."""
     options = _options()
-    cells = CELLS + (BURST_CELLS if options.bursts else ())
-    results = list(_told(simulate(cells, runs=options.runs, seed=options.seed, jobs=options.jobs)))
-    sys.stdout.write(as_text(results))
+    documents = {}
+    for name in options.tables or TABLES:
+        table = TABLES[name]()
+        results = []
+        for attempts in simulate(name, runs=options.runs, seed=options.seed, jobs=options.jobs):
+            results.append(attempts)
+            sys.stderr.write(f"simulation: {name}: {len(results)} of {len(table.cells)}\n")
+        sys.stdout.write(f"{table.title}\n\n{as_text(table, results)}\n")
+        sys.stdout.flush()
+        documents[name] = as_document(table, results)
     if options.json:
-        options.json.write_text(json.dumps(as_document(results, seed=options.seed), indent=2) + "\n")
+        options.json.write_text(json.dumps({"seed": options.seed, "tables": documents}) + "\n")
     return 0
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m simulation", description="How often a canary is judged wrongly.")
-    parser.add_argument("--runs", type=_positive, default=1_000, metavar="N", help="ramps of each kind")
+    parser = argparse.ArgumentParser("python -m simulation", description="How often the analysis is wrong.")
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"one of {', '.join(TABLES)}; default: all")
+    parser.add_argument("--runs", type=_positive, default=1_000, metavar="N", help="attempts per cell (default 1000)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed gives the same figures")
-    parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes at once")
-    parser.add_argument("--no-bursts", dest="bursts", action="store_false", help="only errors that come singly")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there")
-    return parser.parse_args()
+    parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write every attempt's numbers to a file")
+    options = parser.parse_args()
+    unknown = [name for name in options.tables if name not in TABLES]
+    if unknown:
+        parser.error(f"unknown table {unknown[0]}; choose from {', '.join(TABLES)}")
+    return options
 
 
 def _positive(text: str) -> int:
@@ -37,13 +48,6 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
-
-
-def _told(results: Iterator[Result]) -> Iterator[Result]:
-    """Say of each result that it is there: all of them take minutes."""
-    for result in results:
-        sys.stderr.write(f"simulation: done {result.cell}\n")
-        yield result
 
 
 if __name__ == "__main__":

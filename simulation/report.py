@@ -1,48 +1,33 @@
-"""What was simulated as a table for people (Markdown, as docs/analysis.md shows it) and as JSON."""
+"""The results of a table as Markdown, and as JSON."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
-from simulation.runs import Result, Share
-
-_HEADINGS = {
-    "ours": "rolled back",
-    "deflated": "with dispersion",
-    "passed": "known good",
-    "static": "Flagger 99%",
-    "limit": "Argo 95%, failureLimit 3",
-    "ranks": "Kayenta Mann–Whitney",
-    "msprt": "mSPRT",
-    "groups": "O'Brien–Fleming, 6 looks",
-    "z": "z-test",
-}
+from simulation.tables import Numbers, Table
 
 
-def as_text(results: Sequence[Result]) -> str:
-    """Lay the results out as tables: those of single errors, then those of bursts."""
-    single = [result for result in results if result.cell.burst == 1]
-    bursts = [result for result in results if result.cell.burst > 1]
-    return "\n".join(line for part in (single, bursts) if part for line in (*_table(part), ""))
+def as_text(table: Table, results: Sequence[Sequence[Numbers]]) -> str:
+    """Lay out the results as a table of docs/analysis.md."""
+    return "\n".join(_lines(table, results)) + "\n"
 
 
-def as_document(results: Sequence[Result], *, seed: int) -> dict[str, Any]:
-    """Give everything as JSON's types: shares from 0 to 1, medians in minutes."""
-    return {"seed": seed, "cells": [asdict(result) for result in results]}
+def as_document(table: Table, results: Sequence[Sequence[Numbers]]) -> dict[str, Any]:
+    """Give every attempt's numbers: minutes, requests, or whether something happened."""
+    cells = [
+        {"labels": list(cell.labels), "attempts": list(attempts)}
+        for cell, attempts in zip(table.cells, results, strict=False)
+    ]
+    return {"title": table.title, "cells": cells}
 
 
-def _table(results: Sequence[Result]) -> Iterator[str]:
-    columns = [name for name in _HEADINGS if name == "passed" or name in results[0].rolled_back]
-    yield "| " + " | ".join(["requests/s", "canary's errors", *(_HEADINGS[name] for name in columns)]) + " |"
-    yield "| " + " | ".join(["---"] * (len(columns) + 2)) + " |"
-    for result in results:
-        cell = result.cell
-        bursts = f", {cell.burst} at once" if cell.burst > 1 else ""
-        fault = f"{cell.fault:g} × stable's" if cell.fault > 1 else "as stable's"
-        shares = (result.passed if name == "passed" else result.rolled_back[name] for name in columns)
-        yield "| " + " | ".join([f"{cell.rate:g}", fault + bursts, *map(_words, shares)]) + " |"
+def _lines(table: Table, results: Sequence[Sequence[Numbers]]) -> Iterator[str]:
+    headings = [*table.headings, *(heading for _, heading, _ in table.columns)]
+    yield _row(headings)
+    yield _row(["---"] * len(headings))
+    for cell, attempts in zip(table.cells, results, strict=False):
+        values = [summed([numbers[name] for numbers in attempts]) for name, _, summed in table.columns]
+        yield _row([*cell.labels, *values])
 
 
-def _words(share: Share) -> str:
-    per_cent = f"{100 * share.share:.1f} %"
-    return per_cent if share.minutes is None else f"{per_cent}, {share.minutes:.1f} min"
+def _row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"

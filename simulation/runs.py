@@ -1,115 +1,50 @@
-"""Many ramps of each cell, on all cores, and what came of them."""
+"""Many attempts of each cell, on all cores. The same seed gives the same figures with any number of processes."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from multiprocessing import get_context
 from random import Random
-from statistics import median
 
-from simulation.methods import Method, Ours, StaticRule, ZTest
-from simulation.peers import FailureLimit, GroupSequential, MannWhitney, MixtureSprt
-from simulation.traffic import Cell, looks
+from simulation.tables import TABLES, Numbers, Table
 
-RATES = (1, 5, 50)
-FAULTS = (1, 2, 5, 10)
-BURST = 5
-CELLS = tuple(Cell(rate, fault) for rate in RATES for fault in FAULTS)
-BURST_CELLS = tuple(Cell(rate, fault, BURST) for rate in RATES for fault in (1, 5))
-# Ramps that a process is given at a time: few enough that at the end none works while the others wait.
-_CHUNK = 20
-
-Minutes = float | None
+# Attempts that a process gets at a time: few enough that none works alone at the end.
+_CHUNK = 10
+Task = tuple[str, int, int, range]
 
 
-@dataclass(frozen=True)
-class Run:
-    """One ramp, in minutes: when each method would have rolled back, and when ours knew the canary to be good."""
-
-    rolled_back: Mapping[str, Minutes]
-    passed: Minutes
-
-
-@dataclass(frozen=True)
-class Share:
-    """How many of the runs something happened in, from 0 to 1, and in which minute (the median); None if in none."""
-
-    share: float
-    minutes: Minutes
-
-
-@dataclass(frozen=True)
-class Result:
-    """All ramps of a cell: what each method rolled back, and what ours knew to be good before it rolled it back."""
-
-    cell: Cell
-    runs: int
-    rolled_back: Mapping[str, Share]
-    passed: Share
-
-
-def simulate(cells: Sequence[Cell], *, runs: int, seed: int, jobs: int) -> Iterator[Result]:
-    """Give the result of each cell as soon as it is known. The same seed gives the same, whatever `jobs` is."""
+def simulate(table: str, *, runs: int, seed: int, jobs: int) -> Iterator[Sequence[Numbers]]:
+    """Yield the attempts of each cell of a table, in order."""
+    cells = _table(table).cells
+    wanted = [min(runs, cell.most_runs or runs) for cell in cells]
     tasks = [
-        (cell, seed, range(start, min(start + _CHUNK, runs))) for cell in cells for start in range(0, runs, _CHUNK)
+        (table, index, seed, range(start, min(start + _CHUNK, number)))
+        for index, number in enumerate(wanted)
+        for start in range(0, number, _CHUNK)
     ]
-    done: list[Run] = []
-    ahead = iter(cells)
+    ahead, done = iter(wanted), list[Numbers]()
+    number = next(ahead)
     for chunk in _mapped(tasks, jobs):
         done += chunk
-        if len(done) == runs:
-            yield _result(next(ahead), done)
-            done = []
+        if len(done) == number:
+            yield done
+            done, number = [], next(ahead, 0)
 
 
-def run_once(cell: Cell, random: Random) -> Run:
-    """Show one ramp to every method until all of them have rolled back, or to its end."""
-    ours = Ours()
-    methods: dict[str, Method] = {
-        "ours": ours,
-        "static": StaticRule(),
-        "limit": FailureLimit(),
-        "ranks": MannWhitney(),
-        "msprt": MixtureSprt(),
-        "groups": GroupSequential(),
-        "z": ZTest(),
-    }
-    if cell.burst > 1:
-        methods["deflated"] = Ours(dispersion=cell.burst)
-    rolled_back: dict[str, Minutes] = dict.fromkeys(methods)
-    for look in looks(cell, random):
-        waiting = [name for name in methods if rolled_back[name] is None]
-        rolled_back |= {name: look.minutes for name in waiting if methods[name].rolls_back(look)}
-        if None not in rolled_back.values():
-            break
-    return Run(rolled_back, ours.passed_minutes)
-
-
-Task = tuple[Cell, int, range]
-
-
-def _mapped(tasks: Sequence[Task], jobs: int) -> Iterator[Sequence[Run]]:
+def _mapped(tasks: Sequence[Task], jobs: int) -> Iterator[Sequence[Numbers]]:
     if jobs == 1:
-        yield from map(_run_task, tasks)
+        yield from map(_run, tasks)
         return
     with get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap(_run_task, tasks)
+        yield from pool.imap(_run, tasks)
 
 
-def _run_task(task: Task) -> Sequence[Run]:
-    cell, seed, numbers = task
-    # Each ramp has a seed of its own, so that it does not matter which process runs it.
-    return [run_once(cell, Random(f"{seed} {cell} {number}")) for number in numbers]  # noqa: S311 nothing is secret
+def _run(task: Task) -> Sequence[Numbers]:
+    table, index, seed, numbers = task
+    cell = _table(table).cells[index]
+    # Each attempt has a seed of its own, so that it does not matter which process runs it.
+    return [cell.attempt(Random(f"{seed} {table} {cell.labels} {number}")) for number in numbers]  # noqa: S311
 
 
-def _result(cell: Cell, runs: Sequence[Run]) -> Result:
-    return Result(
-        cell=cell,
-        runs=len(runs),
-        rolled_back={name: _share([run.rolled_back[name] for run in runs]) for name in runs[0].rolled_back},
-        passed=_share([run.passed for run in runs]),
-    )
-
-
-def _share(minutes: Sequence[Minutes]) -> Share:
-    happened = [minute for minute in minutes if minute is not None]
-    return Share(share=len(happened) / len(minutes), minutes=median(happened) if happened else None)
+@lru_cache
+def _table(name: str) -> Table:
+    return TABLES[name]()

@@ -1,108 +1,139 @@
-"""A short form of the simulation: the promises hold, and what they are compared with errs as it is said to."""
+"""A short form of the simulation: traffic is what it should be, the judges decide, and the tables are complete."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import replace
+import subprocess
+import sys
+from collections.abc import Sequence
+from math import isclose
+from pathlib import Path
+from random import Random
+from statistics import fmean
 
 import pytest
 
-from provider.analysis import Counts, Window
-from simulation.methods import Method, Ours, StaticRule, ZTest
+from simulation.counting import Responses
+from simulation.judges import (
+    PEERS,
+    FailureLimit,
+    Judge,
+    MannWhitney,
+    MixtureSprt,
+    OBrienFleming,
+    Ours,
+    StaticThreshold,
+)
 from simulation.report import as_document, as_text
-from simulation.runs import Result, simulate
-from simulation.traffic import Cell, Look
+from simulation.tables import DEFAULTS, TABLES, Numbers, rolled_back
+from simulation.traffic import ERRORS, KINDS, RISING, SLOW, Kind, Sample, Scenario, Schedule
 
-RUNS = 40
-QUIET, CAUGHT = Cell(5), Cell(50, 10)
-
-
-@pytest.fixture(scope="module")
-def results() -> Mapping[Cell, Result]:
-    cells = [Cell(1), QUIET, Cell(50), CAUGHT]
-    return dict(zip(cells, simulate(cells, runs=RUNS, seed=1, jobs=1), strict=True))
+SHORT = Schedule(((300, 0.2),))
 
 
-@pytest.mark.parametrize("cell", [Cell(1), QUIET, Cell(50)], ids=str)
-def test_a_canary_that_is_as_good_as_stable_is_hardly_ever_rolled_back(
-    cell: Cell, results: Mapping[Cell, Result]
-) -> None:
-    # α is 5 %; of 40 ramps that may be a few more by chance.
-    assert results[cell].rolled_back["ours"].share <= 0.15
+def rng(seed: object) -> Random:
+    return Random(f"{seed}")  # noqa: S311
 
 
-def test_ten_times_the_errors_are_always_caught(results: Mapping[Cell, Result]) -> None:
-    ours = results[CAUGHT].rolled_back["ours"]
+def test_requests_weights_errors_and_durations_are_as_defined() -> None:
+    samples = [sample.sides for seed in range(4) for sample in Scenario(50, rng(seed), RISING, fault=2).samples()]
+    stable, canary = (sum((sides[side] for sides in samples), Responses()) for side in (0, 1))
+    everything = stable.requests + canary.requests
 
-    assert 1 == ours.share
-    assert ours.minutes is not None
-    assert ours.minutes < 3
-    assert 0 == results[CAUGHT].passed.share
-
-
-def test_what_it_is_compared_with_rolls_good_canaries_back(results: Mapping[Cell, Result]) -> None:
-    assert results[QUIET].rolled_back["static"].share > 0.5
-    assert results[QUIET].rolled_back["z"].share > 0.15
+    assert isclose(everything / (4 * RISING.seconds), 50, rel_tol=0.01)
+    assert isclose(canary.requests / everything, 0.8 / 3, rel_tol=0.01)
+    assert isclose(stable.errors / stable.requests, ERRORS, rel_tol=0.1)
+    assert isclose(canary.errors / canary.requests, 2 * ERRORS, rel_tol=0.1)
+    assert isclose(sum(stable.buckets[3:]) / stable.requests, SLOW, rel_tol=0.1)
 
 
-def test_a_seed_gives_the_same_results_whatever_is_simulated_besides(results: Mapping[Cell, Result]) -> None:
-    (again,) = simulate([CAUGHT], runs=RUNS, seed=1, jobs=1)
-    (other,) = simulate([CAUGHT], runs=RUNS, seed=2, jobs=1)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
+def test_every_kind_of_traffic_has_requests_to_both_sides(kind: Kind) -> None:
+    samples = list(kind.scenario(20, rng(1), kind.schedule).samples())
+    sides = [sample.sides for sample in samples]
 
-    assert results[CAUGHT] == again
-    assert results[CAUGHT] != other
-
-
-def test_processes_give_the_same_results_as_one() -> None:
-    (one,) = simulate([CAUGHT], runs=21, seed=1, jobs=1)
-    (two,) = simulate([CAUGHT], runs=21, seed=1, jobs=2)
-
-    assert one == two
+    assert len(samples) == kind.schedule.seconds / 5
+    assert fmean(stable.requests for stable, _ in sides) > fmean(canary.requests for _, canary in sides) > 0
 
 
-def test_dispersion_keeps_bursts_from_rolling_back() -> None:
-    (result,) = simulate([Cell(50, 1, burst=5)], runs=20, seed=1, jobs=1)
+@pytest.mark.parametrize("fault", [1.0, 200.0], ids=["equal", "total failure"])
+def test_ours_rolls_back_what_fails_and_nothing_else(fault: float) -> None:
+    found = [rolled_back({"ours": Ours(DEFAULTS)}, Scenario(20, rng(seed), SHORT, fault=fault)) for seed in range(5)]
 
-    assert result.rolled_back["ours"].share > result.rolled_back["deflated"].share
-    assert result.rolled_back["deflated"].share <= 0.15
-
-
-def looked(method: Method, *sides: Counts, stable: Counts | None = None) -> list[bool]:
-    """Show a method one window for each of the canary's counts."""
-    look = Look(Window(stable=stable or Counts()), minutes=1)
-    return [method.rolls_back(replace(look, window=replace(look.window, canary=canary))) for canary in sides]
+    assert [one["ours"] is not None for one in found] == [fault > 1] * 5
 
 
-@pytest.mark.parametrize("canary", [Counts(), Counts(10, 1)], ids=["no data", "errors"])
-def test_five_bad_minutes_are_too_many_for_the_static_rule(canary: Counts) -> None:
-    assert [*[False] * 19, True] == looked(StaticRule(), *[canary] * 20)
+def minutes(judge: Judge, *canary: Responses, stable: Responses | None = None) -> Sequence[bool]:
+    """Show a judge one minute for each of the canary's responses, and return what it says at the end of each."""
+    answers = []
+    for number, responses in enumerate(canary):
+        for part in range(12):
+            sides = (stable or Responses(), responses) if part == 0 else (Responses(), Responses())
+            answers.append(judge.rolls_back(Sample(60 * number + 5 * (part + 1), 0.5, {"edge": sides})))
+    return answers[11::12]
 
 
-def test_good_minutes_do_not_forgive_for_the_static_rule() -> None:
-    bad, good = [Counts(10, 1)] * 4, [Counts(1_000)] * 4
-
-    assert looked(StaticRule(), *(bad + good) * 5)[-5]
-
-
-def test_the_z_test_compares_all_that_was_seen() -> None:
-    # 10 of 1,000 against 10 of 2,000: (0.01 - 0.005) / sqrt(0.00667 * 0.99333 * 0.0015) is 1.58; with 11, 1.87.
-    for errors, rolls_back in ((10, False), (11, True)):
-        assert [rolls_back] == looked(ZTest(), Counts(1_000, errors), stable=Counts(2_000, 10))
-    assert [False, False] == looked(ZTest(), Counts(), Counts(10), stable=Counts(10))
+@pytest.mark.parametrize("canary", [Responses(), Responses(10, 1)], ids=["no data", "errors"])
+def test_the_fifth_bad_minute_exceeds_the_static_threshold(canary: Responses) -> None:
+    assert minutes(StaticThreshold(), *[canary] * 5) == [False] * 4 + [True]
 
 
-def test_ours_notes_when_it_knew_the_canary_to_be_good() -> None:
-    ours = Ours()
+def test_the_fourth_bad_minute_exceeds_the_failure_limit_and_no_data_is_no_failure() -> None:
+    bad = Responses(10, 1)
 
-    assert [False] == looked(ours, Counts(2_100), stable=Counts(2_100))
-    assert 1 == ours.passed_minutes
+    assert minutes(FailureLimit(), bad, bad, Responses(), bad, bad) == [False] * 4 + [True]
 
 
-def test_the_report_is_a_table_and_json(results: Mapping[Cell, Result]) -> None:
-    (burst,) = simulate([Cell(50, 10, burst=5)], runs=2, seed=1, jobs=1)
-    text = as_text([*results.values(), burst])
-    document = json.loads(json.dumps(as_document(list(results.values()), seed=1)))
+def test_the_rank_test_compares_ten_minutes_with_a_tolerance() -> None:
+    stable = Responses(1_000, 10)
 
-    assert "| requests/s | canary's errors | rolled back | known good | Flagger 99% |" in text
-    assert "| 50 | 10 × stable's, 5 at once | 100.0 %" in text
-    assert {"rate": 50, "fault": 10, "burst": 1} == document["cells"][-1]["cell"]
-    assert RUNS == document["cells"][-1]["runs"]
+    assert minutes(MannWhitney(), *[Responses(1_000, 12)] * 10, stable=stable)[-1] is False
+    assert minutes(MannWhitney(), *[Responses(1_000, 20)] * 10, stable=stable)[-1] is True
+
+
+@pytest.mark.parametrize("make", [MixtureSprt, OBrienFleming])
+def test_the_pooled_tests_find_a_difference_and_no_other(make: type[MixtureSprt] | type[OBrienFleming]) -> None:
+    stable = Responses(1_000, 10)
+
+    assert not any(minutes(make(), *[Responses(1_000, 10)] * 5, stable=stable))
+    assert any(minutes(make(), *[Responses(1_000, 40)] * 5, stable=stable))
+
+
+def figures(directory: Path, *, seed: int, jobs: int) -> object:
+    """Simulate in a process of its own: multiprocessing's helper process ends with it."""
+    file = directory / f"{seed}-{jobs}.json"
+    options = ["--runs", "1", "--seed", str(seed), "--jobs", str(jobs), "--json", str(file)]
+    done = subprocess.run(
+        [sys.executable, "-m", "simulation", "latency", *options], capture_output=True, check=False, timeout=100
+    )
+    assert done.returncode == 0
+    return json.loads(file.read_text())["tables"]
+
+
+def test_a_seed_gives_the_same_figures_with_any_number_of_processes(tmp_path: Path) -> None:
+    one, two, other = (figures(tmp_path, seed=seed, jobs=jobs) for seed, jobs in ((1, 1), (1, 2), (2, 1)))
+
+    assert one == two != other
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_has_a_row_per_cell_and_a_value_per_column(name: str) -> None:
+    table = TABLES[name]()
+    numbers: Numbers = {column: 1.0 for column, _, _ in table.columns}
+    results = [[numbers] for _ in table.cells]
+    lines = as_text(table, results).splitlines()
+
+    assert len(lines) == 2 + len(table.cells)
+    assert {line.count("|") for line in lines} == {1 + len(table.headings) + len(table.columns)}
+    assert len(json.loads(json.dumps(as_document(table, results)))["cells"]) == len(table.cells)
+
+
+def test_the_methods_of_others_are_simulated_beside_ours() -> None:
+    assert [name for name, _, _ in TABLES["peers"]().columns] == ["ours", *PEERS]
+
+
+def test_an_unknown_table_is_refused() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "simulation", "no-such-table"], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert done.returncode == 2
+    assert "unknown table no-such-table; choose from false-rollbacks" in done.stderr

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from provider.analysis import Trials
 from provider.analysis.comparison import ODDS, Comparison, one_sample_gains
 from provider.analysis.mixture import Mixture, log_mean
-from simulation.traffic import binomial, poisson
+from simulation.draws import binomial, poisson
 
 SHAPES = [(1, 1), (1, 9), (3, 5), (6, 2)]
 
