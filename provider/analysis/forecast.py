@@ -8,6 +8,7 @@ the results with the verdicts of the real judge on simulated traffic.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import count
 from math import ceil, inf, log, log1p
 
 from provider.analysis.bound import upper_bound
@@ -23,6 +24,7 @@ from provider.analysis.settings import Analysis
 # The evidence of the best odds ratio must make up for the others that it is averaged with, and for the start times.
 _AVERAGED = 1.6 + log(2)
 _TOTAL = 1.0
+_MEDIAN = 0.5
 _MOST_WINDOWS = 1_000
 
 
@@ -110,7 +112,34 @@ class Forecast:
             stable += self.rates.requests * (1 - one.share) * one.seconds
             total = [(m + mean, v + variance) for (m, v), (mean, variance) in zip(total, gains, strict=True)]
         bound = log(self.settings.failed_at) + _AVERAGED
-        return max(reached(mean, variance, bound) for mean, variance in total)
+        lost = self._left_out(stretches, bad)
+        return max(reached(mean, variance, bound + less) for (mean, variance), less in zip(total, lost, strict=True))
+
+    def _left_out(self, stretches: Sequence[Stretch], bad: float) -> Sequence[float]:
+        """Return what the evidence loses by the time that says most, which does not count, for each alternative."""
+        lost = [0.0] * len(self.alternatives)
+        for one in stretches:
+            canary = self._most_in_a_row(one, bad)
+            stable = self._block * self.rates.requests * (1 - one.share) * self.rates.errors
+            for index, (borne, worse) in enumerate(self.alternatives):
+                pooled = log((1 + one.share * (borne - 1)) / (1 + one.share * (worse - 1)))
+                loss = canary * (log(worse / borne) + pooled) + stable * pooled
+                lost[index] = max(lost[index], loss / self.settings.dispersion)
+        return lost
+
+    @property
+    def _block(self) -> float:
+        """Return how many seconds are left out."""
+        return self.settings.sustained.total_seconds()
+
+    def _most_in_a_row(self, stretch: Stretch, bad: float) -> int:
+        """Return the number of bad responses of the canary in the worst of the times that may be left out."""
+        if not self._block:
+            return 0
+        mean, times = self._block * self.rates.requests * stretch.share * bad, 2 * stretch.seconds / self._block
+        return next(
+            most for most in count(int(mean)) if max(1.0, times) * poisson_at_least(most + 1, mean) <= _MEDIAN
+        )
 
     def _by_failures(self, stretches: Sequence[Stretch]) -> float:
         """Return the probability that so many requests to a canary that fails all of them are enough evidence."""
@@ -123,7 +152,7 @@ class Forecast:
         needed = _failures_needed(
             share, settings.margin, settings.worse_than_odds, settings.dispersion, settings.failed_at
         )
-        return poisson_at_least(needed, mean)
+        return poisson_at_least(needed + self._most_in_a_row(failures[-1], _TOTAL), mean)
 
     def _sampled(self, seconds: float) -> float:
         """Return how long requests count: they are seen by the sample that follows them."""

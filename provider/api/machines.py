@@ -12,7 +12,8 @@ from provider.api.kept import Kept
 from provider.api.metrics import exposition
 from provider.api.schemas import Readiness
 from provider.documents import write
-from provider.operations import Operations
+from provider.feed import DISPUTED, Feed, State
+from provider.operations import Operations, StoreWentBackError
 
 
 def machines(
@@ -61,7 +62,27 @@ def _readiness(operations: Operations) -> Readiness:
     return Readiness(
         ready=feed.is_ready,
         store=feed.state,
-        problem=feed.problem or operations.writability.problem,
+        problem=feed.problem or operations.writability.problem or _problem(feed),
         revision=feed.revision,
-        unreadable=tuple(sorted(map(str, feed.read(lambda image: list(image.unreadable))))),
+        unreadable=_unreadable(feed),
     )
+
+
+def _unreadable(feed: Feed) -> tuple[str, ...]:
+    return tuple(sorted(map(str, feed.read(lambda image: list(image.unreadable)))))
+
+
+def _problem(feed: Feed) -> str | None:
+    """Return why polls are not answered, or nothing is written, while the store can be reached."""
+    if feed.state in DISPUTED:
+        return str(StoreWentBackError())
+    if feed.is_ready:
+        return None
+    if feed.state is State.STARTING:
+        return "the provider is starting: it has not read Redis yet"
+    if unreadable := _unreadable(feed):
+        names = ", ".join(unreadable)
+        return f"no configuration is served before {names} can be read; replace it with a PUT or delete it"
+    if not feed.revision:
+        return "Redis is empty: nothing has been written yet"
+    return "Redis does not hold yet what gateways have been served"

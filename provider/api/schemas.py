@@ -515,7 +515,7 @@ class Problem(Document):
 class Readiness(Document):
     """Whether polls are answered, and how the provider stands to its store.
 
-    `problem` tells why the store cannot be read, or takes no writes.
+    `problem` tells why polls are not answered, or why the store cannot be read or takes no writes, and what to do.
     """
 
     ready: bool

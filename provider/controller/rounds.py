@@ -12,6 +12,7 @@ from provider.gateways import Condition, Sighting, Signs, condition_of
 from provider.gateways.condition import QUIET_AFTER
 from provider.operations import Operations, Polled
 from provider.operations.gateways import GONE_AFTER
+from provider.routing import is_old
 from provider.store import StoreUnavailableError
 from provider.traefik_api import GatewayUnreachableError, Overview
 
@@ -115,7 +116,10 @@ class Rounds:
         """Ask for everything only where the answer may be another, and count the parts otherwise."""
         revision, body = self._feed.read(lambda image: (image.revision, image.bodies.body(name)))
         seen = (body.digest, self._gateways.overview(api))
-        traefik = known.traefik or self._gateways.traefik(api)
+        # One that discards what it does not know shows something else; one that is too old may be updated.
+        is_settled = known.traefik and not known.differs and not is_old(known.traefik)
+        traefik = known.traefik if is_settled else self._gateways.traefik(api)
+        self._gateways.note_version(name, traefik)
         if known.seen == seen and not known.differs:
             return replace(known, applied=revision, traefik=traefik)
         if known.rests_until and now < known.rests_until:

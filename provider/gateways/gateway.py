@@ -57,6 +57,8 @@ class GatewaySpec(Document):
     """Its API: without it nothing is seen to be applied, and nothing counted."""
     metrics: Endpoint | None = None
     """Its metrics for Prometheus; `/metrics` beside the API if left out."""
+    traefik: str | None = Field(default=None, pattern=r"^v?[0-9]{1,4}\.[0-9]{1,4}[ -~]{0,48}$", examples=["3.6.2"])
+    """Its oldest version: it is served what that version takes. If left out, the controller reads it from the API."""
     basic_auth: SecretName | None = None
     """Name of a secret with `USER:PASSWORD`, for API and metrics."""
     header: SecretHeader | None = None

@@ -19,7 +19,7 @@ from provider.operations.documents import Decision, Documents
 from provider.operations.ends import count_end
 from provider.reaching import ANYWHERE
 from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, StatusCode, stable_change
-from provider.routing import checked, render
+from provider.routing import UnsupportedFeatureError, checked, render, shortcoming
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
 _HISTORY_LIMIT = 1_000
@@ -262,7 +262,17 @@ class Rollouts:
     def _fit(self, action: str, rollout: Rollout) -> Decision:
         """Decide for what Traefik takes. Raises UnfitFragmentError."""
         checked(render(self._feed.resolved(rollout)))
+        if action in {"create", "replace", "canary"}:
+            self._check_versions(rollout)
         return Decision(action, _text(rollout))
+
+    def _check_versions(self, rollout: Rollout) -> None:
+        """Raise UnsupportedFeatureError where a gateway that carries the rollout runs a Traefik that is too old."""
+        gateways = self._feed.read(lambda image: dict(image.gateways))
+        carriers = {name: spec for name, spec in sorted(gateways.items()) if rollout.spec.is_carried_by(name)}
+        for name, spec in carriers.items():
+            if problem := shortcoming(rollout, spec.traefik):
+                raise UnsupportedFeatureError(f"gateway {name}: {problem}")
 
     def _check_shrink(self, name: str, gateways: tuple[str, ...] | None, call: Call) -> None:
         if call.allow_shrink:

@@ -22,8 +22,13 @@ class SettingError(Exception):
 
 
 def default_data_dir() -> Path:
-    """Give where state is kept unless something else is said: the XDG state directory."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    """Give where state is kept unless something else is said: the XDG state directory. Raises SettingError."""
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError as error:  # a container with a user that is in no /etc/passwd
+        raise SettingError(
+            "there is no home directory to keep state in: set data-dir (CANARY_DATA_DIR), or HOME"
+        ) from error
     return Path(state) / "traefik-canary"
 
 

@@ -75,6 +75,15 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         return all(is_serving(worker.tmp) for worker in newest)
 
 
+def heartbeat_directory(data_dir: Path) -> str | None:
+    """Return where workers have their heartbeat files; None leaves it to gunicorn, which says what is missing.
+
+    They must not wait for a disk where that can be had. A container may have neither /dev/shm nor /tmp.
+    """
+    candidates = (Path("/dev/shm"), Path("/tmp"), data_dir)  # noqa: S108 files without a name, unlinked at once
+    return next((str(one) for one in candidates if os.access(one, os.W_OK | os.X_OK)), None)
+
+
 class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The provider under gunicorn."""
 
@@ -113,8 +122,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "logconfig_dict": logging_config(self._settings.log_format),
             "proc_name": "traefik-canary",
         }
-        if Path("/dev/shm").is_dir():  # noqa: S108 gunicorn's heartbeat file must not wait for a disk
-            options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
+        options["worker_tmp_dir"] = heartbeat_directory(Path(self._settings.data_dir))
         for name, value in options.items():
             self.cfg.set(name, value)
 

@@ -84,8 +84,13 @@ class Stack:
         self.processes.wait_until(lambda: is_listening(HOST, self.provider_port), what="the provider")
         return child
 
-    def start_traefik(self, *, services: Mapping[str, Any] | None = None, **changes: Any) -> Child:
-        """Start a Traefik as it is shipped; with `services` it has these from files too, and follows changes."""
+    def start_traefik(
+        self, *, services: Mapping[str, Any] | None = None, binary: Path | None = None, **changes: Any
+    ) -> Child:
+        """Start a Traefik as it is shipped; with `services` it has these from files too, and follows changes.
+
+        `binary` is that of another version.
+        """
         self.traefik_directory.mkdir(exist_ok=True)
         options = GatewayOptions(
             directory=self.traefik_directory,
@@ -96,6 +101,8 @@ class Stack:
             **changes,
         )
         command = gateway_command(options)
+        if binary:
+            command = [str(binary), *command[1:]]
         if services is not None:
             self._edit("traefik.yml", lambda static: static["providers"]["file"].update(watch=True))
             self.define_in_files(services)

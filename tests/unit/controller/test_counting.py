@@ -152,7 +152,10 @@ def test_what_is_asked_anew_is_counted_anew(counting: Counting, edge: Server, ot
         counts(edge, shop_1=requests, shop_2=requests)
         share(counting, rollout(), after=10 + requests, edge=edge)
 
-    assert "its weight is new, and was not looked at yet" == share(counting, other, after=120, edge=edge).words
+    assert (
+        "not measured yet (the controller samples traffic every 2 s)"
+        == share(counting, other, after=120, edge=edge).words
+    )
 
 
 def test_a_rollout_that_was_merely_paused_goes_on_being_counted(counting: Counting, edge: Server) -> None:

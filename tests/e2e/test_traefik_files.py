@@ -1,6 +1,7 @@
-"""TLS and credentials in both directions: to the servers of a side, and to the API of a gateway; the real Traefik."""
+"""Around the real Traefik: TLS to the servers of a side, its API behind a password, the pages below a path of it."""
 
 import hashlib
+import re
 import ssl
 import subprocess
 from base64 import b64encode
@@ -11,6 +12,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import requests
 
 from provider.demo.processes import Processes
 from tests.e2e.harness import HOST, Stack, eventually, started
@@ -128,6 +130,33 @@ def test_an_api_behind_a_password_and_a_private_ca_is_read(secured: Stack) -> No
     assert secured.wait_applied()
     assert password not in secured.call("GET", "/gateways").text
     assert password not in secured.log()
+
+
+def test_the_pages_are_served_below_a_path(secured: Stack) -> None:
+    router = {
+        "rule": "PathPrefix(`/tools/canary`)",
+        "entryPoints": ["web"],
+        "service": "pages",
+        "middlewares": ["path"],
+    }
+    secured.define_in_files(
+        {"pages": {"loadBalancer": {"servers": [{"url": f"http://{HOST}:{secured.provider_port}"}]}}},
+        routers={"pages": router},
+        middlewares={"path": {"stripPrefix": {"prefixes": ["/tools/canary"]}}},
+    )
+    root = f"http://{HOST}:{secured.web_port}/tools/canary"
+    with requests.Session() as browser:
+        browser.trust_env = False
+        eventually(lambda: browser.get(f"{root}/livez").ok, what="Traefik serves the pages")
+        link = secured.done("POST", "/sign-in-links", {})["path"]
+        signed_in = browser.get(f"{root}{link}", allow_redirects=False)
+        fleet = browser.get(f"{root}/")
+
+    assert "/tools/canary/" == signed_in.headers["Location"]
+    assert ["/tools/canary"] == [cookie.path for cookie in browser.cookies]
+    assert (200, f"{root}/") == (fleet.status_code, fleet.url)
+    assert 'href="/tools/canary/rollouts/shop"' in fleet.text
+    assert not re.findall(r'(?:href|action|src|hx-get)="/(?!tools/canary/)[^"]*"', fleet.text)
 
 
 def _detail(stack: Stack, **spec: str) -> str:
