@@ -58,7 +58,7 @@ class Forecast:
         The evidence adds up over them. An infinite factor is a canary that fails every request.
         """
         bad = self._canary_rate(factor)
-        judged = [Stretch(one.share, max(0.0, one.seconds - self._warm_up)) for one in stretches]
+        judged = self._without_warm_up(stretches)
         by_evidence = self._by_failures(judged) if bad == _TOTAL else self._by_evidence(judged, bad)
         survived = 1.0
         for one in stretches:
@@ -67,7 +67,7 @@ class Forecast:
 
     def caught_after(self, share: float, factor: float) -> float | None:
         """Return the median of the seconds until such a canary fails at one weight; None if not in thirty days."""
-        return median_seconds(lambda seconds: self.caught([Stretch(share, seconds)], factor))
+        return _caught_after(self, share, factor)
 
     def known_good(self, share: float, seconds: float) -> float:
         """Return the probability that a canary as good as stable is known to be good after so long at one weight."""
@@ -79,7 +79,7 @@ class Forecast:
 
     def known_good_after(self, share: float) -> float | None:
         """Return the median of the seconds until that is known; None if not in thirty days."""
-        return median_seconds(lambda seconds: self.known_good(share, seconds))
+        return _known_good_after(self, share)
 
     @property
     def alternatives(self) -> tuple[tuple[float, float], ...]:
@@ -89,7 +89,15 @@ class Forecast:
 
     @property
     def _warm_up(self) -> float:
-        return 0.0
+        return self.settings.warm_up.total_seconds()
+
+    def _without_warm_up(self, stretches: Sequence[Stretch]) -> list[Stretch]:
+        """Leave out the time after each rise of the weight in which samples are not judged."""
+        shares = [0.0, *(one.share for one in stretches)]
+        return [
+            Stretch(one.share, max(0.0, one.seconds - (self._warm_up if one.share > before else 0.0)))
+            for before, one in zip(shares, stretches, strict=False)
+        ]
 
     @property
     def _judged_rates(self) -> Iterable[float]:
@@ -202,6 +210,17 @@ class Forecast:
     def _tolerable(self, share: float, seconds: float, rate: float) -> float:
         requests = round(self.rates.requests * share * seconds)
         return poisson_at_most(most_tolerable(requests, self.settings), rate * requests)
+
+
+# A page shows the same plan again and again, until the traffic has changed.
+@lru_cache(maxsize=4_096)
+def _caught_after(forecast: Forecast, share: float, factor: float) -> float | None:
+    return median_seconds(lambda seconds: forecast.caught([Stretch(share, seconds)], factor))
+
+
+@lru_cache(maxsize=4_096)
+def _known_good_after(forecast: Forecast, share: float) -> float | None:
+    return median_seconds(lambda seconds: forecast.known_good(share, seconds))
 
 
 @lru_cache(maxsize=256)

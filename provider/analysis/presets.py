@@ -24,13 +24,19 @@ NUMBERS: Mapping[Preset, Mapping[str, Any]] = {
         "beta": 0.01,
         "tolerated": 0.1,
         "minRequests": 500,
+        "atLeast": "10m",
+        "warmUp": "1m",
     },
     Preset.BALANCED: {},
     Preset.FAST: {
         "margin": 3,
         "alpha": 0.1,
         "beta": 0.1,
+        "tolerated": 0.5,
         "minRequests": 50,
+        "atLeast": "1m",
+        "warmUp": "10s",
+        "sustained": "10s",
     },
 }
 

@@ -36,7 +36,7 @@ from provider.api.schemas import (
 )
 from provider.documents import NotJsonError, decode_json
 from provider.operations import Arrival, NotFoundError, Operations
-from provider.rollouts import Action, Rollout, SideName, StepWarning, settings_of
+from provider.rollouts import Action, Rollout, SideName, settings_of
 from provider.store import Event
 
 _ROOT = "/api/v1/rollouts"
@@ -67,7 +67,7 @@ def create(exchange: Exchange) -> Answer:
     body: CreateBody = exchange.body
     rollout = exchange.operations.rollouts.create(body.name, body.spec, exchange.call)
     status = 200 if exchange.call.is_dry_run else 201
-    return _answer(rollout, status=status, location=f"{_ROOT}/{rollout.name}", warnings=_warnings(exchange, rollout))
+    return _answer(exchange, rollout, status=status, location=f"{_ROOT}/{rollout.name}")
 
 
 def get(exchange: Exchange) -> Answer:
@@ -75,7 +75,7 @@ def get(exchange: Exchange) -> Answer:
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
     waiting, verdict = operations.waits.of(rollout), _verdict(operations, rollout)
-    shown = _shown(rollout).model_copy(update={"waiting": waiting, "verdict": verdict})
+    shown = _with_overlaps(exchange, rollout).model_copy(update={"waiting": waiting, "verdict": verdict})
     return Answer(shown, version=rollout.version)
 
 
@@ -84,7 +84,7 @@ def replace(exchange: Exchange) -> Answer:
     body: SpecBody = exchange.body
     rollout, is_new = exchange.operations.rollouts.replace(exchange.name, body.spec, exchange.call)
     status = 201 if is_new and not exchange.call.is_dry_run else 200
-    return _answer(rollout, status=status, warnings=_warnings(exchange, rollout))
+    return _answer(exchange, rollout, status=status)
 
 
 def delete(exchange: Exchange) -> Answer:
@@ -97,44 +97,44 @@ def start(exchange: Exchange) -> Answer:
     """Begin with a new canary."""
     body: CanaryBody = exchange.body
     rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call)
-    return _answer(rollout, warnings=_warnings(exchange, rollout))
+    return _answer(exchange, rollout)
 
 
 def scale_stable(exchange: Exchange) -> Answer:
     """Give stable other servers of its version."""
     body: ServersBody = exchange.body
-    return _answer(exchange.operations.rollouts.scale(exchange.name, "stable", body.servers, exchange.call))
+    return _moved(exchange.operations.rollouts.scale(exchange.name, "stable", body.servers, exchange.call))
 
 
 def scale_canary(exchange: Exchange) -> Answer:
     """Give the canary other servers of its version."""
     body: ServersBody = exchange.body
-    return _answer(exchange.operations.rollouts.scale(exchange.name, "canary", body.servers, exchange.call))
+    return _moved(exchange.operations.rollouts.scale(exchange.name, "canary", body.servers, exchange.call))
 
 
 def drain(exchange: Exchange) -> Answer:
     """Let a server drain, or answer again."""
     body: DrainBody = exchange.body
-    return _answer(exchange.operations.rollouts.drain(exchange.name, body.url, exchange.call, undo=body.undo))
+    return _moved(exchange.operations.rollouts.drain(exchange.name, body.url, exchange.call, undo=body.undo))
 
 
 def set_weight(exchange: Exchange) -> Answer:
     """Shift by hand."""
     body: WeightBody = exchange.body
-    return _answer(exchange.operations.rollouts.set_weight(exchange.name, body.weight, exchange.call))
+    return _moved(exchange.operations.rollouts.set_weight(exchange.name, body.weight, exchange.call))
 
 
 def promote(exchange: Exchange) -> Answer:
     """Go to the next step, or take over in full."""
     body: PromoteBody = exchange.body
     action = Action.PROMOTE_FULL if body.full else Action.PROMOTE
-    return _answer(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
+    return _moved(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
 
 
 def undo(exchange: Exchange) -> Answer:
     """Go back to an earlier state."""
     body: UndoBody = exchange.body
-    return _answer(exchange.operations.rollouts.undo(exchange.name, body.to_revision, exchange.call))
+    return _moved(exchange.operations.rollouts.undo(exchange.name, body.to_revision, exchange.call))
 
 
 def history(exchange: Exchange) -> Answer:
@@ -205,7 +205,7 @@ def wait(exchange: Exchange) -> Answer:
 
 def _move(action: Action) -> Endpoint:
     def handler(exchange: Exchange) -> Answer:
-        return _answer(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
+        return _moved(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
 
     return Endpoint(
         "POST",
@@ -392,15 +392,20 @@ ENDPOINTS = (
 )
 
 
-def _answer(
-    rollout: Rollout, *, status: int = 200, location: str | None = None, warnings: tuple[StepWarning, ...] = ()
-) -> Answer:
-    shown = _shown(rollout).model_copy(update={"warnings": warnings or None})
+def _answer(exchange: Exchange, rollout: Rollout, *, status: int = 200, location: str | None = None) -> Answer:
+    warnings = tuple(exchange.operations.plans.warnings(rollout))
+    shown = _with_overlaps(exchange, rollout).model_copy(update={"warnings": warnings or None})
     return Answer(shown, status=status, version=rollout.version, location=location)
 
 
-def _warnings(exchange: Exchange, rollout: Rollout) -> tuple[StepWarning, ...]:
-    return tuple(exchange.operations.plans.warnings(rollout))
+def _moved(rollout: Rollout) -> Answer:
+    return Answer(_shown(rollout), version=rollout.version)
+
+
+def _with_overlaps(exchange: Exchange, rollout: Rollout) -> RolloutAnswer:
+    overlaps = exchange.operations.routes.overlaps(rollout)
+    update = {"shadowed_by": overlaps.shadowed_by, "overlaps_with": overlaps.shared_with or None}
+    return _shown(rollout).model_copy(update=update)
 
 
 def _verdict(operations: Operations, rollout: Rollout) -> VerdictSummary | None:

@@ -205,9 +205,17 @@ class ListQuery(Document):
     """Those that this gateway carries."""
 
 
+# A number above 1 with at most two decimals.
+_MULTIPLE = r"(total|([2-9]|[1-9][0-9]{1,3})(\.[0-9]{1,2})?|1\.([1-9][0-9]?|0[1-9]))"
+_MOST_MULTIPLES = 10
+_MULTIPLES = rf"^{_MULTIPLE}(,{_MULTIPLE}){{0,{_MOST_MULTIPLES - 1}}}$"
+
+
 def _factors(text: str) -> str:
+    if text.count(",") >= _MOST_MULTIPLES:
+        raise ValueError(f"k must list {_MOST_MULTIPLES} multiples at most")
     for one in text.split(","):
-        if one != "total" and not (re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,2})?", one) and float(one) > 1):
+        if not re.fullmatch(_MULTIPLE, one):
             raise ValueError("k must list multiples above 1, or total, such as 2,5,total")
     return text
 
@@ -215,11 +223,11 @@ def _factors(text: str) -> str:
 class PlanQuery(Document):
     """The traffic to plan for, and the regressions to look for."""
 
-    rate: float | None = Field(default=None, gt=0, le=10_000_000, allow_inf_nan=False)
+    rate: float | None = Field(default=None, ge=0.000001, le=10_000_000, allow_inf_nan=False)
     """Requests a second to both sides together; what was measured last if left out."""
     errors: float | None = Field(default=None, ge=0, le=50, allow_inf_nan=False)
     """Percent of errors of stable; what was measured last if left out, or 0.5."""
-    k: Annotated[str, AfterValidator(_factors)] = "2,5,total"
+    k: Annotated[str, AfterValidator(_factors), Field(json_schema_extra={"pattern": _MULTIPLES})] = "2,5,total"
     """The canary's errors as multiples of stable's, separated by commas; total is a failure of every request."""
 
     @property
@@ -271,6 +279,10 @@ class RolloutAnswer(Document):
     """Only when one rollout is read, and only if its canary was judged."""
     waiting: Wait | None = None
     """Only when one rollout is read, and only while it waits for proof that gateways apply its step."""
+    shadowed_by: Name | None = None
+    """Another rollout that gets all requests of this one. Only when one rollout is read or its spec is written."""
+    overlaps_with: tuple[Name, ...] | None = None
+    """Rollouts that match some of its requests with the same priority. Only where `shadowedBy` is."""
 
 
 class RolloutList(Document):

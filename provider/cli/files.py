@@ -23,8 +23,9 @@ from provider.cli.options import (
     show_warnings,
     shrink_query,
 )
-from provider.cli.output import as_yaml, say, show_json
+from provider.cli.output import as_yaml, overlap, say, show_json
 
+_SHOWN = {"name", "spec", "version", "status", "actions", "waiting", "shadowedBy", "overlapsWith"}
 _REPLACING = {"replaceStable": "true"}
 _FILE = click.option(
     "--file",
@@ -79,6 +80,8 @@ def _applied(
     if not shell.is_json:
         say(f"{name}: {outcome}{' (not written: --dry-run)' if dry_run else ''}")
         show_warnings(rollout)
+        if words := overlap(rollout):
+            say(f"{name}: warning: {words}")
     return rollout
 
 
@@ -200,7 +203,7 @@ def _rollouts(file: IO[bytes]) -> Sequence[Json]:
 
 def _mistake(document: Json) -> str | None:
     # What `get` prints has more, and is welcome: what a provider adds is left out.
-    unknown = set(document) - {"name", "spec", "version", "status", "actions"}
+    unknown = set(document) - _SHOWN
     missing = {"name", "spec"} - set(document)
     if unknown:
         return f"not {', '.join(sorted(map(str, unknown)))}"

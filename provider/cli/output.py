@@ -138,6 +138,14 @@ def attempt_of(rollout: Mapping[str, Any]) -> int:
     return int(rollout["status"].get(key, 1))
 
 
+def overlap(rollout: Mapping[str, Any]) -> str:
+    """Say which rollouts take requests of one; empty where none does."""
+    if other := rollout.get("shadowedBy"):
+        return f"gets no traffic: shadowed by {other}"
+    others = ", ".join(rollout.get("overlapsWith", ()))
+    return f"matches requests of {others} with the same priority" if others else ""
+
+
 def phase(rollout: Mapping[str, Any]) -> str:
     """Say in one line where a rollout stands."""
     status = rollout["status"]

@@ -32,6 +32,7 @@ from provider.cli.output import (
     as_yaml,
     attempt_of,
     between,
+    overlap,
     phase,
     say,
     show_facts,
@@ -109,7 +110,9 @@ def create(shell: Shell, name: str, rule: str, change: Change, **choices: tuple[
     for field, option in (("entryPoints", "entry_point"), ("gateways", "gateway")):
         if choices[option]:
             spec[field] = list(choices[option])
-    finish(shell, shell.client.write("POST", "rollouts", {"name": name, "spec": spec}, change.write), change)
+    rollout = shell.client.write("POST", "rollouts", {"name": name, "spec": spec}, change.write)
+    words = overlap(rollout)
+    finish(shell, rollout, change, *([f"warning: {words}"] if words else []))
 
 
 def _side(sides: tuple[str, ...]) -> Json:
@@ -322,6 +325,7 @@ def status(shell: Shell, name: str) -> None:
             "canary": side(spec.get("canary")) + found.get("canary", ""),
             "attempt": str(attempt_of(rollout)) if "canary" in spec else "",
             "steps": _steps(rollout),
+            "overlap": overlap(rollout),
             "waiting": "{reasonCode}: {detail}".format(**rollout["waiting"]) if "waiting" in rollout else "",
             "traefik": "; ".join(seen),
             "traffic": _traffic(traffic) if traffic else "",

@@ -13,7 +13,7 @@ from provider.controller.in_flight import InFlight
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Page, SourceError, TraefikMetrics
-from provider.operations import SAMPLE_SECONDS
+from provider.operations import NOT_MEASURED_YET
 from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, Strategy, settings_of
 from provider.routing import counted_services
@@ -261,4 +261,4 @@ def _why_unknown(carriers: Sequence[str], missing: Sequence[str], served: Mappin
     absent = [name for name in carriers if name not in served]
     if len(absent) == len(carriers):
         return f"{', '.join(absent)} does not poll"
-    return f"not measured yet (the controller samples traffic every {SAMPLE_SECONDS:g} s)"
+    return NOT_MEASURED_YET

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from provider.doctor.findings import Finding, Severity
-from provider.rules import And, Match, Or, Rule, RuleError, parse_rule
+from provider.rules import Rule, RuleError, RuleIndex, covers, may_meet, normalized, parse_rule
 
 Json = Mapping[str, Any]
 
 _OURS, _TRAEFIKS_OWN = "http", "internal"
-_EVERYTHING = Match("PathPrefix", ("/",))
 
 
 def examine_routers(routers: Iterable[Json]) -> Iterator[Finding]:
@@ -28,8 +27,24 @@ def examine_routers(routers: Iterable[Json]) -> Iterator[Finding]:
     others = _with_rules(one for one in enabled if one["provider"] not in {_OURS, _TRAEFIKS_OWN})
     for router, rule in ours:
         for other, its_rule in others:
-            if _comes_before(other, router) and _takes_all_of(its_rule, rule):
+            if _comes_before(other, router) and covers(its_rule, rule):
                 yield _shadowed(router, by=other)
+    yield from _among_ours(ours)
+
+
+def _among_ours(ours: Sequence[tuple[Json, Rule]]) -> Iterator[Finding]:
+    index, routers = RuleIndex(), {router["name"]: router for router, _ in ours}
+    for router, rule in ours:
+        index.put(router["name"], rule)
+    for router, rule in ours:
+        for name, its_rule in index.near(rule):
+            other = routers[name]
+            if other is router or not _comes_before(other, router):
+                continue
+            if covers(its_rule, rule):
+                yield _shadowed(router, by=other)
+            elif other["priority"] == router["priority"] and may_meet(its_rule, rule):
+                yield _overlapping(router, other)
 
 
 def _with_rules(routers: Iterable[Json]) -> Sequence[tuple[Json, Rule]]:
@@ -43,22 +58,9 @@ def _comes_before(other: Json, router: Json) -> bool:
     return is_met and other["priority"] >= router["priority"] and ("tls" in other) == ("tls" in router)
 
 
-def _takes_all_of(other: Rule, rule: Rule) -> bool:
-    """Tell whether a rule matches whatever another one matches. True only where that is certain."""
-    if isinstance(rule, Or):
-        return all(_takes_all_of(other, part) for part in rule.rules)
-    if isinstance(other, Or):
-        return any(_takes_all_of(part, rule) for part in other.rules)
-    return _parts(other) - {_EVERYTHING} <= _parts(rule)
-
-
-def _parts(rule: Rule) -> set[Rule]:
-    return set(rule.rules) if isinstance(rule, And) else {rule}
-
-
 def _parsed(rule: str) -> Rule | None:
     try:
-        return parse_rule(rule)
+        return normalized(parse_rule(rule))
     except RuleError:
         return None  # in the syntax of Traefik 2
 
@@ -72,4 +74,14 @@ def _shadowed(router: Json, *, by: Json) -> Finding:
         Severity.ERROR,
         f"router {by['name']} {fate} of {router['name']}: it matches them too, with {how} priority, {by['priority']}",
         f"spec:\n  priority: {by['priority'] + 1}",
+    )
+
+
+def _overlapping(router: Json, other: Json) -> Finding:
+    return Finding(
+        "overlapping-router",
+        Severity.WARNING,
+        f"router {router['name']} matches requests of {other['name']} with the same priority, {router['priority']}: "
+        "which of them gets those is not defined",
+        f"spec:\n  priority: {other['priority'] + 1}",
     )

@@ -21,6 +21,7 @@ from provider.operations.operations import Operations
 from provider.operations.plans import Plans
 from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
+from provider.operations.routes import SameRequestsError
 from provider.operations.sessions import (
     LINK_SECONDS,
     SESSION_SECONDS,
@@ -30,13 +31,14 @@ from provider.operations.sessions import (
     Visitor,
 )
 from provider.operations.tokens import Tokens, TokenView
-from provider.operations.traffic import SAMPLE_SECONDS, Traffic, weight_of
+from provider.operations.traffic import NOT_MEASURED_YET, SAMPLE_SECONDS, Traffic, weight_of
 from provider.operations.waiting import Arrival, Goal, NotInTimeError, OutOfReachError, Waiting
 from provider.operations.webhooks import Webhooks
 
 __all__ = [
     "LINK_SECONDS",
     "MOVES",
+    "NOT_MEASURED_YET",
     "SAMPLE_SECONDS",
     "SESSION_SECONDS",
     "Analyses",
@@ -67,6 +69,7 @@ __all__ = [
     "Report",
     "Restoring",
     "Rollouts",
+    "SameRequestsError",
     "Sessions",
     "ShrinkError",
     "SideServers",

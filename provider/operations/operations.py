@@ -13,6 +13,7 @@ from provider.operations.obstacles import Obstacles, Waits
 from provider.operations.plans import Plans
 from provider.operations.restoring import Restoring
 from provider.operations.rollouts import Rollouts
+from provider.operations.routes import Routes
 from provider.operations.sessions import Sessions
 from provider.operations.tokens import Tokens
 from provider.operations.traffic import Traffic
@@ -43,7 +44,8 @@ class Operations:
         self.gateways = Gateways(store, feed, networks=networks, credentials=self.credentials)
         self.observations = self.gateways.observations
         self.availability = Availability(feed, self.gateways, networks=networks)
-        self.rollouts = Rollouts(store, feed, self.discovery, self.availability, networks=networks)
+        self.routes = Routes(feed)
+        self.rollouts = Rollouts(store, feed, self.discovery, self.availability, self.routes, networks=networks)
         self.analyses = Analyses(store)
         self.obstacles = Obstacles(feed, self.gateways, self.availability)
         self.waits = Waits(store)

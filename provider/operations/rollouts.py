@@ -11,12 +11,13 @@ from typing import Protocol
 
 from provider.documents import InvalidDocumentError, NotJsonError, write
 from provider.documents.addresses import Networks
-from provider.feed import Feed, read_rollout
+from provider.feed import Feed, State, read_rollout
 from provider.operations.availability import Availability
 from provider.operations.calls import Call, ExistsError, NotFoundError, ShrinkError, UnreadableDocumentError
 from provider.operations.discovery import Discovery
 from provider.operations.documents import Decision, Documents
 from provider.operations.ends import count_end
+from provider.operations.routes import Routes, has_other_route
 from provider.reaching import ANYWHERE
 from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, StatusCode, stable_change
 from provider.routing import UnsupportedFeatureError, checked, render, shortcoming
@@ -65,11 +66,13 @@ class Rollouts:
         feed: Feed,
         discovery: Discovery,
         availability: Availability,
+        routes: Routes,
         *,
         networks: Networks = ANYWHERE,
     ) -> None:
         self._networks = networks
         self._availability = availability
+        self._routes = routes
         self._discovery = discovery
         self._store = store
         self._feed = feed
@@ -257,13 +260,21 @@ class Rollouts:
             return None
         if rollout.spec.gateways != before.spec.gateways:
             self._check_shrink(rollout.name, rollout.spec.gateways, call)
-        return self._fit(action, rollout)
+        return self._fit(action, rollout, before)
 
-    def _fit(self, action: str, rollout: Rollout) -> Decision:
-        """Decide for what Traefik takes. Raises UnfitFragmentError."""
+    def _check_route(self, before: Rollout | None, rollout: Rollout) -> None:
+        if not has_other_route(before, rollout):
+            return
+        if self._feed.state is State.FOLLOWING:
+            self._documents.catch_up()
+        self._routes.check(rollout)
+
+    def _fit(self, action: str, rollout: Rollout, before: Rollout | None = None) -> Decision:
+        """Decide for what Traefik takes. Raises UnfitFragmentError, SameRequestsError."""
         checked(render(self._feed.resolved(rollout)))
         if action in {"create", "replace", "canary"}:
             self._check_versions(rollout)
+        self._check_route(before, rollout)
         return Decision(action, _text(rollout))
 
     def _check_versions(self, rollout: Rollout) -> None:

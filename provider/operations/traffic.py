@@ -15,6 +15,7 @@ from provider.store import Store
 ZERO = Decimal(0)
 SAMPLE_SECONDS = 2.0
 """How often the controller reads Traefik's counters, where few services make that cheap."""
+NOT_MEASURED_YET = f"not measured yet (the controller samples traffic every {SAMPLE_SECONDS:g} s)"
 # A controller that has just started needs a few seconds; one that is silent for longer is not there.
 _OVERDUE = timedelta(seconds=15)
 
@@ -71,4 +72,4 @@ def _why_unknown(rollout: Rollout | None, *, is_watched: bool, now: datetime) ->
         return "all requests go to one side"
     if not is_watched and now - rollout.status.since > _OVERDUE:
         return "not measured: no controller has reported lately; is one running?"
-    return f"not measured yet (the controller samples traffic every {SAMPLE_SECONDS:g} s)"
+    return NOT_MEASURED_YET

@@ -3,9 +3,23 @@
 Traefik answers 404 for a rule it cannot read, so no such rule may reach it. Everything here is pure.
 """
 
+from provider.rules.coverage import RuleIndex, covers, may_meet, normalized
 from provider.rules.errors import RuleError
 from provider.rules.grammar import parse_rule
 from provider.rules.literals import quote
 from provider.rules.tree import And, Match, Not, Or, Rule
 
-__all__ = ["And", "Match", "Not", "Or", "Rule", "RuleError", "parse_rule", "quote"]
+__all__ = [
+    "And",
+    "Match",
+    "Not",
+    "Or",
+    "Rule",
+    "RuleError",
+    "RuleIndex",
+    "covers",
+    "may_meet",
+    "normalized",
+    "parse_rule",
+    "quote",
+]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from provider.access import Permission
 from provider.documents import Document, InvalidDocumentError, Mistake, read
 from provider.documents.fields import Name
-from provider.operations import ExistsError, ShrinkError, StaleVersionError
+from provider.operations import ExistsError, SameRequestsError, ShrinkError, StaleVersionError
 from provider.rollouts import Rollout, Spec, StableChangedError, Strategy
 from provider.rules import RuleError, parse_rule
 from provider.web.form import Fields, by_field
@@ -35,6 +35,8 @@ def create(visit: Visit) -> Page:
         return _form(visit, fields, mistakes=error.mistakes), 422
     except ExistsError as error:
         return _form(visit, fields, mistakes=(Mistake("/name", str(error)),)), 409
+    except SameRequestsError as error:
+        return _form(visit, fields, mistakes=(Mistake("/rule", str(error)),)), 409
     visit.leave_word(_with_warnings(visit, f"{name} is there.", created))
     return goto(f"/rollouts/{name}")
 
@@ -60,6 +62,9 @@ def replace(visit: Visit) -> Page:
         done, _ = visit.operations.rollouts.replace(visit.name, spec, call)
     except InvalidDocumentError as error:
         return _form(visit, fields, current=current, version=version, mistakes=error.mistakes), 422
+    except SameRequestsError as error:
+        mistake = Mistake("/rule", str(error))
+        return _form(visit, fields, current=current, version=version, mistakes=(mistake,)), 409
     except StableChangedError as error:
         mistake = Mistake("/stable", str(error))
         return _form(visit, fields, current=current, version=version, mistakes=(mistake,), replaces=True), 409

@@ -47,6 +47,7 @@ def show(visit: Visit) -> Page:
         known_in=_known_in(visit, rollout, judgement),
         plan_factors=("2 times", "5 times", "all fail"),
         plan=visit.operations.plans.plan(rollout) if rollout.steps else None,
+        overlaps=visit.operations.routes.overlaps(rollout),
         moves=of_moves(rollout, now=now),
         quick_weights=QUICK_WEIGHTS,
         can_shift=Action.SET_WEIGHT in rollout.actions,

@@ -95,6 +95,7 @@ TEMPLATES: Mapping[str, Sequence[Any]] = {
     "WeightBody": ({"weight": 25}, {"weight": 33.33}, {"weight": 0}, {"weight": 100, "reason": "all of it"}),
     "PromoteBody": ({}, {"full": True}),
     "ReasonBody": ({}, {"reason": "why not"}),
+    "MoveBody": ({}, {"force": True}),
     "UndoBody": ({"toRevision": 3}, {"toRevision": 50}),
     # Where nobody listens: whoever asks is answered at once.
     "GatewayBody": ({"spec": {}}, {"spec": {"api": "http://127.0.0.1:1", "metrics": "http://127.0.0.1:1/metrics"}}),

@@ -27,7 +27,8 @@ OPERATIONS = [
 CALLERS = [*map(str, Role), "nobody", "revoked", "made-up"]
 # What each kind of body is when it is right: were the caller let in, it would be done.
 BODIES: Mapping[str, Any] = {
-    "CreateBody": {"name": "new", "spec": write(spec())},
+    "CreateBody": {"name": "new", "spec": write(spec(rule="Host(`new.localhost`)"))},
+    "MoveBody": {},
     "SpecBody": {"spec": write(spec(priority=7))},
     "CanaryBody": {"service": "shop-v3@docker"},
     "ServersBody": {"servers": [{"url": f"http://127.0.0.1:900{number}"} for number in (1, 2, 3)]},
@@ -42,7 +43,8 @@ BODIES: Mapping[str, Any] = {
     "AnnounceBody": {"url": "http://127.0.0.1:9003"},
     "RestoreBody": {"from": "stored"},
 }
-CREW = spec(**{side: {"discover": {"registered": side}} for side in ("stable", "canary")})
+FOUND = {side: {"discover": {"registered": side}} for side in ("stable", "canary")}
+CREW = spec(rule="Host(`crew.localhost`)", **FOUND)
 PAIR = {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9003"}]}
 NAMES = {"rollouts": "shop", "gateways": "edge", "tokens": "victim", "webhooks": "chat"}
 

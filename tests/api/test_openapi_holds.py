@@ -96,7 +96,9 @@ def make_anew(world: World, case: Case) -> None:
         forget[kind](name, ME)
     match kind:
         case "rollouts":
-            operations.rollouts.create(name, spec(steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+            operations.rollouts.create(
+                name, spec(rule=f"Host(`{name}.localhost`)", steps=[{"setWeight": 5}, {"pause": {}}]), ME
+            )
             if case.path.endswith("/retry"):
                 operations.rollouts.move(name, Action.ABORT, ME)
             if case.path.endswith("/analysis"):

@@ -144,7 +144,9 @@ def stored(world: World, name: str, **changes: Any) -> str:
     """Store a rollout with two sides and steps; None leaves a field out."""
 
     sides = {"stable": {"servers": [{"url": STABLE}]}, "canary": {"servers": [{"url": CANARY}]}}
-    world.operations.rollouts.create(name, spec(**{**sides, "steps": STEPS, **changes}), ME)
+    world.operations.rollouts.create(
+        name, spec(**{"rule": f"Host(`{name}.localhost`)", **sides, "steps": STEPS, **changes}), ME
+    )
     world.caught_up()
     return name
 

@@ -14,7 +14,10 @@ from tests.world import World
 
 
 def document(name: str, *, stable: str = STABLE, **changes: object) -> dict[str, object]:
-    return {"name": name, "spec": {"rule": RULE, "stable": {"servers": [{"url": stable}]}, **changes}}
+    return {
+        "name": name,
+        "spec": {"rule": f"Host(`{name}.localhost`)", "stable": {"servers": [{"url": stable}]}, **changes},
+    }
 
 
 def text(*documents: object) -> str:
@@ -212,7 +215,7 @@ def test_a_difference_changes_nothing_and_tells_mistakes(run: Run, world: World)
 
 def test_all_rollouts_or_those_named_are_exported(run: Run, world: World) -> None:
     for name in ("blog", "shop", "wiki"):
-        stored(world, name, rule="Host(`shop.localhost`) && Query(`q`, `größe`)")
+        stored(world, name, rule=f"Host(`{name}.localhost`) && Query(`q`, `größe`)")
     everything = list(yaml.safe_load_all(run("export").stdout))
     some = json.loads(run("export", "wiki", "blog", "-o", "json").stdout)
 

@@ -40,7 +40,7 @@ def test_each_step_is_a_row(run: Run, planned: str) -> None:
     assert "20 requests/s (given)" in facts
     assert "0.5% (given)" in facts
     assert heading.split("  ")[0] == "STEP"
-    assert heading.endswith("ALL FAIL  KNOWN GOOD AFTER")
+    assert " ".join(heading.split()).endswith("5x ERRORS ALL FAIL KNOWN GOOD AFTER")
     assert ["2", "judge", "for", "10m", "5%", "600"] == judged.split()[:6]
     assert "100%" in judged
     assert paused.split()[-2:] == ["not", "judged"]

@@ -32,6 +32,8 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.wait_for_provider()
         stack.done("PUT", "/gateways/edge", {"spec": {"api": f"http://{HOST}:{stack.api_port}"}})
         stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(gateways=["edge"])})
+        # Without a token only a gateway that is registered is watched.
+        stack.done("PUT", "/gateways/spare", {"spec": {}})
         start_spare(stack)
         stack.start_traefik(services={})
         eventually(lambda: gateway(stack, "spare").get("state") == "ok", what="the spare Traefik is seen to poll")
@@ -190,7 +192,8 @@ def test_a_traefik_that_was_stopped_is_said_to_be_silent_once(stack: Stack) -> N
 
 def test_a_burst_of_changes_costs_few_rebuilds(stack: Stack) -> None:
     for number in range(30):
-        stack.done("PUT", f"/rollouts/burst-{number}", {"spec": stack.spec(rule=f"Host(`{number}.localhost`)")})
+        spec = stack.spec(gateways=["edge"], rule=f"Host(`{number}.localhost`)")
+        stack.done("PUT", f"/rollouts/burst-{number}", {"spec": spec})
     stack.wait_applied(name="burst-29")
     before, start = reloads(stack), time.monotonic()
     for number in range(30):

@@ -22,7 +22,7 @@ from tests.e2e.websocket_app import websocket_clients, websocket_server
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(240)]
 
-QUICK = {"interval": "1s", "minRequests": 20, "warmUp": "0s"}
+QUICK = {"interval": "1s", "minRequests": 20, "warmUp": "0s", "sustained": "0s"}
 SHORT = [{"setWeight": 50}, {"analysis": {"duration": "4s"}}]
 LONG = [{"setWeight": 50}, {"analysis": {"duration": "10m"}}]
 FULL = [{"setWeight": 100}, {"analysis": {"duration": "10m"}}]
@@ -261,7 +261,7 @@ def test_a_canary_of_a_quiet_service_that_fails_is_aborted_within_five_minutes(s
         site = Site(shared_stack, cleanup)
         urls = site.app("v1"), site.app("v2")
         behave(urls[1], error_rate=1)
-        # One request every 10 s. All else has its default.
+        # One request every 10 s. All but `sustained` has its default.
         load = Load(f"http://{HOST}:{shared_stack.web_port}/", {"Host": "quiet.localhost"}, 10)
         thread = Thread(target=load.run)
         thread.start()

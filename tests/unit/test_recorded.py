@@ -139,7 +139,13 @@ def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> 
     verdict = Figure("canary_verdicts_total", rollout="judged", outcome="Failed")
     looks = Figure("canary_look_duration_seconds_count", loop="controller", outcome="ok")
     world.operations.rollouts.create(
-        "judged", spec(analysis={"sustained": "0s", "warmUp": "0s"}, steps=[{"setWeight": 5}, {"pause": {}}]), ME
+        "judged",
+        spec(
+            rule="Host(`judged.localhost`)",
+            analysis={"sustained": "0s", "warmUp": "0s"},
+            steps=[{"setWeight": 5}, {"pause": {}}],
+        ),
+        ME,
     )
     world.caught_up()
     counted = Looks()
@@ -158,7 +164,9 @@ def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> 
 
 
 def test_verdicts_begin_at_0_so_that_a_rate_sees_the_first_of_each(world: World) -> None:
-    world.operations.rollouts.create("fresh", spec(analysis={}, steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    world.operations.rollouts.create(
+        "fresh", spec(rule="Host(`resh.localhost`)", analysis={}, steps=[{"setWeight": 5}, {"pause": {}}]), ME
+    )
     world.caught_up()
     world.clock.pass_time(timedelta(seconds=5).total_seconds())
     Controller(world.operations, looking=Looks(), proof=Confirmed()).tick()

@@ -26,7 +26,7 @@ from provider.analysis.remaining import roughly, seconds_until_known
 from provider.documents import read
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ERRORS = read(Analysis, {"metrics": ["errors"]})
+ERRORS = read(Analysis, {"metrics": ["errors"], "warmUp": "0s"})
 RUNS = 40
 # By so much may a share of the runs be off by chance.
 CHANCE = 0.15
@@ -108,15 +108,15 @@ def test_a_regression_is_caught_when_the_forecast_says(
 
 
 @pytest.mark.parametrize(
-    ("rate", "share", "stable"), [(50, 0.05, 0.005), (1, 0.5, 0.0), (20, 0.25, 0.02), (50, 0.25, 0.001)]
+    ("rate", "share", "stable"), [(50, 0.05, 0.005), (5, 0.5, 0.0), (20, 0.25, 0.02), (50, 0.5, 0.0005)]
 )
 def test_a_good_canary_is_known_when_the_forecast_says(rate: float, share: float, stable: float) -> None:
     median = Forecast(ERRORS, Rates(rate, stable, stable)).known_good_after(share)
     assert median is not None
     life = Life(rate, share, stable, stable)
-    found = times(life, ERRORS, Outcome.SUCCESSFUL, runs=15, within=1.5 * median + 60)
+    found = times(life, ERRORS, Outcome.SUCCESSFUL, runs=31, within=2 * median + 60)
 
-    assert found[7] == pytest.approx(median, rel=0.3, abs=10)
+    assert found[15] == pytest.approx(median, rel=0.3, abs=10)
 
 
 def test_evidence_adds_up_over_the_stretches() -> None:
@@ -140,11 +140,25 @@ def test_at_full_weight_the_canary_is_compared_with_what_stable_was() -> None:
 def test_stricter_settings_take_longer(dispersed: dict[str, float]) -> None:
     rates = Rates(20, 0.01, 0.01)
     loose = Forecast(ERRORS, rates).caught_after(0.1, 3)
-    strict = Forecast(read(Analysis, {"metrics": ["errors"], **dispersed}), rates).caught_after(0.1, 3)
+    strict = Forecast(read(Analysis, {"metrics": ["errors"], "warmUp": "0s", **dispersed}), rates).caught_after(
+        0.1, 3
+    )
 
     assert loose is not None
     assert strict is not None
     assert loose < strict
+
+
+def test_evidence_waits_for_the_warm_up_and_a_plain_failure_does_not() -> None:
+    rates, share = Rates(50, 0.005, 0.005), 0.25
+    cold = Forecast(read(Analysis, {"metrics": ["errors"], "warmUp": "5m"}), rates)
+    warm, late = Forecast(ERRORS, rates).caught_after(share, 5), cold.caught_after(share, 5)
+
+    assert warm is not None
+    assert late == pytest.approx(warm + 300, rel=0.01)
+    assert (cold.caught_after(share, inf) or inf) < 10
+    assert cold.caught([Stretch(share, 300), Stretch(share, 300)], 5) > 0.9
+    assert cold.known_good(share, 299) == 0
 
 
 def test_windows_are_closed_as_the_judge_closes_them() -> None:

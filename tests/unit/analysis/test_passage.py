@@ -40,6 +40,6 @@ def test_poisson_probabilities() -> None:
 
 
 def test_the_median_is_where_one_half_is_reached() -> None:
-    assert 120 == pytest.approx(median_seconds(lambda seconds: seconds / 240))
+    assert 120 == pytest.approx(median_seconds(lambda seconds: seconds / 240), rel=0.001)
     assert median_seconds(lambda _: 0.4) is None
-    assert 0 == pytest.approx(median_seconds(lambda _: 1.0), abs=1e-6)
+    assert 0 == pytest.approx(median_seconds(lambda _: 1.0), abs=0.001)

@@ -36,7 +36,7 @@ def test_changes_are_told_as_they_happen(world: World) -> None:
 
 def test_a_listener_that_comes_back_is_told_what_it_missed(world: World) -> None:
     for name in ("a", "b", "c"):
-        world.operations.rollouts.create(name, spec(), ME)
+        world.operations.rollouts.create(name, spec(rule=f"Host(`{name}.localhost`)"), ME)
     world.caught_up()
     with world.feed._changed:
         world.feed._recent.clear()

@@ -100,7 +100,7 @@ def test_every_service_with_servers_is_a_side_or_gets_copies_or_what_overrides_s
 
 def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: World) -> None:
     for name in ("blog", "shop"):
-        world.operations.rollouts.create(name, spec(), ME)
+        world.operations.rollouts.create(name, spec(rule=f"Host(`{name}.localhost`)"), ME)
     for weight in (5, 25, 50):
         admin("PUT", "/rollouts/shop/weight", {"weight": weight})
     counts = {name: len(family.samples) for name, family in families(world).items()}
@@ -134,7 +134,9 @@ def test_servers_that_answer_are_counted_and_those_that_are_kept_are_told(world:
     world.operations.discovery.announce("shop", "v2", "one", Server(url="http://127.0.0.1:9"), seconds=5)
     canary = {"discover": {"registered": "v2"}}
     world.operations.rollouts.create("shop", spec(stable={"servers": servers}, canary=canary), ME)
-    world.operations.rollouts.create("blog", spec(stable={"service": "a@docker"}, canary=None), ME)
+    world.operations.rollouts.create(
+        "blog", spec(rule="Host(`blog.localhost`)", stable={"service": "a@docker"}, canary=None), ME
+    )
     world.caught_up()
     world.operations.discovery.withdraw("shop", "v2", "one")
     world.caught_up()
@@ -152,7 +154,9 @@ def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: Worl
     world.operations.rollouts.set_weight(shop, Decimal(5), ME)
     starved = Share(state=ShareState.STARVED, words="", asked=Decimal(5), achieved=0.5, since=now, seen_at=now)
     unknown = Share(state=ShareState.UNKNOWN, words="no requests yet", asked=Decimal(5), since=now, seen_at=now)
-    world.operations.rollouts.create("blog", spec(steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    world.operations.rollouts.create(
+        "blog", spec(rule="Host(`blog.localhost`)", steps=[{"setWeight": 5}, {"pause": {}}]), ME
+    )
     world.caught_up()
     world.operations.traffic.publish({shop: starved, "blog": unknown}, seconds=15)
     polled = Condition(state=GatewayState.LAGGING, since=now, last_poll=now, revision_served=3)
@@ -178,7 +182,7 @@ def figures(world: World, name: str) -> dict[str, float]:
 def test_a_step_is_counted_from_one_and_there_is_none_without_a_canary(world: World, admin: Client) -> None:
     steps = [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}, {"pause": {}}]
     world.operations.rollouts.create("shop", spec(steps=steps), ME)
-    world.operations.rollouts.create("blog", spec(canary=None), ME)
+    world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)", canary=None), ME)
 
     assert {"shop": 2, "blog": 0} == figures(world, "canary_rollout_step")
     assert {"shop": 4, "blog": 0} == figures(world, "canary_rollout_steps")

@@ -47,7 +47,7 @@ def test_a_put_creates_replaces_and_leaves_alone(admin: Client) -> None:
 def test_a_dry_run_answers_what_would_be_and_changes_nothing(admin: Client, shop: str) -> None:
     before = admin("GET", f"/rollouts/{shop}").json
     would = admin("PUT", f"/rollouts/{shop}?dryRun=true", {"spec": body(priority=100)})
-    made = admin("POST", "/rollouts?dryRun=true", {"name": "blog", "spec": body()})
+    made = admin("POST", "/rollouts?dryRun=true", {"name": "blog", "spec": body(rule="Host(`blog`)")})
 
     assert [200, 200] == [would.status_code, made.status_code]
     assert 100 == would.json["spec"]["priority"]
@@ -123,7 +123,7 @@ def test_an_illegal_move_is_refused_in_words_and_changes_nothing(admin: Client, 
 
 def test_rollouts_are_listed_in_pages_by_name(admin: Client) -> None:
     for name in ("c", "a", "b"):
-        admin("POST", "/rollouts", {"name": name, "spec": body()})
+        admin("POST", "/rollouts", {"name": name, "spec": body(rule=f"Host(`{name}`)")})
     first = admin("GET", "/rollouts?limit=2").json
     second = admin("GET", f"/rollouts?limit=2&cursor={first['cursor']}").json
 

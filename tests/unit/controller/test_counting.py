@@ -10,6 +10,7 @@ from provider.analysis import Share, ShareState
 from provider.controller.counting import Counting
 from provider.documents import read
 from provider.gateways import GatewaySpec
+from provider.operations import NOT_MEASURED_YET
 from provider.rollouts import Rollout
 from tests.unit.measuring.sources import Server, Told, running_server
 from tests.world import Clock, spec
@@ -152,10 +153,7 @@ def test_what_is_asked_anew_is_counted_anew(counting: Counting, edge: Server, ot
         counts(edge, shop_1=requests, shop_2=requests)
         share(counting, rollout(), after=10 + requests, edge=edge)
 
-    assert (
-        "not measured yet (the controller samples traffic every 2 s)"
-        == share(counting, other, after=120, edge=edge).words
-    )
+    assert NOT_MEASURED_YET == share(counting, other, after=120, edge=edge).words
 
 
 def test_a_rollout_that_was_merely_paused_goes_on_being_counted(counting: Counting, edge: Server) -> None:

@@ -366,7 +366,7 @@ def test_counters_that_contradict_themselves_hold_up_no_other(
     world: World, controller: Controller, looks: Looks
 ) -> None:
     created(world, steps=JUDGED)
-    world.operations.rollouts.create("blog", spec(steps=TIMED), ME)
+    world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)", steps=TIMED), ME)
     ticked(world, controller)
     looks.bucket = 10**9
 
@@ -419,9 +419,11 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
             return super().advance(name, call)  # type: ignore[no-any-return]
 
     operations = Operations(world.store, world.feed)
-    operations.rollouts = Failing(world.store, world.feed, operations.discovery, operations.availability)
+    operations.rollouts = Failing(
+        world.store, world.feed, operations.discovery, operations.availability, operations.routes
+    )
     controller = Controller(operations, looking=looks, proof=Confirmed())
-    world.operations.rollouts.create("bad", spec(steps=TIMED), ME)
+    world.operations.rollouts.create("bad", spec(rule="Host(`bad.localhost`)", steps=TIMED), ME)
     created(world, steps=TIMED)
 
     assert 1 == ticked(world, controller, after=600)

@@ -79,7 +79,9 @@ def test_what_has_not_been_checked_is_no_proof(world: World, rollout: Rollout) -
 
 def test_a_pause_and_an_analysis_are_counted_from_the_confirmation(world: World, rollout: Rollout) -> None:
     later = rollout.status.since + timedelta(seconds=30)
-    judging = world.operations.rollouts.create("blog", spec(steps=[{"analysis": {"duration": "5m"}}]), ME)
+    judging = world.operations.rollouts.create(
+        "blog", spec(rule="Host(`blog.localhost`)", steps=[{"analysis": {"duration": "5m"}}]), ME
+    )
     until = rollout.status.paused_until
 
     assert until

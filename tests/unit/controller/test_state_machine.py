@@ -126,7 +126,9 @@ class Provider:
     def __init__(self, store: MemoryStore, source: Source) -> None:
         self.feed = Feed(store)
         operations = Operations(store, self.feed)
-        self.rollouts = MortalRollouts(store, self.feed, operations.discovery, operations.availability)
+        self.rollouts = MortalRollouts(
+            store, self.feed, operations.discovery, operations.availability, operations.routes
+        )
         self.analyses = operations.analyses
         operations.rollouts = self.rollouts
         self.controller = Controller(operations, looking=source, proof=Confirmed())

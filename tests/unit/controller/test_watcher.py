@@ -37,7 +37,7 @@ def watcher(world: World, caplog: pytest.LogCaptureFixture) -> Watcher:
 
 
 def created(world: World, name: str = "shop", **changes: Any) -> None:
-    world.operations.rollouts.create(name, spec(steps=FIVE, **changes), ME)
+    world.operations.rollouts.create(name, spec(steps=FIVE, **{"rule": f"Host(`{name}.localhost`)", **changes}), ME)
     world.caught_up()
 
 

@@ -49,7 +49,6 @@ def test_a_router_that_matches_the_same_shadows_ours_unless_its_priority_is_lowe
         router("old@docker", RULE, 1_000, status="disabled"),
         router("old@docker", "Host(`shop.localhost`", 1_000),
         router("api@internal", "PathPrefix(`/`)", 9_223_372_036_854_775_805),
-        router("other@http", RULE, 1_000),
     ],
 )
 def test_what_matches_something_else_or_elsewhere_shadows_nothing(other: dict[str, Any]) -> None:
@@ -68,3 +67,16 @@ def test_a_router_of_ours_that_is_broken_is_told_with_its_reason() -> None:
     (finding,) = examine_routers([broken, {**broken, "name": "x@file", "provider": "file"}])
 
     assert "router shop@http is disabled: the service does not exist" == finding.detail
+
+
+def test_a_rollout_that_another_one_shadows_is_found() -> None:
+    found = list(examine_routers([OURS, router("other@http", RULE, 1_000)]))
+
+    assert [("shadowed-router", True)] == [(one.check, "other@http" in one.detail) for one in found]
+
+
+def test_rollouts_that_overlap_with_the_same_priority_are_found() -> None:
+    one = router("one@http", "Host(`shop`) && PathPrefix(`/a`)", 9)
+    other = router("other@http", "Host(`shop`) && Header(`X-One`, `1`)", 9)
+
+    assert ["overlapping-router"] * 2 == [finding.check for finding in examine_routers([one, other])]

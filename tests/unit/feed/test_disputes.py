@@ -143,7 +143,7 @@ def test_documents_removed_by_hand_stay_in_force_and_it_is_said_once(
     assert body is feed.body("edge")
     assert wait_until(lambda: caplog.messages.count("feed.store-shrank") == 1)
     with pytest.raises(StoreWentBackError):
-        Operations(store, feed).rollouts.create("new", spec(), ME)
+        Operations(store, feed).rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME)
 
 
 def test_half_of_them_may_go_as_it_is(store: BreakableStore, feed: Feed) -> None:

@@ -72,7 +72,7 @@ def test_a_change_wakes_who_waits_for_a_body(world: World) -> None:
         )
     )
     waiter.start()
-    world.operations.rollouts.create("blog", spec(), ME)
+    world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)
     waiter.join(5)
 
     assert found
@@ -287,7 +287,7 @@ def test_a_failure_nobody_foresaw_does_not_end_the_feed(caplog: pytest.LogCaptur
 def stored_text() -> str:
     """Give the text of a rollout as it is stored."""
     world = World()
-    world.operations.rollouts.create("any", spec(), ME)
+    world.operations.rollouts.create("any", spec(rule="Host(`any.localhost`)"), ME)
     stored, _ = world.store.read(Key(Kind.ROLLOUT, "any"))
     assert isinstance(stored, Stored)
     return stored.text

@@ -69,7 +69,7 @@ def put(world: World, **fields: Any) -> int:
 
 
 def create(world: World, name: str = "shop", **changes: Any) -> None:
-    world.operations.rollouts.create(name, spec(**changes), ME)
+    world.operations.rollouts.create(name, spec(**{"rule": f"Host(`{name}.localhost`)", **changes}), ME)
     world.caught_up()
 
 

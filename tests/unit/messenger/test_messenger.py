@@ -40,7 +40,7 @@ def put(world: World, name: str, receiver: Receiver) -> None:
 
 def create(world: World, *names: str) -> None:
     for name in names:
-        world.operations.rollouts.create(name, spec(), ME)
+        world.operations.rollouts.create(name, spec(rule=f"Host(`{name}.localhost`)"), ME)
 
 
 def leading(*messengers: Messenger) -> list[bool]:

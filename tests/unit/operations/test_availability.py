@@ -56,7 +56,9 @@ def test_a_canary_that_refuses_connections_waits_before_its_first_step(world: Wo
 
 def test_a_canary_that_accepts_connections_again_takes_its_first_step(world: World) -> None:
     with listening() as stable, listening() as canary:
-        waiting = world.operations.rollouts.create("other", spec(stable=side(stable), canary=None), ME)
+        waiting = world.operations.rollouts.create(
+            "other", spec(rule="Host(`other.localhost`)", stable=side(stable), canary=None), ME
+        )
         rollout = created(world, stable=side(stable), canary=side(canary), steps=STEPS)
 
     assert waiting.canary is None

@@ -88,7 +88,7 @@ def test_a_name_becomes_servers_and_its_changes_are_followed_when_its_time_is_ov
 def test_rollouts_that_look_for_the_same_share_an_answer(world: World, names: NameServer) -> None:
     names.say("v2.test", "A", ["10.0.0.1"])
     for name in ("shop", "cart"):
-        world.operations.rollouts.create(name, spec(canary=by_name(names)), ME)
+        world.operations.rollouts.create(name, spec(rule=f"Host(`{name}.localhost`)", canary=by_name(names)), ME)
         world.caught_up()
 
     assert 1 == names.asked.total()
@@ -169,7 +169,9 @@ def test_a_lookup_that_takes_long_delays_no_other(
     names.say("v2.test", "A", ["10.0.0.1"], ttl=0)
     shifted(world, by_name(names))
     names.say("v3.test", "A", ["10.0.0.3"], ttl=0)
-    world.operations.rollouts.create("blog", spec(canary=by_name(names, "v3.test")), ME)
+    world.operations.rollouts.create(
+        "blog", spec(rule="Host(`blog.localhost`)", canary=by_name(names, "v3.test")), ME
+    )
     world.operations.rollouts.set_weight("blog", Decimal(20), ME)
     world.caught_up()
     names.say("v3.test", "A", ["10.0.0.4"], ttl=0)

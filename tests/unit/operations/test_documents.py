@@ -26,10 +26,12 @@ def gone_back(world: World) -> None:
 def test_nothing_is_written_to_a_store_that_went_back(world: World) -> None:
     gone_back(world)
     writes = (
-        lambda: world.operations.rollouts.create("blog", spec(), ME),
+        lambda: world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME),
         lambda: world.operations.gateways.put("edge", GatewaySpec(), ME),
         lambda: world.operations.tokens.create("ci", Role.VIEWER, ME),
-        lambda: world.operations.rollouts.create("blog", spec(), Call("ann", is_dry_run=True)),
+        lambda: world.operations.rollouts.create(
+            "blog", spec(rule="Host(`blog.localhost`)"), Call("ann", is_dry_run=True)
+        ),
     )
 
     for write in writes:
@@ -46,7 +48,7 @@ def test_what_was_served_is_still_listed_when_the_store_went_back(world: World) 
 
 def test_a_list_waits_for_what_was_written_elsewhere(world: World) -> None:
     for number in range(50):
-        world.operations.rollouts.create(f"shop-{number}", spec(), ME)
+        world.operations.rollouts.create(f"shop-{number}", spec(rule=f"Host(`shop-{number}.localhost`)"), ME)
 
     assert 50 == len(world.operations.rollouts.page(limit=99).rollouts)
 
@@ -71,7 +73,7 @@ def test_nothing_is_missing_in_a_store_that_was_emptied_but_as_yet_unseen(missin
     with pytest.raises(StoreWentBackError):
         rollouts.get(missing)
     with pytest.raises(StoreWentBackError):
-        rollouts.create(missing, spec(), ME)
+        rollouts.create(missing, spec(rule=f"Host(`{missing}.localhost`)"), ME)
     assert ("", 0) == emptied.revision()
     feed.close()
 

@@ -15,7 +15,9 @@ from tests.world import ME, World, spec
 
 
 def created(world: World, name: str = "shop", **changes: Any) -> Rollout:
-    rollout = world.operations.rollouts.create(name, spec(steps=[{"setWeight": 5}, {"pause": {}}], **changes), ME)
+    rollout = world.operations.rollouts.create(
+        name, spec(steps=[{"setWeight": 5}, {"pause": {}}], **{"rule": f"Host(`{name}.localhost`)", **changes}), ME
+    )
     world.caught_up()
     return rollout
 

@@ -8,7 +8,7 @@ from tests.world import ME, World, spec, wait_until
 
 @pytest.mark.parametrize(("truth", "names"), [(Truth.SERVED, ["blog", "shop"]), (Truth.STORED, [])])
 def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Truth, names: list[str]) -> None:
-    world.operations.rollouts.create("blog", spec(), ME)
+    world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)
     gone_back(world)
     lineage = world.feed.contents().lineage
     served = world.feed.revision
@@ -19,7 +19,7 @@ def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Trut
     assert wait_until(lambda: world.feed.state is State.FOLLOWING)
     world.caught_up()
     assert names == [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
-    assert revision < world.operations.rollouts.create("new", spec(), ME).version
+    assert revision < world.operations.rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME).version
 
 
 @pytest.mark.parametrize("truth", Truth)
@@ -27,7 +27,7 @@ def test_a_write_right_after_a_restore_is_made(world: World, truth: Truth) -> No
     gone_back(world)
     revision = world.operations.restoring.restore(truth, ME)
 
-    assert revision < world.operations.rollouts.create("new", spec(), ME).version
+    assert revision < world.operations.rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME).version
 
 
 def test_another_worker_writes_right_after_a_restore(world: World) -> None:
@@ -39,7 +39,7 @@ def test_another_worker_writes_right_after_a_restore(world: World) -> None:
     gone_back(world)
     assert wait_until(lambda: other.state is State.WENT_BACK)
     revision = world.operations.restoring.restore(Truth.SERVED, ME)
-    written = Operations(world.store, other).rollouts.create("new", spec(), ME)
+    written = Operations(world.store, other).rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME)
     other.close()
 
     assert revision < written.version

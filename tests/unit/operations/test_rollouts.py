@@ -41,7 +41,9 @@ each_write = pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys()
 
 
 def created(operations: Operations, name: str = "shop", **changes: Any) -> Rollout:
-    return operations.rollouts.create(name, spec(**{"steps": STEPS, **changes}), ME)
+    return operations.rollouts.create(
+        name, spec(**{"rule": f"Host(`{name}.localhost`)", "steps": STEPS, **changes}), ME
+    )
 
 
 def standing(rollout: Rollout) -> tuple[Phase, float]:

@@ -108,7 +108,7 @@ def test_a_known_connection_is_held_until_something_changes(poller: Poller) -> N
     held = threading.Thread(target=lambda: found.append(poller.poll(connection, HTTP_PREFER="wait=8")))
     held.start()
     assert wait_until(lambda: poller.polling.held == 1)
-    poller.world.operations.rollouts.create("blog", spec(), ME)
+    poller.world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)
     held.join(5)
 
     assert found

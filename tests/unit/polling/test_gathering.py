@@ -21,7 +21,7 @@ def poller(world: World, *, gather_seconds: float) -> Poller:
 
 
 def changed(world: World, name: str) -> None:
-    world.operations.rollouts.create(name, spec(), ME)
+    world.operations.rollouts.create(name, spec(rule=f"Host(`{name}.localhost`)"), ME)
     world.caught_up()
 
 

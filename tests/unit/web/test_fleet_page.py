@@ -41,7 +41,7 @@ def test_a_rollout_is_found_by_a_server_of_a_side(
 ) -> None:
     discovery = fleet.operations.discovery
     discovery.announce("blog", "blue", "one", Server(url="http://10.0.0.7:8080"), seconds=60)
-    fleet.operations.rollouts.create("blog", spec(stable=stable, canary=None), ME)
+    fleet.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)", stable=stable, canary=None), ME)
     fleet.caught_up()
     viewer.open(f"/?q={text}")
 
@@ -89,7 +89,7 @@ def test_what_waits_for_a_person_is_counted(viewer: Browser, fleet: World) -> No
 
 def test_many_rollouts_are_shown_a_screenful_at_a_time(viewer: Browser, world: World) -> None:
     for number in range(120):
-        world.operations.rollouts.create(f"r{number:03}", spec(), ME)
+        world.operations.rollouts.create(f"r{number:03}", spec(rule=f"Host(`r{number:03}.localhost`)"), ME)
     world.caught_up()
     seen = []
     for page in (1, 2, 3, 99):

@@ -215,7 +215,7 @@ def test_the_history_leads_back_by_weight_or_to_the_whole_state(
 @pytest.mark.parametrize("action", [one for one in Action if one not in {Action.START, Action.EDIT, Action.WITHDRAW}])
 def test_every_action_of_the_history_is_a_sentence(action: Action, world: World) -> None:
     """Those that are left out are recorded as `canary` and `replace`."""
-    rollout = world.operations.rollouts.create("blog", spec(), ME)
+    rollout = world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)
     event = replace(world.operations.rollouts.history("blog", limit=1)[0], action=action)
 
     assert str(action) != timeline([event], rollout)[0].did
@@ -267,7 +267,7 @@ def test_the_word_after_a_change_is_said_once_and_not_to_a_part_of_another_tab(
 def test_how_many_servers_were_found_is_told_and_why_some_are_kept(viewer: Browser, world: World) -> None:
     found = {"discover": {"registered": "v2"}}
     world.operations.discovery.announce("crew", "v2", "one", Server(url="http://127.0.0.1:9"), seconds=5)
-    world.operations.rollouts.create("crew", spec(canary=found), ME)
+    world.operations.rollouts.create("crew", spec(rule="Host(`crew.localhost`)", canary=found), ME)
     world.caught_up()
     viewer.open("/rollouts/crew")
     assert "instances of v2, 1 found" in viewer.text
@@ -280,7 +280,7 @@ def test_how_many_servers_were_found_is_told_and_why_some_are_kept(viewer: Brows
 
 def test_servers_are_shown_with_what_is_particular_to_each(operator: Browser, world: World) -> None:
     servers = [{"url": "http://a:1", "weight": 2}, {"url": "http://b:1", "drain": True}, {"url": "http://c:1"}]
-    world.operations.rollouts.create("blog", spec(stable={"servers": servers}), ME)
+    world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)", stable={"servers": servers}), ME)
     world.caught_up()
     operator.open("/rollouts/blog")
 
