@@ -144,11 +144,13 @@ simulate: $(STAMP) ## how often a canary is judged wrongly, as a table; takes mi
 chaos: $(STAMP) ## break one part after another under load, and count who was harmed; takes minutes
 	$(BIN)/python -m chaos --json build/chaos.json --docs docs/chaos.md
 
-# Both are in `make test` too, in short. How many: make fuzz REQUESTS=1000000 FLEETS=2000
+# All are in `make test` too, in short. How many: make fuzz REQUESTS=1000000 FLEETS=2000 TEXTS=100000
 REQUESTS := 100000
 FLEETS := 400
-fuzz: $(TEST_STAMP) ## a hundred thousand odd requests, and thousands of rollouts into the real Traefik; takes minutes
+TEXTS := 20000
+fuzz: $(TEST_STAMP) ## a hundred thousand odd requests, as many odd texts for parsers, and thousands of rollouts into the real Traefik; takes minutes
 	CANARY_FUZZ_REQUESTS=$(REQUESTS) $(BIN)/python -m pytest -q -s tests/api/test_fuzz.py tests/api/test_fuzz_pages.py
+	CANARY_FUZZ_TEXTS=$(TEXTS) $(BIN)/python -m pytest -q -n 2 tests/api/test_fuzz_parsers.py
 	CANARY_TEST_FLEETS=$(FLEETS) $(BIN)/python -m pytest -q -s tests/e2e/test_rendering_in_traefik.py
 
 # In `make test`. Whether advisories can be had is seen by a hole that is known: mirrors and closed networks have none, and

@@ -44,7 +44,7 @@ class PrometheusCheck(Document):
 
     url: PrometheusUrl
     """The Prometheus' address."""
-    query: Annotated[str, AfterValidator(_query), Field(max_length=4_000)]
+    query: Annotated[str, Field(max_length=4_000), AfterValidator(_query)]
     """PromQL that comes to one value."""
     at_least: Number | None = None
     """The value must not be lower."""

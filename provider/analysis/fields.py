@@ -37,6 +37,6 @@ def _webhook_url(url: str) -> str:
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
 DurationOrZero = Annotated[Duration, BeforeValidator(_zero)]
 PrometheusUrl = Annotated[
-    str, AfterValidator(_prometheus_url), Field(max_length=512, json_schema_extra={"format": "uri"})
+    str, Field(max_length=512, json_schema_extra={"format": "uri"}), AfterValidator(_prometheus_url)
 ]
-WebhookUrl = Annotated[str, AfterValidator(_webhook_url), Field(max_length=512, json_schema_extra={"format": "uri"})]
+WebhookUrl = Annotated[str, Field(max_length=512, json_schema_extra={"format": "uri"}), AfterValidator(_webhook_url)]

@@ -191,8 +191,8 @@ Name = Annotated[
 ]
 HostName = Annotated[
     str,
-    AfterValidator(_matching(_HOST_PATTERN, "a name in the DNS, such as shop-v2 or _http._tcp.shop.internal")),
     Field(max_length=253, json_schema_extra={"pattern": _HOST_PATTERN}),
+    AfterValidator(_matching(_HOST_PATTERN, "a name in the DNS, such as shop-v2 or _http._tcp.shop.internal")),
 ]
 EntryPoint = Annotated[
     str,
@@ -201,41 +201,41 @@ EntryPoint = Annotated[
 ]
 Reference = Annotated[
     str,
+    Field(max_length=253, json_schema_extra={"pattern": _REFERENCE_PATTERN}),
     AfterValidator(_matching(_REFERENCE_PATTERN, "NAME@PROVIDER, such as shop-v2@docker")),
     AfterValidator(_reference),
-    Field(max_length=253, json_schema_extra={"pattern": _REFERENCE_PATTERN}),
 ]
 Token = Annotated[
     str,
-    AfterValidator(_matching(_TOKEN_PATTERN, "a name of letters, digits and hyphens, such as X-Canary")),
     Field(max_length=128, json_schema_extra={"pattern": _TOKEN_PATTERN}),
+    AfterValidator(_matching(_TOKEN_PATTERN, "a name of letters, digits and hyphens, such as X-Canary")),
 ]
 HeaderValue = Annotated[
     str,
-    AfterValidator(_matching(r"^[!-~]([ -~]*[!-~])?$", "printable ASCII with no space at either end")),
     Field(max_length=512, json_schema_extra={"pattern": r"^[!-~]([ -~]*[!-~])?$"}),
+    AfterValidator(_matching(r"^[!-~]([ -~]*[!-~])?$", "printable ASCII with no space at either end")),
 ]
 CookieValue = Annotated[
     str,
-    AfterValidator(_matching(r"^[!#-+\--:<-\[\]-~]+$", "a cookie's value: no space, quote, comma, ; or \\")),
     Field(max_length=512, json_schema_extra={"pattern": r"^[!#-+\--:<-\[\]-~]+$"}),
+    AfterValidator(_matching(r"^[!#-+\--:<-\[\]-~]+$", "a cookie's value: no space, quote, comma, ; or \\")),
 ]
 UrlPath = Annotated[
     str,
-    AfterValidator(_matching(r"^/[!-~]*$", "a path that begins with /, such as /healthz")),
     Field(max_length=1024, json_schema_extra={"pattern": "^/[!-~]*$"}),
+    AfterValidator(_matching(r"^/[!-~]*$", "a path that begins with /, such as /healthz")),
 ]
 CheckedPath = Annotated[
     str,
+    Field(max_length=1024, json_schema_extra={"pattern": _CHECKED_PATH_PATTERN}),
     AfterValidator(
         _matching(_CHECKED_PATH_PATTERN, "a path that begins with one /, with complete escapes such as %20")
     ),
-    Field(max_length=1024, json_schema_extra={"pattern": _CHECKED_PATH_PATTERN}),
 ]
 ServerUrl = Annotated[
     str,
-    AfterValidator(_server_url),
     Field(max_length=512, json_schema_extra={"format": "uri", "examples": ["http://10.0.0.1:8080"]}),
+    AfterValidator(_server_url),
 ]
 Rule = Annotated[
     str,

@@ -134,10 +134,10 @@ def _detail(details: ErrorDetails, fields: frozenset[str]) -> str:
             return "must be an object"
         case "tuple_type":
             return "must be a list"
-        case "too_short":
+        case "too_short" | "string_too_short":
             return f"must have at least {details['ctx']['min_length']}; leave it out to have none"
-        case "too_long":
-            unit = " characters" if isinstance(details["input"], str) else ""
+        case "too_long" | "string_too_long" as kind:
+            unit = " characters" if kind == "string_too_long" or isinstance(details["input"], str) else ""
             return f"must have at most {details['ctx']['max_length']}{unit}"
         case _:
             message = details["msg"].removeprefix("Input should be ").removeprefix("Value should be ")

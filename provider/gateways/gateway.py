@@ -20,7 +20,7 @@ def _endpoint(url: str) -> str:
     return url.removesuffix("/")
 
 
-Endpoint = Annotated[str, AfterValidator(_endpoint), Field(max_length=512, json_schema_extra={"format": "uri"})]
+Endpoint = Annotated[str, Field(max_length=512, json_schema_extra={"format": "uri"}), AfterValidator(_endpoint)]
 
 
 _NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$"

@@ -51,13 +51,13 @@ def _event(kind: NoticeKind) -> NoticeKind:
     return kind
 
 
-Address = Annotated[str, AfterValidator(_url), Field(max_length=2_048, json_schema_extra={"format": "uri"})]
+Address = Annotated[str, Field(max_length=2_048, json_schema_extra={"format": "uri"}), AfterValidator(_url)]
 Event = Annotated[
     NoticeKind,
     AfterValidator(_event),
     Field(json_schema_extra={"not": {"const": NoticeKind.TEST.value}}),
 ]
-Template = Annotated[str, AfterValidator(check_template), Field(min_length=1, max_length=_LONGEST_TEMPLATE)]
+Template = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEMPLATE), AfterValidator(check_template)]
 
 
 class ShownSpec(Document):

@@ -31,11 +31,11 @@ def _authority(text: str) -> str:
     return text
 
 
-FilePath = Annotated[str, AfterValidator(_path), Field(max_length=1_024, json_schema_extra={"examples": ["/a.crt"]})]
+FilePath = Annotated[str, Field(max_length=1_024, json_schema_extra={"examples": ["/a.crt"]}), AfterValidator(_path)]
 Authority = Annotated[
     str,
-    AfterValidator(_authority),
     Field(max_length=_LONGEST_CA, json_schema_extra={"examples": ["/etc/traefik/ca.crt"]}),
+    AfterValidator(_authority),
 ]
 
 

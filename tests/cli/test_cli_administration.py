@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 
@@ -80,6 +81,7 @@ def test_no_gateway_is_said_with_how_there_is_one(run: Run) -> None:
 def test_gateways_are_listed_with_where_they_stand(
     run: Run, shop: str, world: World, poll: Callable[[str], None]
 ) -> None:
+    world.clock.time = datetime.now(UTC)  # a poll is dated by the store, and its age told by this machine
     with running_traefik() as traefik:
         world.operations.gateways.put("edge", GatewaySpec(api=traefik.url), ME)
         world.operations.gateways.put("lost", GatewaySpec(), ME)

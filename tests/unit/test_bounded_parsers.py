@@ -1,7 +1,7 @@
 """Every parser of text from outside takes time in proportion to the text."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from time import process_time
 
 import pytest
@@ -13,9 +13,13 @@ from provider.documents.reading import MOST_MISTAKES
 from provider.rollouts import Spec
 from provider.strict_yaml import StrictLoader
 from provider.web.step_lines import step_of
+from tests.parsers import PARSERS, Parser, outcome
 
 # Each input took many times as long, as its cost grew with the square of its size.
 _GENEROUS_SECONDS = 2.0
+# The larger ones take up to a second in PyYAML, and some 50 ms elsewhere, on a machine that does nothing else.
+_LARGEST_SECONDS = 10.0
+_PIECES = ("a", "1", "[", '{"a":', "((", "\\", "`", '"', "\n", "- ", "a: ", "%2", "::", "1.", "||", "!")
 
 
 def _repeated_json_key() -> None:
@@ -78,6 +82,21 @@ def test_a_parser_reads_its_largest_input_in_linear_time(parse: Callable[[], Non
     parse()
 
     assert process_time() - started < _GENEROUS_SECONDS
+
+
+def _largest(parser: Parser) -> Iterator[str]:
+    for seed in parser.seeds:
+        yield from (f"{seed}{parser.limit * ' '}x", f"{seed}{parser.limit * '('}", f"{seed}," * parser.limit)
+    yield from (piece * parser.limit for piece in _PIECES)
+
+
+@pytest.mark.parametrize("parser", PARSERS, ids=lambda parser: parser.name)
+def test_every_parser_is_done_with_a_text_of_its_largest_size_soon(parser: Parser) -> None:
+    for text in _largest(parser):
+        started = process_time()
+        outcome(parser, text[: parser.limit])
+
+        assert process_time() - started < _LARGEST_SECONDS, text[:20]
 
 
 def test_json_names_the_first_key_that_stands_twice() -> None:

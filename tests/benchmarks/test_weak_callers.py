@@ -1,0 +1,14 @@
+"""What weak callers cost is told in a table; it is measured by hand, as it takes minutes."""
+
+from benchmarks.weak_callers import ATTACKS, Attack, Cost, row
+
+
+def test_a_row_tells_what_an_attack_cost() -> None:
+    attack = Attack("viewer", "GET /x", lambda _: None)
+
+    assert "| viewer | GET /x | 1.50 s | 3 MiB | 250 ms |" == row(attack, Cost(1.5, 3 * 1024 * 1024, 0.25))
+    assert "| viewer | GET /x | worker ended | 0 MiB | 1 ms |" == row(attack, Cost(float("nan"), -5, 0.001))
+
+
+def test_every_weak_caller_attacks() -> None:
+    assert {"nobody", "viewer", "instance", "gateway", "operator"} == {attack.role for attack in ATTACKS}
