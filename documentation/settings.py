@@ -12,7 +12,7 @@ from provider.server.settings import ENV_PREFIX, Settings
 
 # What has no option: it would be seen in the list of processes.
 _OF_THE_ADMIN = (
-    "The first admin's token, 20 characters at least, 8 of them different; one is made, and printed once, if left out."
+    "The first admin's token: at least 20 characters, 8 of them different. Default: generated and printed once."
 )
 _DEFAULTS = {
     "data_dir": "`~/.local/state/traefik-canary`",

@@ -13,7 +13,7 @@ from provider.analysis.values import Value
 from provider.analysis.words import per_cent
 
 SPAN = timedelta(minutes=2)
-_LEAST_BAD = 10
+LEAST_BAD = 10
 _CANARY_ABOVE = 0.5
 _STABLE_BELOW = 0.25
 
@@ -38,7 +38,7 @@ def ruin(recent: Iterable[Recent]) -> str:
     windows = tuple(recent)
     canary = _sum(one.canary for one in windows)
     stable = _sum(one.stable for one in windows)
-    if canary.bad < _LEAST_BAD or canary.bad <= _CANARY_ABOVE * canary.total:
+    if canary.bad < LEAST_BAD or canary.bad <= _CANARY_ABOVE * canary.total:
         return ""
     if stable.total and stable.bad >= _STABLE_BELOW * stable.total:
         return ""

@@ -13,7 +13,16 @@ import click
 from provider.cli.client import Client, Json, Write, rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.failures import NotFoundError, OtherStableError
-from provider.cli.options import Change, Shell, allowing_shrink, changing, connected, delivery, shrink_query
+from provider.cli.options import (
+    Change,
+    Shell,
+    allowing_shrink,
+    changing,
+    connected,
+    delivery,
+    show_warnings,
+    shrink_query,
+)
 from provider.cli.output import as_yaml, say, show_json
 
 _REPLACING = {"replaceStable": "true"}
@@ -69,6 +78,7 @@ def _applied(
     rollout = _put(shell.client, document, write.part(name), **query) if is_written else planned
     if not shell.is_json:
         say(f"{name}: {outcome}{' (not written: --dry-run)' if dry_run else ''}")
+        show_warnings(rollout)
     return rollout
 
 

@@ -75,6 +75,11 @@ def between(begin: str, end: str) -> str:
     return _length((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
 
 
+def span(seconds: float) -> str:
+    """Say how long something takes: `3m`, `2h`, `5d`."""
+    return _length(seconds)
+
+
 def _length(time: float) -> str:
     seconds = max(0, int(time))
     for unit, length in (("d", 86_400), ("h", 3_600), ("m", 60)):

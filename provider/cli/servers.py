@@ -40,6 +40,11 @@ _COMMON = (
         "CANARY_ALLOW_NETWORKS",
     ),
     click.option(
+        "--secrets-dir",
+        metavar="DIR",
+        help="Files with the credentials of gateways, and nothing else. CANARY_SECRETS_DIR",
+    ),
+    click.option(
         "--log-format", type=click.Choice(["text", "json"]), help="For people, or for machines. CANARY_LOG_FORMAT"
     ),
 )

@@ -1,18 +1,19 @@
 """What canaries really get: the requests of both sides, added up since the weight has been what it is."""
 
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 
-from provider.analysis import Share, Snapshot, window_between
+from provider.analysis import Analysis, Share, Snapshot, window_between
+from provider.analysis.replicas import is_gone, is_replica, several_traefiks, with_start
 from provider.analysis.share import Requests, remembered, share_of, unknown_share
 from provider.controller.in_flight import InFlight
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Page, SourceError, TraefikMetrics
-from provider.reaching import ANYWHERE
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, Strategy, settings_of
 from provider.routing import counted_services
 
@@ -20,6 +21,9 @@ from provider.routing import counted_services
 _PATIENCE_SECONDS = 2.0
 # A weight that was served is in force milliseconds later; with thousands of rollouts, two seconds.
 _SETTLING = timedelta(seconds=2)
+
+# A share counts all requests, whatever their status.
+_STATUSES = Analysis().errors
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,22 @@ class _Track:
     begins: dict[str, tuple[datetime, Page]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Process:
+    """The start times of a gateway's Traefiks, the latest last, and when it was sampled last."""
+
+    starts: tuple[float, ...]
+    sampled_at: datetime
+
+
 class Counting:
     """Counts the requests of canaries from look to look. Nothing of what judges them is touched."""
 
-    def __init__(self, networks: Networks = ANYWHERE) -> None:
-        self._traefiks = TraefikMetrics(networks=networks)
+    def __init__(self, networks: Networks = ANYWHERE, *, credentials: Credentials = none_needed) -> None:
+        self._traefiks = TraefikMetrics(networks=networks, credentials=credentials)
         self._pages: InFlight[_Answer] = InFlight("counting", patience_seconds=_PATIENCE_SECONDS)
         self._tracks: dict[str, _Track] = {}
+        self._processes: dict[str, _Process] = {}
 
     def shares(
         self,
@@ -71,7 +84,10 @@ class Counting:
         """
         self._tracks = {rollout.name: self._track(rollout) for rollout in rollouts}
         carriers = {rollout.name: _carriers(rollout, gateways) for rollout in rollouts}
-        answers = self._ask(rollouts, carriers, gateways, now)
+        answers = {
+            gateway: replace(answer, page=self._told_apart(gateway, answer.page, now))
+            for gateway, answer in self._ask(rollouts, carriers, gateways, now).items()
+        }
         return {
             rollout.name: self._share(rollout, carriers[rollout.name], answers, served=served, now=now)
             for rollout in rollouts
@@ -80,11 +96,26 @@ class Counting:
     def forget(self) -> None:
         """Let go of what was counted: somebody else counts now, or there is nothing to count."""
         self._tracks = {}
+        self._processes = {}
 
     def close(self) -> None:
         """Let go of the threads and the connections."""
         self._pages.close()
         self._traefiks.close()
+
+    def _told_apart(self, gateway: str, answer: Page | SourceError, now: datetime) -> Page | SourceError:
+        """Replace the page of another Traefik behind the same address by an error."""
+        if isinstance(answer, SourceError):
+            return answer
+        known, started = self._processes.get(gateway), answer.snapshot.started
+        if known and is_replica(started, before=known.starts, sampled_at=known.sampled_at):
+            if not is_gone(sampled_at=known.sampled_at, now=now):
+                return SourceError(several_traefiks(gateway))
+            known = None
+            for track in self._tracks.values():
+                track.begins.pop(gateway, None)
+        self._processes[gateway] = _Process(with_start(known.starts if known else (), started), now)
+        return answer
 
     def _track(self, rollout: Rollout) -> _Track:
         settings = _settings(rollout)
@@ -177,7 +208,7 @@ def _requests_between(before: tuple[datetime, Page], after: tuple[datetime, Page
     stable, canary = counted_services(rollout)
     earlier, later = before[1], after[1]
     window = window_between(
-        {"": earlier.snapshot}, {"": later.snapshot}, stable=stable, canary=canary or "", errors="-"
+        {"": earlier.snapshot}, {"": later.snapshot}, stable=stable, canary=canary or "", errors=_STATUSES
     )
     return Requests(
         begin=before[0],

@@ -17,7 +17,7 @@ from provider.documents import weight_number
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Gates, PrometheusMetrics, SourceError, TraefikMetrics
-from provider.reaching import ANYWHERE
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, settings_of
 from provider.routing import counted_services
 
@@ -68,10 +68,16 @@ class _Running:
 class Looking:
     """Measures canaries; what cannot be measured is said in words."""
 
-    def __init__(self, networks: Networks = ANYWHERE, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        networks: Networks = ANYWHERE,
+        *,
+        credentials: Credentials = none_needed,
+        patience_seconds: float = _PATIENCE_SECONDS,
+    ) -> None:
         """Wait so long for the answers to each call's questions."""
         self._patience = patience_seconds
-        self._traefiks = TraefikMetrics(networks=networks)
+        self._traefiks = TraefikMetrics(networks=networks, credentials=credentials)
         self._prometheuses = PrometheusMetrics(networks=networks)
         self._gates = Gates(networks=networks)
         self._gateway_pool, self._prometheus_pool, self._check_pool = (

@@ -15,7 +15,7 @@ from provider.feed.claims import Claims
 from provider.feed.image import Image
 from provider.feed.keeping import made_to_stay
 from provider.feed.recent import RecentEvents
-from provider.feed.shrinking import unmeant_shrink
+from provider.feed.shrinking import loss_of, unmeant_shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
 from provider.feed.watermark import Standing, Watermark
 from provider.rollouts import Rollout
@@ -47,7 +47,7 @@ class State(StrEnum):
     WENT_BACK = "store-went-back"
     """It is empty, older than what is served, or went on from something older."""
     SHRANK = "store-shrank"
-    """It lacks so much of what is served, and nobody has deleted it."""
+    """It lacks documents of which it has the versions, or much of what is served, and nobody has deleted that."""
 
 
 DISPUTED = frozenset({State.WENT_BACK, State.SHRANK})
@@ -280,6 +280,8 @@ class Feed:
             self._load()
         elif events:
             self._apply(events)
+        elif not self._store.is_whole():
+            self._load()
 
     def _load(self) -> None:
         # Before the store is asked: what a sibling has served is in the store by then.
@@ -294,7 +296,7 @@ class Feed:
         if not lineage and not self._may_begin():
             return
         contents = self._store.load()
-        shrink = unmeant_shrink(self._image, contents, self._store)
+        shrink = loss_of(contents) or unmeant_shrink(self._image, contents, self._store)
         if shrink:
             self._enter(
                 State.SHRANK,

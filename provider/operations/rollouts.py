@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from provider.documents import InvalidDocumentError, NotJsonError, write
@@ -17,7 +18,7 @@ from provider.operations.discovery import Discovery
 from provider.operations.documents import Decision, Documents
 from provider.operations.ends import count_end
 from provider.reaching import ANYWHERE
-from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, stable_change
+from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, StatusCode, stable_change
 from provider.routing import UnsupportedFeatureError, checked, render, shortcoming
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
@@ -197,9 +198,9 @@ class Rollouts:
         """End a timed pause that is over, or an analysis step; IllegalMoveError where there is none."""
         return self._move(name, Action.ADVANCE, Rollout.advance, call)
 
-    def hold(self, name: str, call: Call) -> Rollout:
+    def hold(self, name: str, call: Call, *, reason_code: StatusCode | None = None) -> Rollout:
         """Let a rollout wait for a person; IllegalMoveError where it goes nowhere by itself."""
-        return self._move(name, Action.HOLD, Rollout.hold, call)
+        return self._move(name, Action.HOLD, partial(Rollout.hold, reason_code=reason_code), call)
 
     def delete(self, name: str, call: Call) -> None:
         """Remove a rollout: Traefik answers 404 for its rule from then on."""

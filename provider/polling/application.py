@@ -160,7 +160,7 @@ class Polling:
             self._count_anonymous(address)
             if not self._needs_token:
                 return None
-        caller = self._caller(authorization.removeprefix("Bearer ").strip(), address)
+        caller = self._caller(_secret_of(authorization), address)
         if caller is None and not self._feed.is_loaded:
             raise _NOTHING_KNOWN
         if caller is None:
@@ -179,7 +179,8 @@ class Polling:
 
     def _caller(self, secret: str, address: str) -> Caller | None:
         find = self._feed.caller
-        if not self._guesses or not secret:
+        # What nobody can look up yet is no wrong guess.
+        if not self._guesses or not secret or not self._feed.is_loaded:
             return find(secret)
         try:
             return self._guesses.caller(secret, address, known=find, find=find)
@@ -264,6 +265,11 @@ class Polling:
         left = known.changed_at + self._gather_seconds - time.monotonic()
         if left > 0:
             self._feed.wait_for_close(left)
+
+
+def _secret_of(authorization: str) -> str:
+    scheme, _, secret = authorization.partition(" ")
+    return (secret if scheme.lower() == "bearer" else authorization).strip()
 
 
 def mounted(polling: Polling, application: WSGI) -> WSGI:

@@ -5,7 +5,7 @@ import os
 import socket
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.feed import Feed
@@ -15,6 +15,8 @@ from provider.store import Store, StoreUnavailableError
 log = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 5.0
+# A clock that is further from the store's is reported.
+_SKEW = timedelta(seconds=5)
 # Of a worker, which can have as many connections.
 _MOST_SIGHTINGS = 20_000
 
@@ -32,6 +34,7 @@ class SightingBook:
         self._unreported: dict[str, Sighting | None] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        self._is_skewed = False
         self._host = socket.gethostname()
         self._worker = f"{self._host}/{os.getpid()}"
 
@@ -101,10 +104,24 @@ class SightingBook:
         if not unreported:
             return
         try:
-            self._store.report({field: encode(one) if one else "" for field, one in unreported.items()})
+            ahead = self._ahead_of_store()
+            self._store.report({field: _dated(one, ahead) if one else "" for field, one in unreported.items()})
         except StoreUnavailableError:
             with self._lock:
                 self._unreported = unreported | self._unreported
+
+    def _ahead_of_store(self) -> timedelta:
+        """Return how far this machine's clock is ahead of the store's, which dates everything; report a skew once."""
+        asked = datetime.now(UTC)
+        there = self._store.now()
+        ahead = asked + (datetime.now(UTC) - asked) / 2 - there
+        is_skewed = abs(ahead) > _SKEW
+        if is_skewed != self._is_skewed:
+            level = logging.WARNING if is_skewed else logging.INFO
+            seconds = round(ahead.total_seconds(), 1)
+            log.log(level, "clock.skewed" if is_skewed else "clock.right", extra={"ahead_seconds": seconds})
+        self._is_skewed = is_skewed
+        return ahead
 
     def forget_dead_workers(self) -> None:
         """Remove what workers of this machine have noted that have ended without a word."""
@@ -136,6 +153,11 @@ class SightingBook:
         with self._lock:
             self._unreported = dict.fromkeys(self._seen)
         self.report()
+
+
+def _dated(sighting: Sighting, ahead: timedelta) -> str:
+    """Encode a sighting, dated by the store's clock."""
+    return encode(sighting.model_copy(update={"last_poll": sighting.last_poll - ahead}))
 
 
 def _is_alive(pid: int) -> bool:

@@ -5,7 +5,14 @@ from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, assemb
 from provider.routing.fragment import Fragment, render
 from provider.routing.names import counted_services, ignored_router, qualified
 from provider.routing.resilience import ready_transports
-from provider.routing.versions import UnsupportedFeatureError, is_old, missing_from, render_for, shortcoming
+from provider.routing.versions import (
+    UnsupportedFeatureError,
+    is_old,
+    missing_from,
+    plain_version,
+    render_for,
+    shortcoming,
+)
 from provider.routing.weights import smallest_weights
 
 __all__ = [
@@ -23,6 +30,7 @@ __all__ = [
     "ignored_router",
     "is_old",
     "missing_from",
+    "plain_version",
     "qualified",
     "ready_transports",
     "render",

@@ -51,6 +51,7 @@ class Settings:
     controller: bool = True
     polls_need_token: bool = False
     allow_networks: str = ""
+    secrets_dir: str = ""
     rate_limit: int = 200
     log_format: str = "text"
 
@@ -111,6 +112,11 @@ class Settings:
     def snapshot_path(self) -> Path:
         """Where the last good state of this namespace is kept."""
         return Path(self.data_dir) / f"snapshot-{self.namespace}.json"
+
+    @property
+    def secrets_path(self) -> Path | None:
+        """Directory of the credentials of gateways; None where there is none."""
+        return Path(self.secrets_dir) if self.secrets_dir else None
 
     @property
     def metrics_path(self) -> Path:

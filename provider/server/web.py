@@ -14,6 +14,7 @@ from gunicorn.glogging import Logger
 from provider.server.heartbeat import TIMEOUT_SECONDS, is_serving
 from provider.server.logs import logging_config
 from provider.server.metering import keep_metrics
+from provider.server.request_limits import HEADER_BYTES, HEADERS, LINE_BYTES
 from provider.server.settings import SettingError, Settings
 from provider.server.shared_port import SharedSocket, let_pass_by
 from provider.server.spans import export_spans
@@ -98,6 +99,9 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_class": "provider.server.http_worker.HttpWorker",
             "worker_connections": _HELD_CONNECTIONS,
             "backlog": 4_096,
+            "limit_request_line": LINE_BYTES,
+            "limit_request_fields": HEADERS,
+            "limit_request_field_size": HEADER_BYTES,
             "keepalive": _KEEP_ALIVE_SECONDS,
             "graceful_timeout": _GRACE_SECONDS,
             "timeout": TIMEOUT_SECONDS,

@@ -14,6 +14,7 @@ from provider.operations import Operations
 from provider.polling import Polling, SightingBook
 from provider.polling.application import mounted
 from provider.server.metering import Recorded, own_metrics
+from provider.server.request_limits import with_body_deadline
 from provider.server.settings import Settings
 from provider.server.stores import is_embedded, open_store
 from provider.server.version import installed_version
@@ -47,14 +48,14 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
         # Nobody else has written to the embedded server.
         sibling_wait_seconds=0 if is_embedded(settings) else _SIBLING_WAIT_SECONDS,
     )
-    operations = Operations(store, feed, networks=settings.networks)
+    operations = Operations(store, feed, networks=settings.networks, secrets_directory=settings.secrets_path)
     book = SightingBook(store, feed)
     limits = Limits(store, rate=settings.rate_limit)
     polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses, rate=limits.rate)
     version = installed_version()
     api = create_app(operations, version=version, limits=limits, recorded=recorded, metrics_seconds=_METRICS_SECONDS)
     pages = create_pages(operations, version=version, held=limits.held)
-    application = mounted(polling, throttled(with_pages(api, pages), limits.rate, operations))
+    application = mounted(polling, throttled(with_body_deadline(with_pages(api, pages)), limits.rate, operations))
     feed.start()
     book.start()
     operations.writability.start()
@@ -69,7 +70,7 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
 
 def _give_out_admin(settings: Settings, operations: Operations) -> None:
     """See to it that somebody can administer: as soon as the store is there, by the first worker that comes."""
-    feed = operations.feed
+    feed, has_failed = operations.feed, False
     while not feed.is_closing:
         try:
             if feed.state is State.FOLLOWING:
@@ -77,6 +78,10 @@ def _give_out_admin(settings: Settings, operations: Operations) -> None:
                 return
         except StoreUnavailableError:
             operations.writability.check()  # says why
+        except Exception:
+            # Whatever it is, nobody could administer: it is tried again, and reported once.
+            log.log(logging.DEBUG if has_failed else logging.ERROR, "admin.not_given_out", exc_info=True)
+            has_failed = True
         feed.wait_for_close(0.02 if feed.state is State.STARTING else _RETRY_SECONDS)
 
 

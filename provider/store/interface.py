@@ -100,6 +100,7 @@ class Contents:
     """All that a store holds at one revision. `lineage` is empty where nothing was ever written.
 
     `mark` is that of the newest change, and `restored` the revision at which somebody last decided what is right.
+    `lost` are the documents of which only the version is left: they were removed by hand or evicted, not deleted.
     """
 
     lineage: str
@@ -107,6 +108,7 @@ class Contents:
     documents: Mapping[Key, Stored]
     mark: str = field(default="", compare=False)
     restored: int = field(default=0, compare=False)
+    lost: frozenset[Key] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,10 @@ class Store(Protocol):
 
     def mark(self, revision: int) -> str:
         """Tell the mark of a change; empty where it is not known, or where a restore has decided since."""
+        ...
+
+    def is_whole(self) -> bool:
+        """Return whether there are as many documents as versions."""
         ...
 
     def load(self) -> Contents:

@@ -120,6 +120,17 @@ class RedisStore:
         return mark_of(found) if whole(restored) <= revision else ""
 
     @timed
+    def is_whole(self) -> bool:
+        """Compare the numbers of documents and versions."""
+
+        def fill(pipeline: Any) -> None:
+            pipeline.hlen(self._keys.documents)
+            pipeline.hlen(self._keys.versions)
+
+        documents, versions = self._ask_at_once(fill)
+        return bool(documents >= versions)
+
+    @timed
     def load(self) -> Contents:
         """Read everything, as it was at one revision."""
 
@@ -142,6 +153,7 @@ class RedisStore:
             documents,
             mark=mark_of(newest) if is_newest else "",
             restored=whole(restored),
+            lost=frozenset(key for field in versions.keys() - texts.keys() if (key := parsed_key(field))),
         )
 
     @timed

@@ -93,6 +93,8 @@ def test_a_request_that_is_too_much_or_two_at_once_is_refused(provider: Stack, l
     status, text = answer_to(provider, [head(provider, line, *headers), b"GET /smuggled HTTP/1.1\r\n\r\n"])
 
     assert 400 <= status < 500
+    assert "Content-Type: application/problem+json" in text
+    assert '"type": "urn:traefik-canary:' in text
     assert provider.token not in text
     assert 1 == text.count("HTTP/1.1 ")  # what follows is not answered as a request of its own
 

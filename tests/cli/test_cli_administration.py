@@ -166,3 +166,17 @@ def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:
 
     assert 2 == refused.exit_code
     assert "Missing option '--from'" in refused.stderr
+
+
+def test_credentials_of_a_gateway_are_sent_by_their_names(run: Run, offline: Run) -> None:
+    options = ("--basic-auth", "edge-password", "--header", "X-Api-Key=edge-key", "--ca", "edge-ca")
+    done = run("gateway", "set", "edge", "--api", "https://127.0.0.1:1", *options, "-o", "json")
+    refused = offline("gateway", "set", "edge", "--api", "https://127.0.0.1:1", "--header", "X-Api-Key")
+
+    assert {
+        "api": "https://127.0.0.1:1",
+        "basicAuth": "edge-password",
+        "header": {"name": "X-Api-Key", "secret": "edge-key"},
+        "ca": "edge-ca",
+    } == json.loads(done.stdout)["spec"]
+    assert "--header must be NAME=SECRET" in refused.stderr

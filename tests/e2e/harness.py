@@ -115,9 +115,10 @@ class Stack:
     def traefik_directory(self) -> Path:
         return self.directory / "traefik"
 
-    def define_in_files(self, services: Mapping[str, Any]) -> None:
-        """Have Traefik's file provider know just these services."""
-        http = {"http": {"services": dict(services)}} if services else {}
+    def define_in_files(self, services: Mapping[str, Any], **others: Mapping[str, Any]) -> None:
+        """Have Traefik's file provider know just these services, and others such as `routers`."""
+        parts = {name: dict(part) for name, part in {"services": services, **others}.items() if part}
+        http = {"http": parts} if parts else {}
 
         def define(dynamic: dict[str, Any]) -> None:
             dynamic.pop("http", None)
@@ -328,14 +329,19 @@ def _works_in(entry: Path, directory: Path) -> bool:
         return False
 
 
-def started(directory: Path, processes: Processes, **environment: str) -> Stack:
-    """Start everything, with a rollout `shop` of two sides at weight 0, and wait until traffic flows."""
+def started(
+    directory: Path, processes: Processes, *, services: Mapping[str, Any] | None = None, **environment: str
+) -> Stack:
+    """Start everything, with a rollout `shop` of two sides at weight 0, and wait until traffic flows.
+
+    With `services` Traefik has these from files too, and follows changes.
+    """
     stack = Stack(directory, processes)
     stack.start_apps()
     stack.start_provider(**environment)
     stack.wait_for_provider()
     stack.done("PUT", "/gateways/edge", {"spec": {"api": f"http://{HOST}:{stack.api_port}"}})
     stack.done("PUT", "/rollouts/shop", {"spec": stack.spec()})
-    stack.start_traefik()
+    stack.start_traefik(services=services)
     stack.wait_applied()
     return stack

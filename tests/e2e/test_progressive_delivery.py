@@ -14,7 +14,7 @@ from tests.e2e.harness import HOST, Load, Stack, eventually
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(240)]
 
-QUICK = {"interval": "1s", "minRequests": 20}
+QUICK = {"interval": "1s", "minRequests": 20, "warmUp": "0s"}
 STEPS = [part for weight in (5, 25, 50, 100) for part in ({"setWeight": weight}, {"analysis": {"duration": "5s"}})]
 
 
@@ -145,7 +145,7 @@ def test_a_gateway_whose_metrics_are_away_is_no_verdict(stack: Stack) -> None:
         "/gateways/edge",
         {"spec": {"api": f"http://{HOST}:{stack.api_port}", "metrics": "http://127.0.0.1:9/"}},
     )
-    begin(stack, consecutiveErrorLimit=2)
+    begin(stack, consecutiveErrorLimit=2, errorLimit="0s")
     held = in_phase(stack, "Paused")
     looks = stack.done("GET", "/rollouts/shop/analysis")["looks"]
 

@@ -1,7 +1,9 @@
-"""Servers of a side that speak TLS, with a CA of their own and client certificates, behind the real Traefik."""
+"""TLS and credentials in both directions: to the servers of a side, and to the API of a gateway; the real Traefik."""
 
+import hashlib
 import ssl
 import subprocess
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -10,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.harness import HOST, Stack, eventually
+from provider.demo.processes import Processes
+from tests.e2e.harness import HOST, Stack, eventually, started
 
 pytestmark = pytest.mark.traefik
 
@@ -36,6 +39,16 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet about clients that do not trust the certificate, or have none."""
+
+
+@pytest.fixture(scope="module")
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """Give the whole system, with a directory of secrets."""
+    directory = tmp_path_factory.mktemp("stack")
+    (directory / "secrets").mkdir()
+    with Processes(directory) as processes:
+        environment = {"CANARY_WORKERS": "1", "CANARY_SECRETS_DIR": str(directory / "secrets")}
+        yield started(directory, processes, services={}, **environment)
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +87,7 @@ def backend(authority: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_traefik_reaches_a_side_by_its_transport_only(shared_stack: Stack, authority: Path, backend: str) -> None:
+def test_traefik_reaches_a_side_by_its_transport_only(secured: Stack, authority: Path, backend: str) -> None:
     client = {"certFile": str(authority / "client.crt"), "keyFile": str(authority / "client.key")}
     right = {"rootCAs": [str(authority / "ca.crt")], "serverName": NAME, "certificates": [client]}
     inline = {**right, "rootCAs": [(authority / "ca.crt").read_text()]}
@@ -86,8 +99,8 @@ def test_traefik_reaches_a_side_by_its_transport_only(shared_stack: Stack, autho
         {name: value for name, value in right.items() if name != "rootCAs"},
     )
 
-    assert [200, 200, 200] == [_status(shared_stack, backend, transport) for transport in (right, inline, unverified)]
-    assert {200}.isdisjoint({_status(shared_stack, backend, transport) for transport in wrong})
+    assert [200, 200, 200] == [_status(secured, backend, transport) for transport in (right, inline, unverified)]
+    assert {200}.isdisjoint({_status(secured, backend, transport) for transport in wrong})
 
 
 def _status(stack: Stack, backend: str, transport: Mapping[str, Any] | None) -> int:
@@ -98,3 +111,45 @@ def _status(stack: Stack, backend: str, transport: Mapping[str, Any] | None) -> 
     stack.wait_applied(name="secure")
     status: int = eventually(lambda: stack.get(Host=SITE).status_code, what="Traefik answers")
     return status
+
+
+def test_an_api_behind_a_password_and_a_private_ca_is_read(secured: Stack) -> None:
+    secrets, password = secured.directory / "secrets", "s3cret-of-the-edge"
+    _publish_api(secured, user="ann", password=password)
+    (secrets / "edge-password").write_text(f"ann:{password}\n")
+    (secrets / "edge-ca").write_text((secured.traefik_directory / "default.crt").read_text())
+    url = f"https://localhost:{secured.websecure_port}"
+
+    assert "credentials" in _detail(secured, api=url, ca="edge-ca")
+    assert "certificate" in _detail(secured, api=url, basicAuth="edge-password")
+    assert "is not Traefik's API" in _detail(secured, api=f"http://{HOST}:{secured.web_port}")
+    assert "is not Traefik's API" in _detail(secured, api=f"http://{HOST}:{secured.api_port}/dashboard")
+    secured.done("PUT", "/gateways/edge", {"spec": {"api": url, "basicAuth": "edge-password", "ca": "edge-ca"}})
+    assert secured.wait_applied()
+    assert password not in secured.call("GET", "/gateways").text
+    assert password not in secured.log()
+
+
+def _detail(stack: Stack, **spec: str) -> str:
+    """Write down where the gateway can be asked, and give what a wait for it says in the end."""
+    stack.done("PUT", "/gateways/edge", {"spec": spec})
+    answer = stack.call("GET", "/rollouts/shop/wait?for=applied&timeout=1")
+    assert answer.status_code == 504, answer.text
+    detail: str = answer.json()["detail"]
+    return detail
+
+
+def _publish_api(stack: Stack, *, user: str, password: str) -> None:
+    """Have Traefik serve its API by TLS behind a password."""
+    digest = b64encode(hashlib.sha1(password.encode()).digest()).decode()  # noqa: S324 a format of htpasswd
+    router = {
+        "rule": "PathPrefix(`/api`)",
+        "entryPoints": ["websecure"],
+        "service": "api@internal",
+        "middlewares": ["password"],
+        "tls": {},
+    }
+    middlewares = {"password": {"basicAuth": {"users": [f"{user}:{{SHA}}{digest}"]}}}
+    stack.define_in_files({}, routers={"api": router}, middlewares=middlewares)
+    url, ca = f"https://localhost:{stack.websecure_port}/api/version", str(stack.traefik_directory / "default.crt")
+    eventually(lambda: stack.session.get(url, verify=ca).status_code == 401, what="the API has a password")

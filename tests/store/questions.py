@@ -11,6 +11,7 @@ QUESTIONS: Mapping[str, Callable[[Store], object]] = {
     "read": lambda store: store.read(SHOP),
     "revision": lambda store: store.revision(),
     "mark": lambda store: store.mark(1),
+    "is_whole": lambda store: store.is_whole(),
     "load": lambda store: store.load(),
     "commit": lambda store: store.commit(change()),
     "recall": lambda store: store.recall(Request("again", "")),

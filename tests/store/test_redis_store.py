@@ -267,6 +267,20 @@ def test_a_document_whose_version_was_lost_is_at_none(
     assert {SHOP: Stored(0, "{}")} == valkey.load().documents
 
 
+def test_a_document_that_was_lost_is_named_and_can_be_written_anew(
+    valkey: RedisStore, hand: redis.Redis, keys: Keys
+) -> None:
+    write(valkey)
+    before = valkey.load(), valkey.is_whole()
+    hand.delete(keys.documents)
+    lost = valkey.load(), valkey.is_whole()
+    write(valkey)
+
+    assert (frozenset(), True) == (before[0].lost, before[1])
+    assert (frozenset({SHOP}), False) == (lost[0].lost, lost[1])
+    assert (frozenset(), True) == (valkey.load().lost, valkey.is_whole())
+
+
 @pytest.mark.parametrize("text", ["nonsense", "-1"])
 def test_a_version_that_is_no_number_is_a_conflict_until_it_is_mended(
     valkey: RedisStore, hand: redis.Redis, keys: Keys, text: str

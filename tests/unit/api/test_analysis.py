@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from provider.access import Role
-from provider.analysis import Outcome, Record
-from provider.rollouts import Action
+from provider.analysis import Exposure, Measurement, Outcome, Record
+from provider.rollouts import Action, current_record, settings_of
 from tests.canaries import check, remember, seen, unseen
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec
@@ -58,6 +58,24 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
     assert [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}] == told["checks"]
     assert [(3_000, 30_000), (0, 0)] == [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]]
     assert ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"] == [look["at"] for look in told["looks"]]
+
+
+def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: World) -> None:
+    rollout = world.operations.rollouts.get("shop")
+    record = current_record(None, rollout).looked(
+        Measurement(), settings_of(rollout), stable="", canary="", now=world.clock(), exposure=Exposure(weight=5)
+    )
+    remember(world.operations, "shop", record)
+    world.clock.pass_time(12)
+    warming = admin("GET", "/rollouts/shop/analysis").json
+    world.clock.pass_time(18)
+    warm = admin("GET", "/rollouts/shop/analysis").json
+
+    assert ("warming up for 18 s more", "2026-01-01T00:00:30.000Z") == (
+        warming["warmingUp"],
+        warming["warmingUpUntil"],
+    )
+    assert not {"warmingUp", "warmingUpUntil"} & warm.keys()
 
 
 def test_effective_settings_are_shown_with_their_origin(admin: Client, world: World) -> None:

@@ -1,13 +1,14 @@
 """What is due: every kind of step, verdict and limit, at moments that the test chooses."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from provider.analysis import Measurement, Outcome, Record
 from provider.controller.decisions import Move, decide
-from provider.rollouts import Action, Rollout, current_record, settings_of
+from provider.rollouts import Action, Rollout, StatusCode, current_record, settings_of
 from provider.routing import counted_services
 from tests.canaries import check, counters, seen, unseen
 from tests.world import spec
@@ -197,28 +198,86 @@ def test_what_was_seen_of_another_attempt_counts_no_more() -> None:
 @pytest.mark.parametrize(
     ("errors", "steps", "action"),
     [
-        (4, UNTIL_KNOWN, None),
-        (5, UNTIL_KNOWN, Action.HOLD),
-        (5, [{"pause": {"duration": "1h"}}], Action.HOLD),
-        (5, [{"pause": {}}], None),
-        (5, None, None),
+        (5, UNTIL_KNOWN, None),
+        (6, UNTIL_KNOWN, Action.HOLD),
+        (6, [{"pause": {"duration": "1h"}}], Action.HOLD),
+        (6, [{"pause": {}}], None),
+        (6, None, None),
     ],
 )
 def test_a_source_that_is_away_too_long_makes_the_canary_wait(errors: int, steps: Any, action: Action | None) -> None:
     rollout = created(steps=steps, analysis={})
-    move = due(rollout, unseen(rollout, errors, now=T0), after=1)
+    move = due(rollout, unseen(rollout, errors, now=minutes(5)), after=5)
 
     assert action == (move.action if move else None)
+    assert move is None or StatusCode.NOT_MEASURED is move.reason_code
     assert move is None or "the canary cannot be judged: edge does not answer" == move.reason
+
+
+def test_a_short_outage_of_a_source_holds_nothing() -> None:
+    rollout = created(steps=UNTIL_KNOWN)
+    record = current_record(None, rollout)
+    for second in range(60, 300, 5):
+        now = T0 + timedelta(seconds=second)
+        away = Measurement(error="edge does not answer")
+        record = record.looked(away, settings_of(rollout), stable="", canary="", now=now)
+
+        assert decide(rollout, record, now=now) is None
+
+
+def held_unmeasured(**changes: Any) -> Rollout:
+    """Return a rollout that was held after five minutes as its source did not respond."""
+    rollout = created(**changes)
+    move = due(rollout, unseen(rollout, 6, now=minutes(5)), after=5)
+    assert move
+    return rollout.hold(now=minutes(5), reason=move.reason, reason_code=move.reason_code)
+
+
+@pytest.mark.parametrize("steps", [UNTIL_KNOWN, TEN_MINUTES, [{"setWeight": 5}, {"pause": {"duration": "1h"}}]])
+def test_a_rollout_continues_with_its_step_when_its_sources_respond_again(steps: Any) -> None:
+    held = held_unmeasured(steps=steps, analysis={})
+    still_away = due(held, unseen(held, 1, now=minutes(6)), after=6)
+    move = due(held, seen(held, [LITTLE], now=minutes(7)), after=7)
+    assert move
+    continued = held.advance(now=minutes(7), reason=move.reason)
+
+    assert held.is_moving
+    assert still_away is None
+    assert Action.ADVANCE is move.action
+    assert held.status.step_index == continued.status.step_index
+    assert (continued.status.paused_until or continued.status.judged_since) is not None
+    assert (None, minutes(7)) == (continued.status.reason_code, continued.status.since)
+
+
+@pytest.mark.parametrize(
+    "touch",
+    [
+        lambda held: held.pause(now=minutes(6)),
+        lambda held: held.set_weight(Decimal(5), now=minutes(6)),
+        lambda held: held.abort(now=minutes(6)),
+    ],
+    ids=["paused", "weight set", "aborted"],
+)
+def test_a_rollout_that_a_person_has_moved_does_not_continue_by_itself(touch: Any) -> None:
+    touched = touch(held_unmeasured(steps=UNTIL_KNOWN, analysis={}))
+
+    assert touched.status.reason_code is None
+    assert due(touched, seen(touched, [LITTLE], now=minutes(7)), after=7) is None
+
+
+def test_a_canary_that_fails_while_it_is_not_measured_in_full_is_aborted() -> None:
+    held = held_unmeasured(steps=UNTIL_KNOWN)
+
+    assert Action.ABORT is getattr(due(held, seen(held, [BAD], now=minutes(7)), after=7), "action", None)
 
 
 def test_who_goes_on_all_the_same_is_not_stopped_again_at_once() -> None:
     rollout = created(steps=[{"pause": {"duration": "1h"}}, {"pause": {"duration": "1h"}}], analysis={})
-    record = unseen(rollout, 5, now=T0)
+    record = unseen(rollout, 6, now=T0)
     resumed = rollout.hold(now=minutes(1), reason="it cannot be judged").resume(now=minutes(10))
 
-    assert due(resumed, record, after=10.1) is None
-    assert getattr(due(resumed, record, after=11), "action", None) is Action.HOLD
+    assert due(resumed, record, after=14.9) is None
+    assert getattr(due(resumed, record, after=15), "action", None) is Action.HOLD
 
 
 # Deadlines and hours

@@ -9,9 +9,10 @@ from provider.analysis import Measurement, Outcome, Snapshot
 from provider.controller import Controller
 from provider.gateways import GatewaySpec
 from provider.operations import Call, Obstacle, Operations, Wait, WaitReason
-from provider.rollouts import Action, Phase, Rollout
+from provider.rollouts import Action, Phase, Rollout, StatusCode
 from provider.store import Key, Kind, StoreUnavailableError
 from tests.canaries import Confirmed, Side, counters, remember, seen
+from tests.unit.operations.test_gateways import polled, written_down
 from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
@@ -29,9 +30,11 @@ class Looks:
     looks: list[str] = field(default_factory=list)
     bucket: float | None = None
     late: set[str] = field(default_factory=set)
+    gateways: set[str] = field(default_factory=set)
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
         self.looks += [rollout.name for rollout in rollouts]
+        self.gateways = set(gateways)
         stable, canary = self.counted
         return {
             rollout.name: Measurement(error=self.error)
@@ -72,6 +75,9 @@ def controller(world: World, looks: Looks, proof: Confirmed) -> Controller:
 
 
 def created(world: World, **changes: Any) -> None:
+    """Create a rollout whose canary, if it is judged, is judged from its start."""
+    if "analysis" in changes or changes["steps"] is JUDGED:
+        changes["analysis"] = {"warmUp": "0s", **changes.get("analysis", {})}
     world.operations.rollouts.create("shop", spec(**changes), ME)
     world.caught_up()
 
@@ -213,11 +219,32 @@ def test_a_canary_that_is_bad_is_taken_back_and_why_can_be_read(
 def test_a_source_that_is_away_makes_the_canary_wait_for_a_person(
     world: World, controller: Controller, looks: Looks
 ) -> None:
-    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 2})
+    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 2, "errorLimit": "0s"})
     looks.error = "edge does not answer"
 
     assert [0, 0, 1] == [ticked(world, controller) for _ in range(3)]
     assert (Phase.PAUSED, 5) == status(world)
+
+
+def test_a_rollout_that_was_held_without_measurements_continues_when_they_return(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 0, "errorLimit": "1m"})
+    looks.error = "edge does not answer"
+    away = [ticked(world, controller, after=10) for _ in range(7)]
+    held = world.operations.rollouts.get("shop").status
+    looks.error = ""
+    back = ticked(world, controller)
+    continued = world.operations.rollouts.get("shop").status
+    looks.counted = GOOD
+    for seconds in (5, 300):
+        ticked(world, controller, after=seconds)
+
+    assert [0, 0, 0, 0, 0, 0, 1] == away
+    assert (Phase.PAUSED, StatusCode.NOT_MEASURED) == (held.phase, held.reason_code)
+    assert (1, Phase.PROGRESSING, None) == (back, continued.phase, continued.reason_code)
+    assert (Phase.PAUSED, 50) == status(world)
+    assert "the canary is measured again" in world.operations.rollouts.history("shop", limit=2)[1].reason
 
 
 def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Controller, looks: Looks) -> None:
@@ -226,6 +253,37 @@ def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Con
         ticked(world, controller, after=1)
 
     assert ["shop"] * 3 == looks.looks
+
+
+@pytest.mark.parametrize(
+    ("polling", "measured"),
+    [((), {"edge", "core"}), (("edge",), {"edge"}), (("edge", "core"), {"edge", "core"})],
+    ids=["none polls", "one polls", "both poll"],
+)
+def test_a_gateway_that_does_not_poll_is_not_waited_for(
+    world: World, controller: Controller, looks: Looks, polling: Sequence[str], measured: set[str]
+) -> None:
+    created(world, steps=JUDGED)
+    for name in ("edge", "core"):
+        written_down(world, name=name)
+    world.clock.pass_time(3_600)
+    for number, name in enumerate(polling):
+        polled(world, gateway=name, address=f"10.0.0.{number + 1}:1")
+    ticked(world, controller, after=1)
+
+    assert measured == looks.gateways
+
+
+def test_a_gateway_that_alone_carries_a_rollout_is_measured_although_it_does_not_poll(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED, gateways=["core"])
+    for name in ("edge", "core"):
+        written_down(world, name=name)
+    polled(world, gateway="edge")
+    ticked(world, controller, after=1)
+
+    assert "core" in looks.gateways
 
 
 def test_what_nobody_wants_judged_is_not_looked_at(world: World, controller: Controller, looks: Looks) -> None:
