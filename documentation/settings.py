@@ -12,7 +12,8 @@ from provider.server.settings import ENV_PREFIX, Settings
 
 # What has no option: it would be seen in the list of processes.
 _OF_THE_ADMIN = (
-    "The first admin's token: at least 20 characters, 8 of them different. Default: generated and printed once."
+    "The first admin's token: at least 20 characters, 8 of them different. Default: generated and written to "
+    "`admin-token-NAMESPACE` in the data directory."
 )
 _DEFAULTS = {
     "data_dir": "`~/.local/state/traefik-canary`",

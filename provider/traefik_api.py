@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provider.bounded_http import Source, SourceError, asked
+from provider.bounded_http import Source, SourceError, asked, printable
 from provider.documents import NotJsonError, decode_json
 from provider.documents.addresses import Networks
 from provider.reaching import ANYWHERE, Credentials, new_session, none_needed
@@ -17,6 +17,8 @@ Json = dict[str, Any]
 
 _PAGE = 1_000
 _MOST_PAGES = 200
+# Of what Traefik says is wrong with a part, which may hold what a rule of anybody's holds.
+_ERRORS, _ERROR_CHARACTERS = 20, 1_000
 # Of a section with all of its pages, and of any other response, once unpacked.
 _SIZE = 128 * 1024 * 1024
 _STATIC_SIZE = 16 * 1024 * 1024
@@ -110,7 +112,7 @@ class TraefikApi:
         """Tell which version of Traefik it is; None where it does not say. Raises GatewayUnreachableError."""
         answer = self._get("version")
         version = _object(answer).get("Version") if answer.status == 200 else None
-        return version[:64] if isinstance(version, str) else None
+        return printable(version, length=64) if isinstance(version, str) else None
 
     def static(self) -> Json | None:
         """Read its static configuration, with Traefik's defaults; None where it gives none. Raises as `show`.
@@ -208,6 +210,8 @@ def _part(answer: _Answer, part: Json) -> Json:
     has_texts = isinstance(errors, list) and all(isinstance(error, str) for error in errors)
     if not has_texts or not isinstance(part.get("status", ""), str):
         raise _not_traefik(answer)
+    if errors:
+        part["error"] = [printable(error, length=_ERROR_CHARACTERS) for error in errors[:_ERRORS]]
     return part
 
 

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from provider.access.roles import Permission, Role
 from provider.documents import Document
+from provider.documents.fields import Name
 
 # The prefix lets secret scanners and people tell what it is.
 PREFIX = "tcy_"
@@ -20,10 +21,11 @@ SHORTEST, FEWEST_DIFFERENT = 20, 8
 
 
 class StoredToken(Document):
-    """A token as it is kept: its role and the hash of its secret."""
+    """A token as it is kept: its role, the hash of its secret, and the only gateway that it may poll as, if any."""
 
     role: Role
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    gateway: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class Caller:
 
     name: str
     role: Role
+    gateway: str | None = None
+    """The only gateway that it may poll as; None is any."""
 
     def may(self, permission: Permission) -> bool:
         """Tell whether the caller's role permits it."""
@@ -42,7 +46,7 @@ class TokenTable:
     """The tokens there are, found by secret. Immutable."""
 
     def __init__(self, tokens: Iterable[tuple[str, StoredToken]] = ()) -> None:
-        self._callers = {token.sha256: Caller(name, token.role) for name, token in tokens}
+        self._callers = {token.sha256: Caller(name, token.role, token.gateway) for name, token in tokens}
 
     def caller(self, secret: str) -> Caller | None:
         """Find whose secret it is. The look-up is by hash, so its time tells nothing of the secret."""

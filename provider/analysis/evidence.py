@@ -37,15 +37,17 @@ class Evidence(Value):
         *,
         stable_so_far: Counts | None = None,
         period: int = 0,
+        unit: int | None = None,
         is_of_step: bool = False,
     ) -> Self:
         """Add a window to it, for the metrics that the settings have judged.
 
         `stable_so_far` are stable's counts of the attempt before this window: a window without requests to stable is
-        compared with their upper bound. Without them such a window adds nothing. `Comparison` explains `period`. The
-        evidence of a step decides only whether a canary is known to be good: of the edges, the slow one is enough.
+        compared with their upper bound. Without them such a window adds nothing. `Mixture` explains `period` and
+        `unit`. The evidence of a step decides only whether a canary is known to be good: of the edges, the slow one
+        is enough.
         """
-        context = Context(stable_so_far, period)
+        context = Context(stable_so_far, period, unit)
         compared = partial(_compared, window=window, settings=settings, context=context)
         is_ignored = is_of_step or settings.client_errors is ClientErrors.IGNORE
         edges = self.slow
@@ -55,15 +57,19 @@ class Evidence(Value):
             errors=compared(self.errors, trials=_failing) if "errors" in settings.metrics else self.errors,
             slow=tuple([edge.updated(window, settings, context) for edge in edges]),
             client_errors=self.client_errors if is_ignored else compared(self.client_errors, trials=_refusing),
-            limits={**self.limits, **self._limits(window, settings, period)}
+            limits={**self.limits, **self._limits(window, settings, context)}
             if settings.limits.count
             else self.limits,
         )
 
-    def _limits(self, window: Window, settings: Analysis, period: int) -> dict[str, Exceedance]:
+    def _limits(self, window: Window, settings: Analysis, context: Context) -> dict[str, Exceedance]:
         return {
             one.name: self.limits.get(one.name, Exceedance()).updated(
-                one.trials, rate=one.rate, dispersion=settings.dispersion, period=period
+                one.trials,
+                rate=one.rate,
+                dispersion=settings.dispersion,
+                period=context.period,
+                unit=context.unit,
             )
             for one in limited_trials(window.canary, settings)
         }
@@ -94,5 +100,6 @@ def _compared(
         dispersion=settings.dispersion,
         worse_than=settings.worse_than_odds,
         period=context.period,
+        unit=context.unit,
         reference=reference_rate(trials(so_far) if so_far else None, settings) if is_alone else None,
     )

@@ -23,6 +23,8 @@ from provider.analysis.settings import Analysis
 # The evidence of the best odds ratio must make up for the others that it is averaged with, and for the start times.
 _AVERAGED = 1.6 + log(2)
 _TOTAL = 1.0
+# The worst of many times is one that as many as this are expected to exceed.
+_LIKELY = 0.7
 _MOST_WINDOWS = 1_000
 
 
@@ -56,7 +58,8 @@ class Forecast:
         The evidence adds up over them. An infinite factor is a canary that fails every request.
         """
         bad = self._canary_rate(factor)
-        judged = [Stretch(one.share, max(0.0, one.seconds - self._warm_up)) for one in stretches]
+        warm = [Stretch(one.share, max(0.0, one.seconds - self._warm_up)) for one in stretches]
+        judged = _shortened(warm, self.settings.sustained.total_seconds())
         by_evidence = self._by_failures(judged) if bad == _TOTAL else self._by_evidence(judged, bad)
         survived = 1.0
         for one in stretches:
@@ -87,7 +90,7 @@ class Forecast:
 
     @property
     def _warm_up(self) -> float:
-        return 0.0
+        return self.settings.warm_up.total_seconds()
 
     @property
     def _judged_rates(self) -> Iterable[float]:
@@ -110,7 +113,31 @@ class Forecast:
             stable += self.rates.requests * (1 - one.share) * one.seconds
             total = [(m + mean, v + variance) for (m, v), (mean, variance) in zip(total, gains, strict=True)]
         bound = log(self.settings.failed_at) + _AVERAGED
-        return max(reached(mean, variance, bound) for mean, variance in total)
+        lost = self._lost(stretches, bad, pairs)
+        return max(reached(mean, variance, bound + less) for (mean, variance), less in zip(total, lost, strict=True))
+
+    def _lost(
+        self, stretches: Sequence[Stretch], bad: float, pairs: Sequence[tuple[float, float]]
+    ) -> Sequence[float]:
+        """Return how much more than average the most telling time adds, which must not decide by itself."""
+        last = next((one for one in reversed(stretches) if 0 < one.share < 1 and one.seconds), None)
+        interval = self.settings.interval.total_seconds()
+        windows = expected_windows(self.rates.requests, last.share, interval) if last else None
+        if last is None or windows is None:
+            return [0.0] * len(pairs)
+        excess = self._excess(self.rates.requests * last.share * bad, sum(one.seconds for one in stretches))
+        return [excess * _mean_hit(windows, *pair) / self.settings.dispersion for pair in pairs]
+
+    def _excess(self, per_second: float, seconds: float) -> float:
+        """Return how many more bad responses than average the worst time of `sustained` has."""
+        sustained = self.settings.sustained.total_seconds()
+        if not sustained or not seconds:
+            return 0.0
+        average = per_second * sustained
+        times, most = 2 * (seconds + sustained) / sustained, ceil(average)
+        while times * poisson_at_least(most + 1, average) > _LIKELY:
+            most += 1
+        return most - average
 
     def _by_failures(self, stretches: Sequence[Stretch]) -> float:
         """Return the probability that so many requests to a canary that fails all of them are enough evidence."""
@@ -123,7 +150,8 @@ class Forecast:
         needed = _failures_needed(
             share, settings.margin, settings.worse_than_odds, settings.dispersion, settings.failed_at
         )
-        return poisson_at_least(needed, mean)
+        excess = self._excess(self.rates.requests * share, sum(one.seconds for one in failures))
+        return poisson_at_least(needed + ceil(excess), mean)
 
     def _sampled(self, seconds: float) -> float:
         """Return how long requests count: they are seen by the sample that follows them."""
@@ -175,6 +203,16 @@ class Forecast:
         return poisson_at_most(most_tolerable(requests, self.settings), rate * requests)
 
 
+def _shortened(stretches: Sequence[Stretch], seconds: float) -> Sequence[Stretch]:
+    """Take some time off the end of the last stretches: the evidence must hold without it."""
+    kept = []
+    for one in reversed(stretches):
+        left = max(0.0, one.seconds - seconds)
+        seconds -= one.seconds - left
+        kept.append(Stretch(one.share, left))
+    return kept[::-1]
+
+
 @lru_cache(maxsize=256)
 def _failures_needed(share: float, margin: float, worse_than: float, dispersion: float, failed_at: float) -> int:
     """Return after how many failed requests in a row, in windows as small as they come, the canary has failed."""
@@ -206,6 +244,12 @@ def _moments(
         )
         for terms in ([*_terms(windows, first, second)] for first, second in pairs)
     ]
+
+
+def _mean_hit(windows: ExpectedWindows, first: float, second: float) -> float:
+    """Return what a bad response of the canary adds on average."""
+    terms = [*_terms(windows, first, second)]
+    return sum(canary * hit for canary, _, hit, _ in terms) / max(1, sum(canary for canary, _, _, _ in terms))
 
 
 def _terms(windows: ExpectedWindows, first: float, second: float) -> Iterator[tuple[int, int, float, float]]:

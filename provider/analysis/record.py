@@ -77,11 +77,12 @@ class Sums(Value):
         *,
         stable_so_far: Counts | None = None,
         period: int = 0,
+        unit: int | None = None,
         is_of_step: bool = False,
     ) -> Self:
         """Judge a window that is closed."""
         evidence = self.evidence.updated(
-            window, settings, stable_so_far=stable_so_far, period=period, is_of_step=is_of_step
+            window, settings, stable_so_far=stable_so_far, period=period, unit=unit, is_of_step=is_of_step
         )
         return replace(self, evidence=evidence)
 
@@ -272,10 +273,11 @@ class Record(Value):
     def _with_window(
         self, whole: Sums, in_step: Sums, window: Window, settings: Analysis, *, now: datetime
     ) -> tuple[Sums, Sums]:
-        period = max(0, (now - (self.began_at or now)) // _PERIOD)
+        age = max(timedelta(), now - (self.began_at or now))
+        period, unit = age // _PERIOD, 2 * age // settings.sustained if settings.sustained else None
         stable_so_far = self.whole.totals.stable
         return (
-            whole.with_evidence(window, settings, stable_so_far=stable_so_far, period=period),
+            whole.with_evidence(window, settings, stable_so_far=stable_so_far, period=period, unit=unit),
             in_step.with_evidence(window, settings, is_of_step=True),
         )
 

@@ -161,6 +161,8 @@ class Analysis(Document):
     """How often one that is worse than `margin` is called good, at most."""
     dispersion: Number = Field(default=1, ge=1, le=1_000)
     """How many bad answers come as one."""
+    sustained: DurationOrZero = timedelta(seconds=30)
+    """Evidence that rests on any one time of this length does not fail a canary; `0s` turns this off."""
     tolerated: Number = Field(default=0.2, ge=0.001, le=50)
     """A canary that is known to have less than this percentage of bad responses passes without a comparison."""
     limits: Limits = Limits()

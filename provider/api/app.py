@@ -44,6 +44,8 @@ def create_app(
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     # Refuse /rollouts/ instead of redirecting: a redirected PUT loses its body in many clients.
     app.url_map.strict_slashes = True
+    # Nor redirect /api//v1, to whatever the caller named as its host.
+    app.url_map.merge_slashes = False
     time_requests(app)
     register(app, ENDPOINTS, operations, limits or Limits(operations.store))
     app.register_blueprint(

@@ -145,6 +145,8 @@ class TokenBody(ReasonBody):
     """Whose token it is; the history says so."""
     role: Role
     """What it may do."""
+    gateway: Name | None = None
+    """The only gateway that a token of the role gateway may poll as. Default: any."""
 
 
 class RestoreBody(ReasonBody):
@@ -462,6 +464,8 @@ class TokenAnswer(Document):
     name: str
     role: Role
     version: int
+    gateway: str | None = None
+    """The only gateway that it may poll as; absent is any."""
 
 
 class TokenList(Document):

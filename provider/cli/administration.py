@@ -17,11 +17,13 @@ def token() -> None:
 @token.command("create")
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="gateway may only poll, instance only register")
+@click.option("--gateway", metavar="NAME", help="The only gateway that a token of this role may poll as")
 @writing
 @connected
-def create_token(shell: Shell, name: str, role: str, write: Write) -> None:
+def create_token(shell: Shell, name: str, role: str, gateway: str | None, write: Write) -> None:
     """Make a token; it is shown this once."""
-    made = shell.client.write("POST", "tokens", {"name": name, "role": role}, write)
+    document = {"name": name, "role": role, **({"gateway": gateway} if gateway else {})}
+    made = shell.client.write("POST", "tokens", document, write)
     if shell.is_json:
         show_json(made)
     else:
@@ -36,7 +38,8 @@ def list_tokens(shell: Shell) -> None:
     if shell.is_json:
         show_json(tokens)
     else:
-        show_table(("NAME", "ROLE"), [(one["name"], one["role"]) for one in tokens], empty="There is no token.")
+        rows = [(one["name"], one["role"], one.get("gateway", "")) for one in tokens]
+        show_table(("NAME", "ROLE", "GATEWAY"), rows, empty="There is no token.")
 
 
 @token.command("revoke")

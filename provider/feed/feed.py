@@ -262,6 +262,7 @@ class Feed:
                 # Whatever it is, a worker that no longer follows would serve yesterday's weights for ever.
                 log.exception("feed.failed")
                 self._closing.wait(_RETRY_SECONDS)
+            metrics.LAST_ROUND.labels("feed").set_to_current_time()
 
     def _follow_once(self) -> None:
         if self._state is not State.FOLLOWING:
@@ -388,8 +389,12 @@ class Feed:
         assert self._snapshot is not None  # noqa: S101 the thread is started with one only
         while not self.is_closing:
             self._closing.wait(_SNAPSHOT_SECONDS)
-            if self._has_followed and self._image.revision != written and self._write_snapshot(self._snapshot):
-                written = self._image.revision
+            try:
+                if self._has_followed and self._image.revision != written and self._write_snapshot(self._snapshot):
+                    written = self._image.revision
+            except Exception as error:  # noqa: BLE001 whatever it is, the state would never be kept again
+                self._report_snapshot(f"{type(error).__name__}: {error}")
+            metrics.LAST_ROUND.labels("snapshot").set_to_current_time()
         self._snapshot.close()
         if self._watermark:
             self._watermark.close()

@@ -4,9 +4,11 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
+from provider import metrics
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.feed import Feed
 from provider.gateways import Sighting
@@ -138,15 +140,19 @@ class SightingBook:
         return host == self._host and pid.isdecimal() and not _is_alive(int(pid))
 
     def _run(self) -> None:
-        self.forget_dead_workers()
+        self._survive(self.forget_dead_workers)
         while not self._feed.is_closing:
             self._wake.wait(_REPORT_SECONDS)
             self._wake.clear()
-            try:
-                self.report()
-            except Exception:
-                log.exception("sightings.failed")
-        self._forget_all()
+            self._survive(self.report)
+            metrics.LAST_ROUND.labels("sightings").set_to_current_time()
+        self._survive(self._forget_all)
+
+    def _survive(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception:
+            log.exception("sightings.failed")
 
     def _forget_all(self) -> None:
         """Report that all connections of this worker end with it."""

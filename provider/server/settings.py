@@ -114,6 +114,11 @@ class Settings:
         return Path(self.data_dir) / f"snapshot-{self.namespace}.json"
 
     @property
+    def admin_token_path(self) -> Path:
+        """Where the first admin's token is written, if nobody chose one."""
+        return Path(self.data_dir) / f"admin-token-{self.namespace}"
+
+    @property
     def secrets_path(self) -> Path | None:
         """Directory of the credentials of gateways; None where there is none."""
         return Path(self.secrets_dir) if self.secrets_dir else None

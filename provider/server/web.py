@@ -105,6 +105,8 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "keepalive": _KEEP_ALIVE_SECONDS,
             "graceful_timeout": _GRACE_SECONDS,
             "timeout": TIMEOUT_SECONDS,
+            # A proxy on this host passes on its clients' headers: a SCRIPT_NAME would hide a path from its rules.
+            "forwarder_headers": "",
             # It would write a socket into the home directory.
             "control_socket_disable": True,
             "logger_class": _Logger,

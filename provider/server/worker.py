@@ -1,16 +1,19 @@
 """What one worker process is made of: the composition root of everything that answers HTTP."""
 
 import logging
+import os
 import sys
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 
 from provider.api import create_app
 from provider.controller import Controller, Discovering, Watcher
 from provider.feed import Feed, SnapshotFile, State
 from provider.limits import Limits
 from provider.messenger import Messenger
-from provider.operations import Operations
+from provider.operations import Call, Operations
+from provider.operations.tokens import FIRST_ADMIN
 from provider.polling import Polling, SightingBook
 from provider.polling.application import mounted
 from provider.server.metering import Recorded, own_metrics
@@ -25,6 +28,7 @@ from provider.wsgi import WSGI
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_HINT = "make the directory writable and start again, or set CANARY_ADMIN_TOKEN"
 # Anybody may ask for them, and with thousands of rollouts they take long to write.
 _METRICS_SECONDS = 0.5
 # Longer than another provider takes to notice that the store was emptied.
@@ -91,5 +95,24 @@ def _ensure_admin(settings: Settings, operations: Operations) -> None:
         return
     secret = operations.tokens.ensure_admin()
     if secret:
-        sys.stdout.write(f"Admin token, shown this once: {secret}\n")
-        sys.stdout.flush()
+        _hand_over(settings.admin_token_path, secret, operations)
+
+
+def _hand_over(path: Path, secret: str, operations: Operations) -> None:
+    """Write the first admin's token where its owner finds it: what is printed ends in journals."""
+    try:
+        _write_secret(path, secret)
+    except OSError as error:
+        operations.tokens.revoke(FIRST_ADMIN, Call(actor="provider"))
+        log.exception("admin.token_not_written", extra={"path": str(path), "error": error.strerror, "hint": _HINT})
+        return
+    sys.stdout.write(f"The first admin's token is in {path}: keep it elsewhere, and delete the file\n")
+    sys.stdout.flush()
+
+
+def _write_secret(path: Path, secret: str) -> None:
+    """Write a secret that the owner alone may read."""
+    path.unlink(missing_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{secret}\n")

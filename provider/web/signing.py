@@ -31,7 +31,12 @@ def register_signing(app: Flask, operations: Operations) -> None:
         return set_session(goto(_wanted()), visitor.session)
 
     @app.get("/sign-in/<link>")
+    def show_link(link: str) -> Response:  # noqa: ARG001 previews and scanners of messages open it too
+        return _form(is_link=True)
+
+    @app.post("/sign-in/<link>")
     def follow_link(link: str) -> Response:
+        _check_small_form()
         try:
             visitor = operations.sessions.sign_in_by_link(link, address=_address())
         except SignInError as error:
@@ -60,10 +65,10 @@ def _check_small_form() -> str:
     return session
 
 
-def _form(mistake: str = "", *, status: int = 200) -> Response:
+def _form(mistake: str = "", *, status: int = 200, is_link: bool = False) -> Response:
     """Show the form. Whoever signs in gets another session: one that was planted before is worth nothing."""
     session = request.cookies.get(COOKIE) or secrets.token_urlsafe(32)  # the same for the forms of all tabs
-    page = render_template("sign_in.html", csrf=csrf_token(session), mistake=mistake, next=_wanted())
+    page = render_template("sign_in.html", csrf=csrf_token(session), mistake=mistake, next=_wanted(), is_link=is_link)
     return set_session(make_response(page, status), session)
 
 

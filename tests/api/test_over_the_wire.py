@@ -104,3 +104,16 @@ def test_a_document_that_is_deep_or_has_huge_numbers_is_refused(provider: Stack)
         status, _ = answer_to(provider, [head(provider, WEIGHT, f"Content-Length: {len(body)}"), body])
 
         assert status in {400, 422}
+
+
+@pytest.mark.parametrize("header", ["SCRIPT_NAME: /x", "SCRIPT-NAME: /x"])
+def test_a_client_of_a_proxy_on_this_host_cannot_hide_a_path_from_its_rules(provider: Stack, header: str) -> None:
+    status, text = answer_to(provider, [head(provider, "GET /x/traefik/config HTTP/1.1", header)])
+
+    assert status in {400, 404}, text
+
+
+def test_two_slashes_are_not_redirected_to_a_host_of_the_callers(provider: Stack) -> None:
+    status, text = answer_to(provider, [head(provider, "GET /api/v1//rollouts HTTP/1.1")])
+
+    assert (404, False) == (status, "ocation:" in text)

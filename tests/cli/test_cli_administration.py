@@ -31,10 +31,15 @@ def test_a_token_for_machines_says_what_it_is(run: Run) -> None:
 
 
 def test_tokens_are_listed_without_secrets(run: Run) -> None:
+    assert 0 == run("token", "create", "z-edge", "--role", "gateway", "--gateway", "edge").exit_code
     listed, shown = run("token", "list"), run("token", "list", "-o", "json")
 
-    assert ["NAME      ROLE", *(f"{role.ljust(8)}  {role}" for role in sorted(Role))] == (listed.stdout.splitlines())
-    assert [{"name", "role", "version"}] * len(Role) == [set(token) for token in json.loads(shown.stdout)]
+    heading, *rows, bound = (line.split() for line in listed.stdout.splitlines())
+    assert ["NAME", "ROLE", "GATEWAY"] == heading
+    assert [[role, role] for role in sorted(Role)] == rows
+    assert ["z-edge", "gateway", "edge"] == bound
+    fields = [set(token) for token in json.loads(shown.stdout)]
+    assert [{"name", "role", "version"}] * len(Role) + [{"name", "role", "version", "gateway"}] == fields
 
 
 @pytest.mark.parametrize("output", ["table", "json"])

@@ -67,11 +67,11 @@ class Site:
         found: Document = self.stack.done("GET", f"/rollouts/{name}")["status"]
         return found
 
-    def ended(self, name: str) -> Document:
+    def ended(self, name: str, *, seconds: float = 60) -> Document:
         """Wait until the canary is promoted, aborted or held."""
         phases = {"Healthy", "Degraded", "Paused"}
         found: Document = eventually(
-            lambda: (now := self.status(name))["phase"] in phases and now, what=f"{name} has ended", seconds=60
+            lambda: (now := self.status(name))["phase"] in phases and now, what=f"{name} has ended", seconds=seconds
         )
         return found
 
@@ -252,3 +252,22 @@ def test_two_traefiks_behind_one_metrics_address_are_reported(site: Site) -> Non
     stack.processes.forget(child)
 
     assert "several Traefiks answer for gateway edge" in sample["reason"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(420)
+def test_a_canary_of_a_quiet_service_that_fails_is_aborted_within_five_minutes(shared_stack: Stack) -> None:
+    with ExitStack() as cleanup:
+        site = Site(shared_stack, cleanup)
+        urls = site.app("v1"), site.app("v2")
+        behave(urls[1], error_rate=1)
+        # One request every 10 s. All else has its default.
+        load = Load(f"http://{HOST}:{shared_stack.web_port}/", {"Host": "quiet.localhost"}, 10)
+        thread = Thread(target=load.run)
+        thread.start()
+        cleanup.callback(thread.join)
+        cleanup.callback(load.ends.set)
+        site.begin("quiet", urls=urls, steps=LONG, interval="5s", minRequests=100, warmUp="30s")
+        ended = site.ended("quiet", seconds=300)
+
+    assert "Degraded" == ended["phase"]

@@ -305,6 +305,29 @@ def test_a_restore_mends_keys_of_another_type(valkey: RedisStore, hand: redis.Re
     assert Contents(contents.lineage, 2, contents.documents) == valkey.load()
 
 
+@pytest.mark.parametrize("revision", ["1e300", "inf", "nan", str(2**53), str(2**64)])
+def test_a_restore_mends_a_revision_that_none_can_follow(
+    valkey: RedisStore, hand: redis.Redis, keys: Keys, revision: str
+) -> None:
+    write(valkey)
+    contents = valkey.load()
+    hand.set(keys.revision, revision)
+
+    assert 2 == valkey.restore(contents, actor="me", reason="mended")
+    assert 3 == write(valkey, "new").revision
+
+
+def test_a_restore_mends_a_stream_that_takes_no_more_entries(
+    valkey: RedisStore, hand: redis.Redis, keys: Keys
+) -> None:
+    write(valkey)
+    contents = valkey.load()
+    hand.xadd(keys.events, {"kind": "nonsense"}, id=f"{2**64 - 1}-{2**64 - 1}")
+
+    assert 2 == valkey.restore(contents, actor="me", reason="mended")
+    assert 3 == write(valkey, "new").revision
+
+
 def test_a_document_without_its_version_can_be_written(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:
     write(valkey)
     hand.delete(keys.versions)

@@ -138,7 +138,9 @@ def test_what_ends_no_canary_is_no_end_nor_what_was_done_before_or_never(world: 
 def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> None:
     verdict = Figure("canary_verdicts_total", rollout="judged", outcome="Failed")
     looks = Figure("canary_look_duration_seconds_count", loop="controller", outcome="ok")
-    world.operations.rollouts.create("judged", spec(analysis={}, steps=[{"setWeight": 5}, {"pause": {}}]), ME)
+    world.operations.rollouts.create(
+        "judged", spec(analysis={"sustained": "0s"}, steps=[{"setWeight": 5}, {"pause": {}}]), ME
+    )
     world.caught_up()
     counted = Looks()
     controller = Controller(world.operations, looking=counted, proof=Confirmed())

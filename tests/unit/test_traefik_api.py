@@ -283,6 +283,15 @@ def test_another_answer_than_that_is_not_traefiks(traefik: Traefik, api: Traefik
         api.static()
 
 
+def test_what_traefik_says_is_wrong_is_one_short_line_that_hides_nothing(traefik: Traefik, api: TraefikApi) -> None:
+    errors = ["a\x1b[2J\u202eb\nc", "x" * 5_000, *["more"] * 100]
+    traefik.parts = {"routers/shop@http": {**SHOP, "error": errors}}
+    (shown,) = api.show_all("routers").values()
+
+    assert "a [2J b c" == shown["error"][0]
+    assert [1_000, 20] == [len(shown["error"][1]), len(shown["error"])]
+
+
 @pytest.mark.parametrize("body", [b"404 page not found\n", b"<html></html>", b"[]", b'{"error": "no"}'])
 def test_a_404_of_another_server_is_no_part_that_is_missing(traefik: Traefik, api: TraefikApi, body: bytes) -> None:
     traefik.raw = {"routers/shop@http": Raw(body, 404)}

@@ -27,6 +27,7 @@ def test_everything_has_a_default() -> None:
         "alpha": 0.05,
         "beta": 0.05,
         "dispersion": 1,
+        "sustained": "30s",
         "tolerated": 0.2,
         "limits": {},
         "minRequests": 100,
@@ -53,6 +54,7 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
         "alpha": 0.01,
         "beta": 0.1,
         "dispersion": 5,
+        "sustained": "0s",
         "tolerated": 0.1,
         "limits": {
             "successRate": 99.5,

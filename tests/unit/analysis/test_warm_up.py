@@ -97,7 +97,7 @@ def test_without_a_warm_up_the_same_canary_is_aborted() -> None:
 
 
 def test_a_canary_that_is_bad_beyond_its_warm_up_is_aborted() -> None:
-    played = Played(rollout(), cold_seconds=1_000)
+    played = Played(rollout(sustained="0s"), cold_seconds=1_000)
 
     assert Action.ABORT is played.until_moved()
     assert played.now - T0 <= timedelta(seconds=60)
@@ -170,7 +170,7 @@ def test_the_time_of_an_analysis_step_runs_from_the_end_of_the_warm_up() -> None
 
 
 def test_windows_that_are_open_are_closed_by_a_new_weight() -> None:
-    played = Played(rollout(), cold_seconds=0, requests=0)
+    played = Played(rollout(sustained="0s"), cold_seconds=0, requests=0)
     for _ in range(8):
         played.sample()
     played.traefik.serve(STABLE, 50)

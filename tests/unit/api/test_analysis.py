@@ -14,7 +14,8 @@ from tests.world import ME, World, spec
 
 STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
 GOOD = ((30_000, 150), (3_000, 12))
-BAD = ((2_000, 2), (200, 20))
+# A minute of samples: what counts must not rest on one short time.
+BAD = [((2_000 * number, 2 * number), (200 * number, 20 * number)) for number in range(1, 13)]
 
 
 @pytest.fixture
@@ -105,7 +106,7 @@ def test_why_a_canary_was_taken_back_can_be_read_until_the_next_begins(
     admin: Client, judged: str, world: World
 ) -> None:
     operations = world.operations.rollouts
-    remember(world.operations, "shop", seen(operations.get("shop"), [BAD], now=world.clock()))
+    remember(world.operations, "shop", seen(operations.get("shop"), BAD, now=world.clock()))
     operations.move("shop", Action.ABORT, ME)
     aborted = admin("GET", "/rollouts/shop/analysis")
     world.clock.pass_time(timedelta(minutes=1).total_seconds())
