@@ -26,7 +26,7 @@ from provider.operations.observations import Observations
 from provider.operations.shared import SharedMeasurement
 from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout
-from provider.routing import is_old, shortcoming
+from provider.routing import is_old, plain_version, shortcoming
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 from provider.traefik_api import GatewayUnreachableError, Json, Overview, TraefikApi
 
@@ -226,11 +226,18 @@ class Gateways:
     def note_version(self, name: str, traefik: str | None) -> None:
         """Note the version that a gateway reports, if it is an old one, so that it is served what it takes."""
         spec = self._feed.read(lambda image: image.gateways.get(name))
-        is_news = traefik is not None and spec is not None and spec.traefik != traefik
-        if spec is None or not is_news or not (is_old(traefik) or spec.traefik):
+        version = plain_version(traefik)
+        if traefik is None or spec is None or spec.traefik == version or not (is_old(version) or spec.traefik):
             return
-        call = Call(actor="controller", reason=f"its API reports Traefik {traefik}")
-        self.put(name, spec.model_copy(update={"traefik": traefik}), call)
+
+        def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001
+            current = _readable(stored)
+            if current is None or current.traefik == version:
+                return None
+            return Decision("put", encode(current.model_copy(update={"traefik": version})))
+
+        call = Call(actor="controller", reason=f"its API reports Traefik {version or 'without a version'}")
+        self._documents.change(_key(name), decide, call)
 
     def shortcoming(self, name: str, rollout: Rollout) -> str | None:
         """Say why a gateway's Traefik is too old for a rollout; None where it takes it."""
@@ -368,12 +375,16 @@ class Gateways:
 
 def _with_version(spec: GatewaySpec, stored: Stored | None) -> GatewaySpec:
     """Keep the version that was read from the same API, until it is read again."""
-    try:
-        before = read(GatewaySpec, decode_json(stored.text)) if stored else None
-    except (InvalidDocumentError, NotJsonError):
-        return spec
+    before = _readable(stored)
     is_known = spec.traefik is None and before is not None and spec.api is not None and spec.api == before.api
     return spec.model_copy(update={"traefik": before.traefik}) if before and is_known else spec
+
+
+def _readable(stored: Stored | None) -> GatewaySpec | None:
+    try:
+        return read(GatewaySpec, decode_json(stored.text)) if stored else None
+    except (InvalidDocumentError, NotJsonError):
+        return None
 
 
 def _key(name: str) -> Key:

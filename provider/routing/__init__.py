@@ -6,7 +6,14 @@ from provider.routing.fragment import Fragment, render
 from provider.routing.names import counted_services, ignored_router, qualified
 from provider.routing.overlaps import Overlaps, RouteTable, differs
 from provider.routing.resilience import ready_transports
-from provider.routing.versions import UnsupportedFeatureError, is_old, missing_from, render_for, shortcoming
+from provider.routing.versions import (
+    UnsupportedFeatureError,
+    is_old,
+    missing_from,
+    plain_version,
+    render_for,
+    shortcoming,
+)
 from provider.routing.weights import smallest_weights
 
 __all__ = [
@@ -27,6 +34,7 @@ __all__ = [
     "ignored_router",
     "is_old",
     "missing_from",
+    "plain_version",
     "qualified",
     "ready_transports",
     "render",

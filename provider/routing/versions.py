@@ -53,6 +53,12 @@ def parse_version(text: str | None) -> Version | None:
     return (int(match[1]), int(match[2]), int(match[3] or 0)) if match else None
 
 
+def plain_version(text: str | None) -> str | None:
+    """Return a version as three numbers, such as `3.6.15`; None where it is none."""
+    version = parse_version(text)
+    return ".".join(map(str, version)) if version else None
+
+
 def is_old(text: str | None) -> bool:
     """Return whether a version of Traefik lacks any feature; one that is not known lacks none."""
     version = parse_version(text)
