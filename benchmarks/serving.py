@@ -104,7 +104,7 @@ def measure(plan: Plan) -> Outcome:
 @contextmanager
 def _provider(processes: Processes, directory: Path, store: str) -> Iterator[Server]:
     provider = ProviderProcess()
-    environment = {"CANARY_REDIS_URL": store, "CANARY_WORKERS": "1"}
+    environment = {"CANARY_REDIS_URL": store, "CANARY_RATE_LIMIT": "0", "CANARY_WORKERS": "1"}
     with machine.on_core(_SERVERS_CORE):
         child = provider.start(processes, data_dir=directory / "data", environment=environment)
     (worker,) = machine.children(child.process.pid)

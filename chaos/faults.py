@@ -7,10 +7,12 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import redis
 
-from chaos.keeping import Service, children, descendants
+from chaos.drip import HEAD, dripping_server
+from chaos.keeping import Service, children, descendants, is_alive
 from chaos.line import Line, NoAnswerError
 from chaos.scene import Scene
 from chaos.servers import Cluster, Node, Sentinels, free_ports
@@ -41,6 +43,54 @@ def provider_killed(scene: Scene) -> Iterator[None]:
     """Kill a provider with all of its processes."""
     scene.system.providers[0].kill()
     yield
+
+
+@contextmanager
+def parent_killed(scene: Scene) -> Iterator[None]:
+    """Kill the process of a provider that has started the others, and nothing else: they end by themselves."""
+    provider = scene.system.providers[0]
+    below = descendants(provider.pid)
+    provider.signal(signal.SIGKILL)
+    yield
+    wait_for(lambda: not any(map(is_alive, below)), what="the processes below it have ended")
+
+
+@contextmanager
+def processes_signaled(scene: Scene) -> Iterator[None]:
+    """Send signals that nothing uses to every process of the provider and the controller: none may end."""
+    services = [one for one in (scene.system.providers[0], scene.system.controller) if one]
+    pids = [pid for one in services for pid in (one.pid, *descendants(one.pid))]
+    for pid in pids:
+        for number in (signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM):
+            os.kill(pid, number)
+    yield
+    wait_for(lambda: all(map(is_alive, pids)), what="every process has gone on", seconds=1)
+
+
+@contextmanager
+def controller_stopped(scene: Scene) -> Iterator[None]:
+    """Stop the controller, which holds its leases meanwhile."""
+    with stopped(scene.system.controller.pid if scene.system.controller else 0):
+        yield
+
+
+@contextmanager
+def worker_stopped(scene: Scene) -> Iterator[None]:
+    """Stop one worker of a provider: its connections stand, and the other worker answers new ones."""
+    with stopped(scene.chance.choice(children(scene.system.providers[0].pid))):
+        yield
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """Stop a process, and let it go on if it is there still."""
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGCONT)
 
 
 @contextmanager
@@ -142,6 +192,81 @@ def documents_corrupted(scene: Scene) -> Iterator[None]:
     yield
     _say(scene.system.node, "HSET", KEYS.documents, key, good)
     _say(scene.system.node, "HDEL", KEYS.documents, "rollout/ghost", "nonsense")
+
+
+# A Valkey of the provider's own
+
+
+@contextmanager
+def valkey_killed(scene: Scene) -> Iterator[None]:
+    """Kill the embedded Valkey."""
+    os.kill(_valkey(scene), signal.SIGKILL)
+    yield
+
+
+@contextmanager
+def valkey_stopped(scene: Scene) -> Iterator[None]:
+    """Stop the embedded Valkey, and leave it so: the provider has to replace it."""
+    old = _valkey(scene)
+    os.kill(old, signal.SIGSTOP)
+    yield
+    wait_for(lambda: not is_alive(old), what="the Valkey that hangs is replaced", seconds=_MEND_SECONDS)
+
+
+@contextmanager
+def append_only_damaged(scene: Scene) -> Iterator[None]:
+    """Damage what the embedded Valkey has written, kill it, and mend that as docs/backup.md says."""
+    scene.check()
+    folder = scene.system.data_dir() / "valkey" / "appendonlydir"
+    revision = _highest_revision(scene)
+    wait_for(lambda: all(_revision_of(scene) >= revision for _ in range(10)), what="the workers have it all")
+    for log in folder.glob("*.incr.aof"):
+        log.write_bytes(b"*X\r\n" + log.read_bytes()[4:])
+    os.kill(_valkey(scene), signal.SIGKILL)
+    scene.writers.go()
+    yield
+    folder.rename(folder.with_name(f"damaged-{revision}"))
+    wait_for(lambda: scene.system.command("restore", "--from", "served"), what="restored", seconds=2 * _MEND_SECONDS)
+
+
+def _valkey(scene: Scene) -> int:
+    found: list[int] = []
+
+    def is_found() -> bool:
+        found.extend(pid for pid in children(scene.system.providers[0].pid) if _is_valkey(pid))
+        return bool(found)
+
+    wait_for(is_found, what="Valkey runs")
+    return found[0]
+
+
+def _is_valkey(pid: int) -> bool:
+    with suppress(OSError):
+        return b"valkey-server" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
+
+
+def _highest_revision(scene: Scene) -> int:
+    return max(_revision_of(scene) for _ in range(10))
+
+
+# Peers that never end their answers
+
+
+@contextmanager
+def peers_dripping(scene: Scene) -> Iterator[None]:
+    """Have a gateway whose API, and a rollout whose check, sends a header for ever."""
+    system, name = scene.system, "dripping"
+    with dripping_server(HEAD, b"X-More: 1\r\n") as url:
+        system.done("PUT", f"/gateways/{name}", {"spec": {"api": url}})
+        steps = [{"setWeight": 5}, {"analysis": {"duration": "10m"}}]
+        checks = [{"name": "smoke", "webhook": {"url": f"{url}/smoke", "timeout": "30s"}}]
+        spec = {**system.done("GET", f"/rollouts/{QUIET}")["spec"], "rule": f"Host(`{name}.localhost`)"}
+        analyzed = {**spec, "steps": steps, "analysis": {"interval": "1s", "checks": checks}}
+        system.done("PUT", f"/rollouts/{name}", {"spec": analyzed})
+        yield
+    system.done("DELETE", f"/rollouts/{name}")
+    system.done("DELETE", f"/gateways/{name}")
 
 
 # Servers that take the place of one another

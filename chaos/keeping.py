@@ -149,3 +149,11 @@ def children(pid: int) -> Sequence[int]:
 def descendants(pid: int) -> Sequence[int]:
     """Give the processes that a process has made, and those that they have made."""
     return [one for child in children(pid) for one in (child, *descendants(child))]
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process lives; one that has ended and is not waited for yet does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -11,7 +11,10 @@ from provider.cli.servers import controller, serve
 from provider.server.settings import ENV_PREFIX, Settings
 
 # What has no option: it would be seen in the list of processes.
-_OF_THE_ADMIN = "The first admin's token, 20 characters at least; one is made, and printed once, if left out."
+_OF_THE_ADMIN = (
+    "The first admin's token: at least 20 characters, 8 of them different. Default: generated and written to "
+    "`admin-token-NAMESPACE` in the data directory."
+)
 _DEFAULTS = {
     "data_dir": "`~/.local/state/traefik-canary`",
     "redis_url": "an embedded Valkey",

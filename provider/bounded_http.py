@@ -1,5 +1,6 @@
 """One question over HTTP, whose answer is bounded in time and size whatever it is that answers."""
 
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,10 +9,12 @@ from urllib.parse import urlsplit
 
 import requests
 import urllib3
+from requests.utils import get_environ_proxies, select_proxy
 
 from provider.deadlines import Deadline
-from provider.reaching import RefusedAddressError
+from provider.reaching import CredentialError, RefusedAddressError
 
+_LONGEST_CHAIN = 6
 _BLOCK = 256 * 1024
 
 
@@ -66,7 +69,30 @@ def asked(session: requests.Session, method: str, url: str, *, source: Source, *
                 f"does not answer within {_seconds(source.timeout_seconds)}"
             ) from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
-            raise _late(source, deadline) or source.fail(f"does not answer: {type(error).__name__}") from error
+            proxy = proxy_for(url) if session.trust_env else None
+            raise _late(source, deadline) or source.fail(f"does not answer: {_cause(error)}{_by(proxy)}") from error
+
+
+def proxy_for(url: str) -> str | None:
+    """Return the proxy that the environment names for a URL, without its password; None where it names none."""
+    proxy = select_proxy(url, get_environ_proxies(url))
+    return proxy.rpartition("@")[2].rpartition("//")[2] if proxy else None
+
+
+def _by(proxy: str | None) -> str:
+    return f", by the proxy {proxy} of HTTP_PROXY or HTTPS_PROXY; NO_PROXY excludes hosts" if proxy else ""
+
+
+def _cause(error: BaseException) -> str:
+    """Name the kind of an error; of a certificate that is not trusted, also what OpenSSL finds wrong with it."""
+    found: BaseException | None = error
+    for _ in range(_LONGEST_CHAIN):
+        if isinstance(found, ssl.SSLCertVerificationError):
+            return f"its certificate is not trusted ({found.verify_message})"
+        found = getattr(found, "reason", None) or (found.args[0] if found and found.args else None)
+        if not isinstance(found, BaseException):
+            break
+    return type(error).__name__
 
 
 def shown(url: str) -> str:
@@ -101,7 +127,7 @@ def _request(
         if deadline.is_over:
             raise source.fail(words) from error
         raise
-    except RefusedAddressError as error:
+    except (RefusedAddressError, CredentialError) as error:
         raise source.fail(f"is not asked: {error}") from error
     except ValueError as error:  # for a host that no resolver takes
         raise source.fail(f"does not answer: {type(error).__name__}") from error

@@ -19,6 +19,8 @@ from provider.access import Caller
 from provider.store import Store, StoreUnavailableError
 
 _BURST_SECONDS = 10
+# A poll is answered from memory, and a proxy may hide a fleet of Traefiks.
+_POLLS_A_CALL = 5
 # Of callers, and of addresses: those that were not seen for longest are forgotten, whatever they did.
 _REMEMBERED = 10_000
 _MOST_GUESSES, _GUESSES_SECONDS = 30, 60
@@ -78,14 +80,19 @@ class Rate:
         """Count a call without a token. Raises TooFastError."""
         self._take(("address", neighbourhood(address)))
 
-    def _take(self, key: Hashable) -> None:
+    def of_poll(self, address: str) -> None:
+        """Count a poll without a token. All Traefiks behind one address share it. Raises TooFastError."""
+        self._take(("poll", neighbourhood(address)), calls=1 / _POLLS_A_CALL)
+
+    def _take(self, key: Hashable, *, calls: float = 1.0) -> None:
         if not self._per_second:
             return
         with self._lock:
             bucket = self._bucket(key)
-            if bucket.calls < 1:
-                raise TooFastError(f"one caller may make {self._per_second} calls a second; make fewer")
-            bucket.calls -= 1
+            if bucket.calls < calls:
+                most = round(self._per_second / calls)
+                raise TooFastError(f"one caller may make {most} calls a second; make fewer")
+            bucket.calls -= calls
 
     def _bucket(self, key: Hashable) -> _Bucket:
         now, most = self._clock(), self._per_second * _BURST_SECONDS

@@ -1,12 +1,14 @@
-"""Processes that end with the process that started them, and signals that must end none of them."""
+"""Processes that end with the process that started them, signals that must end none of them, and their open files."""
 
 import ctypes
 import os
+import resource
 import signal
 import sys
 import time
 from _thread import start_new_thread
 from collections.abc import Callable
+from contextlib import suppress
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -24,6 +26,14 @@ def ignore_stray_signals(*others: signal.Signals) -> None:
         numbers += range(signal.SIGRTMIN, signal.SIGRTMAX + 1)
     for number in (*numbers, *others):
         signal.signal(number, signal.SIG_IGN)
+
+
+def raise_open_files() -> None:
+    """Let this process and those that it starts open as many files and connections as the system permits them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with suppress(ValueError, OSError):  # macOS refuses what Linux takes
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def parent_bound(number: signal.Signals = signal.SIGTERM) -> Callable[[], None] | None:

@@ -6,7 +6,8 @@ that resolves: only an address that is written out is checked then.
 """
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 from http.cookiejar import DefaultCookiePolicy
@@ -36,21 +37,42 @@ class RefusedAddressError(ValueError):
     """An address that must not be connected to. Not one of OSError's kind: urllib3 would wrap it."""
 
 
-def new_session(networks: Networks = ANYWHERE) -> requests.Session:
+class CredentialError(ValueError):
+    """A credential that cannot be had; the words name it, and never hold it."""
+
+
+@dataclass(frozen=True)
+class Credential:
+    """What a server wants to see, and the file of the CAs that its certificate is verified by."""
+
+    headers: Mapping[str, str]
+    ca_file: str | None = None
+
+
+Credentials = Callable[[str], Credential | None]
+"""Find what a URL needs; None where it needs nothing. May raise CredentialError."""
+
+
+def none_needed(url: str) -> None:
+    """Return no credential for any URL."""
+
+
+def new_session(networks: Networks = ANYWHERE, *, credentials: Credentials = none_needed) -> requests.Session:
     """Make a session that several threads can use at once: nothing an answer says is kept in it.
 
-    What it sends raises RefusedAddressError where the networks do not allow the address.
+    What it sends raises RefusedAddressError where the networks do not allow the address, and CredentialError.
     """
     session = requests.Session()
     session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     for scheme in ("http://", "https://"):
-        session.mount(scheme, _Adapter(networks))
+        session.mount(scheme, _Adapter(networks, credentials))
     return session
 
 
 class _Adapter(HTTPAdapter):
-    def __init__(self, networks: Networks) -> None:
+    def __init__(self, networks: Networks, credentials: Credentials) -> None:
         self._networks = networks
+        self._credentials = credentials
         super().__init__(pool_maxsize=_CONNECTIONS)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -67,6 +89,9 @@ class _Adapter(HTTPAdapter):
         written = written_address(urlsplit(request.url or "").hostname or "")
         if written:
             _insist(self._networks, str(written))
+        if credential := self._credentials(request.url or ""):
+            request.headers.update(credential.headers)
+            kwargs["verify"] = credential.ca_file or kwargs.get("verify", True)
         return super().send(request, *args, **kwargs)
 
 

@@ -8,15 +8,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from provider.bounded_http import Source, SourceError, asked
+from provider.bounded_http import Source, SourceError, asked, printable
 from provider.documents import NotJsonError, decode_json
 from provider.documents.addresses import Networks
-from provider.reaching import ANYWHERE, new_session
+from provider.reaching import ANYWHERE, Credentials, new_session, none_needed
 
 Json = dict[str, Any]
 
 _PAGE = 1_000
 _MOST_PAGES = 200
+# Of what Traefik says is wrong with a part, which may hold what a rule of anybody's holds.
+_ERRORS, _ERROR_CHARACTERS = 20, 1_000
 # Of a section with all of its pages, and of any other response, once unpacked.
 _SIZE = 128 * 1024 * 1024
 _STATIC_SIZE = 16 * 1024 * 1024
@@ -55,10 +57,17 @@ class _Budget:
 class TraefikApi:
     """One Traefik's API, at the address where its dashboard is (`http://edge:8080`)."""
 
-    def __init__(self, url: str, *, networks: Networks = ANYWHERE, timeout_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        networks: Networks = ANYWHERE,
+        credentials: Credentials = none_needed,
+        timeout_seconds: float = 2.0,
+    ) -> None:
         self._url = url.rstrip("/")
         self._timeout = timeout_seconds
-        self._session = new_session(networks)
+        self._session = new_session(networks, credentials=credentials)
 
     def show(self, path: str) -> Json | None:
         """Read one part below `/api/http/`, such as `routers/shop@http`; None where Traefik has none.
@@ -66,7 +75,10 @@ class TraefikApi:
         Raises GatewayUnreachableError.
         """
         answer = self._get(f"http/{path}")
-        return None if answer.status == 404 else _part(answer, _object(answer))
+        if answer.status != 404:
+            return _part(answer, _object(answer))
+        _insist_on_traefiks_404(answer)
+        return None
 
     def show_all(self, section: str) -> Mapping[str, Json]:
         """Read all of a section such as `routers`, by path as `show` takes it. Raises GatewayUnreachableError."""
@@ -100,7 +112,7 @@ class TraefikApi:
         """Tell which version of Traefik it is; None where it does not say. Raises GatewayUnreachableError."""
         answer = self._get("version")
         version = _object(answer).get("Version") if answer.status == 200 else None
-        return version[:64] if isinstance(version, str) else None
+        return printable(version, length=64) if isinstance(version, str) else None
 
     def static(self) -> Json | None:
         """Read its static configuration, with Traefik's defaults; None where it gives none. Raises as `show`.
@@ -150,11 +162,30 @@ class TraefikApi:
 
 def _json(answer: _Answer) -> object:
     if answer.status != 200:
-        raise GatewayUnreachableError(f"{answer.url} answers {answer.status}")
+        hint = _HINTS.get(answer.status)
+        raise GatewayUnreachableError(f"{answer.url} answers {answer.status}{f': {hint}' if hint else ''}")
     try:
         return decode_json(answer.body)
     except NotJsonError as error:
-        raise GatewayUnreachableError(f"{answer.url} does not answer JSON") from error
+        raise GatewayUnreachableError(f"{answer.url} does not answer JSON: {_NOT_ITS_API}") from error
+
+
+_NOT_ITS_API = (
+    "this is not Traefik's API; give the address in front of /api, such as http://edge:8080, "
+    "without /dashboard, and the port of the API, not one that serves traffic"
+)
+_NOT_PERMITTED = "it wants credentials; name them with basicAuth or header"
+_HINTS = {401: _NOT_PERMITTED, 403: _NOT_PERMITTED, 404: _NOT_ITS_API}
+
+
+def _insist_on_traefiks_404(answer: _Answer) -> None:
+    """Tell a part that is missing from a server that is none of Traefik's API: both answer 404."""
+    try:
+        document = decode_json(answer.body)
+    except NotJsonError as error:
+        raise GatewayUnreachableError(f"{answer.url} answers 404: {_NOT_ITS_API}") from error
+    if not isinstance(document, dict) or not isinstance(document.get("message"), str):
+        raise GatewayUnreachableError(f"{answer.url} answers 404: {_NOT_ITS_API}")
 
 
 def _object(answer: _Answer) -> Json:
@@ -179,6 +210,8 @@ def _part(answer: _Answer, part: Json) -> Json:
     has_texts = isinstance(errors, list) and all(isinstance(error, str) for error in errors)
     if not has_texts or not isinstance(part.get("status", ""), str):
         raise _not_traefik(answer)
+    if errors:
+        part["error"] = [printable(error, length=_ERROR_CHARACTERS) for error in errors[:_ERRORS]]
     return part
 
 

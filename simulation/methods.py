@@ -1,10 +1,14 @@
 """Three ways to judge a canary, each shown one window after another until it would roll back."""
 
-from math import sqrt
+from datetime import timedelta
 from typing import Protocol
 
 from provider.analysis import Analysis, Evidence, Outcome, Window, judge
+from simulation.peers import z_score
 from simulation.traffic import WINDOW_SECONDS, Look
+
+# As in provider.analysis.record.
+_PERIOD = timedelta(minutes=5)
 
 
 class Method(Protocol):
@@ -25,7 +29,10 @@ class Ours:
         """When the canary was first shown to be good."""
 
     def rolls_back(self, look: Look) -> bool:
-        self._evidence = self._evidence.updated(look.window, self._settings)
+        # Clocked as in the product; a window of the simulation is long enough to be closed at once.
+        time = timedelta(minutes=look.minutes)
+        unit = 2 * time // self._settings.sustained if self._settings.sustained else None
+        self._evidence = self._evidence.updated(look.window, self._settings, period=time // _PERIOD, unit=unit)
         self._totals += look.window
         outcome = judge(self._evidence, self._totals, self._settings).outcome
         if outcome is Outcome.SUCCESSFUL and self.passed_minutes is None:
@@ -63,10 +70,5 @@ class ZTest:
 
     def rolls_back(self, look: Look) -> bool:
         self._totals += look.window
-        canary, stable = self._totals.canary, self._totals.stable
-        requests = canary.requests + stable.requests
-        pooled = (canary.errors + stable.errors) / requests if requests else 0.0
-        if not 0 < pooled < 1 or not canary.requests or not stable.requests:
-            return False
-        difference = canary.errors / canary.requests - stable.errors / stable.requests
-        return difference / sqrt(pooled * (1 - pooled) * (1 / canary.requests + 1 / stable.requests)) > self._CRITICAL
+        difference, error = z_score(self._totals.canary.failing, self._totals.stable.failing)
+        return bool(error) and difference / error > self._CRITICAL

@@ -10,7 +10,11 @@ _HEADINGS = {
     "ours": "rolled back",
     "deflated": "with dispersion",
     "passed": "known good",
-    "static": "static rule",
+    "static": "Flagger 99%",
+    "limit": "Argo 95%, failureLimit 3",
+    "ranks": "Kayenta Mann–Whitney",
+    "msprt": "mSPRT",
+    "groups": "O'Brien–Fleming, 6 looks",
     "z": "z-test",
 }
 

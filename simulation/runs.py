@@ -7,6 +7,7 @@ from random import Random
 from statistics import median
 
 from simulation.methods import Method, Ours, StaticRule, ZTest
+from simulation.peers import FailureLimit, GroupSequential, MannWhitney, MixtureSprt
 from simulation.traffic import Cell, looks
 
 RATES = (1, 5, 50)
@@ -63,7 +64,15 @@ def simulate(cells: Sequence[Cell], *, runs: int, seed: int, jobs: int) -> Itera
 def run_once(cell: Cell, random: Random) -> Run:
     """Show one ramp to every method until all of them have rolled back, or to its end."""
     ours = Ours()
-    methods: dict[str, Method] = {"ours": ours, "static": StaticRule(), "z": ZTest()}
+    methods: dict[str, Method] = {
+        "ours": ours,
+        "static": StaticRule(),
+        "limit": FailureLimit(),
+        "ranks": MannWhitney(),
+        "msprt": MixtureSprt(),
+        "groups": GroupSequential(),
+        "z": ZTest(),
+    }
     if cell.burst > 1:
         methods["deflated"] = Ours(dispersion=cell.burst)
     rolled_back: dict[str, Minutes] = dict.fromkeys(methods)

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from provider.analysis import CheckResult, Measurement, Outcome, Record, Series, Snapshot
+from provider.analysis import CheckResult, Exposure, Measurement, Outcome, Record, Series, Snapshot
 from provider.operations import Obstacle, Operations
 from provider.rollouts import Rollout, current_record, settings_of
 from provider.routing import counted_services
@@ -51,8 +51,12 @@ def seen(
     *,
     now: datetime,
     checks: tuple[CheckResult, ...] = (),
+    exposure: Exposure | None = None,
 ) -> Record:
-    """Give the record after looks, 5 s apart and the last one now, that saw (stable, canary) as counted so far."""
+    """Give the record after looks, 5 s apart and the last one now, that saw (stable, canary) as counted so far.
+
+    With an exposure the canary is cold at the first look.
+    """
     record = current_record(None, rollout)
     stable_name, canary_name = counted_services(rollout)
     for index, (stable, canary) in enumerate([((0, 0), (0, 0)), *looks]):
@@ -62,16 +66,21 @@ def seen(
             stable=stable_name,
             canary=canary_name or "",
             now=now - timedelta(seconds=5 * (len(looks) - index)),
+            exposure=exposure,
         )
     return record
 
 
 def unseen(rollout: Rollout, errors: int, *, now: datetime) -> Record:
-    """Give the record after looks at a source that could not be asked."""
+    """Give the record after looks, a minute apart and the last one now, at a source that could not be asked."""
     record = current_record(None, rollout)
-    for _ in range(errors):
+    for index in range(errors):
         record = record.looked(
-            Measurement(error="edge does not answer"), settings_of(rollout), stable="", canary="", now=now
+            Measurement(error="edge does not answer"),
+            settings_of(rollout),
+            stable="",
+            canary="",
+            now=now - timedelta(minutes=errors - 1 - index),
         )
     return record
 

@@ -1,15 +1,26 @@
 """Who may do what: roles, what each one permits, and tokens of which only the hash is kept. Pure."""
 
 from provider.access.roles import Permission, Role
-from provider.access.tokens import Caller, StoredToken, TokenTable, fingerprint, is_strong_enough, new_secret
+from provider.access.tokens import (
+    FEWEST_DIFFERENT,
+    SHORTEST,
+    Caller,
+    StoredToken,
+    TokenTable,
+    fingerprint,
+    new_secret,
+    weakness,
+)
 
 __all__ = [
+    "FEWEST_DIFFERENT",
+    "SHORTEST",
     "Caller",
     "Permission",
     "Role",
     "StoredToken",
     "TokenTable",
     "fingerprint",
-    "is_strong_enough",
     "new_secret",
+    "weakness",
 ]

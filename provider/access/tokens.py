@@ -12,17 +12,20 @@ from pydantic import Field
 
 from provider.access.roles import Permission, Role
 from provider.documents import Document
+from provider.documents.fields import Name
 
 # The prefix lets secret scanners and people tell what it is.
 PREFIX = "tcy_"
-SHORTEST = 20
+# Of a secret that a person chose.
+SHORTEST, FEWEST_DIFFERENT = 20, 8
 
 
 class StoredToken(Document):
-    """A token as it is kept: its role and the hash of its secret."""
+    """A token as it is kept: its role, the hash of its secret, and the only gateway that it may poll as, if any."""
 
     role: Role
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
+    gateway: Name | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Caller:
 
     name: str
     role: Role
+    gateway: str | None = None
+    """The only gateway that it may poll as; None is any."""
 
     def may(self, permission: Permission) -> bool:
         """Tell whether the caller's role permits it."""
@@ -41,7 +46,7 @@ class TokenTable:
     """The tokens there are, found by secret. Immutable."""
 
     def __init__(self, tokens: Iterable[tuple[str, StoredToken]] = ()) -> None:
-        self._callers = {token.sha256: Caller(name, token.role) for name, token in tokens}
+        self._callers = {token.sha256: Caller(name, token.role, token.gateway) for name, token in tokens}
 
     def caller(self, secret: str) -> Caller | None:
         """Find whose secret it is. The look-up is by hash, so its time tells nothing of the secret."""
@@ -70,6 +75,21 @@ def fingerprint(secret: str) -> str:
     return sha256(secret.encode()).hexdigest()
 
 
-def is_strong_enough(secret: str) -> bool:
-    """Tell whether a secret that a person chose is long enough, and can stand in a header."""
-    return len(secret) >= SHORTEST and secret.isascii() and secret.isprintable() and " " not in secret
+def weakness(secret: str) -> str:
+    """Return why a secret that a person chose cannot be accepted; nothing where it can.
+
+    A secret must fit into a header and must not be easy to guess.
+    """
+    if len(secret) < SHORTEST:
+        return f"it has {len(secret)} characters"
+    if not (secret.isascii() and secret.isprintable()) or " " in secret:
+        return "it has a space or a character that is not printable ASCII"
+    if len(set(secret)) < FEWEST_DIFFERENT:
+        return f"it has {len(set(secret))} different characters"
+    if _is_repeated(secret):
+        return "it repeats a shorter text"
+    return ""
+
+
+def _is_repeated(secret: str) -> bool:
+    return any(secret[length:] == secret[:-length] for length in range(1, len(secret) // 2 + 1))

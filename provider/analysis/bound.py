@@ -12,6 +12,7 @@ and that part stays an e-process, since a sum of trials of various rates varies 
 """
 
 from collections.abc import Callable
+from functools import lru_cache
 from math import lgamma, log, log1p
 
 from provider.analysis.counts import Trials
@@ -22,6 +23,8 @@ _HALVINGS = 32
 _PRIOR_BAD = 0.5
 
 
+# The bound of a sample is asked for when it is taken, and again when what is due is decided.
+@lru_cache(maxsize=1_024)
 def upper_bound(trials: Trials, *, beta: float, dispersion: float, tolerated: float) -> float:
     """Give the rate, from 0 to 1, which the canary's true rate stays below at every look, but for a probability of β.
 

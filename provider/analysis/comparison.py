@@ -59,11 +59,13 @@ class Comparison(Value):
         worse_than: float = 1,
         reference: float | None = None,
         period: int = 0,
+        unit: int | None = None,
         odds: tuple[float, ...] = ODDS,
     ) -> Self:
         """Add a window.
 
-        `period` is the number of the period that the window lies in, counted from the start of the attempt.
+        `period` and `unit` are the numbers of those that the window lies in, counted from the start of the attempt;
+        `Mixture` explains them.
         `reference` is an upper bound of stable's rate, from 0 to 1, known before the window began. A window without
         any request to stable is compared with it: the factor is then that of a one-sample test. Both kinds of factor
         have a mean of at most 1 given the window's requests, so their product is an e-process.
@@ -78,14 +80,18 @@ class Comparison(Value):
                 return self
             is_known = 0 < reference < _HIGHEST_REFERENCE
             gains = one_sample_gains(canary, reference, odds=odds) if is_known else (0.0,) * len(odds)
-            return self._with(gains, 0.0, dispersion, period)
+            return self._with(gains, 0.0, dispersion, period=period, unit=unit)
         margins = Margins(canary=canary.total, stable=stable.total, bad=canary.bad + stable.bad)
         if not margins.is_informative:
             return self
-        return self._with(*_gains(margins, canary.bad, margin, worse_than, odds), dispersion, period)
+        return self._with(
+            *_gains(margins, canary.bad, margin, worse_than, odds), dispersion, period=period, unit=unit
+        )
 
-    def _with(self, gains: Sequence[float], not_worse: float, dispersion: float, period: int) -> Self:
-        evidence = self.evidence.updated([gain / dispersion for gain in gains], period=period)
+    def _with(
+        self, gains: Sequence[float], not_worse: float, dispersion: float, *, period: int, unit: int | None
+    ) -> Self:
+        evidence = self.evidence.updated([gain / dispersion for gain in gains], period=period, unit=unit)
         return type(self)(evidence=evidence, not_worse=self.not_worse + not_worse / dispersion)
 
 

@@ -63,27 +63,41 @@ class Histogram(Value):
 
 @dataclass(frozen=True)
 class Counts(Value):
-    """One side's answers: how many, how many of them errors, and how long they took."""
+    """One side's answers: how many, how many of them errors, and how long they took.
+
+    `client_errors` are 4xx responses, and gRPC statuses of their kind, that are no errors. Of `unknown` ones Traefik
+    does not count whether they were errors.
+    """
 
     requests: int = 0
     errors: int = 0
     latency: Histogram = field(default_factory=Histogram)
+    client_errors: int = 0
+    unknown: int = 0
 
     def __post_init__(self) -> None:
-        if not 0 <= self.errors <= self.requests:
-            raise ValueError(f"{self.errors} errors among {self.requests} requests cannot be")
+        parts = (self.errors, self.client_errors, self.unknown)
+        if min(parts) < 0 or sum(parts) > self.requests:
+            raise ValueError(f"{sum(parts)} errors among {self.requests} requests cannot be")
 
     def __add__(self, other: Self) -> Self:
         return type(self)(
             requests=self.requests + other.requests,
             errors=self.errors + other.errors,
             latency=self.latency + other.latency,
+            client_errors=self.client_errors + other.client_errors,
+            unknown=self.unknown + other.unknown,
         )
 
     @property
     def failing(self) -> Trials:
         """Give the answers as trials that are bad where they are errors."""
         return Trials(self.requests, self.errors)
+
+    @property
+    def refusing(self) -> Trials:
+        """Give the answers as trials that are bad where they are client errors."""
+        return Trials(self.requests, self.client_errors)
 
 
 @dataclass(frozen=True)

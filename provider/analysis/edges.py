@@ -20,10 +20,11 @@ _RESERVE = 2.0
 
 @dataclass(frozen=True)
 class Context:
-    """What a window is judged with: stable's counts of the attempt before it, and the period that it lies in."""
+    """What a window is judged with: stable's counts of the attempt before it, and when it was (see `Mixture`)."""
 
     stable_so_far: Counts | None = None
     period: int = 0
+    unit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Edge(Value):
             dispersion=settings.dispersion,
             worse_than=settings.worse_than_odds,
             period=context.period,
+            unit=context.unit,
             reference=reference_rate(so_far, settings) if stable.total == 0 else None,
             odds=EDGE_ODDS,
         )

@@ -1,15 +1,17 @@
 """All that the windows so far say about a canary: a small value that goes from look to look, and to JSON and back."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Self
 
 from provider.analysis.comparison import Comparison
-from provider.analysis.counts import Counts, Window
+from provider.analysis.counts import Counts, Trials, Window
 from provider.analysis.edges import Context, Edge, edges_of
 from provider.analysis.exceedance import Exceedance
 from provider.analysis.limits import limited_trials
 from provider.analysis.reference import reference_rate
-from provider.analysis.settings import Analysis
+from provider.analysis.settings import Analysis, ClientErrors
 from provider.analysis.values import Value
 
 
@@ -25,6 +27,7 @@ class Evidence(Value):
 
     errors: Comparison = field(default_factory=Comparison)
     slow: tuple[Edge, ...] = ()
+    client_errors: Comparison = field(default_factory=Comparison)
     limits: dict[str, Exceedance] = field(default_factory=dict)
 
     def updated(
@@ -34,43 +37,69 @@ class Evidence(Value):
         *,
         stable_so_far: Counts | None = None,
         period: int = 0,
+        unit: int | None = None,
         is_of_step: bool = False,
     ) -> Self:
         """Add a window to it, for the metrics that the settings have judged.
 
         `stable_so_far` are stable's counts of the attempt before this window: a window without requests to stable is
-        compared with their upper bound. Without them such a window adds nothing. `Comparison` explains `period`. The
-        evidence of a step decides only whether a canary is known to be good: of the edges, the slow one is enough.
+        compared with their upper bound. Without them such a window adds nothing. `Mixture` explains `period` and
+        `unit`. The evidence of a step decides only whether a canary is known to be good: of the edges, the slow one
+        is enough.
         """
-        context = Context(stable_so_far, period)
+        context = Context(stable_so_far, period, unit)
+        compared = partial(_compared, window=window, settings=settings, context=context)
+        is_ignored = is_of_step or settings.client_errors is ClientErrors.IGNORE
         edges = self.slow
         if not edges and "latency" in settings.metrics:
             edges = edges_of(window, settings.latency, only_slow=is_of_step)
         return type(self)(
-            errors=self._errors(window, settings, context) if "errors" in settings.metrics else self.errors,
+            errors=compared(self.errors, trials=_failing) if "errors" in settings.metrics else self.errors,
             slow=tuple([edge.updated(window, settings, context) for edge in edges]),
-            limits={**self.limits, **self._limits(window, settings, period)}
+            client_errors=self.client_errors if is_ignored else compared(self.client_errors, trials=_refusing),
+            limits={**self.limits, **self._limits(window, settings, context)}
             if settings.limits.count
             else self.limits,
         )
 
-    def _errors(self, window: Window, settings: Analysis, context: Context) -> Comparison:
-        so_far = context.stable_so_far
-        is_alone = window.stable.requests == 0
-        return self.errors.updated(
-            canary=window.canary.failing,
-            stable=window.stable.failing,
-            margin=settings.margin,
-            dispersion=settings.dispersion,
-            worse_than=settings.worse_than_odds,
-            period=context.period,
-            reference=reference_rate(so_far.failing if so_far else None, settings) if is_alone else None,
-        )
-
-    def _limits(self, window: Window, settings: Analysis, period: int) -> dict[str, Exceedance]:
+    def _limits(self, window: Window, settings: Analysis, context: Context) -> dict[str, Exceedance]:
         return {
             one.name: self.limits.get(one.name, Exceedance()).updated(
-                one.trials, rate=one.rate, dispersion=settings.dispersion, period=period
+                one.trials,
+                rate=one.rate,
+                dispersion=settings.dispersion,
+                period=context.period,
+                unit=context.unit,
             )
             for one in limited_trials(window.canary, settings)
         }
+
+
+def _failing(side: Counts) -> Trials:
+    return side.failing
+
+
+def _refusing(side: Counts) -> Trials:
+    return side.refusing
+
+
+def _compared(
+    comparison: Comparison,
+    *,
+    window: Window,
+    settings: Analysis,
+    context: Context,
+    trials: Callable[[Counts], Trials],
+) -> Comparison:
+    so_far = context.stable_so_far
+    is_alone = window.stable.requests == 0
+    return comparison.updated(
+        canary=trials(window.canary),
+        stable=trials(window.stable),
+        margin=settings.margin,
+        dispersion=settings.dispersion,
+        worse_than=settings.worse_than_odds,
+        period=context.period,
+        unit=context.unit,
+        reference=reference_rate(trials(so_far) if so_far else None, settings) if is_alone else None,
+    )

@@ -23,9 +23,11 @@ class Exceedance(Value):
         """Return the log of the e-value, 0 without data."""
         return self.evidence.value
 
-    def updated(self, trials: Trials, *, rate: float, dispersion: float, period: int = 0) -> Self:
+    def updated(
+        self, trials: Trials, *, rate: float, dispersion: float, period: int = 0, unit: int | None = None
+    ) -> Self:
         """Add a window's responses; `rate`, from 0 to 1, is what the limit allows. See `Comparison` for the rest."""
         if trials.total == 0:
             return self
         gains = [gain / dispersion for gain in one_sample_gains(trials, rate)]
-        return type(self)(self.evidence.updated(gains, period=period))
+        return type(self)(self.evidence.updated(gains, period=period, unit=unit))

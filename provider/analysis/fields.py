@@ -1,10 +1,12 @@
 """The kinds of value that only the documents of an analysis are written with."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from provider.documents.addresses import asked_url_problem
+from provider.documents.fields import Duration
 
 
 def _number(value: object) -> object:
@@ -12,6 +14,10 @@ def _number(value: object) -> object:
     if isinstance(value, str | bool):
         raise ValueError(f"must be a number, not {value!r}")  # noqa: TRY004 pydantic collects ValueErrors
     return value
+
+
+def _zero(value: object) -> object:
+    return timedelta() if value == "0s" else value
 
 
 def _prometheus_url(url: str) -> str:
@@ -29,6 +35,7 @@ def _webhook_url(url: str) -> str:
 
 
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
+DurationOrZero = Annotated[Duration, BeforeValidator(_zero)]
 PrometheusUrl = Annotated[
     str, AfterValidator(_prometheus_url), Field(max_length=512, json_schema_extra={"format": "uri"})
 ]

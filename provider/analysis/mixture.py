@@ -32,22 +32,42 @@ class Mixture(Value):
 
     `sums` holds, for each alternative, the log of the weighted sum, over the starts so far, of the products of the
     factors since that start. It is empty without data. `period` is that of the latest start.
+
+    Errors come in bursts, so the evidence must not rest on a short time. Time is divided into units, `unit` is the
+    latest one, and the e-value is the least that remains without any two units in a row. That only lowers it, so that
+    it stays one. `without` is the least without two units that are over; `before` holds the sums before the unit
+    ahead of the latest one, and before the latest one. Both are empty where no time is left out.
     """
 
     first: float = 0.5
     sums: tuple[float, ...] = ()
     period: int = 0
+    unit: int = 0
+    without: tuple[float, ...] = ()
+    before: tuple[tuple[float, ...], ...] = ()
 
     @property
     def value(self) -> float:
         """Return the log of the e-value."""
-        return log_sum(log_mean(self.sums), log(self._rest(self.period))) if self.sums else 0.0
+        if not self.sums:
+            return 0.0
+        return log_sum(log_mean(_least(self.sums, self.without, *self.before)), log(self._rest(self.period)))
 
-    def updated(self, gains: Sequence[float], *, period: int = 0) -> Self:
-        """Add the logs of a window's factors, one for each alternative; the window lies in `period`."""
+    def updated(self, gains: Sequence[float], *, period: int = 0, unit: int | None = None) -> Self:
+        """Add the logs of a window's factors, one for each alternative.
+
+        The window lies in `period` and in `unit`; without a unit no time is left out.
+        """
         begun = self if self.sums and period <= self.period else self._begun(len(gains), period)
-        sums = tuple([before + gain for before, gain in zip(begun.sums, gains, strict=True)])
-        return type(self)(self.first, sums, begun.period)
+        turned = begun._turned(unit)
+        return type(self)(
+            first=turned.first,
+            sums=_product(turned.sums, gains),
+            period=turned.period,
+            unit=turned.unit,
+            without=_product(turned.without, gains) if turned.without else (),
+            before=turned.before,
+        )
 
     def _begun(self, alternatives: int, period: int) -> Self:
         """Add the starts of the periods since the latest one."""
@@ -55,8 +75,41 @@ class Mixture(Value):
         if period <= self.period:
             return replace(self, sums=sums)
         weight = log(self._rest(self.period) - self._rest(period))
-        return replace(self, sums=tuple(log_sum(before, weight) for before in sums), period=period)
+
+        def with_starts(logs: tuple[float, ...]) -> tuple[float, ...]:
+            return tuple([log_sum(one, weight) for one in logs])
+
+        return replace(
+            self,
+            sums=with_starts(sums),
+            period=period,
+            without=with_starts(self.without),
+            before=tuple(map(with_starts, self.before)),
+        )
+
+    def _turned(self, unit: int | None) -> Self:
+        """Begin a unit, if it is a new one."""
+        if unit is None:
+            return replace(self, unit=0, without=(), before=()) if self.before else self
+        if not self.before:
+            return replace(self, unit=unit, before=(self.sums, self.sums))
+        if unit == self.unit:
+            return self
+        ahead, latest = self.before
+        if unit == self.unit + 1:
+            return replace(self, unit=unit, without=_least(self.without, ahead), before=(latest, self.sums))
+        return replace(self, unit=unit, without=_least(self.without, ahead, latest), before=(self.sums, self.sums))
 
     def _rest(self, period: int) -> float:
         """Return the weight of all starts after a period."""
         return 2 * (1 - self.first) / (period + 2)
+
+
+def _product(logs: Sequence[float], gains: Sequence[float]) -> tuple[float, ...]:
+    return tuple([before + gain for before, gain in zip(logs, gains, strict=True)])
+
+
+def _least(*logs: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the least of each; those that are empty do not count."""
+    there = [one for one in logs if one]
+    return tuple(map(min, *there)) if len(there) > 1 else there[0]

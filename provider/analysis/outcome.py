@@ -15,6 +15,16 @@ class Outcome(StrEnum):
     """There was nothing to look at: the source could not be asked."""
 
 
+class ReasonCode(StrEnum):
+    """Why a canary is not known to be good; the code that logic branches on."""
+
+    WARMING_UP = "warming-up"
+    UNKNOWN_RESULTS = "unknown-results"
+    """Traefik does not count whether the canary's responses were successes."""
+    CLIENT_ERRORS = "client-errors"
+    """The canary has more 4xx responses than stable."""
+
+
 def worst(outcomes: Iterable[Outcome]) -> Outcome:
     """Give what several judgements come to together: success only if all of them are."""
     order = (Outcome.FAILED, Outcome.ERROR, Outcome.INCONCLUSIVE)

@@ -3,26 +3,29 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import ceil, log
 from typing import Self
 
 from provider.analysis.counts import Counts, Window
 from provider.analysis.evidence import Evidence
-from provider.analysis.outcome import Outcome, worst
-from provider.analysis.replicas import is_gone, is_replica, with_start
+from provider.analysis.outcome import Outcome, ReasonCode, worst
+from provider.analysis.replicas import is_gone, is_replica, several_traefiks, with_start
 from provider.analysis.ruin import Recent, remembered, ruin
 from provider.analysis.settings import Analysis
 from provider.analysis.snapshots import Series, Snapshot, windows_between
 from provider.analysis.tally import Tally
 from provider.analysis.values import Value
 from provider.analysis.verdict import Verdict, judge
+from provider.analysis.warm_up import Exposure, WarmUp
+from provider.analysis.words import seconds
 
 _LOOKS_KEPT = 20
 # A window with fewer requests says little or nothing, so it stays open. Without stable's it cannot be compared.
-_CANARY_REQUESTS, _STABLE_REQUESTS = 3, 1
+CANARY_REQUESTS, STABLE_REQUESTS = 3, 1
 # A canary that breaks is told from one that was bad from the start by when the evidence begins: every five minutes.
 _PERIOD = timedelta(minutes=5)
 # So many requests to the canary and none to stable: it gets all the traffic, and is judged by what stable was.
-_ALONE = 20
+ALONE = 20
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class Look(Value):
     reason: str
     canary_requests: int = 0
     stable_requests: int = 0
+    reason_code: ReasonCode | None = None
 
 
 @dataclass(frozen=True)
@@ -73,11 +77,12 @@ class Sums(Value):
         *,
         stable_so_far: Counts | None = None,
         period: int = 0,
+        unit: int | None = None,
         is_of_step: bool = False,
     ) -> Self:
         """Judge a window that is closed."""
         evidence = self.evidence.updated(
-            window, settings, stable_so_far=stable_so_far, period=period, is_of_step=is_of_step
+            window, settings, stable_so_far=stable_so_far, period=period, unit=unit, is_of_step=is_of_step
         )
         return replace(self, evidence=evidence)
 
@@ -128,6 +133,8 @@ class Record(Value):
     """All that the looks so far came to.
 
     `attempt` and `step` name what it is about; for another attempt, or step, what was gathered counts no more.
+    `judged_from` is when the judging of the step begins, where a warm-up delays it; `client_errors_at` is when the
+    canary was first known to have more client errors than stable.
     """
 
     attempt: str
@@ -143,17 +150,30 @@ class Record(Value):
     recent: tuple[Recent, ...] = ()
     missing: tuple[str, ...] = ()
     began_at: datetime | None = None
+    warm_up: WarmUp | None = None
+    judged_from: datetime | None = None
+    client_errors_at: datetime | None = None
 
     def about(self, attempt: str, step: str) -> Self:
         """Give the record to go on with for an attempt and its step."""
         if self.attempt != attempt:
             return type(self)(attempt, step)
-        return self if self.step == step else replace(self, step=step, in_step=Sums(), checks=())
+        return self if self.step == step else replace(self, step=step, in_step=Sums(), checks=(), judged_from=None)
 
     def looked(
-        self, measurement: Measurement, settings: Analysis, *, stable: str, canary: str, now: datetime
+        self,
+        measurement: Measurement,
+        settings: Analysis,
+        *,
+        stable: str,
+        canary: str,
+        now: datetime,
+        exposure: Exposure | None = None,
     ) -> Self:
-        """Add a look. What it did not see keeps its counters: the next window reaches back over it."""
+        """Add a look. What it did not see keeps its counters: the next window reaches back over it.
+
+        `exposure` tells when the canary is cold; without it every sample is judged.
+        """
         if measurement.error:
             return self._noted(Look(now, Outcome.ERROR, measurement.error))
         known = self._known(measurement.snapshots, now=now)
@@ -168,23 +188,35 @@ class Record(Value):
             return self._noted(Look(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
         window = sum(windows.values(), Window())
         seen = {name: Counted.of(snapshot, before=known.get(name), now=now) for name, snapshot in after.items()}
+        begun = self._exposed(exposure, settings, now=now) if exposure else self
         added = replace(
-            self._pooled(windows, settings, now=now),
+            begun._pooled(windows, settings, now=now),
             began_at=self.began_at or now,
+            looked_at=now,
             checks=measurement.checks,
             counters={**known, **seen},
             recent=remembered(self.recent, window, now=now),
-            missing=(*measurement.missing, *(_SEVERAL.format(name) for name in replicas)),
+            missing=(*measurement.missing, *(several_traefiks(name) for name in replicas)),
         )
+        if added.client_errors_at is None and added.client_errors(settings):
+            added = replace(added, client_errors_at=now)
         outcome, reason = added.finding(settings)
-        return added._noted(Look(now, outcome, reason, window.canary.requests, window.stable.requests))
+        code = added._reason_code(outcome, settings)
+        if code is ReasonCode.CLIENT_ERRORS:
+            reason = f"{added.client_errors(settings)}; {reason}"
+        return added._noted(Look(now, outcome, reason, window.canary.requests, window.stable.requests, code))
 
     def finding(self, settings: Analysis) -> tuple[Outcome, str]:
         """Say what is known now: a canary that failed in all its time has failed, whatever this step says."""
         ruined = ruin(self.recent)
         if ruined:
             return Outcome.FAILED, ruined
-        whole, in_step = self.whole.judged(settings), self.in_step.judged(settings)
+        whole = self.whole.judged(settings)
+        words = self.warming_up(settings, now=self.looked_at)
+        if words and whole.outcome is not Outcome.FAILED:
+            missing = "; ".join(self.missing)
+            return (Outcome.ERROR, missing) if missing else (Outcome.INCONCLUSIVE, words)
+        in_step = self.in_step.judged(settings)
         verdict = whole if whole.outcome is Outcome.FAILED or not self.step else in_step
         # α is spent once an attempt: what a step alone says is no failure.
         is_of_step = verdict is in_step and verdict.outcome is Outcome.FAILED
@@ -193,6 +225,61 @@ class Record(Value):
         parts += [(Outcome.ERROR, words) for words in self.missing]
         outcome = worst(part for part, _ in parts)
         return outcome, "; ".join(words for part, words in parts if part is outcome)
+
+    def client_errors(self, settings: Analysis) -> str:
+        """Say that the canary has more client errors than stable; empty if that is not known."""
+        if self.whole.evidence.client_errors.worse < -log(settings.alpha):
+            return ""
+        known = self.whole.judged(settings).client_errors
+        return known.reason if known and known.outcome is Outcome.FAILED else ""
+
+    def _reason_code(self, outcome: Outcome, settings: Analysis) -> ReasonCode | None:
+        if outcome in {Outcome.FAILED, Outcome.ERROR}:
+            return None
+        if self.warming_up(settings, now=self.looked_at):
+            return ReasonCode.WARMING_UP
+        if self.client_errors(settings):
+            return ReasonCode.CLIENT_ERRORS
+        sums = self.in_step if self.step else self.whole
+        return sums.judged(settings).reason_code if sums.totals.canary.unknown else None
+
+    def warm_at(self, settings: Analysis) -> datetime | None:
+        """Return when the warm-up is over, or was; None without one."""
+        return self.warm_up.end(settings.warm_up) if self.warm_up else None
+
+    def warming_up(self, settings: Analysis, *, now: datetime | None) -> str:
+        """Say for how long the canary warms up yet; empty if it does not."""
+        end = self.warm_at(settings)
+        if end is None or now is None or now >= end:
+            return ""
+        return f"warming up for {seconds(ceil((end - now).total_seconds()))} more"
+
+    def _exposed(self, exposure: Exposure, settings: Analysis, *, now: datetime) -> Self:
+        """Begin a warm-up where the canary is cold; a new weight closes all windows."""
+        warm_up = WarmUp.after(self.warm_up, exposure, now=now)
+        is_weight_new = self.warm_up is not None and self.warm_up.exposure.weight != exposure.weight
+        begun = replace(self._closed(settings, now=now) if is_weight_new else self, warm_up=warm_up)
+        end = begun.warm_at(settings)
+        is_delayed = end is not None and now < end and self.in_step.totals == Window()
+        return replace(begun, judged_from=end) if is_delayed else begun
+
+    def _closed(self, settings: Analysis, *, now: datetime) -> Self:
+        """Judge the windows that are still open."""
+        whole, in_step = self.whole, self.in_step
+        for window in self.open_windows.values():
+            whole, in_step = self._with_window(whole, in_step, window, settings, now=now)
+        return replace(self, whole=whole, in_step=in_step, open_windows={})
+
+    def _with_window(
+        self, whole: Sums, in_step: Sums, window: Window, settings: Analysis, *, now: datetime
+    ) -> tuple[Sums, Sums]:
+        age = max(timedelta(), now - (self.began_at or now))
+        period, unit = age // _PERIOD, 2 * age // settings.sustained if settings.sustained else None
+        stable_so_far = self.whole.totals.stable
+        return (
+            whole.with_evidence(window, settings, stable_so_far=stable_so_far, period=period, unit=unit),
+            in_step.with_evidence(window, settings, is_of_step=True),
+        )
 
     def _known(self, snapshots: Mapping[str, Snapshot], *, now: datetime) -> dict[str, Counted]:
         """Return the counters to go on from, without those of a Traefik that another one has replaced."""
@@ -214,22 +301,26 @@ class Record(Value):
         evidence does not. Which windows are closed depends on the numbers of requests alone, so that each stays
         valid given its margins.
         """
-        period = max(0, (now - (self.began_at or now)) // _PERIOD)
         whole, in_step, still_open = self.whole, self.in_step, dict(self.open_windows)
         for gateway, window in windows.items():
+            if not self._is_judged(gateway, settings):
+                continue
             pooled = still_open.pop(gateway, Window()) + window
             if _is_closed(pooled):
-                stable_so_far = self.whole.totals.stable
-                whole = whole.with_evidence(pooled, settings, stable_so_far=stable_so_far, period=period)
-                in_step = in_step.with_evidence(pooled, settings, is_of_step=True)
+                whole, in_step = self._with_window(whole, in_step, pooled, settings, now=now)
             elif pooled != Window():
                 still_open[gateway] = pooled
             whole, in_step = whole.with_counts(window), in_step.with_counts(window)
         return replace(self, whole=whole, in_step=in_step, open_windows=still_open)
 
+    def _is_judged(self, gateway: str, settings: Analysis) -> bool:
+        """Tell whether the window since the last sample of a gateway holds no response of a warm-up."""
+        known = self.counters.get(gateway)
+        return self.warm_up is None or self.warm_up.is_judged(known.sampled_at if known else None, settings.warm_up)
+
     def _noted(self, look: Look) -> Self:
         looks = (look, *self.looks)[:_LOOKS_KEPT]
-        return replace(self, looked_at=look.at, tally=self.tally.counted(look.outcome), looks=looks)
+        return replace(self, looked_at=look.at, tally=self.tally.counted(look.outcome, at=look.at), looks=looks)
 
 
 def _is_replica(known: Counted | None, snapshot: Snapshot) -> bool:
@@ -238,13 +329,7 @@ def _is_replica(known: Counted | None, snapshot: Snapshot) -> bool:
 
 def _is_closed(window: Window) -> bool:
     canary, stable = window.canary.requests, window.stable.requests
-    return (canary >= _CANARY_REQUESTS and stable >= _STABLE_REQUESTS) or (canary >= _ALONE and stable == 0)
-
-
-_SEVERAL = (
-    "several Traefiks answer for gateway {}: their counters cannot be told apart; "
-    "give each its own name and metrics address"
-)
+    return (canary >= CANARY_REQUESTS and stable >= STABLE_REQUESTS) or (canary >= ALONE and stable == 0)
 
 
 def _kept(edge: float | None) -> float | None:

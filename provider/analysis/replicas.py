@@ -38,3 +38,11 @@ def with_start(before: Sequence[float], started: float | None) -> tuple[float, .
     if started is None or (before and before[-1] == started):
         return tuple(before)
     return (*before, started)[-STARTS_KEPT:]
+
+
+def several_traefiks(gateway: str) -> str:
+    """Say what is wrong with the metrics address of a gateway, and the cure."""
+    return (
+        f"several Traefiks answer for gateway {gateway}: their counters cannot be told apart; "
+        "give each its own name and metrics address"
+    )

@@ -1,10 +1,11 @@
 """A canary that fails most of its requests: recognized within two minutes, at any weight and without statistics.
 
 The comparison needs requests on both sides and evidence that adds up. Neither is wanted for a canary that is plainly
-down while stable is not: ten bad responses that are more than half of all are enough.
+down while stable is not: ten bad responses that are more than half of all, within two minutes or in each of the
+latest two samples, are enough.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,9 +14,10 @@ from provider.analysis.values import Value
 from provider.analysis.words import per_cent
 
 SPAN = timedelta(minutes=2)
-_LEAST_BAD = 10
+LEAST_BAD = 10
 _CANARY_ABOVE = 0.5
 _STABLE_BELOW = 0.25
+_IN_A_ROW = 2
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,16 @@ def remembered(recent: Iterable[Recent], window: Window, *, now: datetime) -> tu
 def ruin(recent: Iterable[Recent]) -> str:
     """Return why the canary is plainly down; empty if it is not."""
     windows = tuple(recent)
+    latest = windows[-_IN_A_ROW:]
+    # Of a canary that breaks after a good time, the latest samples tell before most of two minutes are bad.
+    is_broken = len(latest) == _IN_A_ROW and all(one.canary.bad > _CANARY_ABOVE * one.canary.total for one in latest)
+    return _ruin(windows) or (_ruin(latest) if is_broken else "")
+
+
+def _ruin(windows: Sequence[Recent]) -> str:
     canary = _sum(one.canary for one in windows)
     stable = _sum(one.stable for one in windows)
-    if canary.bad < _LEAST_BAD or canary.bad <= _CANARY_ABOVE * canary.total:
+    if canary.bad < LEAST_BAD or canary.bad <= _CANARY_ABOVE * canary.total:
         return ""
     if stable.total and stable.bad >= _STABLE_BELOW * stable.total:
         return ""

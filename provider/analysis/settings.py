@@ -1,40 +1,18 @@
 """How a canary is to be judged: the `analysis` document of a rollout's spec. Every field has a default."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, StrictBool, WithJsonSchema, model_serializer, model_validator
+from pydantic import Field, StrictBool, WithJsonSchema, model_serializer, model_validator
 
 from provider.analysis.checks import Check
-from provider.analysis.fields import Number, PrometheusUrl
+from provider.analysis.fields import DurationOrZero, Number, PrometheusUrl
 from provider.analysis.presets import NUMBERS, Origin, Preset, filled
+from provider.analysis.statuses import GRPC_ERRORS, ErrorsField, ErrorStatuses
 from provider.documents import Document, write
 from provider.documents.fields import Duration, Rule, WholeNumber
-
-# Three places, each a digit, any digit, or one of some: what Python, Go and Prometheus read alike.
-_PLACES = r"([0-9.]|\[\^?[0-9](-?[0-9])*\]){3}"
-_STATUS_PATTERN = rf"^{_PLACES}(\|{_PLACES}){{0,9}}$"
-_STATUSES = tuple(str(status) for status in range(100, 600))
-
-
-def _statuses(pattern: str) -> str:
-    problem = f"must be a pattern of three-digit statuses such as 5.., 50[234] or 5..|429, not {pattern!r}"
-    # fullmatch, as `$` alone would let a trailing newline pass.
-    if not re.fullmatch(_STATUS_PATTERN, pattern):
-        raise ValueError(problem)
-    try:
-        is_error = re.compile(pattern).fullmatch
-    except re.error as error:
-        raise ValueError(f"{problem}: {error}") from error
-    if not any(map(is_error, _STATUSES)):
-        raise ValueError(f"{problem}: there is no status from 100 to 599 in it")
-    return pattern
-
-
-Statuses = Annotated[str, AfterValidator(_statuses), Field(json_schema_extra={"pattern": _STATUS_PATTERN})]
 
 
 class Prometheus(Document):
@@ -134,6 +112,14 @@ class Undecided(StrEnum):
     ABORT = "abort"
 
 
+class ClientErrors(StrEnum):
+    """What to do with a canary that has more client errors than stable."""
+
+    PAUSE = "pause"
+    ABORT = "abort"
+    IGNORE = "ignore"
+
+
 Metric = Literal["errors", "latency"]
 
 
@@ -154,30 +140,39 @@ class Analysis(Document):
     """Where the counts come from: `traefik`, the Traefiks' own /metrics, or `{prometheus: {url: …}}`."""
     interval: Duration = timedelta(seconds=5)
     """How often is looked, a second at least."""
+    warm_up: DurationOrZero = timedelta(seconds=30)
+    """After the start, a weight increase and scaling, samples are not judged for this long; `0s` for no warm-up."""
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
     """What is compared."""
-    errors: Statuses = "5.."
-    """Which answers are errors: a pattern of statuses, such as 5..|429."""
+    errors: ErrorsField = ErrorStatuses(grpc=GRPC_ERRORS)
+    """Which responses are errors: a pattern of HTTP statuses such as 5..|429, or `{http: …, grpc: [codes]}`."""
+    client_errors: ClientErrors = ClientErrors.PAUSE
+    """What to do when the canary has more 4xx responses that are no errors than stable: `ignore` compares none."""
     latency: Latency = Latency()
     """Which answers are slow."""
     margin: Number = Field(default=2, ge=1.05, le=100)
-    """A canary that is known to have less than so many times the bad responses of stable passes."""
+    """A canary that is known to have less than this many times the bad responses of stable passes. One with up to
+    about 1.4 times as many is usually not rolled back."""
     worse_than: Number = Field(default=1.25, ge=1, le=100)
-    """A canary with up to so many times the bad responses of stable is not rolled back."""
+    """A canary with up to this many times the bad responses of stable is not rolled back, but by chance (`alpha`)."""
     alpha: Number = Field(default=0.05, ge=1e-6, le=0.5)
     """How often a canary that is no worse is called worse, at most."""
     beta: Number = Field(default=0.05, ge=1e-6, le=0.5)
     """How often one that is worse than `margin` is called good, at most."""
     dispersion: Number = Field(default=1, ge=1, le=1_000)
     """How many bad answers come as one."""
-    tolerated: Number = Field(default=1, ge=0.001, le=50)
-    """A canary with fewer bad answers than so many per cent passes without a comparison."""
+    sustained: DurationOrZero = timedelta(seconds=30)
+    """Evidence that rests on any one time of this length does not fail a canary; `0s` turns this off."""
+    tolerated: Number = Field(default=0.2, ge=0.001, le=50)
+    """A canary that is known to have less than this percentage of bad responses passes without a comparison."""
     limits: Limits = Limits()
     """What the canary must keep whatever stable does."""
     checks: tuple[Check, ...] | None = Field(default=None, min_length=1, max_length=10)
     """What else must hold."""
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
     """What the canary must have had before it may go on."""
+    at_least: DurationOrZero = timedelta(minutes=5)
+    """How long a step with `until: known` judges at least before a good canary advances, or until its `deadline`."""
     ignore: tuple[Rule, ...] | None = Field(default=None, min_length=1, max_length=20)
     """Rules of requests that are split but not counted, such as PathPrefix(`/health`). Needs Traefik 3.3."""
     count_overrides: StrictBool | None = None
@@ -189,7 +184,9 @@ class Analysis(Document):
     inconclusive_limit: WholeNumber | None = Field(default=None, ge=0, le=1_000_000)
     """So many looks without an answer are let pass; any number if left out."""
     consecutive_error_limit: WholeNumber = Field(default=4, ge=0, le=1_000)
-    """After more errors in a row of what is asked, the canary waits for a person."""
+    """After more errors of its sources in a row, and `errorLimit`, the canary is held."""
+    error_limit: DurationOrZero = timedelta(minutes=5)
+    """A canary that cannot be measured for this long is held, until its sources respond again."""
 
     @model_validator(mode="before")
     @classmethod
@@ -237,7 +234,8 @@ class Analysis(Document):
 
         β is not shared out, as all of it must be good.
         """
-        return (len(self.metrics) + self.limits.count) / self.alpha
+        causes = len(self.metrics) + self.limits.count + (self.client_errors is ClientErrors.ABORT)
+        return causes / self.alpha
 
     @property
     def worse_than_odds(self) -> float:

@@ -5,12 +5,13 @@ from 0 with the process, and are dropped as a whole when their service leaves th
 """
 
 import math
-import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from provider.analysis.counts import Counts, Histogram, Window
+from provider.analysis.statuses import ErrorStatuses, Result, is_grpc_status_known
 
 REQUESTS = "traefik_service_requests_total"
 BUCKETS = "traefik_service_request_duration_seconds_bucket"
@@ -50,6 +51,9 @@ class Snapshot:
     started: float | None = None
 
 
+Snapshots = Mapping[str, Snapshot]
+
+
 def snapshot(samples: Iterable[Sample]) -> Snapshot:
     """Pick from a Traefik's /metrics what an analysis needs; other samples are passed over."""
     services: dict[str, dict[Series, float]] = {}
@@ -63,12 +67,17 @@ def snapshot(samples: Iterable[Sample]) -> Snapshot:
 
 
 def window_between(
-    before: Mapping[str, Snapshot], after: Mapping[str, Snapshot], *, stable: str, canary: str, errors: str
+    before: Mapping[str, Snapshot],
+    after: Mapping[str, Snapshot],
+    *,
+    stable: str,
+    canary: str,
+    errors: str | ErrorStatuses,
 ) -> Window:
     """Give what all gateways together answered between two looks.
 
     `before` and `after` hold the snapshots by gateway, `stable` and `canary` name services as Traefik does
-    (`shop_1@http`), `errors` is the pattern of the statuses that count as errors. A gateway that is in only one of
+    (`shop_1@http`), `errors` says which statuses count as errors. A gateway that is in only one of
     the looks adds nothing: it is not known what it counted when.
     """
     windows = windows_between(before, after, stable=stable, canary=canary, errors=errors)
@@ -76,16 +85,29 @@ def window_between(
 
 
 def windows_between(
-    before: Mapping[str, Snapshot], after: Mapping[str, Snapshot], *, stable: str, canary: str, errors: str
+    before: Mapping[str, Snapshot],
+    after: Mapping[str, Snapshot],
+    *,
+    stable: str,
+    canary: str,
+    errors: str | ErrorStatuses,
 ) -> Mapping[str, Window]:
     """Return the window of each gateway that is in both snapshots; see `window_between`."""
+    statuses = errors if isinstance(errors, ErrorStatuses) else ErrorStatuses(http=errors)
     return {
-        gateway: Window(
-            stable=_counts(_growth(before[gateway], after[gateway], stable), errors),
-            canary=_counts(_growth(before[gateway], after[gateway], canary), errors),
-        )
+        gateway: _window(before[gateway], after[gateway], stable, canary, statuses)
         for gateway in sorted(before.keys() & after.keys())
     }
+
+
+def _window(earlier: Snapshot, later: Snapshot, stable: str, canary: str, statuses: ErrorStatuses) -> Window:
+    # Both sides are versions of one app: what Traefik reads of one, it reads of the other.
+    labels = ((one.protocol, one.status) for name in (stable, canary) for one in later.services.get(name, ()))
+    is_grpc_known = is_grpc_status_known(labels)
+    return Window(
+        stable=_counts(_growth(earlier, later, stable), statuses, is_grpc_known=is_grpc_known),
+        canary=_counts(_growth(earlier, later, canary), statuses, is_grpc_known=is_grpc_known),
+    )
 
 
 def _series(sample: Sample) -> Series:
@@ -107,13 +129,20 @@ def _began_again(before: Counters, after: Counters) -> bool:
     return any(after.get(series, -1) < value for series, value in before.items())
 
 
-def _counts(growth: Counters, errors: str) -> Counts:
-    is_error = re.compile(errors).fullmatch
-    requests = {series: round(value) for series, value in growth.items() if series.edge is None}
+def _counts(growth: Counters, statuses: ErrorStatuses, *, is_grpc_known: bool) -> Counts:
+    results: Counter[Result] = Counter()
+    for series, value in growth.items():
+        if series.edge is None:
+            result = statuses.result(
+                protocol=series.protocol, status=series.status, is_grpc_status_known=is_grpc_known
+            )
+            results[result] += round(value)
     return Counts(
-        requests=sum(requests.values()),
-        errors=sum(count for series, count in requests.items() if is_error(series.status)),
+        requests=results.total(),
+        errors=results[Result.ERROR],
         latency=_histogram(growth),
+        client_errors=results[Result.CLIENT_ERROR],
+        unknown=results[Result.UNKNOWN],
     )
 
 

@@ -3,19 +3,26 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import exp, log
-from typing import Self
+from typing import Literal, Self
 
 from provider.analysis.bound import upper_bound
-from provider.analysis.counts import Trials, Window
+from provider.analysis.counts import Counts, Trials, Window
 from provider.analysis.edges import Edge, most_telling, slow_edge, slower, unknown_edges
 from provider.analysis.evidence import Evidence
 from provider.analysis.limits import LimitVerdict, check_limits
-from provider.analysis.outcome import Outcome, worst
-from provider.analysis.settings import Analysis, Metric
+from provider.analysis.outcome import Outcome, ReasonCode, worst
+from provider.analysis.settings import Analysis, ClientErrors, Metric
 from provider.analysis.values import Value
 from provider.analysis.words import LARGEST_LOG, e_value, per_cent, seconds
 
-_NAMES: dict[Metric, str] = {"errors": "errors", "latency": "slow answers"}
+Judged = Metric | Literal["clientErrors"]
+_NAMES: dict[Judged, str] = {"errors": "errors", "latency": "slow answers", "clientErrors": "client errors"}
+
+
+_CURE = (
+    "Traefik reads a gRPC status only from headers and from announced trailers; "
+    "have the server announce Grpc-Status and Grpc-Message, or add a check"
+)
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,7 @@ class MetricVerdict(Value):
     of the canary's own rate. `doubt` says why the canary cannot be known to be good, if it cannot.
     """
 
-    metric: Metric
+    metric: Judged
     outcome: Outcome
     reason: str
     canary_rate: float | None
@@ -42,13 +49,18 @@ class MetricVerdict(Value):
 
 @dataclass(frozen=True)
 class Verdict(Value):
-    """What is known of a canary, with a reason in words; `metrics` and `limits` say it one by one."""
+    """What is known of a canary, with a reason in words; `metrics` and `limits` say it one by one.
+
+    `client_errors` is part of the outcome only where the settings abort for them.
+    """
 
     outcome: Outcome
     reason: str
     canary_requests: int
     metrics: tuple[MetricVerdict, ...] = ()
     limits: tuple[LimitVerdict, ...] = ()
+    client_errors: MetricVerdict | None = None
+    reason_code: ReasonCode | None = None
 
     def at_end(self, settings: Analysis, *, attempt: Self | None = None) -> Self:
         """Give what this verdict comes to when its time is over.
@@ -63,22 +75,31 @@ class Verdict(Value):
             return self
         if self.canary_requests < wanted:
             return replace(self, reason=f"too few requests to judge: {self.canary_requests} of {wanted}")
+        if self.reason_code is ReasonCode.UNKNOWN_RESULTS:
+            return self
         stable = {one.metric: one.stable_rate for one in attempt.metrics} if attempt else {}
-        doubtful = [words for one in self.metrics if (words := _doubt(one, stable.get(one.metric), settings))]
+        doubtful = [
+            words
+            for one in self.metrics
+            if (words := _doubt(one, stable.get(one.metric), self.canary_requests, settings))
+        ]
         doubtful += [limit.reason for limit in self.limits if limit.outcome is not Outcome.SUCCESSFUL]
         if doubtful:
             return replace(self, reason="; ".join(doubtful))
         return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"did not fail in its time: {self.reason}")
 
 
-def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, settings: Analysis) -> str:
+def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, requests: int, settings: Analysis) -> str:
     """Say why a metric needs a person to go on; empty if it does not."""
     if metric.doubt:
         return metric.doubt
     canary = metric.canary_rate
+    # A single bad response exceeds every rate where requests are few, and says nothing.
+    if canary is None or round(canary * requests) <= 1:
+        return ""
     stable = metric.stable_rate if metric.stable_rate is not None else stable_of_attempt
     allowed = max(settings.tolerated_rate, settings.margin * (stable or 0.0))
-    if canary is None or canary <= allowed:
+    if canary <= allowed:
         return ""
     rate = f"canary {_NAMES[metric.metric]} {per_cent(canary)}"
     return f"not known to be good: {rate} exceed the {per_cent(allowed)} allowed without a verdict"
@@ -91,13 +112,42 @@ def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
     """
     metrics = tuple(_judged(case, settings) for case in _cases(evidence, totals, settings))
     limits = check_limits(totals.canary, settings, evidence.limits)
+    client_errors = _client_errors(evidence, totals, settings)
     requests = totals.canary.requests
     if requests == 0:
-        return Verdict(Outcome.INCONCLUSIVE, "no requests to the canary yet", requests, metrics, limits)
-    parts: tuple[MetricVerdict | LimitVerdict, ...] = (*metrics, *limits)
+        words = "no requests to the canary yet"
+        return Verdict(Outcome.INCONCLUSIVE, words, requests, metrics, limits, client_errors)
+    parts: list[MetricVerdict | LimitVerdict] = [*metrics, *limits]
+    if client_errors and client_errors.outcome is Outcome.FAILED and settings.client_errors is ClientErrors.ABORT:
+        parts.append(client_errors)
     outcome = worst(part.outcome for part in parts)
+    unknown = _unknown_results(totals.canary, settings)
+    if unknown and outcome is not Outcome.FAILED:
+        code = ReasonCode.UNKNOWN_RESULTS
+        return Verdict(Outcome.INCONCLUSIVE, unknown, requests, metrics, limits, client_errors, code)
     reason = "; ".join(part.reason for part in parts if part.outcome is outcome)
-    return Verdict(outcome, reason, requests, metrics, limits)
+    return Verdict(outcome, reason, requests, metrics, limits, client_errors)
+
+
+def _unknown_results(canary: Counts, settings: Analysis) -> str:
+    """Say that Traefik does not count the results of the canary's responses; empty if it does, or if none matter.
+
+    A check judges what Traefik cannot.
+    """
+    is_wanted = "errors" in settings.metrics or settings.limits.success_rate is not None
+    share = canary.unknown / canary.requests
+    if not is_wanted or settings.checks or share <= settings.tolerated_rate:
+        return ""
+    return f"the results of {per_cent(share)} of the canary's responses are not known: {_CURE}"
+
+
+def _client_errors(evidence: Evidence, totals: Window, settings: Analysis) -> MetricVerdict | None:
+    if settings.client_errors is ClientErrors.IGNORE:
+        return None
+    canary, stable, compared = totals.canary.refusing, totals.stable.refusing, evidence.client_errors
+    bad = _NAMES["clientErrors"]
+    case = _Case("clientErrors", compared.worse, compared.not_worse, canary, stable, bad, (canary, stable))
+    return _judged(case, settings)
 
 
 @dataclass(frozen=True)
@@ -108,7 +158,7 @@ class _Case:
     canary cannot be known to be good.
     """
 
-    metric: Metric
+    metric: Judged
     worse: float
     not_worse: float
     canary: Trials
@@ -177,7 +227,9 @@ def _unknown_edges(totals: Window, settings: Analysis) -> str:
 
 
 def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
-    failed_at, passed_at = settings.failed_at, 1 / settings.beta
+    # Client errors that only pause have an α of their own: nothing is rolled back by mistake.
+    is_apart = case.metric == "clientErrors" and settings.client_errors is ClientErrors.PAUSE
+    failed_at, passed_at = 1 / settings.alpha if is_apart else settings.failed_at, 1 / settings.beta
     at_most = upper_bound(
         case.canary, beta=settings.beta, dispersion=settings.dispersion, tolerated=settings.tolerated_rate
     )

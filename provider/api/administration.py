@@ -46,7 +46,7 @@ def delete_gateway(exchange: Exchange) -> Answer:
 def list_tokens(exchange: Exchange) -> Answer:
     """List tokens."""
     tokens = (
-        TokenAnswer(name=view.name, role=view.role, version=view.version)
+        TokenAnswer(name=view.name, role=view.role, version=view.version, gateway=view.gateway)
         for view in exchange.operations.tokens.views()
     )
     return Answer(TokenList(tokens=tuple(tokens)))
@@ -55,7 +55,7 @@ def list_tokens(exchange: Exchange) -> Answer:
 def create_token(exchange: Exchange) -> Answer:
     """Make a token."""
     body: TokenBody = exchange.body
-    secret = exchange.operations.tokens.create(body.name, body.role, exchange.call)
+    secret = exchange.operations.tokens.create(body.name, body.role, exchange.call, gateway=body.gateway)
     return Answer(NewToken(name=body.name, role=body.role, token=secret), status=201)
 
 

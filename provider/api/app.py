@@ -33,18 +33,24 @@ def create_app(
     version: str,
     limits: Limits | None = None,
     recorded: Callable[[], Iterable[Metric]] = RECORDED.collect,
+    metrics_seconds: float = 0.0,
 ) -> Flask:
     """Make the application that answers everything but Traefik's polls; the limits are the worker's own.
 
-    `recorded` reads what this process, and those beside it, have counted.
+    `recorded` reads what this process, and those beside it, have counted. Metrics are written anew every
+    `metrics_seconds` at most.
     """
     app = Flask("provider.api", static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY_BYTES
     # Refuse /rollouts/ instead of redirecting: a redirected PUT loses its body in many clients.
     app.url_map.strict_slashes = True
+    # Nor redirect /api//v1, to whatever the caller named as its host.
+    app.url_map.merge_slashes = False
     time_requests(app)
     register(app, ENDPOINTS, operations, limits or Limits(operations.store))
-    app.register_blueprint(machines(operations, ENDPOINTS, version=version, recorded=recorded))
+    app.register_blueprint(
+        machines(operations, ENDPOINTS, version=version, recorded=recorded, metrics_seconds=metrics_seconds)
+    )
     answer_problems(app)
     app.after_request(_harden)
     app.wsgi_app = identified(behind_prefix(app.wsgi_app))  # type: ignore[assignment, method-assign]  # as Flask wants it

@@ -119,10 +119,13 @@ def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations, 
 def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callable[..., Response]:
     def view(**parts: str) -> Response:
         caller = _permitted_caller(endpoint.permission, operations, limits)
-        for name in parts.values():
+        for part, name in parts.items():
             if not re.fullmatch(NAME_PATTERN, name):
+                # The kind stands before its name: /api/v1/rollouts/<name>.
+                what = endpoint.path.split("/")[3].removesuffix("s") if part == "name" else part
                 raise BadRequestError(
-                    f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {quoted(name)}"
+                    f"the {what} cannot have this name: a name is lower-case letters, digits and inner hyphens, "
+                    f"63 at most, not {quoted(name)}"
                 )
         body, query = _body(endpoint), _query(endpoint)
         exchange = Exchange(operations, caller, parts, body, query, _call(endpoint, caller, body, query))
@@ -155,7 +158,6 @@ def _permitted_caller(permission: Permission, operations: Operations, limits: Li
     address = request.remote_addr or ""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
-        limits.rate.of_address(address)
         raise UnauthenticatedError("send the header Authorization: Bearer TOKEN")
     caller = limits.guesses.caller(
         secret.strip(), address, known=operations.feed.caller, find=operations.tokens.caller

@@ -2,18 +2,18 @@
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache
 
-from flask import Blueprint, Response, render_template
+from flask import Blueprint, Response, request
 from prometheus_client import Metric
 
+from provider.api.description import Description
 from provider.api.endpoints import Endpoint
+from provider.api.kept import Kept
 from provider.api.metrics import exposition
-from provider.api.openapi import Json, describe
 from provider.api.schemas import Readiness
 from provider.documents import write
-from provider.feed import Feed
-from provider.operations import Operations
+from provider.feed import DISPUTED, Feed, State
+from provider.operations import Operations, StoreWentBackError
 
 
 def machines(
@@ -22,18 +22,13 @@ def machines(
     *,
     version: str,
     recorded: Callable[[], Iterable[Metric]],
+    metrics_seconds: float,
 ) -> Blueprint:
     """Make the blueprint of what is public: nothing here names an address or a token."""
     blueprint = Blueprint("machines", __name__, template_folder="templates")
 
-    # Made when somebody asks for it: it would take a fifth of a worker's start.
-    @cache
-    def description() -> Json:
-        return describe(endpoints, version=version)
-
-    @cache
-    def document() -> str:
-        return json.dumps(description(), ensure_ascii=False)
+    description = Description(endpoints, version=version)
+    written = Kept(lambda: exposition(operations, recorded), seconds=metrics_seconds)
 
     @blueprint.get("/livez")
     def livez() -> Response:
@@ -41,31 +36,53 @@ def machines(
 
     @blueprint.get("/readyz")
     def readyz() -> Response:
-        readiness = _readiness(operations.feed)
+        readiness = _readiness(operations)
         status = 200 if readiness.ready else 503
         return Response(json.dumps(write(readiness)), status=status, content_type="application/json")
 
     @blueprint.get("/metrics")
     def metrics() -> Response:
-        content, content_type = exposition(operations, recorded)
+        content, content_type = written.latest()
         return Response(content, content_type=content_type)
 
     @blueprint.get("/openapi.json")
     def openapi() -> Response:
-        return Response(document(), content_type="application/json")
+        return Response(description.document, content_type="application/json")
 
     @blueprint.get("/docs")
     def docs() -> str:
-        return render_template("docs.html", api=description())
+        return description.page(request.script_root)
 
     return blueprint
 
 
-def _readiness(feed: Feed) -> Readiness:
+def _readiness(operations: Operations) -> Readiness:
     """Polls can be answered even while Redis is away; a provider that knows nothing cannot answer them."""
+    feed = operations.feed
     return Readiness(
         ready=feed.is_ready,
         store=feed.state,
+        problem=feed.problem or operations.writability.problem or _problem(feed),
         revision=feed.revision,
-        unreadable=tuple(sorted(map(str, feed.read(lambda image: list(image.unreadable))))),
+        unreadable=_unreadable(feed),
     )
+
+
+def _unreadable(feed: Feed) -> tuple[str, ...]:
+    return tuple(sorted(map(str, feed.read(lambda image: list(image.unreadable)))))
+
+
+def _problem(feed: Feed) -> str | None:
+    """Return why polls are not answered, or nothing is written, while the store can be reached."""
+    if feed.state in DISPUTED:
+        return str(StoreWentBackError())
+    if feed.is_ready:
+        return None
+    if feed.state is State.STARTING:
+        return "the provider is starting: it has not read Redis yet"
+    if unreadable := _unreadable(feed):
+        names = ", ".join(unreadable)
+        return f"no configuration is served before {names} can be read; replace it with a PUT or delete it"
+    if not feed.revision:
+        return "Redis is empty: nothing has been written yet"
+    return "Redis does not hold yet what gateways have been served"

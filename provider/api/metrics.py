@@ -1,5 +1,6 @@
 """`/metrics`: what follows from the image, which is the same in every worker, and what all processes have counted."""
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,11 @@ class _Metrics(Collector):
         self._recorded = recorded
 
     def collect(self) -> Iterator[Metric]:
+        for family in self._families():
+            time.sleep(0)  # thousands of rollouts take a while: let others of this process have a turn
+            yield family
+
+    def _families(self) -> Iterator[Metric]:
         rollouts = self._feed.read(lambda image: list(image.rollouts.values()))
         yield from _of_rollouts(rollouts)
         yield from _of_servers(rollouts, self._feed.read(lambda image: image.found))

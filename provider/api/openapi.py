@@ -30,7 +30,7 @@ Json = dict[str, Any]
 _REFERENCE = "#/components/schemas/{model}"
 # What any endpoint may answer: no or too small a token, a bad query, too many calls, Redis away.
 _COMMON_PROBLEMS = (400, 401, 403, 429, 503)
-_BODY_PROBLEMS = (413, 415, 422)
+_BODY_PROBLEMS = (408, 413, 415, 422)
 
 
 def describe(endpoints: Sequence[Endpoint], *, version: str) -> Json:

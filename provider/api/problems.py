@@ -29,7 +29,7 @@ from provider.operations import (
     UnreadableDocumentError,
 )
 from provider.rollouts import IllegalMoveError, StableChangedError, StableLagsError
-from provider.routing import UnfitFragmentError
+from provider.routing import UnfitFragmentError, UnsupportedFeatureError
 from provider.store import RequestReusedError, StoreUnavailableError
 from provider.tracing import request_id
 
@@ -95,6 +95,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     StaleVersionError: Kind(412, "stale-version", "It has changed since you read it"),
     WrongContentTypeError: Kind(415, "wrong-content-type", "The body must be JSON"),
     InvalidDocumentError: Kind(422, "invalid-document", "The body is not valid"),
+    UnsupportedFeatureError: Kind(422, "unsupported-by-traefik", "A gateway runs a Traefik that is too old for this"),
     UnfitFragmentError: Kind(422, "unfit", "Traefik would not take this"),
     RequestReusedError: Kind(422, "idempotency-key-reused", "The Idempotency-Key was used for another request"),
     TooFastError: Kind(429, "too-fast", "So many calls a second are not taken", {"Retry-After": "1"}),

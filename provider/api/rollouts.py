@@ -1,6 +1,7 @@
 """The endpoints of rollouts."""
 
 from provider.access import Permission
+from provider.analysis import roughly
 from provider.api.endpoints import Answer, Endpoint, Exchange, Handler
 from provider.api.schemas import (
     AnalysisAnswer,
@@ -14,6 +15,8 @@ from provider.api.schemas import (
     HistoryQuery,
     ListQuery,
     MoveBody,
+    PlanAnswer,
+    PlanQuery,
     PromoteBody,
     ReasonBody,
     ReplaceQuery,
@@ -26,13 +29,14 @@ from provider.api.schemas import (
     SpecBody,
     TrafficAnswer,
     UndoBody,
+    VerdictSummary,
     WaitAnswer,
     WaitQuery,
     WeightBody,
 )
 from provider.documents import NotJsonError, decode_json
-from provider.operations import Arrival
-from provider.rollouts import Action, Rollout, SideName, settings_of
+from provider.operations import Arrival, NotFoundError, Operations
+from provider.rollouts import Action, Rollout, SideName, StepWarning, settings_of
 from provider.store import Event
 
 _ROOT = "/api/v1/rollouts"
@@ -63,7 +67,7 @@ def create(exchange: Exchange) -> Answer:
     body: CreateBody = exchange.body
     rollout = exchange.operations.rollouts.create(body.name, body.spec, exchange.call)
     status = 200 if exchange.call.is_dry_run else 201
-    shown = _with_overlaps(exchange, rollout)
+    shown = _with_overlaps(exchange, rollout, warnings=_warnings(exchange, rollout) or None)
     return Answer(shown, status=status, version=rollout.version, location=f"{_ROOT}/{rollout.name}")
 
 
@@ -71,7 +75,8 @@ def get(exchange: Exchange) -> Answer:
     """Read a rollout."""
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
-    shown = _with_overlaps(exchange, rollout).model_copy(update={"waiting": operations.waits.of(rollout)})
+    waiting, verdict = operations.waits.of(rollout), _verdict(operations, rollout)
+    shown = _with_overlaps(exchange, rollout, waiting=waiting, verdict=verdict)
     return Answer(shown, version=rollout.version)
 
 
@@ -80,7 +85,8 @@ def replace(exchange: Exchange) -> Answer:
     body: SpecBody = exchange.body
     rollout, is_new = exchange.operations.rollouts.replace(exchange.name, body.spec, exchange.call)
     status = 201 if is_new and not exchange.call.is_dry_run else 200
-    return Answer(_with_overlaps(exchange, rollout), status=status, version=rollout.version)
+    shown = _with_overlaps(exchange, rollout, warnings=_warnings(exchange, rollout) or None)
+    return Answer(shown, status=status, version=rollout.version)
 
 
 def delete(exchange: Exchange) -> Answer:
@@ -92,7 +98,8 @@ def delete(exchange: Exchange) -> Answer:
 def start(exchange: Exchange) -> Answer:
     """Begin with a new canary."""
     body: CanaryBody = exchange.body
-    return _answer(exchange.operations.rollouts.start(exchange.name, body.side, exchange.call))
+    rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call)
+    return _answer(rollout, warnings=_warnings(exchange, rollout))
 
 
 def scale_stable(exchange: Exchange) -> Answer:
@@ -149,12 +156,17 @@ def analysis(exchange: Exchange) -> Answer:
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
     judgement, settings = operations.analyses.judgement(rollout), settings_of(rollout)
+    known_in = operations.plans.seconds_until_known(rollout, judgement.of(rollout))
     return Answer(
         AnalysisAnswer(
             whole=judgement.whole,
             in_step=judgement.in_step,
             checks=tuple(judgement.checks),
             looks=tuple(judgement.looks),
+            warming_up=judgement.warming_up or None,
+            warming_up_until=judgement.warming_up_until,
+            known_in_seconds=known_in,
+            known_in=_in_words(known_in),
             preset=settings.preset,
             settings=tuple(
                 SettingAnswer.model_validate({"name": name, "value": value, "origin": origin})
@@ -169,6 +181,19 @@ def traffic(exchange: Exchange) -> Answer:
     operations = exchange.operations
     share = operations.traffic.share(operations.rollouts.get(exchange.name))
     return Answer(TrafficAnswer(**dict(share)))
+
+
+def plan(exchange: Exchange) -> Answer:
+    """Tell what each step can be expected to show."""
+    query: PlanQuery = exchange.query
+    operations = exchange.operations
+    made = operations.plans.plan(
+        operations.rollouts.get(exchange.name),
+        requests_per_second=query.rate,
+        errors=query.errors,
+        factors=query.factors,
+    )
+    return Answer(PlanAnswer(**dict(made)))
 
 
 def wait(exchange: Exchange) -> Answer:
@@ -347,6 +372,16 @@ ENDPOINTS = (
     ),
     Endpoint(
         "GET",
+        f"{_ONE}/plan",
+        plan,
+        Permission.READ,
+        "Expected requests, detection of regressions and time to a verdict, step by step",
+        query=PlanQuery,
+        answers={200: PlanAnswer},
+        problems=(404,),
+    ),
+    Endpoint(
+        "GET",
         f"{_ONE}/wait",
         wait,
         Permission.READ,
@@ -359,14 +394,37 @@ ENDPOINTS = (
 )
 
 
-def _answer(rollout: Rollout) -> Answer:
-    return Answer(_shown(rollout), version=rollout.version)
+def _answer(rollout: Rollout, *, warnings: tuple[StepWarning, ...] = ()) -> Answer:
+    shown = _shown(rollout).model_copy(update={"warnings": warnings or None})
+    return Answer(shown, version=rollout.version)
 
 
-def _with_overlaps(exchange: Exchange, rollout: Rollout) -> RolloutAnswer:
+def _with_overlaps(exchange: Exchange, rollout: Rollout, **more: object) -> RolloutAnswer:
     overlaps = exchange.operations.routes.overlaps(rollout)
-    update = {"shadowed_by": overlaps.shadowed_by, "overlaps_with": overlaps.shared_with or None}
-    return _shown(rollout).model_copy(update=update)
+    found = {"shadowed_by": overlaps.shadowed_by, "overlaps_with": overlaps.shared_with or None}
+    return _shown(rollout).model_copy(update={**found, **more})
+
+
+def _warnings(exchange: Exchange, rollout: Rollout) -> tuple[StepWarning, ...]:
+    return tuple(exchange.operations.plans.warnings(rollout))
+
+
+def _verdict(operations: Operations, rollout: Rollout) -> VerdictSummary | None:
+    try:
+        verdict = operations.analyses.judgement(rollout).of(rollout)
+    except NotFoundError:
+        return None
+    seconds = operations.plans.seconds_until_known(rollout, verdict)
+    return VerdictSummary(
+        outcome=verdict.outcome,
+        reason=verdict.reason,
+        known_in_seconds=seconds,
+        known_in=_in_words(seconds),
+    )
+
+
+def _in_words(seconds: float | None) -> str | None:
+    return f"{roughly(seconds)} at this rate" if seconds is not None else None
 
 
 def _shown(rollout: Rollout) -> RolloutAnswer:

@@ -2,18 +2,19 @@
 
 import re
 from datetime import timedelta
+from math import inf
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StrictBool
 
 from provider.access import Role
-from provider.analysis import CheckResult, Look, Origin, Preset, Share, Verdict
+from provider.analysis import CheckResult, Look, Origin, Outcome, Preset, Share, Verdict
 from provider.documents import Document, Moment, format_duration
 from provider.documents.fields import Duration, Name, ServerUrl, Weight, WholeNumber
 from provider.gateways import GatewaySpec, GatewayState
 from provider.notifications import ShownSpec, WebhookSpec
 from provider.operations import Delivery, Goal, Truth, Wait
-from provider.rollouts import Action, Discover, Phase, Server, Servers, Side, Spec, Status
+from provider.rollouts import Action, Discover, Phase, Plan, Server, Servers, Side, Spec, Status, StepWarning
 
 # Control characters, and those that turn the direction of what follows.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -144,6 +145,8 @@ class TokenBody(ReasonBody):
     """Whose token it is; the history says so."""
     role: Role
     """What it may do."""
+    gateway: Name | None = None
+    """The only gateway that a token of the role gateway may poll as. Default: any."""
 
 
 class RestoreBody(ReasonBody):
@@ -202,6 +205,29 @@ class ListQuery(Document):
     """Those that this gateway carries."""
 
 
+def _factors(text: str) -> str:
+    for one in text.split(","):
+        if one != "total" and not (re.fullmatch(r"[0-9]{1,4}(\.[0-9]{1,2})?", one) and float(one) > 1):
+            raise ValueError("k must list multiples above 1, or total, such as 2,5,total")
+    return text
+
+
+class PlanQuery(Document):
+    """The traffic to plan for, and the regressions to look for."""
+
+    rate: float | None = Field(default=None, gt=0, le=10_000_000, allow_inf_nan=False)
+    """Requests a second to both sides together; what was measured last if left out."""
+    errors: float | None = Field(default=None, ge=0, le=50, allow_inf_nan=False)
+    """Percent of errors of stable; what was measured last if left out, or 0.5."""
+    k: Annotated[str, AfterValidator(_factors)] = "2,5,total"
+    """The canary's errors as multiples of stable's, separated by commas; total is a failure of every request."""
+
+    @property
+    def factors(self) -> tuple[float, ...]:
+        """Return the multiples; infinity for a total failure."""
+        return tuple(inf if one == "total" else float(one) for one in self.k.split(","))
+
+
 class HistoryQuery(Document):
     """How many events, and those older than which revision."""
 
@@ -222,6 +248,15 @@ class WaitQuery(Document):
     """The canary's `status.generation`. Default: the current attempt."""
 
 
+class VerdictSummary(Document):
+    """What is known of the canary. `known_in` says how long it is expected to stay undecided, in words."""
+
+    outcome: Outcome
+    reason: str
+    known_in_seconds: float | None = None
+    known_in: str | None = None
+
+
 class RolloutAnswer(Document):
     """A rollout as it now is. `actions` are the moves that its phase allows."""
 
@@ -230,6 +265,10 @@ class RolloutAnswer(Document):
     spec: Spec
     status: Status
     actions: tuple[Action, ...]
+    warnings: tuple[StepWarning, ...] | None = None
+    """Only after a change of the spec: analysis steps that cannot be expected to come to a verdict."""
+    verdict: VerdictSummary | None = None
+    """Only when one rollout is read, and only if its canary was judged."""
     waiting: Wait | None = None
     """Only when one rollout is read, and only while it waits for proof that gateways apply its step."""
     shadowed_by: Name | None = None
@@ -270,15 +309,26 @@ class SettingAnswer(Document):
 class AnalysisAnswer(Document):
     """What is known of a canary: in all its time, in the analysis step, by its checks, and look by look.
 
-    `settings` are the numbers that it is judged by.
+    `settings` are the numbers that it is judged by. While the canary warms up, `warmingUp` says for how long yet, and
+    `warmingUpUntil` when that ends.
     """
 
     whole: Verdict
     in_step: Verdict
     checks: tuple[CheckResult, ...]
     looks: tuple[Look, ...]
+    warming_up: str | None = None
+    warming_up_until: Moment | None = None
+    known_in_seconds: float | None = None
+    """How long the canary is expected to stay undecided, if the traffic stays as it is."""
+    known_in: str | None = None
+    """The same in words."""
     preset: Preset | None = None
     settings: tuple[SettingAnswer, ...]
+
+
+class PlanAnswer(Plan):
+    """What each step of a rollout can be expected to show of a canary."""
 
 
 class TrafficAnswer(Share):
@@ -418,6 +468,8 @@ class TokenAnswer(Document):
     name: str
     role: Role
     version: int
+    gateway: str | None = None
+    """The only gateway that it may poll as; absent is any."""
 
 
 class TokenList(Document):
@@ -465,9 +517,13 @@ class Problem(Document):
 
 
 class Readiness(Document):
-    """Whether polls are answered, and how the provider stands to its store."""
+    """Whether polls are answered, and how the provider stands to its store.
+
+    `problem` tells why polls are not answered, or why the store cannot be read or takes no writes, and what to do.
+    """
 
     ready: bool
     store: str
+    problem: str | None = None
     revision: int
     unreadable: tuple[str, ...]

@@ -17,11 +17,13 @@ def token() -> None:
 @token.command("create")
 @click.argument("name")
 @click.option("--role", type=click.Choice(ROLES), required=True, help="gateway may only poll, instance only register")
+@click.option("--gateway", metavar="NAME", help="The only gateway that a token of this role may poll as")
 @writing
 @connected
-def create_token(shell: Shell, name: str, role: str, write: Write) -> None:
+def create_token(shell: Shell, name: str, role: str, gateway: str | None, write: Write) -> None:
     """Make a token; it is shown this once."""
-    made = shell.client.write("POST", "tokens", {"name": name, "role": role}, write)
+    document = {"name": name, "role": role, **({"gateway": gateway} if gateway else {})}
+    made = shell.client.write("POST", "tokens", document, write)
     if shell.is_json:
         show_json(made)
     else:
@@ -36,7 +38,8 @@ def list_tokens(shell: Shell) -> None:
     if shell.is_json:
         show_json(tokens)
     else:
-        show_table(("NAME", "ROLE"), [(one["name"], one["role"]) for one in tokens], empty="There is no token.")
+        rows = [(one["name"], one["role"], one.get("gateway", "")) for one in tokens]
+        show_table(("NAME", "ROLE", "GATEWAY"), rows, empty="There is no token.")
 
 
 @token.command("revoke")
@@ -82,16 +85,42 @@ def _row(gateway: Json) -> tuple[str, ...]:
 @click.argument("name")
 @click.option("--api", help="Traefik's API, such as http://edge:8080")
 @click.option("--metrics", help="Its metrics, such as http://edge:8080/metrics")
+@click.option("--basic-auth", metavar="SECRET", help="Name of a secret of the provider with USER:PASSWORD")
+@click.option("--header", metavar="NAME=SECRET", help="A header, and the name of a secret with its value")
+@click.option("--ca", metavar="SECRET", help="Name of a secret with the CA certificates for https")
 @writing
 @connected
-def set_gateway(shell: Shell, name: str, api: str | None, metrics: str | None, write: Write) -> None:
-    """Say where a gateway can be asked: what it applied is then seen, not believed."""
-    spec = {field: value for field, value in (("api", api), ("metrics", metrics)) if value}
+def set_gateway(
+    *,
+    shell: Shell,
+    name: str,
+    api: str | None,
+    metrics: str | None,
+    basic_auth: str | None,
+    header: str | None,
+    ca: str | None,
+    write: Write,
+) -> None:
+    """Say where a gateway can be asked: what it applied is then seen, not believed.
+
+    Secrets are files in the directory --secrets-dir of the provider. Only their names are sent.
+    """
+    named = {"api": api, "metrics": metrics, "basicAuth": basic_auth, "header": _header(header), "ca": ca}
+    spec = {field: value for field, value in named.items() if value}
     stored = shell.client.write("PUT", path_of("gateways", name), {"spec": spec}, write)
     if shell.is_json:
         show_json(stored)
     else:
         say(f"{name} is asked at {api}" if api else f"{name} is written down; without --api it cannot be asked")
+
+
+def _header(text: str | None) -> Json | None:
+    if not text:
+        return None
+    name, separator, secret = text.partition("=")
+    if not separator:
+        raise click.UsageError("--header must be NAME=SECRET, such as X-Api-Key=edge-key")
+    return {"name": name.strip(), "secret": secret.strip()}
 
 
 @gateway.command("delete")

@@ -4,6 +4,8 @@ from typing import IO, Any
 
 import click
 
+from provider.visible import visible
+
 
 class CommandError(click.ClickException):
     """Refused or failed."""
@@ -12,7 +14,7 @@ class CommandError(click.ClickException):
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Say it on stderr, with the name of the program in front."""
-        click.echo(f"traefik-canary: {self.format_message()}", file=file, err=True)
+        click.echo(f"traefik-canary: {visible(self.format_message())}", file=file, err=True)
 
 
 class TimedOutError(CommandError):

@@ -37,13 +37,19 @@ def unanswered(url: str, error: Exception) -> CommandError:
     import requests  # noqa: PLC0415
     from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema  # noqa: PLC0415
 
+    from provider.bounded_http import proxy_for  # noqa: PLC0415
+
     match error:
         case requests.Timeout():
             words = f"the provider at {url} does not answer in time"
         case requests.exceptions.SSLError():
             words = f"there is no TLS to be had at {url}, or its certificate is not trusted; is it http://?"
         case requests.ConnectionError():
-            words = f"cannot reach the provider at {url}; is it running? Name another one with --url or CANARY_URL"
+            proxy = proxy_for(url)
+            by = f" by the proxy {proxy} (HTTP_PROXY, HTTPS_PROXY; NO_PROXY excludes hosts)" if proxy else ""
+            words = (
+                f"cannot reach the provider at {url}{by}; is it running? Name another one with --url or CANARY_URL"
+            )
         case InvalidURL() | InvalidSchema() | MissingSchema():
             words = _no_address(url)
         case requests.RequestException():

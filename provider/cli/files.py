@@ -13,10 +13,20 @@ import click
 from provider.cli.client import Client, Json, Write, rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.failures import NotFoundError, OtherStableError
-from provider.cli.options import Change, Shell, allowing_shrink, changing, connected, delivery, shrink_query
+from provider.cli.options import (
+    Change,
+    Shell,
+    allowing_shrink,
+    changing,
+    connected,
+    delivery,
+    show_warnings,
+    shrink_query,
+)
 from provider.cli.output import as_yaml, overlap, say, show_json
 
 _SHOWN = {"name", "spec", "version", "status", "actions", "waiting", "shadowedBy", "overlapsWith"}
+_SHOWN |= {"warnings", "verdict"}
 _REPLACING = {"replaceStable": "true"}
 _FILE = click.option(
     "--file",
@@ -72,6 +82,7 @@ def _applied(
         say(f"{name}: {outcome}{' (not written: --dry-run)' if dry_run else ''}")
         if words := overlap(rollout):
             say(f"{name}: warning: {words}")
+        show_warnings(rollout)
     return rollout
 
 

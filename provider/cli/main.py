@@ -6,7 +6,7 @@ from io import TextIOWrapper
 
 import click
 
-from provider.cli import administration, doctor, files, registering, rollouts, servers, webhooks
+from provider.cli import administration, doctor, files, plans, registering, rollouts, servers, webhooks
 
 SECTIONS: dict[str, Sequence[click.Command]] = {
     "Shift traffic": (
@@ -25,6 +25,7 @@ SECTIONS: dict[str, Sequence[click.Command]] = {
         registering.servers,
         rollouts.history,
         rollouts.analysis,
+        plans.plan,
         rollouts.wait,
     ),
     "Define": (files.apply, files.diff, files.export, rollouts.create, rollouts.delete),

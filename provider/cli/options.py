@@ -169,12 +169,19 @@ def changing(command: Command) -> Command:
     return with_change
 
 
+def show_warnings(document: Json) -> None:
+    """Say on stderr what the API warns of."""
+    for warning in document.get("warnings", ()):
+        click.echo(f"warning: {warning['detail']}", err=True)
+
+
 def finish(shell: Shell, rollout: Json, change: Change, *more: str) -> None:
     """Say what was done and `more` lines about it, and where that was asked for, wait until Traefik has it."""
     if not shell.is_json:
         # Before the wait: it is done, even if Traefik does not get it in time.
         for line in (phase(rollout), *more):
             say(line)
+        show_warnings(rollout)
     if change.waits:
         rollout = shell.client.wait(rollout["name"], "applied", seconds=change.seconds)
     show_arrival(shell, rollout)

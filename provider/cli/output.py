@@ -8,15 +8,17 @@ from typing import Any
 
 import click
 
+from provider.visible import visible
+
 
 def say(text: str) -> None:
     """Print a line."""
-    click.echo(text)
+    click.echo(visible(text))
 
 
 def show_json(document: object) -> None:
     """Print a document for machines."""
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    click.echo(visible(json.dumps(document, indent=2, ensure_ascii=False)))
 
 
 def as_yaml(document: object) -> str:
@@ -28,6 +30,7 @@ def as_yaml(document: object) -> str:
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, empty: str) -> None:
     """Print a table: with lines and colours on a terminal, bare columns into a pipe, `empty` where it has no row."""
+    rows = [[visible(cell) for cell in row] for row in rows]
     if not rows:
         click.echo(empty, err=True)
     elif sys.stdout.isatty():
@@ -62,7 +65,7 @@ def show_facts(facts: Mapping[str, str]) -> None:
     width = max(map(len, facts))
     for name, value in facts.items():
         if value:
-            click.echo(f"{name.ljust(width)}  {value}")
+            click.echo(visible(f"{name.ljust(width)}  {value}"))
 
 
 def ago(moment: str) -> str:
@@ -73,6 +76,11 @@ def ago(moment: str) -> str:
 def between(begin: str, end: str) -> str:
     """Say how long it was from one moment to another, as `ago` does."""
     return _length((datetime.fromisoformat(end) - datetime.fromisoformat(begin)).total_seconds())
+
+
+def span(seconds: float) -> str:
+    """Say how long something takes: `3m`, `2h`, `5d`."""
+    return _length(seconds)
 
 
 def _length(time: float) -> str:

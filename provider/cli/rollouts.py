@@ -329,9 +329,18 @@ def status(shell: Shell, name: str) -> None:
             "waiting": "{reasonCode}: {detail}".format(**rollout["waiting"]) if "waiting" in rollout else "",
             "traefik": "; ".join(seen),
             "traffic": _traffic(traffic) if traffic else "",
+            "verdict": _verdict(rollout.get("verdict")),
             "may": ", ".join(_COMMANDS.get(action, action) for action in rollout["actions"]),
         }
     )
+
+
+def _verdict(known: Json | None) -> str:
+    """Say what is known of the canary, and how long it takes to know more."""
+    if not known:
+        return ""
+    left = f"; {known['knownIn']}" if "knownIn" in known else ""
+    return f"{known['outcome']}: {known['reason']}{left}"
 
 
 def _found(shell: Shell, name: str) -> Mapping[str, str]:
@@ -414,6 +423,8 @@ def analysis(shell: Shell, name: str) -> None:
         {
             "canary": f"{known['whole']['outcome']}: {known['whole']['reason']}",
             "this step": f"{in_step['outcome']}: {in_step['reason']}",
+            **({"now": known["warmingUp"]} if known.get("warmingUp") else {}),
+            "known in": known.get("knownIn", ""),
             **{check["name"]: f"{check['outcome']}: {check['reason']}" for check in known["checks"]},
         }
     )

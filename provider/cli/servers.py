@@ -40,6 +40,11 @@ _COMMON = (
         "CANARY_ALLOW_NETWORKS",
     ),
     click.option(
+        "--secrets-dir",
+        metavar="DIR",
+        help="Files with the credentials of gateways, and nothing else. CANARY_SECRETS_DIR",
+    ),
+    click.option(
         "--log-format", type=click.Choice(["text", "json"]), help="For people, or for machines. CANARY_LOG_FORMAT"
     ),
 )
@@ -75,7 +80,7 @@ def serve(**options: object) -> None:
     """Run the provider.
 
     Settings come from the environment (CANARY_...) and from these options, which go first. The first admin's token is
-    printed once at the first start, unless CANARY_ADMIN_TOKEN chooses it.
+    written to a file in the data directory at the first start, unless CANARY_ADMIN_TOKEN chooses it.
     """
     from provider.server.serve import serve as run  # noqa: PLC0415 no client needs a server
     from provider.server.settings import SettingError  # noqa: PLC0415

@@ -1,25 +1,47 @@
 """What canaries really get: the requests of both sides, added up since the weight has been what it is."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import TypeAlias
 
-from provider.analysis import Share, Snapshot, window_between
+from provider.analysis import Analysis, Share, Snapshot, window_between
+from provider.analysis.replicas import is_gone, is_replica, several_traefiks, with_start
 from provider.analysis.share import Requests, remembered, share_of, unknown_share
+from provider.controller.in_flight import InFlight
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Page, SourceError, TraefikMetrics
-from provider.reaching import ANYWHERE
+from provider.operations import SAMPLE_SECONDS
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, Strategy, settings_of
 from provider.routing import counted_services
 
-_ASKED_AT_ONCE = 16
+# A page that is not there within so long is taken up by a later round.
+_PATIENCE_SECONDS = 2.0
 # A weight that was served is in force milliseconds later; with thousands of rollouts, two seconds.
 _SETTLING = timedelta(seconds=2)
 
-Answers: TypeAlias = Mapping[str, Page | SourceError]
+# A share counts all requests, whatever their status.
+_STATUSES = Analysis().errors
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """What a gateway has answered, when it was asked, and for which services."""
+
+    asked_at: datetime
+    services: Set[str]
+    page: Page | SourceError
+
+    def page_of(self, rollout: Rollout) -> Page | None:
+        """Return the page where the rollout's services were asked for."""
+        is_complete = self.services >= _services(rollout)
+        return self.page if is_complete and isinstance(self.page, Page) else None
+
+
+Answers: TypeAlias = Mapping[str, _Answer]
 
 
 @dataclass
@@ -32,13 +54,22 @@ class _Track:
     begins: dict[str, tuple[datetime, Page]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class _Process:
+    """The start times of a gateway's Traefiks, the latest last, and when it was sampled last."""
+
+    starts: tuple[float, ...]
+    sampled_at: datetime
+
+
 class Counting:
     """Counts the requests of canaries from look to look. Nothing of what judges them is touched."""
 
-    def __init__(self, networks: Networks = ANYWHERE) -> None:
-        self._traefiks = TraefikMetrics(networks=networks)
-        self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="counting")
+    def __init__(self, networks: Networks = ANYWHERE, *, credentials: Credentials = none_needed) -> None:
+        self._traefiks = TraefikMetrics(networks=networks, credentials=credentials)
+        self._pages: InFlight[_Answer] = InFlight("counting", patience_seconds=_PATIENCE_SECONDS)
         self._tracks: dict[str, _Track] = {}
+        self._processes: dict[str, _Process] = {}
 
     def shares(
         self,
@@ -54,7 +85,10 @@ class Counting:
         """
         self._tracks = {rollout.name: self._track(rollout) for rollout in rollouts}
         carriers = {rollout.name: _carriers(rollout, gateways) for rollout in rollouts}
-        answers = self._ask(rollouts, carriers, gateways)
+        answers = {
+            gateway: replace(answer, page=self._told_apart(gateway, answer.page, now))
+            for gateway, answer in self._ask(rollouts, carriers, gateways, now).items()
+        }
         return {
             rollout.name: self._share(rollout, carriers[rollout.name], answers, served=served, now=now)
             for rollout in rollouts
@@ -63,11 +97,26 @@ class Counting:
     def forget(self) -> None:
         """Let go of what was counted: somebody else counts now, or there is nothing to count."""
         self._tracks = {}
+        self._processes = {}
 
     def close(self) -> None:
         """Let go of the threads and the connections."""
-        self._pool.shutdown()
+        self._pages.close()
         self._traefiks.close()
+
+    def _told_apart(self, gateway: str, answer: Page | SourceError, now: datetime) -> Page | SourceError:
+        """Replace the page of another Traefik behind the same address by an error."""
+        if isinstance(answer, SourceError):
+            return answer
+        known, started = self._processes.get(gateway), answer.snapshot.started
+        if known and is_replica(started, before=known.starts, sampled_at=known.sampled_at):
+            if not is_gone(sampled_at=known.sampled_at, now=now):
+                return SourceError(several_traefiks(gateway))
+            known = None
+            for track in self._tracks.values():
+                track.begins.pop(gateway, None)
+        self._processes[gateway] = _Process(with_start(known.starts if known else (), started), now)
+        return answer
 
     def _track(self, rollout: Rollout) -> _Track:
         settings = _settings(rollout)
@@ -79,19 +128,27 @@ class Counting:
         rollouts: Sequence[Rollout],
         carriers: Mapping[str, Sequence[str]],
         gateways: Mapping[str, GatewaySpec],
+        now: datetime,
     ) -> Answers:
         wanted: dict[str, set[str]] = {}
         for rollout in rollouts:
             for gateway in carriers[rollout.name]:
-                wanted.setdefault(gateway, set()).update(service for service in counted_services(rollout) if service)
+                wanted.setdefault(gateway, set()).update(_services(rollout))
 
-        def ask(gateway: str) -> Page | SourceError:
+        def ask(gateway: str) -> _Answer:
+            url, services = gateways[gateway].metrics_url or "", wanted[gateway]
             try:
-                return self._traefiks.page(gateway, gateways[gateway].metrics_url or "", services=wanted[gateway])
+                return _Answer(now, services, self._traefiks.page(gateway, url, services=services))
             except SourceError as error:
-                return error
+                return _Answer(now, services, error)
 
-        return dict(zip(wanted, self._pool.map(ask, wanted), strict=True))
+        found = self._pages.done({gateway: partial(ask, gateway) for gateway in wanted})
+        late = {
+            gateway: _Answer(now, set(), SourceError(f"gateway {gateway}: its metrics are not there yet"))
+            for gateway in wanted
+            if gateway not in found
+        }
+        return {**found, **late}
 
     def _share(
         self,
@@ -103,17 +160,17 @@ class Counting:
         now: datetime,
     ) -> Share:
         track, asked = self._tracks[rollout.name], rollout.status.weight
-        pages = {name: page for name in carriers if isinstance(page := answers[name], Page)}
-        missing = [str(answer) for name in carriers if isinstance(answer := answers[name], SourceError)]
-        has_settled = now - rollout.status.since >= _SETTLING
+        pages = {name: page for name in carriers if (page := answers[name].page_of(rollout))}
+        missing = [str(error) for name in carriers if isinstance(error := answers[name].page, SourceError)]
         for name, page in pages.items():
-            begin = track.begins.get(name)
+            begin, at = track.begins.get(name), answers[name].asked_at
+            has_settled = at - rollout.status.since >= _SETTLING
             if begin:
-                new = _requests_between(begin, (now, page), rollout)
+                new = _requests_between(begin, (at, page), rollout)
                 track.pieces = remembered(track.pieces, new, asked=asked)
             elif not has_settled or served.get(name, 0) < track.version:
                 continue
-            track.begins[name] = (now, _of(rollout, page))
+            track.begins[name] = (at, _of(rollout, page))
         if not track.pieces:
             return unknown_share(_why_unknown(carriers, missing, served), asked=asked, now=now)
         return share_of(
@@ -123,6 +180,10 @@ class Counting:
             remarks=[*_remarks(rollout), *(f"without {words}" for words in missing)],
             may_starve=not _remarks(rollout),
         )
+
+
+def _services(rollout: Rollout) -> Set[str]:
+    return {service for service in counted_services(rollout) if service}
 
 
 def _settings(rollout: Rollout) -> tuple[object, ...]:
@@ -148,7 +209,7 @@ def _requests_between(before: tuple[datetime, Page], after: tuple[datetime, Page
     stable, canary = counted_services(rollout)
     earlier, later = before[1], after[1]
     window = window_between(
-        {"": earlier.snapshot}, {"": later.snapshot}, stable=stable, canary=canary or "", errors="-"
+        {"": earlier.snapshot}, {"": later.snapshot}, stable=stable, canary=canary or "", errors=_STATUSES
     )
     return Requests(
         begin=before[0],
@@ -200,4 +261,4 @@ def _why_unknown(carriers: Sequence[str], missing: Sequence[str], served: Mappin
     absent = [name for name in carriers if name not in served]
     if len(absent) == len(carriers):
         return f"{', '.join(absent)} does not poll"
-    return "its weight is new, and was not looked at yet"
+    return f"not measured yet (the controller samples traffic every {SAMPLE_SECONDS:g} s)"

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from provider.analysis import Outcome, Record, Undecided
+from provider.analysis import ClientErrors, Outcome, Record, Undecided
 from provider.documents import format_duration
-from provider.rollouts import Action, Phase, Rollout, settings_of
+from provider.rollouts import Action, Phase, Rollout, StatusCode, settings_of
 
 
 @dataclass(frozen=True)
@@ -14,6 +14,7 @@ class Move:
 
     action: Action
     reason: str = ""
+    reason_code: StatusCode | None = None
 
 
 def decide(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
@@ -23,6 +24,9 @@ def decide(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     taken_back = None if rollout.spec.dry_run else _taken_back(rollout, record, now=now)
     if taken_back:
         return taken_back
+    refused = None if rollout.spec.dry_run else _refused(rollout, record)
+    if refused:
+        return refused
     due = _due(rollout, record, now=now)
     if due is None:
         return _overdue(rollout, now=now)
@@ -34,8 +38,17 @@ def decide(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
 def _due(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     if rollout.is_judging:
         return _judged(rollout, record, now=now)
+    if rollout.is_unmeasured:
+        return _measured_again(rollout, record)
     until = rollout.status.paused_until
     return Move(Action.ADVANCE) if until and until <= now else None
+
+
+def _measured_again(rollout: Rollout, record: Record) -> Move | None:
+    """Continue with the step that was held when its sources did not respond."""
+    looks = [look for look in record.looks[:1] if look.at > rollout.status.since]
+    is_measured = any(look.outcome is not Outcome.ERROR for look in looks)
+    return Move(Action.ADVANCE, "the canary is measured again") if is_measured else None
 
 
 def _overdue(rollout: Rollout, *, now: datetime) -> Move | None:
@@ -54,15 +67,29 @@ def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | No
         case Outcome.FAILED:
             return Move(Action.ABORT, reason)
         case Outcome.ERROR:
-            borne = settings.consecutive_error_limit
+            borne = max(settings.consecutive_error_limit * settings.interval, settings.error_limit)
+            code: StatusCode | None = StatusCode.NOT_MEASURED
         case Outcome.INCONCLUSIVE:
-            borne = settings.inconclusive_limit or 0
+            borne = (settings.inconclusive_limit or 0) * settings.interval
+            code = None
         case _:
             return None
     goes_by_itself = rollout.is_judging or rollout.status.paused_until is not None
     # A person who went on all the same has seen it; it is held again when the same has come together since then.
-    is_new = now - rollout.status.since >= borne * settings.interval
-    return Move(Action.HOLD, f"the canary cannot be judged: {reason}") if goes_by_itself and is_new else None
+    is_new = now - rollout.status.since >= borne
+    why = f"the canary cannot be judged: {reason}"
+    return Move(Action.HOLD, why, code) if goes_by_itself and is_new else None
+
+
+def _refused(rollout: Rollout, record: Record) -> Move | None:
+    """Hold a canary that has more client errors than stable, once: a person who goes on has seen it."""
+    settings = settings_of(rollout)
+    goes_by_itself = rollout.is_judging or rollout.status.paused_until is not None
+    if settings.client_errors is not ClientErrors.PAUSE or not goes_by_itself or record.client_errors_at is None:
+        return None
+    is_new = record.client_errors_at >= rollout.status.since
+    words = record.client_errors(settings) if is_new else ""
+    return Move(Action.HOLD, words) if words else None
 
 
 def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
@@ -71,14 +98,17 @@ def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     assert step is not None and step.analysis is not None and since is not None  # noqa: S101, PT018 it is judging
     outcome, reason = record.finding(settings_of(rollout))
     if step.analysis.duration:
-        is_over = now >= since + step.analysis.duration
+        judged_from = max(since, record.judged_from or since)
+        is_over = now >= judged_from + step.analysis.duration and not record.warming_up(settings_of(rollout), now=now)
         return _at_end(rollout, record, outcome=outcome, reason=reason) if is_over else None
-    if outcome is Outcome.SUCCESSFUL:
+    deadline = step.analysis.deadline
+    at_least = settings_of(rollout).at_least
+    if outcome is Outcome.SUCCESSFUL and now >= since + (min(at_least, deadline) if deadline else at_least):
         return Move(Action.ADVANCE, reason)
     if outcome is Outcome.FAILED and rollout.spec.dry_run:
         return _stop(rollout, Action.ABORT, reason)
-    if step.analysis.deadline and now >= since + step.analysis.deadline:
-        return _undecided(rollout, outcome=outcome, deadline=step.analysis.deadline, reason=reason)
+    if deadline and now >= since + deadline:
+        return _undecided(rollout, outcome=outcome, deadline=deadline, reason=reason)
     return None
 
 

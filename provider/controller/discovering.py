@@ -9,6 +9,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
+from provider import metrics
 from provider.controller.pacing import Pace
 from provider.feed import State
 from provider.operations import Operations
@@ -58,6 +59,8 @@ class Discovering:
                 self._due.clear()
             except Exception:
                 log.exception("discovery.failed")
+            else:
+                metrics.LAST_ROUND.labels(LEASE).set_to_current_time()
         self._pool.shutdown()
 
     def look(self) -> bool:

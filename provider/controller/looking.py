@@ -1,21 +1,36 @@
-"""What the sources say of the canaries that are due for a look: each source is asked once for all of them."""
+"""What the sources say of the canaries that are due for a sample: each source is asked once for all of them.
 
+A rollout is measured when its own sources have answered. A slow source delays only the rollouts that use it.
+"""
+
+import logging
+import time
 from collections.abc import Collection, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from provider.analysis import CheckResult, Measurement, Outcome, Snapshot
 from provider.analysis.checks import Check
+from provider.bounded_http import shown
 from provider.documents import weight_number
 from provider.documents.addresses import Networks
 from provider.gateways import GatewaySpec
 from provider.measuring import Gates, PrometheusMetrics, SourceError, TraefikMetrics
-from provider.reaching import ANYWHERE
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, settings_of
 from provider.routing import counted_services
 
-# A source that hangs must not keep the others waiting.
-_ASKED_AT_ONCE = 16
+log = logging.getLogger(__name__)
+
+# Of each kind of source: those of one kind that hang cost no other kind anything.
+_ASKED_AT_ONCE = 32
+# What is not answered within so long is taken up by a later call.
+_PATIENCE_SECONDS = 0.5
+# A source that has not answered after so long is reported, once.
+_LATE_SECONDS = 5.0
+# An answer that nobody has called for in so long is too old to be judged.
+_ABANDONED_SECONDS = 10.0
 
 Gateways = Mapping[str, GatewaySpec]
 # A gateway's name, or a Prometheus' address, by which it can be told from the other kind.
@@ -23,29 +38,108 @@ Source = tuple[str, str]
 Answer: TypeAlias = Mapping[str, Snapshot] | SourceError
 
 
+@dataclass(frozen=True)
+class _Running:
+    """A measurement under way: of which version of a rollout, and what was asked, by source and by check."""
+
+    rollout: Rollout
+    began: float
+    answers: Mapping[Source, Future[Answer]]
+    checks: Mapping[str, Future[CheckResult]]
+
+    @property
+    def futures(self) -> Sequence[Future[Answer] | Future[CheckResult]]:
+        return [*self.answers.values(), *self.checks.values()]
+
+    @property
+    def is_done(self) -> bool:
+        return all(future.done() for future in self.futures)
+
+    def late(self) -> Collection[str]:
+        """Name what has not answered."""
+        sources = {gateway or shown(url) for (gateway, url), future in self.answers.items() if not future.done()}
+        return sources | {f"check {name}" for name, future in self.checks.items() if not future.done()}
+
+    def measurement(self) -> Measurement:
+        answers = [future.result() for future in self.answers.values()]
+        return _measurement(self.rollout, answers, tuple(future.result() for future in self.checks.values()))
+
+
 class Looking:
     """Measures canaries; what cannot be measured is said in words."""
 
-    def __init__(self, networks: Networks = ANYWHERE) -> None:
-        self._traefiks = TraefikMetrics(networks=networks)
+    def __init__(
+        self,
+        networks: Networks = ANYWHERE,
+        *,
+        credentials: Credentials = none_needed,
+        patience_seconds: float = _PATIENCE_SECONDS,
+    ) -> None:
+        """Wait so long for the answers to each call's questions."""
+        self._patience = patience_seconds
+        self._traefiks = TraefikMetrics(networks=networks, credentials=credentials)
         self._prometheuses = PrometheusMetrics(networks=networks)
         self._gates = Gates(networks=networks)
-        self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="looking")
+        self._gateway_pool, self._prometheus_pool, self._check_pool = (
+            ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix=f"sampling-{kind}")
+            for kind in ("gateway", "prometheus", "check")
+        )
+        self._running: dict[str, _Running] = {}
+        self._called = 0.0
+        self._told: set[tuple[str, str]] = set()
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Gateways) -> Mapping[str, Measurement]:
-        """Look at canaries, by the names of their rollouts."""
-        wanted = {rollout.name: _sources(rollout, gateways) for rollout in rollouts}
-        services = _services_by_source(rollouts, wanted)
-        answers = dict(zip(services, self._pool.map(self._ask, services, services.values()), strict=True))
-        checks = list(self._pool.map(self._checked, rollouts))
-        return {
-            rollout.name: _measurement(rollout, [answers[source] for source in wanted[rollout.name]], results)
-            for rollout, results in zip(rollouts, checks, strict=True)
+        """Measure canaries, by the names of their rollouts.
+
+        A rollout whose sources have not all answered is left out; a later call that names it has its measurement.
+        """
+        self._keep_only(rollouts)
+        begun = self._begin([rollout for rollout in rollouts if rollout.name not in self._running], gateways)
+        self._running.update(begun)
+        futures: set[Future[Any]] = {future for one in begun.values() for future in one.futures}
+        wait(futures, timeout=self._patience)
+        done = {name: one for name, one in self._running.items() if one.is_done}
+        self._running = {name: one for name, one in self._running.items() if name not in done}
+        self._tell_late(done.values())
+        return {name: one.measurement() for name, one in done.items()}
+
+    def _keep_only(self, rollouts: Sequence[Rollout]) -> None:
+        """Give up the measurements of rollouts that have changed or are no longer asked for."""
+        before, self._called = self._called, time.monotonic()
+        is_abandoned = self._called - before > _ABANDONED_SECONDS
+        versions = {} if is_abandoned else {rollout.name: rollout.version for rollout in rollouts}
+        self._running = {
+            name: one for name, one in self._running.items() if versions.get(name) == one.rollout.version
         }
+
+    def _begin(self, rollouts: Sequence[Rollout], gateways: Gateways) -> Mapping[str, _Running]:
+        wanted = {rollout.name: _sources(rollout, gateways) for rollout in rollouts}
+        answers = {
+            source: (self._gateway_pool if source[0] else self._prometheus_pool).submit(self._ask, source, services)
+            for source, services in _services_by_source(rollouts, wanted).items()
+        }
+        now = time.monotonic()
+        return {
+            rollout.name: _Running(
+                rollout, now, {source: answers[source] for source in wanted[rollout.name]}, self._checked(rollout)
+            )
+            for rollout in rollouts
+        }
+
+    def _tell_late(self, done: Collection[_Running]) -> None:
+        """Log each source of a rollout that is late, once until it answers in time."""
+        limit = time.monotonic() - _LATE_SECONDS
+        in_time = {one.rollout.name for one in done if one.began >= limit}
+        self._told = {(name, source) for name, source in self._told if name not in in_time}
+        late = {(name, source) for name, one in self._running.items() if one.began < limit for source in one.late()}
+        for name, source in sorted(late - self._told):
+            log.warning("source.late", extra={"rollout": name, "source": source, "seconds": _LATE_SECONDS})
+        self._told |= late
 
     def close(self) -> None:
         """Let go of the threads and the connections."""
-        self._pool.shutdown()
+        for pool in (self._gateway_pool, self._prometheus_pool, self._check_pool):
+            pool.shutdown()
         for source in (self._traefiks, self._prometheuses, self._gates):
             source.close()
 
@@ -57,8 +151,11 @@ class Looking:
             return self._prometheuses.snapshots(url, services=services)
         except SourceError as error:
             return error
+        except Exception as error:  # it must not keep the rollouts of other sources from being judged
+            log.exception("source.failed", extra={"source": gateway or shown(url)})
+            return SourceError(f"{gateway or shown(url)} could not be read: {type(error).__name__}")
 
-    def _checked(self, rollout: Rollout) -> tuple[CheckResult, ...]:
+    def _checked(self, rollout: Rollout) -> Mapping[str, Future[CheckResult]]:
         stable, canary = counted_services(rollout)
         names: Mapping[str, object] = {
             "rollout": rollout.name,
@@ -68,13 +165,19 @@ class Looking:
             "phase": rollout.status.phase,
             "stepIndex": rollout.status.step_index,
         }
-        return tuple(self._result(check, names) for check in settings_of(rollout).checks or ())
+        return {
+            check.name: self._check_pool.submit(self._result, check, names)
+            for check in settings_of(rollout).checks or ()
+        }
 
     def _result(self, check: Check, names: Mapping[str, object]) -> CheckResult:
         try:
             answer = self._gates.ask(check, names=names)
         except SourceError as error:
             return CheckResult(check.name, Outcome.ERROR, str(error))
+        except Exception as error:
+            log.exception("source.failed", extra={"source": f"check {check.name}"})
+            return CheckResult(check.name, Outcome.ERROR, f"it could not be asked: {type(error).__name__}")
         return CheckResult(check.name, answer.outcome, answer.reason)
 
 

@@ -32,7 +32,7 @@ from provider.operations import (
     StaleVersionError,
     StoreWentBackError,
 )
-from provider.rollouts import Action, IllegalMoveError, Rollout, current_record, settings_of
+from provider.rollouts import Action, IllegalMoveError, Rollout, current_record, exposure_of, settings_of
 from provider.routing import counted_services
 from provider.store import StoreUnavailableError
 
@@ -70,7 +70,7 @@ class Sight(Protocol):
     """Whatever measures canaries, as `Looking` does."""
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
-        """Look at canaries, by the names of their rollouts."""
+        """Return what was measured by now, by the names of the rollouts; the others come with a later call."""
         ...
 
 
@@ -82,7 +82,8 @@ class Controller:
         self._feed = operations.feed
         self._rollouts = operations.rollouts
         self._analyses = operations.analyses
-        self._looking = looking or Looking(operations.networks)
+        self._gateways = operations.gateways
+        self._looking = looking or Looking(operations.networks, credentials=operations.credentials)
         self._proof = proof or GatewayProof(operations)
         self._me = secrets.token_hex(8)
         self._memory: dict[str, Remembered] = {}
@@ -151,7 +152,7 @@ class Controller:
         """Look at canaries; answer the names of their rollouts."""
         if not rollouts:
             return ()
-        gateways = self._feed.read(lambda image: dict(image.gateways))
+        gateways = self._measured_gateways(rollouts)
         try:
             with timed_look(LEASE):
                 measurements = self._looking.measure(rollouts, gateways)
@@ -159,14 +160,31 @@ class Controller:
             log.exception("looking.failed")  # what waits for a time goes on all the same
             return ()
         for rollout in rollouts:
-            self._remember(rollout, measurements[rollout.name], now)
+            if rollout.name in measurements:
+                self._remember(rollout, measurements[rollout.name], now)
         return measurements.keys()
+
+    def _measured_gateways(self, rollouts: Sequence[Rollout]) -> Mapping[str, GatewaySpec]:
+        """Return the gateways to measure: one that does not poll is left out where others carry its rollouts."""
+        gateways = self._feed.read(lambda image: dict(image.gateways))
+        live = {polled.name for polled in self._gateways.live()} & gateways.keys()
+        alone = [rollout for rollout in rollouts if not any(map(rollout.spec.is_carried_by, live))]
+        return {
+            name: spec
+            for name, spec in gateways.items()
+            if name in live or any(rollout.spec.is_carried_by(name) for rollout in alone)
+        }
 
     def _remember(self, rollout: Rollout, measurement: Measurement, now: datetime) -> None:
         stable, canary = counted_services(rollout)
         before = self._remembered(rollout.name)
         record = current_record(before.record, rollout).looked(
-            measurement, settings_of(rollout), stable=stable, canary=canary or "", now=now
+            measurement,
+            settings_of(rollout),
+            stable=stable,
+            canary=canary or "",
+            now=now,
+            exposure=exposure_of(self._feed.read(lambda image: image.resolved(rollout))),
         )
         after = self._analyses.remember(rollout.name, record, before=before)
         if after is None:
@@ -252,6 +270,6 @@ class Controller:
             case Action.ADVANCE:
                 self._rollouts.advance(rollout.name, call)
             case Action.HOLD:
-                self._rollouts.hold(rollout.name, call)
+                self._rollouts.hold(rollout.name, call, reason_code=move.reason_code)
             case _:
                 self._rollouts.move(rollout.name, move.action, call)

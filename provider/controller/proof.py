@@ -1,13 +1,13 @@
 """Proof that a weight is applied: nothing advances without it, and pauses count from the time it was first there.
 
-Gateways are checked in a thread of its own, so that an API that hangs holds up no verdict.
+Gateways are checked in threads of their own, so that an API that hangs holds up no verdict.
 """
 
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 # A step that is due is taken by a check that is this old at most.
 _FRESH_SECONDS = 3.0
+# A rollout that waits is checked ever more seldom.
+_SHORTEST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 5.0
+_CHECKS_AT_ONCE = 16
 _KEPT_SECONDS = 90 * 24 * 3_600.0
 _UNCHECKED = Obstacle(WaitReason.NOT_APPLIED, "the gateways have not been checked yet", is_found=False)
 
@@ -54,9 +57,29 @@ class _Confirmations(Document):
 
 @dataclass(frozen=True)
 class _Check:
+    """What a check of a version has found, when it ended (`time.monotonic`), and the pause before the next one."""
+
     version: int
     obstacle: Obstacle | None
     ended: float
+    pause_seconds: float = 0.0
+
+    def is_usable(self, version: int, now: float) -> bool:
+        """Return whether it says something of a version; an obstacle does so until it is checked again."""
+        return self.version == version and now - self.ended < self.pause_seconds + _FRESH_SECONDS
+
+    def is_due(self, version: int, now: float) -> bool:
+        """Return whether another check is to be made."""
+        if not self.is_usable(version, now):
+            return True
+        return self.obstacle is not None and now - self.ended >= self.pause_seconds
+
+    def after(self, before: "_Check | None") -> "_Check":
+        """Return this check with the pause that follows it: twice the one before while an obstacle stays."""
+        if self.obstacle is None:
+            return self
+        doubled = 2 * before.pause_seconds if before and before.version == self.version else 0.0
+        return replace(self, pause_seconds=min(max(doubled, _SHORTEST_PAUSE_SECONDS), _LONGEST_PAUSE_SECONDS))
 
 
 class GatewayProof:
@@ -68,8 +91,8 @@ class GatewayProof:
         self._confirmed: dict[str, Confirmation] | None = None
         self._checks: dict[str, _Check] = {}
         self._wanted: dict[str, Rollout] = {}
-        self._running: Future[Mapping[str, _Check]] | None = None
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="proof")
+        self._running: dict[tuple[str, ...] | None, Future[Mapping[str, _Check]]] = {}
+        self._pool = ThreadPoolExecutor(_CHECKS_AT_ONCE, thread_name_prefix="proof")
 
     def confirmed_at(self, rollout: Rollout, now: datetime) -> datetime | None:
         """Return since when the current step is confirmed. Raises StoreUnavailableError."""
@@ -86,14 +109,11 @@ class GatewayProof:
     def obstacle(self, rollout: Rollout) -> Obstacle | None:
         """Return the obstacle that the last check has found, and begin another check where that is due."""
         self._collect()
-        check = self._checks.get(rollout.name)
-        is_usable = (
-            check is not None and check.version == rollout.version and time.monotonic() - check.ended < _FRESH_SECONDS
-        )
-        if check is None or not is_usable or check.obstacle:
+        check, now = self._checks.get(rollout.name), time.monotonic()
+        if check is None or check.is_due(rollout.version, now):
             self._wanted[rollout.name] = rollout
             self._begin()
-        return check.obstacle if check and is_usable else _UNCHECKED
+        return check.obstacle if check and check.is_usable(rollout.version, now) else _UNCHECKED
 
     def keep_only(self, names: Collection[str]) -> None:
         """Forget all other rollouts; with none left, read again what another controller has confirmed."""
@@ -111,14 +131,19 @@ class GatewayProof:
         return self._confirmed
 
     def _collect(self) -> None:
-        if self._running and self._running.done():
-            self._checks.update(self._running.result())
-            self._running = None
+        for gateways, running in list(self._running.items()):
+            if running.done():
+                del self._running[gateways]
+                for name, check in running.result().items():
+                    self._checks[name] = check.after(self._checks.get(name))
 
     def _begin(self) -> None:
-        if self._running is None:
-            rollouts, self._wanted = list(self._wanted.values()), {}
-            self._running = self._pool.submit(self._checked, rollouts)
+        """Check the rollouts of the same gateways together, so that a gateway that hangs delays those alone."""
+        for gateways in {rollout.spec.gateways for rollout in self._wanted.values()} - self._running.keys():
+            rollouts = [rollout for rollout in self._wanted.values() if rollout.spec.gateways == gateways]
+            for rollout in rollouts:
+                del self._wanted[rollout.name]
+            self._running[gateways] = self._pool.submit(self._checked, rollouts)
 
     def _checked(self, rollouts: Sequence[Rollout]) -> Mapping[str, _Check]:
         try:

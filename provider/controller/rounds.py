@@ -2,21 +2,24 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from provider import metrics, tracing
+from provider.controller.in_flight import InFlight
 from provider.gateways import Condition, Sighting, Signs, condition_of
 from provider.gateways.condition import QUIET_AFTER
 from provider.operations import Operations, Polled
 from provider.operations.gateways import GONE_AFTER
+from provider.routing import is_old
 from provider.store import StoreUnavailableError
 from provider.traefik_api import GatewayUnreachableError, Overview
 
 log = logging.getLogger(__name__)
 
-_ASKED_AT_ONCE = 16
+# What a gateway has not answered within so long is taken up by a later round.
+_PATIENCE_SECONDS = 2.0
 # All routers and services of thousands of rollouts take Traefik and us a while: so much of the time at most, a tenth.
 _REST = 10
 
@@ -45,14 +48,14 @@ class _Known:
 class Rounds:
     """Looks at gateways, and tells how they do."""
 
-    def __init__(self, operations: Operations) -> None:
+    def __init__(self, operations: Operations, *, patience_seconds: float = _PATIENCE_SECONDS) -> None:
         self._store = operations.store
         self._feed = operations.feed
         self._gateways = operations.gateways
         self._observations = operations.observations
         self._known: dict[str, _Known] = {}
         self._conditions: Mapping[str, Condition] = {}
-        self._pool = ThreadPoolExecutor(_ASKED_AT_ONCE, thread_name_prefix="rounds")
+        self._looks: InFlight[_Known] = InFlight("rounds", patience_seconds=patience_seconds)
 
     def begin(self) -> Mapping[str, Condition]:
         """Take over from who watched before: what they have said is not said again."""
@@ -67,8 +70,8 @@ class Rounds:
             # Who has hung up is no longer among those that poll, and is missed for a while.
             if name not in polled and known.last_poll and now - known.last_poll < GONE_AFTER:
                 polled[name] = Polled(name, None, (), is_current=False)
-        looked = self._pool.map(lambda one: self._looked(one, now), polled.values())
-        self._known = dict(zip(polled, looked, strict=True))
+        looked = self._looks.done({name: partial(self._looked, one, now) for name, one in polled.items()})
+        self._known = {name: self._seen(one, looked.get(name)) for name, one in polled.items()}
         self._conditions = {name: self._condition(one, now) for name, one in polled.items()}
         return self._conditions
 
@@ -82,15 +85,19 @@ class Rounds:
 
     def close(self) -> None:
         """Let go of the threads."""
-        self._pool.shutdown()
+        self._looks.close()
+
+    def _seen(self, polled: Polled, looked: _Known | None = None) -> _Known:
+        """Note the last poll beside what a look has found, or beside what was known while none has ended."""
+        known = looked or self._known.get(polled.name, _Known())
+        last = max((sighting.last_poll for sighting in polled.sightings), default=known.last_poll)
+        return replace(known, last_poll=last)
 
     def _looked(self, polled: Polled, now: datetime) -> _Known:
-        before = self._known.get(polled.name, _Known())
-        last = max((sighting.last_poll for sighting in polled.sightings), default=before.last_poll)
-        known = replace(before, last_poll=last)
+        known = self._seen(polled)
         api = polled.spec.api if polled.spec else None
         if api is None:
-            return _Known(last_poll=last, target=known.target, behind_since=known.behind_since)
+            return _Known(last_poll=known.last_poll, target=known.target, behind_since=known.behind_since)
         try:
             known = self._asked(polled.name, api, known, now)
         except GatewayUnreachableError as error:
@@ -109,7 +116,10 @@ class Rounds:
         """Ask for everything only where the answer may be another, and count the parts otherwise."""
         revision, body = self._feed.read(lambda image: (image.revision, image.bodies.body(name)))
         seen = (body.digest, self._gateways.overview(api))
-        traefik = known.traefik or self._gateways.traefik(api)
+        # One that discards what it does not know shows something else; one that is too old may be updated.
+        is_settled = known.traefik and not known.differs and not is_old(known.traefik)
+        traefik = known.traefik if is_settled else self._gateways.traefik(api)
+        self._gateways.note_version(name, traefik)
         if known.seen == seen and not known.differs:
             return replace(known, applied=revision, traefik=traefik)
         if known.rests_until and now < known.rests_until:

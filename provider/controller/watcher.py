@@ -43,7 +43,7 @@ class Watcher:
         self._observations = operations.observations
         self._rounds = Rounds(operations)
         self._reverting = Reverting(operations)
-        self._counting = Counting(operations.networks)
+        self._counting = Counting(operations.networks, credentials=operations.credentials)
         self._me = secrets.token_hex(8)
         self._leads = False
         self._starved: set[str] = set()

@@ -4,8 +4,10 @@ import contextlib
 import socket
 import ssl
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from provider.analysis.replicas import is_replica, with_start
 from provider.doctor.findings import Finding, Severity
 from provider.doctor.routers import examine_routers
 from provider.doctor.static import LatencyBound, Static, StaticError, examine_static, read_static
@@ -17,6 +19,12 @@ _PATIENCE_SECONDS = 2.0
 _MADE_UP = b"TRAEFIK DEFAULT CERT"
 # No certificate is for it, so that the default one is shown.
 _STRANGER = "stranger.invalid"
+# A load balancer may well send several samples in a row to the same one.
+_TIMES_ASKED = 6
+_OWN_NAMES = """\
+# For each of them, a name and an address of its own:
+traefik-canary gateway set edge-1 --api http://edge-1:8081
+traefik-canary gateway set edge-2 --api http://edge-2:8081"""
 _CERTIFICATE = """\
 tls:  # in a file of the file provider; `traefik-canary certificate DIRECTORY` makes both
   stores:
@@ -59,11 +67,28 @@ def _findings(
 
 
 def _of_metrics(url: str) -> Iterator[Finding]:
-    with contextlib.closing(TraefikMetrics()) as metrics:
-        try:
-            metrics.page("asked", url, services=())
-        except SourceError as error:
-            yield Finding("metrics-page", Severity.ERROR, str(error))
+    try:
+        if _has_several(url):
+            yield Finding(
+                "replicas",
+                Severity.ERROR,
+                f"several Traefiks answer at {url}: their counters cannot be told apart, and no canary can be judged",
+                _OWN_NAMES,
+            )
+    except SourceError as error:
+        yield Finding("metrics-page", Severity.ERROR, str(error))
+
+
+def _has_several(url: str) -> bool:
+    """Ask for the metrics page several times, each on a new connection; a restart in between is no second Traefik."""
+    starts: tuple[float, ...] = ()
+    for _ in range(_TIMES_ASKED):
+        with contextlib.closing(TraefikMetrics()) as metrics:
+            started = metrics.page("asked", url, services=()).snapshot.started
+        if is_replica(started, before=starts, sampled_at=datetime.now(UTC)):
+            return True
+        starts = with_start(starts, started)
+    return False
 
 
 def _of_certificate(host: str, entry_points: Sequence[Json]) -> Iterator[Finding]:

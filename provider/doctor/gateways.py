@@ -7,6 +7,7 @@ from provider.doctor.findings import Finding, Severity
 from provider.doctor.static import LatencyBound, not_held, unnamed
 from provider.documents.fields import parse_duration
 from provider.gateways import DEFAULT_GATEWAY, GatewayState
+from provider.routing import missing_from
 
 Json = Mapping[str, Any]
 
@@ -40,6 +41,16 @@ def _bound(
     return LatencyBound(rollout["name"], f"analysis.{field}", seconds, is_limit=is_limit, is_edge=is_edge)
 
 
+def _outdated(version: str | None) -> Iterator[Finding]:
+    missing = missing_from(version)
+    if missing:
+        yield Finding(
+            "version",
+            Severity.WARNING,
+            f"Traefik {version} lacks {', '.join(missing)}: rollouts with any of these are served as stable alone",
+        )
+
+
 def examine_gateway(gateway: Json) -> Iterator[Finding]:
     """Find what is wrong with a gateway, from what the API shows of it."""
     name, instances = gateway["name"], gateway["instances"]
@@ -49,6 +60,7 @@ def examine_gateway(gateway: Json) -> Iterator[Finding]:
         yield Finding("polling", Severity.ERROR, gateway.get("detail", "it does not follow"))
     if name == DEFAULT_GATEWAY and instances:
         yield unnamed()
+    yield from _outdated(gateway.get("spec", {}).get("traefik"))
     if gateway.get("spec", {}).get("api"):
         return
     yield Finding(

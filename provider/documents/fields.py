@@ -33,9 +33,12 @@ _HOST_PATTERN = r"^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_.])?$"
 _HOST = re.compile(_HOST_PATTERN)
 # What nearly all weights are, read with every rollout; frozen as all values are.
 _WHOLE_WEIGHTS = tuple(round(Decimal(weight), 2) for weight in range(101))
-# What nearly all servers are, read with every rollout: nothing in here can be wrong, but being link-local.
+# What nearly all servers are, read with every rollout: nothing in here can be wrong, but that a cloud hands out
+# credentials there.
 _OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
-_PLAIN_SERVER = re.compile(rf"http://(?!169\.){_OCTET}(?:\.{_OCTET}){{3}}:[1-9][0-9]{{0,3}}")
+_PLAIN_SERVER = re.compile(
+    rf"http://(?!169\.|100\.100\.|192\.0\.0\.|168\.63\.){_OCTET}(?:\.{_OCTET}){{3}}:[1-9][0-9]{{0,3}}"
+)
 _IPV6 = re.compile(r"^[0-9A-Fa-f:.]+$")
 
 

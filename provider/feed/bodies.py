@@ -8,7 +8,7 @@ from hashlib import blake2b
 
 from provider.feed.served import COMMON, Gateways, Served
 from provider.rollouts import Rollout
-from provider.routing import EMPTY_BODY, Encoded, assemble, assemble_yaml, checked, render
+from provider.routing import EMPTY_BODY, Encoded, assemble, assemble_yaml, checked, render, render_for, shortcoming
 from provider.store import Event
 
 _DIGEST_BYTES = 16
@@ -38,6 +38,7 @@ class Body:
 
 @dataclass(frozen=True)
 class _Part:
+    rollout: Rollout
     encoded: Encoded
     gateways: Gateways
     digest: bytes
@@ -53,6 +54,8 @@ class Bodies:
         self._encode = encode
         self._parts: dict[str, _Part] = {}
         self._names: list[str] = []
+        self._versions: dict[str, str] = {}
+        self._reduced: dict[tuple[str, str], tuple[_Part, _Part]] = {}
         self.served = Served()
         self._cache: dict[str, Body] = {}
         self._outdated: dict[str, Event | None] = {}
@@ -65,7 +68,7 @@ class Bodies:
         What Traefik would not take changes nothing: UnfitFragmentError.
         """
         encoded = self._encode(rollout)
-        part = _Part(encoded, rollout.spec.gateways, _digest(encoded))
+        part = _Part(rollout, encoded, rollout.spec.gateways, _digest(encoded))
         self._drop_bodies(self.gateways_of(rollout.name))
         self.served.change(self.gateways_of(rollout.name), part.gateways)
         if rollout.name not in self._parts:
@@ -80,7 +83,17 @@ class Bodies:
         self._drop_bodies(self.gateways_of(name))
         self.served.change(self.gateways_of(name), ())
         del self._parts[name]
+        self._reduced = {key: found for key, found in self._reduced.items() if key[0] != name}
         del self._names[bisect_left(self._names, name)]
+
+    def set_version(self, gateway: str, version: str | None) -> None:
+        """Render for a version of Traefik from now on; None is one that takes everything."""
+        if self._versions.get(gateway) == version:
+            return
+        self._versions.pop(gateway, None)
+        if version:
+            self._versions[gateway] = version
+        self._drop_bodies([gateway])
 
     def gateways_of(self, name: str) -> Gateways:
         """Tell which gateways carry a rollout: none of them where it is not there."""
@@ -88,7 +101,7 @@ class Bodies:
 
     def body(self, gateway: str) -> Body:
         """Give what a gateway carries, by rollouts' names in order."""
-        key = gateway if self.served.names(gateway) else COMMON
+        key = gateway if self.served.names(gateway) or gateway in self._versions else COMMON
         cached = self._cache.get(key)
         if cached is None:
             cached = self._cache[key] = self._collect(key)
@@ -96,10 +109,24 @@ class Bodies:
 
     def _collect(self, gateway: str) -> Body:
         parts = [part for name in self._names if (part := self._parts[name]).is_for(gateway)]
+        if gateway in self._versions:
+            parts = [self._part_for(part, self._versions[gateway]) for part in parts]
         # Of the parts' digests: the bytes themselves are megabytes, which nobody may ask for.
         digest = blake2b(EMPTY_BODY, digest_size=_DIGEST_BYTES)
         digest.update(b"".join([part.digest for part in parts]))
         return Body(digest.hexdigest(), tuple(part.encoded for part in parts), self._outdated.pop(gateway, None))
+
+    def _part_for(self, part: _Part, version: str) -> _Part:
+        """Give a part as a version of Traefik takes it; rendered once for each change of the rollout."""
+        if not shortcoming(part.rollout, version):
+            return part
+        key = (part.rollout.name, version)
+        of, reduced = self._reduced.get(key, (None, part))
+        if of is not part:
+            encoded = checked(render_for(part.rollout, version))
+            reduced = _Part(part.rollout, encoded, part.gateways, _digest(encoded))
+            self._reduced[key] = (part, reduced)
+        return reduced
 
     def _drop_bodies(self, gateways: Iterable[str] | None) -> None:
         # A gateway named for the first time, or no longer, moves between its own body and the common one.

@@ -15,7 +15,7 @@ from provider.feed.claims import Claims
 from provider.feed.image import Image
 from provider.feed.keeping import made_to_stay
 from provider.feed.recent import RecentEvents
-from provider.feed.shrinking import unmeant_shrink
+from provider.feed.shrinking import loss_of, unmeant_shrink
 from provider.feed.snapshot import SnapshotError, SnapshotFile
 from provider.feed.watermark import Standing, Watermark
 from provider.rollouts import Rollout
@@ -47,7 +47,7 @@ class State(StrEnum):
     WENT_BACK = "store-went-back"
     """It is empty, older than what is served, or went on from something older."""
     SHRANK = "store-shrank"
-    """It lacks so much of what is served, and nobody has deleted it."""
+    """It lacks documents of which it has the versions, or much of what is served, and nobody has deleted that."""
 
 
 DISPUTED = frozenset({State.WENT_BACK, State.SHRANK})
@@ -82,6 +82,7 @@ class Feed:
         self._is_behind = False
         self._image = Image()
         self._state = State.STARTING
+        self._problem: str | None = None
         self._recent = RecentEvents()
         self._changed = threading.Condition()
         self._closing = threading.Event()
@@ -127,6 +128,11 @@ class Feed:
     def revision(self) -> int:
         """The revision of the image."""
         return self._image.revision
+
+    @property
+    def problem(self) -> str | None:
+        """Why the store cannot be read; None while it can."""
+        return self._problem
 
     @property
     def state(self) -> State:
@@ -249,12 +255,14 @@ class Feed:
             try:
                 self._follow_once()
             except StoreUnavailableError as error:
-                self._enter(State.AWAY, error=str(error))
+                self._problem = str(error)
+                self._enter(State.AWAY, error=self._problem)
                 self._closing.wait(_RETRY_SECONDS)
             except Exception:
                 # Whatever it is, a worker that no longer follows would serve yesterday's weights for ever.
                 log.exception("feed.failed")
                 self._closing.wait(_RETRY_SECONDS)
+            metrics.LAST_ROUND.labels("feed").set_to_current_time()
 
     def _follow_once(self) -> None:
         if self._state is not State.FOLLOWING:
@@ -273,6 +281,8 @@ class Feed:
             self._load()
         elif events:
             self._apply(events)
+        elif not self._store.is_whole():
+            self._load()
 
     def _load(self) -> None:
         # Before the store is asked: what a sibling has served is in the store by then.
@@ -287,7 +297,7 @@ class Feed:
         if not lineage and not self._may_begin():
             return
         contents = self._store.load()
-        shrink = unmeant_shrink(self._image, contents, self._store)
+        shrink = loss_of(contents) or unmeant_shrink(self._image, contents, self._store)
         if shrink:
             self._enter(
                 State.SHRANK,
@@ -355,6 +365,8 @@ class Feed:
             yield event
 
     def _enter(self, state: State, **facts: object) -> None:
+        if state is not State.AWAY:
+            self._problem = None
         if state is self._state:
             return
         with self._changed:
@@ -377,8 +389,12 @@ class Feed:
         assert self._snapshot is not None  # noqa: S101 the thread is started with one only
         while not self.is_closing:
             self._closing.wait(_SNAPSHOT_SECONDS)
-            if self._has_followed and self._image.revision != written and self._write_snapshot(self._snapshot):
-                written = self._image.revision
+            try:
+                if self._has_followed and self._image.revision != written and self._write_snapshot(self._snapshot):
+                    written = self._image.revision
+            except Exception as error:  # noqa: BLE001 whatever it is, the state would never be kept again
+                self._report_snapshot(f"{type(error).__name__}: {error}")
+            metrics.LAST_ROUND.labels("snapshot").set_to_current_time()
         self._snapshot.close()
         if self._watermark:
             self._watermark.close()

@@ -111,6 +111,7 @@ class Image:
             self._take_found({**self.found, key.name: value}, key.name)
         elif isinstance(value, GatewaySpec):
             self.gateways[key.name] = value
+            self.bodies.set_version(key.name, value.traefik)
         elif isinstance(value, WebhookSpec):
             self.webhooks[key.name] = Webhook(key.name, stored.version, value)
 
@@ -146,6 +147,7 @@ class Image:
             self.bodies.remove(key.name)
         elif key.kind is Kind.GATEWAY:
             self.gateways.pop(key.name, None)
+            self.bodies.set_version(key.name, None)
         elif key.kind is Kind.WEBHOOK:
             self.webhooks.pop(key.name, None)
         elif key.kind is Kind.SERVERS:

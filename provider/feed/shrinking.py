@@ -9,6 +9,17 @@ from provider.feed.image import Image
 from provider.feed.served import Shrink
 from provider.store import Contents, Key, Kind, Store
 
+_NAMED = 5
+
+
+def loss_of(contents: Contents) -> str:
+    """Describe the documents that a store has lost; nothing where it has all."""
+    names = sorted(map(str, contents.lost))
+    if not names:
+        return ""
+    others = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{len(names)} documents are missing that nobody has deleted: {', '.join(names[:_NAMED])}{others}"
+
 
 def unmeant_shrink(image: Image, contents: Contents, store: Store) -> Shrink | None:
     """Find a gateway that would be emptied, or lose more than half, without a delete or a restore that says so."""

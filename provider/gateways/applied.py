@@ -7,7 +7,7 @@ from typing import Any
 
 from provider.documents.fields import parse_duration
 from provider.rollouts import Rollout
-from provider.routing import ignored_router, qualified, render
+from provider.routing import ignored_router, qualified, render_for
 
 Json = dict[str, Any]
 
@@ -42,9 +42,12 @@ class Expectation:
         return f"{path} {words}: {'; '.join(shown.get('error', ['no reason given']))}"
 
 
-def expectation(rollout: Rollout) -> Expectation:
-    """Say what a Traefik that has this rollout, as it is now and with the servers that were found, shows of it."""
-    fragment = render(rollout)
+def expectation(rollout: Rollout, version: str | None = None) -> Expectation:
+    """Say what a Traefik that has this rollout, as it is now and with the servers that were found, shows of it.
+
+    An older `version` has the stable version alone of a rollout that needs a newer one.
+    """
+    fragment = render_for(rollout, version)
     parts = {section: getattr(fragment, section) for section in SECTIONS}
     present = {_path(section, name): part for section, named in parts.items() for name, part in named.items()}
     # Override routers are numbered without a gap: if the next one is gone, all behind it are.

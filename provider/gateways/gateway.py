@@ -1,11 +1,13 @@
 """The document of a gateway, and what its polls tell."""
 
-from typing import Annotated
+import re
+from typing import Annotated, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from provider.documents import Document, Moment
 from provider.documents.addresses import asked_url_problem
+from provider.documents.fields import Token
 
 # The name of a Traefik that polls without one.
 DEFAULT_GATEWAY = "default"
@@ -21,13 +23,58 @@ def _endpoint(url: str) -> str:
 Endpoint = Annotated[str, AfterValidator(_endpoint), Field(max_length=512, json_schema_extra={"format": "uri"})]
 
 
+_NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$"
+
+
+def _secret(name: str) -> str:
+    if not re.fullmatch(_NAME_PATTERN, name) or name.endswith("\n"):
+        raise ValueError(
+            "must be the name of a file in CANARY_SECRETS_DIR, such as edge-password; not a secret itself"
+        )
+    return name
+
+
+SecretName = Annotated[str, AfterValidator(_secret), Field(json_schema_extra={"pattern": _NAME_PATTERN})]
+
+
+class SecretHeader(Document):
+    """A header with a secret value."""
+
+    name: Token
+    """Its name, such as X-Api-Key."""
+    secret: SecretName
+    """Name of a secret with the value."""
+
+
 class GatewaySpec(Document):
-    """Where a Traefik can be asked what it really carries: its API, and its metrics."""
+    """Where a Traefik can be asked what it really carries: its API, and its metrics.
+
+    Credentials are names of secrets: files in `CANARY_SECRETS_DIR` of every provider and controller. The files are
+    read for each request, and their contents are neither stored nor shown.
+    """
 
     api: Endpoint | None = None
     """Its API: without it nothing is seen to be applied, and nothing counted."""
     metrics: Endpoint | None = None
     """Its metrics for Prometheus; `/metrics` beside the API if left out."""
+    traefik: str | None = Field(default=None, pattern=r"^v?[0-9]{1,4}\.[0-9]{1,4}[ -~]{0,48}$", examples=["3.6.2"])
+    """Its oldest version: it is served what that version takes. If left out, the controller reads it from the API."""
+    basic_auth: SecretName | None = None
+    """Name of a secret with `USER:PASSWORD`, for API and metrics."""
+    header: SecretHeader | None = None
+    """A header for API and metrics, such as `Authorization` with a bearer token."""
+    ca: SecretName | None = None
+    """Name of a secret with the CA certificates in PEM that `https` URLs are verified by."""
+
+    @model_validator(mode="after")
+    def _credentials_fit(self) -> Self:
+        if not (self.api or self.metrics) and (self.basic_auth or self.header or self.ca):
+            raise ValueError("credentials go with api or metrics")
+        if self.basic_auth and self.header and self.header.name.lower() == "authorization":
+            raise ValueError("basicAuth and the header Authorization exclude each other")
+        if self.ca and not any((url or "").startswith("https://") for url in (self.api, self.metrics)):
+            raise ValueError("ca goes with an https URL")
+        return self
 
     @property
     def metrics_url(self) -> str | None:

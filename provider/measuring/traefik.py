@@ -16,7 +16,7 @@ from provider.analysis.snapshots import BUCKETS, REQUESTS, STARTED
 from provider.bounded_http import Reply, Source, SourceError, asked, shown
 from provider.documents.addresses import Networks
 from provider.measuring.counters import counted
-from provider.reaching import ANYWHERE, new_session
+from provider.reaching import ANYWHERE, Credentials, new_session, none_needed
 
 _SIZE = 256 * 1024 * 1024
 _LONGEST_LINE = 1024 * 1024
@@ -44,10 +44,16 @@ class TraefikMetrics:
     9.5 s to parse, and a tenth of a second to search for 200 of them.
     """
 
-    def __init__(self, *, networks: Networks = ANYWHERE, timeout_seconds: float = 2.0) -> None:
+    def __init__(
+        self,
+        *,
+        networks: Networks = ANYWHERE,
+        credentials: Credentials = none_needed,
+        timeout_seconds: float = 2.0,
+    ) -> None:
         """Wait so long for each part of a page, and ten times as long for all of it."""
         self._timeout = timeout_seconds
-        self._session = new_session(networks)
+        self._session = new_session(networks, credentials=credentials)
 
     def snapshots(self, urls: Mapping[str, str], *, services: Collection[str]) -> Mapping[str, Snapshot]:
         """Read the pages at `urls`, by the gateways' names, one after the other.

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from provider import metrics
 from provider.feed import State
 from provider.messenger.line import Line
 from provider.operations import Operations
@@ -55,6 +56,7 @@ class Messenger:
             except Exception:
                 # Whatever it is, nobody would ever be told anything again.
                 log.exception("messenger.failed")
+            metrics.LAST_ROUND.labels(LEASE).set_to_current_time()
             self._wait()
 
     def tick(self) -> None:

@@ -59,7 +59,8 @@ LOOK_SECONDS = Histogram(
 )
 LAST_ROUND = Gauge(
     "canary_loop_last_round_timestamp_seconds",
-    "When a loop went round last, with something to do or not, in Unix time.",
+    "When a loop went round last, with something to do or not, in Unix time: controller, watcher, discovery, "
+    "messenger, feed, snapshot, sightings.",
     ["loop"],
     registry=RECORDED,
     multiprocess_mode="max",

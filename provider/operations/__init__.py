@@ -18,6 +18,7 @@ from provider.operations.gateways import Applied, Delivery, Gateways, GatewayVie
 from provider.operations.observations import Observations
 from provider.operations.obstacles import Obstacle, Obstacles, Wait, WaitReason, Waits
 from provider.operations.operations import Operations
+from provider.operations.plans import Plans
 from provider.operations.restoring import Restoring, Truth
 from provider.operations.rollouts import MOVES, Page, Rollouts
 from provider.operations.routes import SameRequestsError
@@ -61,6 +62,7 @@ __all__ = [
     "OtherSourceError",
     "OutOfReachError",
     "Page",
+    "Plans",
     "Polled",
     "Remembered",
     "Report",

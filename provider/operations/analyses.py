@@ -3,10 +3,11 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from pydantic import ValidationError
 
-from provider.analysis import CheckResult, Look, Record, Verdict
+from provider.analysis import CheckResult, Look, Outcome, Record, Verdict
 from provider.documents import NotJsonError, decode_json
 from provider.operations.calls import NotFoundError
 from provider.rollouts import Rollout, attempt_of, settings_of
@@ -15,12 +16,22 @@ from provider.store import Key, Kind, Store
 
 @dataclass(frozen=True)
 class Judgement:
-    """What is known of a canary: over its whole attempt, and in the analysis step that runs or ran last."""
+    """What is known of a canary: over its whole attempt, and in the analysis step that runs or ran last.
+
+    `warming_up_until` is when its warm-up ends, and `warming_up` says so in words; without one it is None.
+    """
 
     whole: Verdict
     in_step: Verdict
     checks: Sequence[CheckResult]
     looks: Sequence[Look]
+    warming_up_until: datetime | None = None
+    warming_up: str = ""
+
+    def of(self, rollout: Rollout) -> Verdict:
+        """Return the verdict that decides what becomes of a rollout: a failure always does, a success in the step."""
+        is_whole = self.whole.outcome is Outcome.FAILED or not rollout.is_judging
+        return self.whole if is_whole else self.in_step
 
 
 @dataclass(frozen=True)
@@ -43,11 +54,14 @@ class Analyses:
         if record is None or record.attempt != attempt_of(rollout) or not record.looks:
             raise NotFoundError(Key(Kind.ROLLOUT, rollout.name), "it has no canary that was looked at")
         settings = settings_of(rollout)
+        words = record.warming_up(settings, now=self._store.now()) if rollout.is_judged else ""
         return Judgement(
             whole=record.whole.judged(settings),
             in_step=record.in_step.judged(settings),
             checks=record.checks,
             looks=record.looks,
+            warming_up_until=record.warm_at(settings) if words else None,
+            warming_up=words,
         )
 
     def read(self, name: str) -> Remembered:

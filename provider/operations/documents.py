@@ -15,7 +15,7 @@ from provider.operations.calls import (
     StoreWentBackError,
 )
 from provider.operations.turns import Turns
-from provider.store import Change, ConflictError, Event, Key, Kind, Store, Stored
+from provider.store import Change, ConflictError, Event, Key, Kind, Store, Stored, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
@@ -51,11 +51,23 @@ class Documents:
         and what `decide` and the store raise.
         """
         self._insist_on_agreement()
-        done = self.store.recall(call.request) if call.request else None
+        done = self._recalled(call)
         if done:
             return done
         with self._turns.of(key):
-            return self._changed(key, decide, call)
+            try:
+                return self._changed(key, decide, call)
+            except StoreUnavailableError:
+                raise
+            except Exception:
+                # An earlier attempt of the same request may have been done meanwhile, by a worker about to end.
+                done = self._recalled(call)
+                if done:
+                    return done
+                raise
+
+    def _recalled(self, call: Call) -> Event | None:
+        return self.store.recall(call.request) if call.request else None
 
     def _changed(self, key: Key, decide: Decide, call: Call) -> Event | None:
         for _ in range(_ATTEMPTS):

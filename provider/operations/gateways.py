@@ -23,8 +23,10 @@ from provider.gateways import (
 from provider.operations.calls import Call
 from provider.operations.documents import Decision, Documents
 from provider.operations.observations import Observations
-from provider.reaching import ANYWHERE
+from provider.operations.shared import SharedMeasurement
+from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout
+from provider.routing import is_old, shortcoming
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 from provider.traefik_api import GatewayUnreachableError, Json, Overview, TraefikApi
 
@@ -124,20 +126,24 @@ class GatewayView:
 class Gateways:
     """Write gateways down, and ask what they carry."""
 
-    def __init__(self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE) -> None:
+    def __init__(
+        self, store: Store, feed: Feed, *, networks: Networks = ANYWHERE, credentials: Credentials = none_needed
+    ) -> None:
         self._networks = networks
+        self._credentials = credentials
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
         self.observations = Observations(store)
         self._apis: dict[str, TraefikApi] = {}
+        self._views = SharedMeasurement(self._all_views)
 
     def put(self, name: str, spec: GatewaySpec, call: Call) -> tuple[int, bool]:
         """Write down where a gateway can be asked; the answer is its version, and whether it is new."""
         self._networks.check(spec, pointer="/spec")
-        text = encode(spec)
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001
+            text = encode(_with_version(spec, stored))
             return None if stored and stored.text == text else Decision("put", text)
 
         event = self._documents.change(_key(name), decide, call)
@@ -151,7 +157,14 @@ class Gateways:
         self._documents.delete(_key(name), call)
 
     def views(self) -> Sequence[GatewayView]:
-        """List every gateway that was written down or has polled lately, and ask those that can be asked."""
+        """List every gateway that was written down or has polled lately, and ask those that can be asked.
+
+        Of callers that come meanwhile, the next one asks for all.
+        """
+        with self._views.joined() as views:
+            return views()
+
+    def _all_views(self) -> Sequence[GatewayView]:
         self._documents.catch_up()
         conditions = self.observations.conditions()
         lately = self._lately()
@@ -199,13 +212,33 @@ class Gateways:
         shown = {path: part for section in SECTIONS for path, part in asked.show_all(section).items()}
         differs: list[str] = []
         errors: list[str] = []
-        for number, expected in enumerate(map(expectation, rollouts)):
+        version = self._version_of(name)
+        for number, rollout in enumerate(rollouts):
+            expected = expectation(rollout, version)
+            errors += filter(None, [shortcoming(rollout, version)])
             if number % _AT_A_TIME == 0:
                 time.sleep(0)  # thousands of rollouts take seconds: let others of this process have a turn
             paths = [*expected.present, *sorted(expected.absent)]
             differs += [problem for path in paths if (problem := expected.problem(path, shown.get(path)))]
             errors += [error for path in paths if (error := expected.error(path, shown.get(path)))]
         return Applied(revision, differs[:_SHOWN_PROBLEMS], errors[:_SHOWN_PROBLEMS])
+
+    def note_version(self, name: str, traefik: str | None) -> None:
+        """Note the version that a gateway reports, if it is an old one, so that it is served what it takes."""
+        spec = self._feed.read(lambda image: image.gateways.get(name))
+        is_news = traefik is not None and spec is not None and spec.traefik != traefik
+        if spec is None or not is_news or not (is_old(traefik) or spec.traefik):
+            return
+        call = Call(actor="controller", reason=f"its API reports Traefik {traefik}")
+        self.put(name, spec.model_copy(update={"traefik": traefik}), call)
+
+    def shortcoming(self, name: str, rollout: Rollout) -> str | None:
+        """Say why a gateway's Traefik is too old for a rollout; None where it takes it."""
+        return shortcoming(rollout, self._version_of(name))
+
+    def _version_of(self, name: str) -> str | None:
+        spec = self._feed.read(lambda image: image.gateways.get(name))
+        return spec.traefik if spec else None
 
     def shown(self, rollout: Rollout, api: str) -> Mapping[str, Json | None]:
         """Ask a Traefik for the parts of one rollout, by path; None where it has none. Raises as `applied`."""
@@ -251,6 +284,9 @@ class Gateways:
         return [name for name in sorted(known) if rollout.spec.is_carried_by(name)]
 
     def _report(self, name: str, rollout: Rollout, spec: GatewaySpec | None, seen: Sequence[Sighting]) -> Report:
+        too_old = self.shortcoming(name, rollout)
+        if too_old:
+            return Report(name, Delivery.PENDING, f"only the stable version is served: {too_old}")
         instances = self.instances(rollout, seen)
         if spec and spec.api:
             problem = self._problem(spec.api, rollout)
@@ -326,8 +362,18 @@ class Gateways:
 
     def _api(self, url: str) -> TraefikApi:
         if url not in self._apis:
-            self._apis[url] = TraefikApi(url, networks=self._networks)
+            self._apis[url] = TraefikApi(url, networks=self._networks, credentials=self._credentials)
         return self._apis[url]
+
+
+def _with_version(spec: GatewaySpec, stored: Stored | None) -> GatewaySpec:
+    """Keep the version that was read from the same API, until it is read again."""
+    try:
+        before = read(GatewaySpec, decode_json(stored.text)) if stored else None
+    except (InvalidDocumentError, NotJsonError):
+        return spec
+    is_known = spec.traefik is None and before is not None and spec.api is not None and spec.api == before.api
+    return spec.model_copy(update={"traefik": before.traefik}) if before and is_known else spec
 
 
 def _key(name: str) -> Key:

@@ -100,6 +100,9 @@ class Obstacles:
         return next((found for one in carriers if (found := self._obstacle_at(one, rollout, unreachable))), None)
 
     def _obstacle_at(self, gateway: Polled, rollout: Rollout, unreachable: dict[str, Obstacle]) -> Obstacle | None:
+        too_old = self._gateways.shortcoming(gateway.name, rollout)
+        if too_old:
+            return Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {too_old}")
         if gateway.spec is None or gateway.spec.api is None:
             return self._behind(gateway, rollout)
         if gateway.name not in unreachable:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Protocol
 
 from provider.documents import InvalidDocumentError, NotJsonError, write
@@ -18,8 +19,8 @@ from provider.operations.documents import Decision, Documents
 from provider.operations.ends import count_end
 from provider.operations.routes import Routes, has_other_route
 from provider.reaching import ANYWHERE
-from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, stable_change
-from provider.routing import checked, render
+from provider.rollouts import Action, Phase, Rollout, Servers, Side, SideName, Spec, StatusCode, stable_change
+from provider.routing import UnsupportedFeatureError, checked, render, shortcoming
 from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
 
 _HISTORY_LIMIT = 1_000
@@ -200,9 +201,9 @@ class Rollouts:
         """End a timed pause that is over, or an analysis step; IllegalMoveError where there is none."""
         return self._move(name, Action.ADVANCE, Rollout.advance, call)
 
-    def hold(self, name: str, call: Call) -> Rollout:
+    def hold(self, name: str, call: Call, *, reason_code: StatusCode | None = None) -> Rollout:
         """Let a rollout wait for a person; IllegalMoveError where it goes nowhere by itself."""
-        return self._move(name, Action.HOLD, Rollout.hold, call)
+        return self._move(name, Action.HOLD, partial(Rollout.hold, reason_code=reason_code), call)
 
     def delete(self, name: str, call: Call) -> None:
         """Remove a rollout: Traefik answers 404 for its rule from then on."""
@@ -271,8 +272,18 @@ class Rollouts:
     def _fit(self, action: str, rollout: Rollout, before: Rollout | None = None) -> Decision:
         """Decide for what Traefik takes. Raises UnfitFragmentError, SameRequestsError."""
         checked(render(self._feed.resolved(rollout)))
+        if action in {"create", "replace", "canary"}:
+            self._check_versions(rollout)
         self._check_route(before, rollout)
         return Decision(action, _text(rollout))
+
+    def _check_versions(self, rollout: Rollout) -> None:
+        """Raise UnsupportedFeatureError where a gateway that carries the rollout runs a Traefik that is too old."""
+        gateways = self._feed.read(lambda image: dict(image.gateways))
+        carriers = {name: spec for name, spec in sorted(gateways.items()) if rollout.spec.is_carried_by(name)}
+        for name, spec in carriers.items():
+            if problem := shortcoming(rollout, spec.traefik):
+                raise UnsupportedFeatureError(f"gateway {name}: {problem}")
 
     def _check_shrink(self, name: str, gateways: tuple[str, ...] | None, call: Call) -> None:
         if call.allow_shrink:

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from provider.access import Caller, Role, StoredToken, fingerprint, new_secret
-from provider.documents import decode_json, encode, read
+from provider.documents import InvalidDocumentError, Mistake, decode_json, encode, read
 from provider.feed import Feed
 from provider.operations.calls import Call, ExistsError
 from provider.operations.documents import Decision, Documents
+from provider.operations.writability import Writability
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 
 FIRST_ADMIN = "admin"
@@ -21,12 +22,14 @@ class TokenView:
     name: str
     role: Role
     version: int
+    gateway: str | None = None
 
 
 class Tokens:
     """Make, list and revoke tokens. This worker knows of it at once, every other within milliseconds."""
 
-    def __init__(self, store: Store, feed: Feed) -> None:
+    def __init__(self, store: Store, feed: Feed, writability: Writability) -> None:
+        self._writability = writability
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed)
@@ -40,14 +43,28 @@ class Tokens:
         if known:
             return known
         self._documents.catch_up()
+        caller = self._feed.caller(secret)
+        if caller is None:
+            self._insist_on_store()
+        return caller
+
+    def _insist_on_store(self) -> None:
+        """Raise StoreUnavailableError where a right token may be unknown because of the store."""
+        problem = self._writability.check()
+        if problem:
+            raise StoreUnavailableError(problem)
         if not self._feed.is_loaded:
             raise StoreUnavailableError("the provider has not loaded its documents yet; try again soon")
-        return self._feed.caller(secret)
 
-    def create(self, name: str, role: Role, call: Call) -> str:
-        """Make a token and give its secret, this once; ExistsError where the name is taken."""
+    def create(self, name: str, role: Role, call: Call, *, gateway: str | None = None) -> str:
+        """Make a token and give its secret, this once. `gateway` is the only one that it may poll as.
+
+        Raises ExistsError where the name is taken, InvalidDocumentError where another role has a gateway.
+        """
+        if gateway and role is not Role.GATEWAY:
+            raise InvalidDocumentError([Mistake("/gateway", "is for tokens of the role gateway")])
         secret = new_secret()
-        text = _text(role, secret)
+        text = _text(role, secret, gateway)
 
         def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001
             if stored:
@@ -85,9 +102,9 @@ class Tokens:
         self._documents.catch_up()
         documents = self._feed.read(lambda image: dict(image.documents))
         views = (
-            TokenView(key.name, read(StoredToken, decode_json(stored.text)).role, stored.version)
+            TokenView(key.name, token.role, stored.version, token.gateway)
             for key, stored in documents.items()
-            if key.kind is Kind.TOKEN
+            if key.kind is Kind.TOKEN and (token := read(StoredToken, decode_json(stored.text)))
         )
         return sorted(views, key=lambda view: view.name)
 
@@ -101,5 +118,5 @@ def _key(name: str) -> Key:
     return Key(Kind.TOKEN, name)
 
 
-def _text(role: Role, secret: str) -> str:
-    return encode(StoredToken(role=role, sha256=fingerprint(secret)))
+def _text(role: Role, secret: str, gateway: str | None = None) -> str:
+    return encode(StoredToken(role=role, sha256=fingerprint(secret), gateway=gateway))

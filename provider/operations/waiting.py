@@ -1,7 +1,9 @@
 """Wait until it is so: until a rollout is in a phase, or until Traefik has it."""
 
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -9,6 +11,7 @@ from provider.feed import Feed, Image
 from provider.operations.calls import NotFoundError
 from provider.operations.gateways import Delivery, Gateways, Report
 from provider.operations.rollouts import Rollouts
+from provider.operations.shared import SharedMeasurement
 from provider.rollouts import Phase, Rollout
 from provider.store import Key, Kind
 
@@ -51,6 +54,9 @@ class OutOfReachError(Exception):
     """The goal cannot be reached unless a person does something."""
 
 
+_Measured = tuple[Rollout, Sequence[Report]]
+
+
 class Waiting:
     """Waits for goals, without asking the store over and over."""
 
@@ -58,6 +64,8 @@ class Waiting:
         self._rollouts = rollouts
         self._gateways = gateways
         self._feed = feed
+        self._measurements: dict[str, SharedMeasurement[_Measured]] = {}
+        self._measurements_lock = threading.Lock()
 
     def wait(self, name: str, goal: Goal, *, seconds: float, attempt: int | None = None) -> Arrival:
         """Wait for a goal. Raises NotInTimeError, OutOfReachError, NotFoundError.
@@ -93,11 +101,32 @@ class Waiting:
         return _arrived(max(first, last, key=lambda rollout: rollout.version), goal, attempt, seconds)
 
     def _until_applied(self, name: str, seconds: float) -> Arrival:
+        with self._measured(name) as measure:
+            return self._until_reported(name, seconds, measure)
+
+    @contextmanager
+    def _measured(self, name: str) -> Iterator[Callable[[], _Measured]]:
+        """Share with all who wait for the same rollout what is measured of it."""
+
+        def measure() -> _Measured:
+            rollout = self._rollouts.get(name)
+            return rollout, self._gateways.reports(rollout)
+
+        with self._measurements_lock:
+            shared = self._measurements.setdefault(name, SharedMeasurement(measure))
+        try:
+            with shared.joined() as latest:
+                yield latest
+        finally:
+            with self._measurements_lock:
+                if not shared.users:
+                    self._measurements.pop(name, None)
+
+    def _until_reported(self, name: str, seconds: float, measure: Callable[[], _Measured]) -> Arrival:
         deadline = time.monotonic() + seconds
         pause = _FIRST_LOOK_SECONDS
         while True:
-            rollout = self._rollouts.get(name)
-            reports = self._gateways.reports(rollout)
+            rollout, reports = measure()
             if reports and all(report.delivery is not Delivery.PENDING for report in reports):
                 return Arrival(rollout, reports)
             left = deadline - time.monotonic()

@@ -19,7 +19,7 @@ from provider.documents.fields import NAME_PATTERN
 from provider.feed import Body, Feed
 from provider.gateways import DEFAULT_GATEWAY
 from provider.hardening import SECURITY
-from provider.limits import Guesses, TooManyGuessesError
+from provider.limits import Guesses, Rate, TooFastError, TooManyGuessesError
 from provider.polling.sightings import SightingBook
 from provider.wsgi import WSGI
 
@@ -94,6 +94,7 @@ class Polling:
         *,
         needs_token: bool,
         guesses: Guesses | None = None,
+        rate: Rate | None = None,
         gather_seconds: float = GATHER_SECONDS,
         most_held: int = MOST_HELD,
     ) -> None:
@@ -101,6 +102,7 @@ class Polling:
         self._book = book
         self._needs_token = needs_token
         self._guesses = guesses
+        self._rate = rate
         self._most_held = most_held
         self._gather_seconds = gather_seconds
         # Traefik sends no If-None-Match, so what it has is remembered with its connection. WSGI never tells that a
@@ -144,6 +146,8 @@ class Polling:
         gateway = [environ.get("HTTP_X_CANARY_GATEWAY") or DEFAULT_GATEWAY, *named][-1]
         if not _NAME.fullmatch(gateway):
             raise _RefusalError("400 Bad Request", "gateway must be 1 to 63 lower-case letters, digits and hyphens")
+        if caller and caller.gateway not in {None, gateway}:
+            raise _RefusalError("403 Forbidden", f"this token polls as the gateway {caller.gateway} only")
         wanted = _WAIT.search(environ.get("HTTP_PREFER", ""))
         return _Poll(
             gateway=gateway,
@@ -154,9 +158,11 @@ class Polling:
 
     def _permitted(self, authorization: str, address: str) -> Caller | None:
         """Return who polls; None is somebody without a token, where none is needed."""
-        if not authorization and not self._needs_token:
-            return None
-        caller = self._caller(authorization.removeprefix("Bearer ").strip(), address)
+        if not authorization:
+            self._count_anonymous(address)
+            if not self._needs_token:
+                return None
+        caller = self._caller(_secret_of(authorization), address)
         if caller is None and not self._feed.is_loaded:
             raise _NOTHING_KNOWN
         if caller is None:
@@ -166,9 +172,17 @@ class Polling:
             raise _RefusalError("403 Forbidden", f"the role {caller.role} may not poll; gateway may")
         return caller
 
+    def _count_anonymous(self, address: str) -> None:
+        try:
+            if self._rate:
+                self._rate.of_poll(address)
+        except TooFastError as error:
+            raise _RefusalError("429 Too Many Requests", str(error), (_RETRY,)) from error
+
     def _caller(self, secret: str, address: str) -> Caller | None:
         find = self._feed.caller
-        if not self._guesses or not secret:
+        # What nobody can look up yet is no wrong guess.
+        if not self._guesses or not secret or not self._feed.is_loaded:
             return find(secret)
         try:
             return self._guesses.caller(secret, address, known=find, find=find)
@@ -253,6 +267,11 @@ class Polling:
         left = known.changed_at + self._gather_seconds - time.monotonic()
         if left > 0:
             self._feed.wait_for_close(left)
+
+
+def _secret_of(authorization: str) -> str:
+    scheme, _, secret = authorization.partition(" ")
+    return (secret if scheme.lower() == "bearer" else authorization).strip()
 
 
 def mounted(polling: Polling, application: WSGI) -> WSGI:

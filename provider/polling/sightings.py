@@ -4,9 +4,11 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
+from provider import metrics
 from provider.documents import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.feed import Feed
 from provider.gateways import Sighting
@@ -15,6 +17,8 @@ from provider.store import Store, StoreUnavailableError
 log = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 5.0
+# A clock that is further from the store's is reported.
+_SKEW = timedelta(seconds=5)
 # Of a worker, which can have as many connections.
 _MOST_SIGHTINGS = 20_000
 
@@ -32,6 +36,7 @@ class SightingBook:
         self._unreported: dict[str, Sighting | None] = {}
         self._lock = threading.Lock()
         self._wake = threading.Event()
+        self._is_skewed = False
         self._host = socket.gethostname()
         self._worker = f"{self._host}/{os.getpid()}"
 
@@ -101,10 +106,24 @@ class SightingBook:
         if not unreported:
             return
         try:
-            self._store.report({field: encode(one) if one else "" for field, one in unreported.items()})
+            ahead = self._ahead_of_store()
+            self._store.report({field: _dated(one, ahead) if one else "" for field, one in unreported.items()})
         except StoreUnavailableError:
             with self._lock:
                 self._unreported = unreported | self._unreported
+
+    def _ahead_of_store(self) -> timedelta:
+        """Return how far this machine's clock is ahead of the store's, which dates everything; report a skew once."""
+        asked = datetime.now(UTC)
+        there = self._store.now()
+        ahead = asked + (datetime.now(UTC) - asked) / 2 - there
+        is_skewed = abs(ahead) > _SKEW
+        if is_skewed != self._is_skewed:
+            level = logging.WARNING if is_skewed else logging.INFO
+            seconds = round(ahead.total_seconds(), 1)
+            log.log(level, "clock.skewed" if is_skewed else "clock.right", extra={"ahead_seconds": seconds})
+        self._is_skewed = is_skewed
+        return ahead
 
     def forget_dead_workers(self) -> None:
         """Remove what workers of this machine have noted that have ended without a word."""
@@ -121,21 +140,30 @@ class SightingBook:
         return host == self._host and pid.isdecimal() and not _is_alive(int(pid))
 
     def _run(self) -> None:
-        self.forget_dead_workers()
+        self._survive(self.forget_dead_workers)
         while not self._feed.is_closing:
             self._wake.wait(_REPORT_SECONDS)
             self._wake.clear()
-            try:
-                self.report()
-            except Exception:
-                log.exception("sightings.failed")
-        self._forget_all()
+            self._survive(self.report)
+            metrics.LAST_ROUND.labels("sightings").set_to_current_time()
+        self._survive(self._forget_all)
+
+    def _survive(self, act: Callable[[], None]) -> None:
+        try:
+            act()
+        except Exception:
+            log.exception("sightings.failed")
 
     def _forget_all(self) -> None:
         """Report that all connections of this worker end with it."""
         with self._lock:
             self._unreported = dict.fromkeys(self._seen)
         self.report()
+
+
+def _dated(sighting: Sighting, ahead: timedelta) -> str:
+    """Encode a sighting, dated by the store's clock."""
+    return encode(sighting.model_copy(update={"last_poll": sighting.last_poll - ahead}))
 
 
 def _is_alive(pid: int) -> bool:

@@ -3,7 +3,7 @@
 import hashlib
 from functools import lru_cache
 
-from provider.analysis import Analysis, Record
+from provider.analysis import Analysis, Exposure, Record
 from provider.documents import encode
 from provider.rollouts.rollout import Rollout
 
@@ -32,6 +32,19 @@ def current_record(record: Record | None, rollout: Rollout) -> Record:
     """Give the record of just this attempt and step, with nothing in it where there is none."""
     attempt, step = attempt_of(rollout), step_of(rollout)
     return record.about(attempt, step) if record else Record(attempt, step)
+
+
+def exposure_of(rollout: Rollout) -> Exposure:
+    """Return what makes a canary cold when it changes; the servers that were found must be in the rollout."""
+    sides = {"stable": rollout.spec.stable, "canary": rollout.canary}
+    servers = sorted(
+        f"{name} {server.url}"
+        for name, side in sides.items()
+        for server in (side.servers if side else None) or ()
+        if not server.drain
+    )
+    digest = hashlib.sha256("\n".join(servers).encode()).hexdigest()[:12]
+    return Exposure(weight=float(rollout.status.weight), servers=digest)
 
 
 @lru_cache(maxsize=4_096)

@@ -12,7 +12,7 @@ from provider.documents.fields import Name, WholeNumber, format_duration, parse_
 from provider.rollouts.overrides import Override
 from provider.rollouts.serving import ServingError, SideName, drained, scaled
 from provider.rollouts.spec import Mirror, Server, Side, Spec
-from provider.rollouts.status import Promotion, Status
+from provider.rollouts.status import Promotion, Status, StatusCode
 from provider.rollouts.steps import Step, higher_index, set_before
 from provider.rollouts.succession import (
     former_with,
@@ -109,7 +109,12 @@ class Rollout(Document):
     def is_judged(self) -> bool:
         """Tell whether the canary is to be looked at: in an analysis step, or all the while it is on its way."""
         is_on_its_way = self.status.phase in {Phase.PROGRESSING, Phase.PAUSED}
-        return is_on_its_way and (self.is_judging or self.spec.analysis is not None)
+        return is_on_its_way and (self.is_judging or self.is_unmeasured or self.spec.analysis is not None)
+
+    @property
+    def is_unmeasured(self) -> bool:
+        """Tell whether the controller holds it as nothing could be measured, and no person has moved it since."""
+        return self.status.reason_code is StatusCode.NOT_MEASURED
 
     @property
     def is_moving(self) -> bool:
@@ -191,20 +196,28 @@ class Rollout(Document):
     def advance(self, *, now: datetime, reason: str = "") -> Self:
         """Go on by itself: a timed pause is over, or the analysis step that runs has come to an end.
 
+        A rollout that was held as nothing could be measured begins the step anew that it was held in.
+
         Refused while neither can be; whether the verdict is good is for the caller to know.
         """
         self._check(Action.ADVANCE)
+        if self.is_unmeasured and self.step and self.step.is_waiting:
+            return self._waiting(now=now, reason=reason)
         until = self.status.paused_until
         if not self.is_judging and (until is None or now < until):
             self._refuse(Action.ADVANCE, "the pause is not over")
         return self._go_on(Action.ADVANCE, now=now, reason=reason)
 
-    def hold(self, *, now: datetime, reason: str) -> Self:
-        """Stop going on by itself, as nobody can tell whether the canary is good: wait for a person."""
+    def hold(self, *, now: datetime, reason: str, reason_code: StatusCode | None = None) -> Self:
+        """Stop going on by itself, as nobody can tell whether the canary is good: wait for a person.
+
+        With NOT_MEASURED it waits for its sources as well.
+        """
         self._check(Action.HOLD)
         if not self.is_judging and self.status.paused_until is None:
             self._refuse(Action.HOLD, "it goes nowhere by itself")
-        return self._paused(None, now=now, reason=reason)
+        why = "waiting for measurements" if reason_code else ""
+        return self._paused(None, now=now, reason=reason, why=why)._with(reason_code=reason_code)
 
     def promote_full(self, *, now: datetime, reason: str = "") -> Self:
         """Make the canary stable now, whatever steps are left."""
@@ -437,6 +450,8 @@ class Rollout(Document):
         )
 
     def _with(self, *, spec: Spec | None = None, **status: object) -> Self:
+        if "since" in status:  # another state: the code of the one before does not hold any more
+            status = {"reason_code": None, **status}
         changed = self.status.model_copy(update=status) if status else self.status
         return self.model_copy(update={"spec": spec or self.spec, "status": changed})
 

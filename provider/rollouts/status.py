@@ -1,5 +1,7 @@
 """Where a rollout stands."""
 
+from enum import StrEnum
+
 from pydantic import Field
 
 from provider.documents import Document, Moment
@@ -27,6 +29,13 @@ class Former(Document):
     until: Moment
 
 
+class StatusCode(StrEnum):
+    """Why a rollout stands where it does; the code that logic branches on."""
+
+    NOT_MEASURED = "not-measured"
+    """The controller holds the canary, as its sources do not respond. It continues when they do."""
+
+
 class Status(Document):
     """Where a rollout stands. What follows from the spec is not repeated here.
 
@@ -40,6 +49,7 @@ class Status(Document):
     step_index: WholeNumber = Field(ge=0)
     """The step that runs, or that comes next while held."""
     reason: str
+    reason_code: StatusCode | None = None
     since: Moment
     paused_until: Moment | None = None
     started: Moment | None = None

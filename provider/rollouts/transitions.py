@@ -115,10 +115,20 @@ WHY_NOT: Mapping[Phase, str] = {
 }
 
 
+_OF_SERVERS = frozenset({Action.SCALE, Action.DRAIN, Action.UNDRAIN})
+
+
 class IllegalMoveError(Exception):
     """A move that the rollout's phase does not allow; nothing was changed."""
 
     def __init__(self, name: str, action: Action, phase: Phase, why: str | None = None) -> None:
         self.action = action
         self.phase = phase
-        super().__init__(f"{action} is not possible while {name} is {phase}: {why or WHY_NOT[phase]}")
+        # Servers cannot be changed because of what they are: in another phase it would be the same.
+        is_of_servers = why is not None and action in _OF_SERVERS
+        refusal = (
+            f"{action} of {name} is not possible"
+            if is_of_servers
+            else (f"{action} is not possible while {name} is {phase}")
+        )
+        super().__init__(f"{refusal}: {why or WHY_NOT[phase]}")

@@ -6,6 +6,7 @@ from provider.routing.fragment import Fragment, render
 from provider.routing.names import counted_services, ignored_router, qualified
 from provider.routing.overlaps import Overlaps, RouteTable, differs
 from provider.routing.resilience import ready_transports
+from provider.routing.versions import UnsupportedFeatureError, is_old, missing_from, render_for, shortcoming
 from provider.routing.weights import smallest_weights
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Overlaps",
     "RouteTable",
     "UnfitFragmentError",
+    "UnsupportedFeatureError",
     "assemble",
     "assemble_yaml",
     "checked",
@@ -23,8 +25,12 @@ __all__ = [
     "encode_fragment",
     "fault_of",
     "ignored_router",
+    "is_old",
+    "missing_from",
     "qualified",
     "ready_transports",
     "render",
+    "render_for",
+    "shortcoming",
     "smallest_weights",
 ]

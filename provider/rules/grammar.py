@@ -21,8 +21,10 @@ from provider.rules.matchers import (
     complain_of_count,
     complain_of_name,
     complain_of_value,
+    cost_of,
     example_of,
 )
+from provider.rules.regexps import MAX_COST
 from provider.rules.tokens import Token, tokens
 from provider.rules.tree import And, Match, Not, Or, Rule
 
@@ -58,6 +60,7 @@ class _Parser:
         self._text = text
         self._tokens = tokens(text)
         self._next = next(self._tokens)
+        self._cost = 0
 
     def rule(self) -> Rule:
         rule = self._any_of(0)
@@ -107,7 +110,11 @@ class _Parser:
             raise RuleError(complain_of_name(name.text), name.position)
         if self._next.kind != "(":
             raise RuleError(expected_parenthesis(name, example_of(matcher)), self._next.position)
-        return _checked(matcher, name, self._values(matcher))
+        match = _checked(matcher, name, self._values(matcher))
+        self._cost += cost_of(matcher, list(match.arguments))
+        if self._cost > MAX_COST:
+            raise RuleError("the regular expressions of this rule are too large; repeat and name less", name.position)
+        return match
 
     def _values(self, matcher: str) -> list[Token]:
         opening = self._take()

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 
 from provider.rules.literals import quote
 from provider.rules.never import complain_of_host, complain_of_path, complain_of_placeholder, complain_of_template
-from provider.rules.regexps import complain_of_regexp
+from provider.rules.regexps import complain_of_regexp, cost_of_regexp
 
 # Takes the matcher's name and a value; says what is wrong with the value, if anything.
 _Check = Callable[[str, str], str | None]
@@ -88,6 +88,7 @@ _MATCHERS = {
     # Alone, the first value is a name and nothing is compiled.
     "QueryRegexp": _matcher("QueryRegexp(`canary`, `^(always|yes)$`)", _anything, _regexp, required=1),
 }
+_COMPILED = frozenset({_regexp, _host_regexp})
 # pkg/rules/parser.go registers exactly these four cases of each name.
 _NAMES = {variant: name for name in _MATCHERS for variant in (name, name.lower(), name.upper(), name.capitalize())}
 _V2 = {"Headers": "Header", "HeadersRegexp": "HeaderRegexp", "HostHeader": "Host"}
@@ -119,6 +120,12 @@ def complain_of_name(name: str) -> str:
     if close:
         return f"unknown matcher `{name}`; did you mean `{lowered[close[0]]}`?"
     return f"unknown matcher `{name}`; Traefik has {', '.join(_MATCHERS)}"
+
+
+def cost_of(matcher: str, values: list[str]) -> int:
+    """Return what the regular expressions of a matcher cost, in instructions."""
+    checks = _MATCHERS[matcher].checks
+    return sum(cost_of_regexp(value) for check, value in zip(checks, values, strict=False) if check in _COMPILED)
 
 
 def complain_of_count(matcher: str, values: list[str]) -> str | None:

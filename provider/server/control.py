@@ -46,7 +46,7 @@ def _run(settings: Settings) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, end)
     feed.start()
-    operations = Operations(store, feed, networks=settings.networks)
+    operations = Operations(store, feed, networks=settings.networks, secrets_directory=settings.secrets_path)
     Messenger(operations).start()
     Watcher(operations).start()
     Discovering(operations).start()

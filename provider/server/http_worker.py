@@ -2,6 +2,7 @@
 
 import signal
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from types import FrameType
@@ -15,10 +16,13 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from provider.process_guard import end_with_parent, ignore_stray_signals, never_outlive_parent
 from provider.server.heartbeat import begin_load, say_serving
+from provider.server.request_limits import refusal_of
 from provider.server.shared_port import HANDSHAKE_SECONDS
 
 _HEARTBEAT_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
+# For the header of the first request; later ones may be as far apart as the keep-alive time.
+_FIRST_HEADER_SECONDS = 10
 
 
 class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -43,6 +47,24 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_signals()
         ignore_stray_signals(signal.SIGHUP)
         signal.signal(signal.SIGUSR1, self.handle_usr1)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Refuse what cannot be parsed as the API does, instead of with a page of HTML."""
+        refusal = refusal_of(exc)
+        if refusal is None:
+            super().handle_error(req, client, addr, exc)
+            return
+        self.log.debug("refused a request of %s: %s", addr, exc)
+        with suppress(OSError):
+            client.sendall(refusal.message)
+
+    def timeout_ctx(self) -> gevent.Timeout:
+        """Limit how long the next header of a connection may take, which has a greenlet of its own."""
+        connection: Any = gevent.getcurrent()
+        is_first = not getattr(connection, "has_asked", False)
+        connection.has_asked = True
+        seconds = _FIRST_HEADER_SECONDS if is_first else self.cfg.keepalive
+        return gevent.Timeout(seconds, False)  # type: ignore[arg-type]  # it ends the block in silence
 
     def run(self) -> None:
         """Serve until told to end."""

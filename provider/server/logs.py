@@ -2,10 +2,13 @@
 
 import json
 import logging
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from provider.tracing import request_id
+from provider.visible import visible
 
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
@@ -15,10 +18,11 @@ class TextFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Give one line, and a traceback below it where there is one."""
-        time = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         facts = " ".join(f"{name}={_plain(value)}" for name, value in _facts(record).items())
-        line = f"{time} {record.levelname} {record.getMessage()} {facts}".rstrip()
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        message = record.getMessage().replace("\n", "\\n")
+        line = f"{moment} {record.levelname} {message} {facts}".rstrip()
+        return visible(f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -34,7 +38,34 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(event, default=str, ensure_ascii=False)
+        return visible(json.dumps(event, default=str, ensure_ascii=False))
+
+
+class MalformedRequests(logging.Filter):
+    """Passes a few of gunicorn's lines of malformed requests, which anybody can cause without end."""
+
+    def __init__(self, *, most: int = 10, seconds: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self._most = most
+        self._seconds = seconds
+        self._clock = clock
+        self._began = float("-inf")
+        self._passed = self._left_out = 0
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Let ten of them a minute pass; the next one says how many were left out."""
+        if not str(record.msg).startswith("Invalid request from"):
+            return True
+        now = self._clock()
+        if now - self._began >= self._seconds:
+            self._began, self._passed = now, 0
+        if self._passed >= self._most:
+            self._left_out += 1
+            return False
+        self._passed += 1
+        if self._left_out:
+            record.left_out, self._left_out = self._left_out, 0
+        return True
 
 
 class RequestIds(logging.Filter):
@@ -54,7 +85,10 @@ def logging_config(log_format: str) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": f"{formatter.__module__}.{formatter.__qualname__}"}},
-        "filters": {"request": {"()": f"{RequestIds.__module__}.{RequestIds.__qualname__}"}},
+        "filters": {
+            "request": {"()": f"{RequestIds.__module__}.{RequestIds.__qualname__}"},
+            "malformed": {"()": f"{MalformedRequests.__module__}.{MalformedRequests.__qualname__}"},
+        },
         "handlers": {
             "stderr": {
                 "class": "logging.StreamHandler",
@@ -66,7 +100,12 @@ def logging_config(log_format: str) -> dict[str, Any]:
         "root": {"level": "INFO", "handlers": ["stderr"]},
         "loggers": {
             # What gunicorn says of its workers is noise unless something is wrong.
-            "gunicorn.error": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
+            "gunicorn.error": {
+                "level": "WARNING",
+                "handlers": ["stderr"],
+                "filters": ["malformed"],
+                "propagate": False,
+            },
             # As is each time that a collector is tried again; that its spans are given up is an error.
             "opentelemetry": {"level": "ERROR"},
             "gunicorn.access": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from provider.process_guard import ignore_stray_signals, parent_bound
+from provider.process_guard import ignore_stray_signals, parent_bound, raise_open_files
 from provider.server.logs import logging_config
 from provider.server.port_probe import bind_patiently
 from provider.server.settings import SettingError, Settings
@@ -30,6 +30,7 @@ def serve(settings: Settings) -> int:
     """Run the provider until it is told to end; the exit code. Raises SettingError, EmbeddedServerError."""
     # Until somebody handles them. The processes that are started inherit it.
     ignore_stray_signals(*_FORWARDED)
+    raise_open_files()
     logging.config.dictConfig(logging_config(settings.log_format))
     check_port(settings)
     open_store(settings)  # for its SettingError, before anything is started

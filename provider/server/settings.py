@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from provider.access import is_strong_enough
+from provider.access import FEWEST_DIFFERENT, SHORTEST, weakness
 from provider.documents.addresses import Networks
 
 ENV_PREFIX = "CANARY_"
@@ -22,8 +22,13 @@ class SettingError(Exception):
 
 
 def default_data_dir() -> Path:
-    """Give where state is kept unless something else is said: the XDG state directory."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    """Give where state is kept unless something else is said: the XDG state directory. Raises SettingError."""
+    try:
+        state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    except RuntimeError as error:  # a container with a user that is in no /etc/passwd
+        raise SettingError(
+            "there is no home directory to keep state in: set data-dir (CANARY_DATA_DIR), or HOME"
+        ) from error
     return Path(state) / "traefik-canary"
 
 
@@ -51,6 +56,7 @@ class Settings:
     controller: bool = True
     polls_need_token: bool = False
     allow_networks: str = ""
+    secrets_dir: str = ""
     rate_limit: int = 200
     log_format: str = "text"
 
@@ -70,11 +76,18 @@ class Settings:
             raise SettingError(
                 "confirm-replicas (CANARY_CONFIRM_REPLICAS) needs a redis-url: the embedded has no replicas"
             )
-        if self.admin_token and not is_strong_enough(self.admin_token):
-            raise SettingError("CANARY_ADMIN_TOKEN must be 20 or more printable characters without spaces")
+        self._check_admin_token()
         self._check_guards()
         if self.log_format not in {"text", "json"}:
             raise SettingError(f"log-format (CANARY_LOG_FORMAT) must be text or json, not {self.log_format}")
+
+    def _check_admin_token(self) -> None:
+        problem = weakness(self.admin_token) if self.admin_token else ""
+        if problem:
+            raise SettingError(
+                f"CANARY_ADMIN_TOKEN must be {SHORTEST} or more printable characters without spaces, at least "
+                f"{FEWEST_DIFFERENT} of them different: {problem}; generate one with openssl rand -hex 24"
+            )
 
     def _check_guards(self) -> None:
         if self.reuse_port and self.is_embedded:
@@ -104,6 +117,16 @@ class Settings:
     def snapshot_path(self) -> Path:
         """Where the last good state of this namespace is kept."""
         return Path(self.data_dir) / f"snapshot-{self.namespace}.json"
+
+    @property
+    def admin_token_path(self) -> Path:
+        """Where the first admin's token is written, if nobody chose one."""
+        return Path(self.data_dir) / f"admin-token-{self.namespace}"
+
+    @property
+    def secrets_path(self) -> Path | None:
+        """Directory of the credentials of gateways; None where there is none."""
+        return Path(self.secrets_dir) if self.secrets_dir else None
 
     @property
     def metrics_path(self) -> Path:

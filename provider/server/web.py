@@ -14,6 +14,7 @@ from gunicorn.glogging import Logger
 from provider.server.heartbeat import TIMEOUT_SECONDS, is_serving
 from provider.server.logs import logging_config
 from provider.server.metering import keep_metrics
+from provider.server.request_limits import HEADER_BYTES, HEADERS, LINE_BYTES
 from provider.server.settings import SettingError, Settings
 from provider.server.shared_port import SharedSocket, let_pass_by
 from provider.server.spans import export_spans
@@ -74,6 +75,15 @@ class _Arbiter(Arbiter):  # type: ignore[misc]  # gunicorn has no types
         return all(is_serving(worker.tmp) for worker in newest)
 
 
+def heartbeat_directory(data_dir: Path) -> str | None:
+    """Return where workers have their heartbeat files; None leaves it to gunicorn, which says what is missing.
+
+    They must not wait for a disk where that can be had. A container may have neither /dev/shm nor /tmp.
+    """
+    candidates = (Path("/dev/shm"), Path("/tmp"), data_dir)  # noqa: S108 files without a name, unlinked at once
+    return next((str(one) for one in candidates if os.access(one, os.W_OK | os.X_OK)), None)
+
+
 class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
     """The provider under gunicorn."""
 
@@ -98,17 +108,21 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
             "worker_class": "provider.server.http_worker.HttpWorker",
             "worker_connections": _HELD_CONNECTIONS,
             "backlog": 4_096,
+            "limit_request_line": LINE_BYTES,
+            "limit_request_fields": HEADERS,
+            "limit_request_field_size": HEADER_BYTES,
             "keepalive": _KEEP_ALIVE_SECONDS,
             "graceful_timeout": _GRACE_SECONDS,
             "timeout": TIMEOUT_SECONDS,
+            # A proxy on this host passes on its clients' headers: a SCRIPT_NAME would hide a path from its rules.
+            "forwarder_headers": "",
             # It would write a socket into the home directory.
             "control_socket_disable": True,
             "logger_class": _Logger,
             "logconfig_dict": logging_config(self._settings.log_format),
             "proc_name": "traefik-canary",
         }
-        if Path("/dev/shm").is_dir():  # noqa: S108 gunicorn's heartbeat file must not wait for a disk
-            options["worker_tmp_dir"] = "/dev/shm"  # noqa: S108
+        options["worker_tmp_dir"] = heartbeat_directory(Path(self._settings.data_dir))
         for name, value in options.items():
             self.cfg.set(name, value)
 

@@ -15,6 +15,7 @@ _URL = re.compile(
 )
 _HOST = re.compile(r"(?P<host>[^:\s\[\]]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
 _QUOTED = "a password's own /, ? or # are written as %2F, %3F or %23"
+_DATABASE = re.compile(r"[0-9]{1,6}")
 _SENTINEL_PORT = 26_379
 _SENTINEL_LOGIN = ("sentinel_username", "sentinel_password")
 _TLS_FILES = ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile")
@@ -81,6 +82,7 @@ def read_address(url: str) -> Address:
     is_tls = scheme == "rediss"
     _check_options(kind, query, is_tls=is_tls)
     if kind is Kind.ONE:
+        _check_server(match, query)
         return Address(kind, is_tls, (), "", _options(kind, url))
     nodes = _nodes(kind, match["hosts"])
     service, _, number = path.partition("/")
@@ -93,6 +95,18 @@ def read_address(url: str) -> Address:
     database = f"/{number}" if number else ""
     options = _options(kind, f"redis://{match['login'] or ''}@_{database}?{match['query'] or ''}")
     return Address(kind, is_tls, nodes, unquote(service), options)
+
+
+def _check_server(match: re.Match[str], query: Mapping[str, str]) -> None:
+    """Refuse what redis-py would ignore, and connect to database 0 instead."""
+    path = match["path"] or ""
+    if match["scheme"] == "unix":
+        if match["hosts"] or not path.strip("/"):
+            raise ValueError(f"{_FORMS[Kind.ONE]}; a socket has an absolute path, as in unix:///run/redis.sock")
+    elif path not in {"", "/"} and not _DATABASE.fullmatch(path[1:]):
+        raise ValueError(f"{_FORMS[Kind.ONE]}; the database after the host is a number, as in /0")
+    if "db" in query and not _DATABASE.fullmatch(query["db"]):
+        raise ValueError(f"{_FORMS[Kind.ONE]}; db is a number, as in db=0")
 
 
 def _check_options(kind: Kind, query: Mapping[str, str], *, is_tls: bool) -> None:

@@ -27,6 +27,8 @@ if seen[1] then
 end
 
 local version = redis.call("HGET", KEYS[4], ARGV[1]) or "0"
+-- A document that was lost, and not deleted, can be written anew.
+if redis.call("HEXISTS", KEYS[3], ARGV[1]) == 0 then version = "0" end
 if version ~= ARGV[2] then return {"conflict", version} end
 
 -- The stream's ids are the revisions and only rise. Should the revision have been lost or set back by hand, or a

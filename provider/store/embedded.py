@@ -21,6 +21,7 @@ _START_SECONDS = 15.0
 _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.01
 # The kernel's limit on the path of a Unix socket, less its closing zero.
+_SOCKET = "valkey.sock"
 _LONGEST_SOCKET_PATH = 107
 _CHOOSE_ANOTHER = "choose another directory with --data-dir or CANARY_DATA_DIR"
 
@@ -208,12 +209,24 @@ def find_server() -> Path:
 
 
 def _socket_path(data_dir: Path) -> Path:
-    """Find a path that is short enough: in the data directory, else in one for temporary files."""
+    """Find a path that is short enough: in the data directory, else in one for temporary files.
+
+    Raises EmbeddedServerError where the data directory's is too long, and there is no other.
+    """
+    inside = data_dir.absolute() / _SOCKET
+    if len(os.fsencode(inside)) <= _LONGEST_SOCKET_PATH:
+        return inside
     name = sha256(os.fsencode(data_dir.absolute())).hexdigest()[:16]
     aside = f"traefik-canary-{os.getuid()}-{name}"
-    folders = [data_dir.absolute(), Path(tempfile.gettempdir()) / aside, Path("/tmp") / aside]  # noqa: S108 ours alone
-    paths = [folder / "valkey.sock" for folder in folders]
-    return next((path for path in paths if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH), paths[-1])
+    try:
+        elsewhere = Path(tempfile.gettempdir()) / aside / _SOCKET
+    except FileNotFoundError as error:
+        raise EmbeddedServerError(
+            f"{inside} is too long for a socket, and there is no directory for temporary files: "
+            "choose a data directory with a shorter path"
+        ) from error
+    is_short = len(os.fsencode(elsewhere)) <= _LONGEST_SOCKET_PATH
+    return elsewhere if is_short else Path("/tmp") / aside / _SOCKET  # noqa: S108 ours alone
 
 
 def _locked(path: Path, *, seconds: float) -> int:

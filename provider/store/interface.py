@@ -100,6 +100,7 @@ class Contents:
     """All that a store holds at one revision. `lineage` is empty where nothing was ever written.
 
     `mark` is that of the newest change, and `restored` the revision at which somebody last decided what is right.
+    `lost` are the documents of which only the version is left: they were removed by hand or evicted, not deleted.
     """
 
     lineage: str
@@ -107,6 +108,7 @@ class Contents:
     documents: Mapping[Key, Stored]
     mark: str = field(default="", compare=False)
     restored: int = field(default=0, compare=False)
+    lost: frozenset[Key] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -153,6 +155,10 @@ class Store(Protocol):
         """Tell the store's own time, aware, in UTC: one clock for all providers."""
         ...
 
+    def write_problem(self) -> str | None:
+        """Return why the store would not take every write, such as a missing permission; None where it would."""
+        ...
+
     def read(self, key: Key) -> tuple[Stored | None, datetime]:
         """Read one document and the store's time, in one round trip."""
         ...
@@ -163,6 +169,10 @@ class Store(Protocol):
 
     def mark(self, revision: int) -> str:
         """Tell the mark of a change; empty where it is not known, or where a restore has decided since."""
+        ...
+
+    def is_whole(self) -> bool:
+        """Return whether there are as many documents as versions."""
         ...
 
     def load(self) -> Contents:

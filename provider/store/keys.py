@@ -22,6 +22,7 @@ canary:{NS}:notified             hash        WEBHOOK -> the revision up to which
 canary:{NS}:sightings            hash        GATEWAY@ADDRESS -> JSON; expires a day after the last report
 canary:{NS}:instances:ROLLOUT    hash        INSTANCE -> until when (in ms), a space, JSON; expires with the last
 canary:{NS}:note:NAME            string      a session, or what was observed; expires
+canary:{NS}:probe                any         what commands are tried on; deleted at once, or expires in a second
 canary:{NS}:count:NAME           string      how often something was done lately; expires
 ===============================  ==========  ============================================================
 """
@@ -99,6 +100,11 @@ class Keys:
     def sightings(self) -> str:
         """What was seen of gateways."""
         return self._key("sightings")
+
+    @property
+    def probe(self) -> str:
+        """What commands are tried on."""
+        return self._key("probe")
 
     def lease(self, name: str) -> str:
         """Whose turn it is to do something that one is enough for."""

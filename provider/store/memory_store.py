@@ -52,6 +52,10 @@ class MemoryStore:
         """Tell the time."""
         return self.clock()
 
+    def write_problem(self) -> str | None:
+        """Take every write."""
+        return None
+
     def read(self, key: Key) -> tuple[Stored | None, datetime]:
         """Read one document and the time."""
         with self._changed:
@@ -66,6 +70,10 @@ class MemoryStore:
         """Tell the mark of a change, unless a restore has decided since."""
         with self._changed:
             return self._marks.get(revision, "") if self._restored <= revision else ""
+
+    def is_whole(self) -> bool:
+        """Lose no document."""
+        return True
 
     def load(self) -> Contents:
         """Read everything."""

@@ -27,7 +27,7 @@ from provider.store.interface import (
     Stored,
 )
 from provider.store.keys import Keys
-from provider.store.refusals import own_errors
+from provider.store.refusals import own_errors, problem_of
 from provider.store.retention import Retention
 from provider.store.timing import timed
 
@@ -70,6 +70,7 @@ class RedisStore:
         # The server ends a held read, which may take longer than any other answer. It is not asked again: should
         # another server answer then, or the same with older data, what was read so far may never have happened there.
         self._held = connect(url, key=key, answer_seconds=_HELD_SECONDS + _ANSWER_SECONDS, asks_again=False)
+        self._probe = _script("probe.lua")
         self._commit = _script("commit.lua")
         self._restore = _script("restore.lua")
         self._lease = _script("lease.lua")
@@ -82,6 +83,12 @@ class RedisStore:
     def now(self) -> datetime:
         """Tell Redis' time."""
         return moment(self._ask(lambda redis: redis.time()))
+
+    @timed
+    def write_problem(self) -> str | None:
+        """Run every command that is needed on a key of its own."""
+        failed = iter(self._run(self._probe, keys=[self._keys.probe], args=[]))
+        return problem_of(dict(zip(failed, failed, strict=True)))
 
     @timed
     def read(self, key: Key) -> tuple[Stored | None, datetime]:
@@ -113,6 +120,17 @@ class RedisStore:
         return mark_of(found) if whole(restored) <= revision else ""
 
     @timed
+    def is_whole(self) -> bool:
+        """Compare the numbers of documents and versions."""
+
+        def fill(pipeline: Any) -> None:
+            pipeline.hlen(self._keys.documents)
+            pipeline.hlen(self._keys.versions)
+
+        documents, versions = self._ask_at_once(fill)
+        return bool(documents >= versions)
+
+    @timed
     def load(self) -> Contents:
         """Read everything, as it was at one revision."""
 
@@ -135,6 +153,7 @@ class RedisStore:
             documents,
             mark=mark_of(newest) if is_newest else "",
             restored=whole(restored),
+            lost=frozenset(key for field in versions.keys() - texts.keys() if (key := parsed_key(field))),
         )
 
     @timed

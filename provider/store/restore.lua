@@ -9,9 +9,18 @@
 --
 -- Answers the revision. Whoever follows the stream sees an event of no kind it knows, and loads everything again.
 
-local revision = math.max(tonumber(redis.call("GET", KEYS[1]) or "0") or 0, tonumber(ARGV[2]))
+-- No revision can follow on a number above 2^53, which somebody has written by hand: the stream begins anew then.
+local function sane(text)
+  local number = tonumber(text or "0")
+  return number and number >= 0 and number < 2 ^ 53 - 1 and number or nil
+end
+
+local revision = math.max(sane(redis.call("GET", KEYS[1])) or 0, sane(ARGV[2]) or 0)
 local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
-if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
+if last then
+  local newest = sane(string.match(last[1], "^%d+"))
+  if newest then revision = math.max(revision, newest) else redis.call("DEL", KEYS[5]) end
+end
 revision = string.format("%.0f", revision + 1)
 
 -- First what can fail, for want of memory: a script is not rolled back.

@@ -21,7 +21,12 @@ def gateways(visit: Visit) -> Page:
 
 def put_gateway(visit: Visit) -> Page:
     """Write down where a gateway can be asked."""
-    spec = {name: text for name in ("api", "metrics") if (text := visit.form.get(name, "").strip())}
+    spec: dict[str, object] = {
+        name: text for name in ("api", "metrics", "basicAuth", "ca") if (text := visit.form.get(name, "").strip())
+    }
+    header = {name: visit.form.get(f"header-{name}", "").strip() for name in ("name", "secret")}
+    if any(header.values()):
+        spec["header"] = header
     try:
         body = read(_NamedGateway, {"name": visit.form.get("name", "").strip(), "spec": spec})
     except InvalidDocumentError as error:

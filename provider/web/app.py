@@ -59,6 +59,7 @@ def create_pages(operations: Operations, *, version: str, held: Held | None = No
     """Make the application that shows the pages; what it holds is counted with what the worker's API does."""
     app = Flask("provider.web")
     app.config.update(MAX_CONTENT_LENGTH=LARGEST_FORM_BYTES, MAX_FORM_MEMORY_SIZE=LARGEST_FORM_BYTES)
+    app.url_map.merge_slashes = False  # it would redirect to whatever the caller named as its host
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(FILTERS)
     app.jinja_env.globals.update(asset=_asset, root=root, software=version)

@@ -30,14 +30,14 @@ def create(visit: Visit) -> Page:
         spec = _checked(name, fields)
         if "preview" in visit.form:
             return _form(visit, fields, outlook=_first_outlook(visit, name, spec))
-        visit.operations.rollouts.create(name, spec, visit.call())
+        created = visit.operations.rollouts.create(name, spec, visit.call())
     except InvalidDocumentError as error:
         return _form(visit, fields, mistakes=error.mistakes), 422
     except ExistsError as error:
         return _form(visit, fields, mistakes=(Mistake("/name", str(error)),)), 409
     except SameRequestsError as error:
         return _form(visit, fields, mistakes=(Mistake("/rule", str(error)),)), 409
-    visit.leave_word(f"{name} is there.")
+    visit.leave_word(_with_warnings(visit, f"{name} is there.", created))
     return goto(f"/rollouts/{name}")
 
 
@@ -73,7 +73,8 @@ def replace(visit: Visit) -> Page:
         return _form(visit, fields, current=current, version=version, mistakes=(mistake,), confirms=True), 409
     except StaleVersionError:
         return _form(visit, fields, current=current, version=current.version, seen=version), 412
-    visit.leave_word("Nothing was different." if done.version == current.version else "The spec is changed.")
+    word = "Nothing was different." if done.version == current.version else "The spec is changed."
+    visit.leave_word(_with_warnings(visit, word, done))
     return goto(f"/rollouts/{visit.name}")
 
 
@@ -94,6 +95,11 @@ def check_rule(visit: Visit) -> Page:
     """Tell of a rule that is being typed whether Traefik will understand it."""
     rule = visit.values("rule")
     return visit.render("rule_check.html", rule=rule, mistake=_rule_mistake(rule))
+
+
+def _with_warnings(visit: Visit, word: str, rollout: Rollout) -> str:
+    warnings = visit.operations.plans.warnings(rollout)
+    return " ".join([word, *(f"Warning: {one.detail}." for one in warnings)])
 
 
 def _rule_mistake(rule: str) -> str:
@@ -151,6 +157,7 @@ def _form(
         meanwhile=since(history, current, seen) if current and seen is not None else None,
         mistakes=by_field(mistakes),
         outlook=outlook,
+        warnings=visit.operations.plans.warnings(outlook.after) if outlook else (),
         confirms=confirms,
         replaces=replaces or visit.values("replace_stable") == "yes",
         is_replacing=visit.values("replace_stable") == "yes",

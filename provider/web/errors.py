@@ -21,7 +21,7 @@ _AGAIN_SECONDS = "5"
 _WORDS = {
     404: "There is no such page.",
     405: "This cannot be asked for in this way.",
-    413: "What was sent is larger than 1 MiB.",
+    413: "What was sent is too large.",
 }
 
 

@@ -13,6 +13,8 @@ from provider.web.visits import Page, Route, Visit, is_part
 
 _HEARTBEAT_SECONDS = 15.0
 _HELD_SECONDS = 10.0
+# Their names are for those who administer, as their pages are.
+_FOR_ADMINS = frozenset({Kind.TOKEN, Kind.WEBHOOK})
 
 
 def stream(visit: Visit) -> Page:
@@ -39,6 +41,8 @@ def _changes(visit: Visit, after: int) -> Iterator[bytes]:
 
 
 def _messages(visit: Visit, event: Event) -> Iterator[bytes]:
+    if event.key.kind in _FOR_ADMINS and not visit.caller.may(Permission.ADMINISTER):
+        return
     if event.key.kind is not Kind.SERVERS:
         yield _message(event.key.kind, event.key.name)
         return

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from provider.access import Permission
+from provider.analysis import roughly
 from provider.api.problems import BadRequestError
 from provider.operations import (
     CanaryUnavailableError,
@@ -33,7 +34,7 @@ def show(visit: Visit) -> Page:
     """Show a rollout."""
     rollout = visit.operations.rollouts.get(visit.name)
     now = visit.operations.store.now()
-    shown = _history_length(visit)
+    shown, judgement = _history_length(visit), _judgement(visit, rollout)
     events = visit.operations.rollouts.history(rollout.name, limit=shown + 1)
     return visit.render(
         "rollout.html",
@@ -41,9 +42,12 @@ def show(visit: Visit) -> Page:
         rollout=rollout,
         now=now,
         share=visit.operations.traffic.share(rollout),
-        judgement=_judgement(visit, rollout),
+        judgement=judgement,
         waiting=visit.operations.waits.of(rollout),
         overlaps=visit.operations.routes.overlaps(rollout),
+        known_in=_known_in(visit, rollout, judgement),
+        plan_factors=("2 times", "5 times", "all fail"),
+        plan=visit.operations.plans.plan(rollout) if rollout.steps else None,
         moves=of_moves(rollout, now=now),
         quick_weights=QUICK_WEIGHTS,
         can_shift=Action.SET_WEIGHT in rollout.actions,
@@ -162,6 +166,14 @@ def _judgement(visit: Visit, rollout: Rollout) -> Judgement | None:
     with suppress(NotFoundError):
         return visit.operations.analyses.judgement(rollout)
     return None
+
+
+def _known_in(visit: Visit, rollout: Rollout, judgement: Judgement | None) -> str:
+    """Say how long the canary is expected to stay undecided; nothing where it is decided, or that cannot be told."""
+    if judgement is None:
+        return ""
+    seconds = visit.operations.plans.seconds_until_known(rollout, judgement.of(rollout))
+    return "" if seconds is None else f"{roughly(seconds)} at this rate"
 
 
 ROUTES = (

@@ -7,7 +7,10 @@ from werkzeug.wrappers import Response
 
 from provider.limits import neighbourhood
 from provider.operations import Operations, SignInError
-from provider.web.visits import COOKIE, Page, check_form, cookie_path, csrf_token, goto, set_session
+from provider.web.visits import COOKIE, ForgedFormError, Page, check_form, cookie_path, csrf_token, goto, set_session
+
+# A token, a token of the form and a path.
+_LARGEST_FORM_BYTES = 16 * 1024
 
 
 def register_signing(app: Flask, operations: Operations) -> None:
@@ -20,7 +23,7 @@ def register_signing(app: Flask, operations: Operations) -> None:
 
     @app.post("/sign-in")
     def sign_in() -> Response:
-        check_form(request.cookies.get(COOKIE, ""))
+        _check_small_form()
         try:
             visitor = operations.sessions.sign_in(request.form.get("token", ""), address=_address())
         except SignInError as error:
@@ -28,7 +31,12 @@ def register_signing(app: Flask, operations: Operations) -> None:
         return set_session(goto(_wanted()), visitor.session)
 
     @app.get("/sign-in/<link>")
+    def show_link(link: str) -> Response:  # noqa: ARG001 previews and scanners of messages open it too
+        return _form(is_link=True)
+
+    @app.post("/sign-in/<link>")
     def follow_link(link: str) -> Response:
+        _check_small_form()
         try:
             visitor = operations.sessions.sign_in_by_link(link, address=_address())
         except SignInError as error:
@@ -37,18 +45,30 @@ def register_signing(app: Flask, operations: Operations) -> None:
 
     @app.post("/sign-out")
     def sign_out() -> Page:
-        session = request.cookies.get(COOKIE, "")
-        check_form(session)
+        session = _check_small_form()
         operations.sessions.sign_out(session)
         response = goto("/sign-in")
         response.delete_cookie(COOKIE, path=cookie_path())
         return response
 
 
-def _form(mistake: str = "", *, status: int = 200) -> Response:
+def _check_small_form() -> str:
+    """Check the form of somebody who may be nobody, and return the session: before the body is read, its size.
+
+    Raises ForgedFormError, RequestEntityTooLarge.
+    """
+    session = request.cookies.get(COOKIE, "")
+    if not session:
+        raise ForgedFormError
+    request.max_content_length = _LARGEST_FORM_BYTES
+    check_form(session)
+    return session
+
+
+def _form(mistake: str = "", *, status: int = 200, is_link: bool = False) -> Response:
     """Show the form. Whoever signs in gets another session: one that was planted before is worth nothing."""
     session = request.cookies.get(COOKIE) or secrets.token_urlsafe(32)  # the same for the forms of all tabs
-    page = render_template("sign_in.html", csrf=csrf_token(session), mistake=mistake, next=_wanted())
+    page = render_template("sign_in.html", csrf=csrf_token(session), mistake=mistake, next=_wanted(), is_link=is_link)
     return set_session(make_response(page, status), session)
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import yaml
 
-from provider.analysis import Share
+from provider.analysis import Share, roughly
 from provider.documents import format_duration, weight_number, write
 from provider.operations import Delivery, Report
 from provider.rollouts import Action, Found, Phase, Server, Side, Step, found_for
+from provider.rollouts.plan import Detection
 
 # A sign beside the word: a colour alone tells a colour-blind operator nothing.
 _SIGNS: Mapping[Phase, str] = {
@@ -125,6 +126,17 @@ def traffic(share: Share) -> str:
     return f"asked {percent(share.asked)}, got {percent(share.achieved)}: {got}{words}"
 
 
+def rough_span(seconds: float | None) -> str:
+    """Say how long something takes at most a month, or that it takes longer."""
+    return "over a month" if seconds is None else roughly(seconds)
+
+
+def detection(found: Detection) -> str:
+    """Say how likely a regression is caught by the end of a step, and how long that takes: `87%, about 5 minutes`."""
+    time = rough_span(found.median_seconds)
+    return time if found.probability is None else f"{100 * found.probability:.0f}%, {time}"
+
+
 def delivered(report: Report) -> str:
     """Say how far a rollout has come at a gateway."""
     words = {
@@ -153,6 +165,8 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "found": found,
     "step": step,
     "delivered": delivered,
+    "detection": detection,
+    "rough_span": rough_span,
     "traffic": traffic,
     "yaml": as_yaml,
 }

@@ -171,7 +171,9 @@ def made_on_the_page(system: System, name: str) -> str:
     pages = f"http://{HOST}:{system.stack.provider_port}"
     with requests.Session() as browser:
         link = system.stack.done("POST", "/sign-in-links")["path"]
-        browser.get(f"{pages}{link}", timeout=30).raise_for_status()
+        asked = browser.get(f"{pages}{link}", timeout=30).text
+        (csrf,) = re.findall(r'name="csrf" value="([^"]+)"', asked)
+        browser.post(f"{pages}{link}", data={"csrf": csrf}, timeout=30).raise_for_status()
         form = browser.get(f"{pages}/tokens", timeout=30).text
         (csrf, *_) = re.findall(r'name="csrf" value="([^"]+)"', form)
         fields = {"csrf": csrf, "name": name, "role": "admin"}

@@ -93,6 +93,8 @@ def test_a_request_that_is_too_much_or_two_at_once_is_refused(provider: Stack, l
     status, text = answer_to(provider, [head(provider, line, *headers), b"GET /smuggled HTTP/1.1\r\n\r\n"])
 
     assert 400 <= status < 500
+    assert "Content-Type: application/problem+json" in text
+    assert '"type": "urn:traefik-canary:' in text
     assert provider.token not in text
     assert 1 == text.count("HTTP/1.1 ")  # what follows is not answered as a request of its own
 
@@ -102,3 +104,16 @@ def test_a_document_that_is_deep_or_has_huge_numbers_is_refused(provider: Stack)
         status, _ = answer_to(provider, [head(provider, WEIGHT, f"Content-Length: {len(body)}"), body])
 
         assert status in {400, 422}
+
+
+@pytest.mark.parametrize("header", ["SCRIPT_NAME: /x", "SCRIPT-NAME: /x"])
+def test_a_client_of_a_proxy_on_this_host_cannot_hide_a_path_from_its_rules(provider: Stack, header: str) -> None:
+    status, text = answer_to(provider, [head(provider, "GET /x/traefik/config HTTP/1.1", header)])
+
+    assert status in {400, 404}, text
+
+
+def test_two_slashes_are_not_redirected_to_a_host_of_the_callers(provider: Stack) -> None:
+    status, text = answer_to(provider, [head(provider, "GET /api/v1//rollouts HTTP/1.1")])
+
+    assert (404, False) == (status, "ocation:" in text)

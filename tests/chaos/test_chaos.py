@@ -1,4 +1,4 @@
-"""The short form of `make chaos`: three faults under load with the real parts."""
+"""The short form of `make chaos`: some faults under load with the real parts."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -6,7 +6,7 @@ from functools import partial
 import pytest
 
 from chaos.catalogue import Fault
-from chaos.faults import redis_killed, traefik_killed, workers_reloaded
+from chaos.faults import peers_dripping, processes_signaled, redis_killed, traefik_killed, workers_reloaded
 from chaos.scene import Scene, under_load
 from chaos.system import single
 from chaos.trial import run
@@ -16,6 +16,8 @@ pytestmark = pytest.mark.traefik
 SHORT = (
     Fault("redis-killed", "kill -9 of Redis", redis_killed, seconds=0.5),
     Fault("traefik-killed", "kill -9 of a Traefik", traefik_killed, seconds=0.5),
+    Fault("processes-signaled", "SIGUSR2 and the like to every process", processes_signaled, seconds=0.5),
+    Fault("peers-dripping", "a gateway's API and a check drip for ever", peers_dripping, seconds=1),
     Fault("workers-reloaded", "all workers are replaced", partial(workers_reloaded, times=1), seconds=0),
 )
 

@@ -31,10 +31,15 @@ def test_a_token_for_machines_says_what_it_is(run: Run) -> None:
 
 
 def test_tokens_are_listed_without_secrets(run: Run) -> None:
+    assert 0 == run("token", "create", "z-edge", "--role", "gateway", "--gateway", "edge").exit_code
     listed, shown = run("token", "list"), run("token", "list", "-o", "json")
 
-    assert ["NAME      ROLE", *(f"{role.ljust(8)}  {role}" for role in sorted(Role))] == (listed.stdout.splitlines())
-    assert [{"name", "role", "version"}] * len(Role) == [set(token) for token in json.loads(shown.stdout)]
+    heading, *rows, bound = (line.split() for line in listed.stdout.splitlines())
+    assert ["NAME", "ROLE", "GATEWAY"] == heading
+    assert [[role, role] for role in sorted(Role)] == rows
+    assert ["z-edge", "gateway", "edge"] == bound
+    fields = [set(token) for token in json.loads(shown.stdout)]
+    assert [{"name", "role", "version"}] * len(Role) + [{"name", "role", "version", "gateway"}] == fields
 
 
 @pytest.mark.parametrize("output", ["table", "json"])
@@ -166,3 +171,17 @@ def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:
 
     assert 2 == refused.exit_code
     assert "Missing option '--from'" in refused.stderr
+
+
+def test_credentials_of_a_gateway_are_sent_by_their_names(run: Run, offline: Run) -> None:
+    options = ("--basic-auth", "edge-password", "--header", "X-Api-Key=edge-key", "--ca", "edge-ca")
+    done = run("gateway", "set", "edge", "--api", "https://127.0.0.1:1", *options, "-o", "json")
+    refused = offline("gateway", "set", "edge", "--api", "https://127.0.0.1:1", "--header", "X-Api-Key")
+
+    assert {
+        "api": "https://127.0.0.1:1",
+        "basicAuth": "edge-password",
+        "header": {"name": "X-Api-Key", "secret": "edge-key"},
+        "ca": "edge-ca",
+    } == json.loads(done.stdout)["spec"]
+    assert "--header must be NAME=SECRET" in refused.stderr

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from provider.access import Role
-from provider.analysis import Outcome
+from provider.analysis import Exposure, Outcome
 from provider.cli.output import step
 from tests.canaries import check, remember, seen
 from tests.cli.conftest import Run, stored
@@ -20,7 +20,7 @@ def judged(world: World) -> str:
     """Store a rollout whose canary was looked at."""
     name = stored(world, "shop", steps=STEPS)
     rollout = world.operations.rollouts.get(name)
-    looks = [((20_000, 100), (2_000, 8))]
+    looks = [((30_000, 150), (3_000, 12))]
     record = seen(rollout, looks, now=world.clock(), checks=(check(Outcome.INCONCLUSIVE),))
     remember(world.operations, name, record)
     return name
@@ -36,10 +36,17 @@ def test_what_is_known_is_told_in_lines_and_a_table(run: Run, judged: str) -> No
     assert "smoke      Inconclusive: it said inconclusive" in facts
     heading, latest, first = table.splitlines()
     assert ["WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"] == heading.split()
-    assert ["2026-01-01T00:00:00Z", "Inconclusive", "2000", "20000", "smoke:"] == latest.split()[:5]
+    assert ["2026-01-01T00:00:00Z", "Inconclusive", "3000", "30000", "smoke:"] == latest.split()[:5]
     assert ["2025-12-31T23:59:55Z", "Inconclusive", "0", "0", "no"] == first.split()[:5]
     assert ["SETTING", "VALUE", "ORIGIN"] == settings.splitlines()[0].split()
     assert ["interval", "5s", "default"] in [line.split() for line in settings.splitlines()]
+
+
+def test_a_warm_up_is_shown(run: Run, world: World) -> None:
+    rollout = world.operations.rollouts.get(stored(world, "shop", steps=STEPS))
+    remember(world.operations, "shop", seen(rollout, [], now=world.clock(), exposure=Exposure(weight=5)))
+
+    assert "now        warming up for 30 s more" in run("analysis", "shop").stdout
 
 
 def test_a_machine_gets_what_the_api_says(run: Run, judged: str) -> None:

@@ -253,3 +253,13 @@ def test_a_store_that_is_away_is_said_at_once(offline: Run) -> None:
 
     assert (1, "traefik-canary: Redis cannot be reached\n") == (refused.exit_code, refused.stderr)
     assert 1 == len(what.asked)
+
+
+def test_a_proxy_that_cannot_be_reached_is_named(offline: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://ann:s3cret@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    refused = offline("list", "--url", "http://canary.invalid")
+
+    assert 1 == refused.exit_code
+    assert "cannot reach the provider at http://canary.invalid by the proxy 127.0.0.1:1 (HTTP_PROXY" in refused.stderr
+    assert "s3cret" not in refused.stderr

@@ -51,7 +51,7 @@ def test_a_version_that_is_none_is_refused(run: Run, shop: str) -> None:
     refused = run("abort", shop, "--if-match", "latest")
 
     assert 1 == refused.exit_code
-    assert "If-Match must be the ETag of an answer" in refused.stderr
+    assert "If-Match must be an ETag" in refused.stderr
 
 
 def test_what_is_said_twice_with_one_key_happens_once(run: Run, shop: str) -> None:

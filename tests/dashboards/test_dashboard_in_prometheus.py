@@ -77,7 +77,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     directory = tmp_path_factory.mktemp("dashboards")
     with Processes(directory) as processes:
         stack = started(directory, processes)
-        stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(analysis={"interval": "1s"})})
+        stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(analysis={"interval": "1s", "warmUp": "0s"})})
         stack.shift(50)
         targets = {"provider:8080": [f"{HOST}:{stack.provider_port}"], "edge:8081": [f"{HOST}:{stack.api_port}"]}
         watch = Watch(start_prometheus(directory, processes, targets, **QUICK))

@@ -84,8 +84,13 @@ class Stack:
         self.processes.wait_until(lambda: is_listening(HOST, self.provider_port), what="the provider")
         return child
 
-    def start_traefik(self, *, services: Mapping[str, Any] | None = None, **changes: Any) -> Child:
-        """Start a Traefik as it is shipped; with `services` it has these from files too, and follows changes."""
+    def start_traefik(
+        self, *, services: Mapping[str, Any] | None = None, binary: Path | None = None, **changes: Any
+    ) -> Child:
+        """Start a Traefik as it is shipped; with `services` it has these from files too, and follows changes.
+
+        `binary` is that of another version.
+        """
         self.traefik_directory.mkdir(exist_ok=True)
         options = GatewayOptions(
             directory=self.traefik_directory,
@@ -96,6 +101,8 @@ class Stack:
             **changes,
         )
         command = gateway_command(options)
+        if binary:
+            command = [str(binary), *command[1:]]
         if services is not None:
             self._edit("traefik.yml", lambda static: static["providers"]["file"].update(watch=True))
             self.define_in_files(services)
@@ -108,9 +115,10 @@ class Stack:
     def traefik_directory(self) -> Path:
         return self.directory / "traefik"
 
-    def define_in_files(self, services: Mapping[str, Any]) -> None:
-        """Have Traefik's file provider know just these services."""
-        http = {"http": {"services": dict(services)}} if services else {}
+    def define_in_files(self, services: Mapping[str, Any], **others: Mapping[str, Any]) -> None:
+        """Have Traefik's file provider know just these services, and others such as `routers`."""
+        parts = {name: dict(part) for name, part in {"services": services, **others}.items() if part}
+        http = {"http": parts} if parts else {}
 
         def define(dynamic: dict[str, Any]) -> None:
             dynamic.pop("http", None)
@@ -321,14 +329,19 @@ def _works_in(entry: Path, directory: Path) -> bool:
         return False
 
 
-def started(directory: Path, processes: Processes, **environment: str) -> Stack:
-    """Start everything, with a rollout `shop` of two sides at weight 0, and wait until traffic flows."""
+def started(
+    directory: Path, processes: Processes, *, services: Mapping[str, Any] | None = None, **environment: str
+) -> Stack:
+    """Start everything, with a rollout `shop` of two sides at weight 0, and wait until traffic flows.
+
+    With `services` Traefik has these from files too, and follows changes.
+    """
     stack = Stack(directory, processes)
     stack.start_apps()
     stack.start_provider(**environment)
     stack.wait_for_provider()
     stack.done("PUT", "/gateways/edge", {"spec": {"api": f"http://{HOST}:{stack.api_port}"}})
     stack.done("PUT", "/rollouts/shop", {"spec": stack.spec()})
-    stack.start_traefik()
+    stack.start_traefik(services=services)
     stack.wait_applied()
     return stack

@@ -289,3 +289,20 @@ def test_what_was_acknowledged_survives_the_servers_sudden_death(stack: Stack) -
 
     assert (version, 59) == (rollout["version"], rollout["status"]["weight"])
     assert 59 <= len(stack.done("GET", "/rollouts/shop/history?limit=100")["history"])
+
+
+def test_a_redis_that_cannot_be_written_is_told_in_log_readiness_and_responses(
+    tmp_path: Path, server: EmbeddedServer
+) -> None:
+    with redis.Redis.from_url(server.url) as operator, Processes(tmp_path) as processes:
+        operator.acl_setuser("canary", enabled=True, nopass=True, keys=["canary:*"], commands=["+@all", "-zadd"])
+        stack = Stack(tmp_path, processes)
+        stack.start_provider(CANARY_REDIS_URL=server.url.replace("://", "://canary:any@"))
+        eventually(lambda: times_said(stack, "store.not-writable"), what="the log names the cause")
+        refused = [stack.call("GET", "/rollouts"), weigh(stack)]
+        readiness = requests.get(f"http://{HOST}:{stack.provider_port}/readyz", timeout=10).json()
+        operator.acl_setuser("canary", enabled=True, nopass=True, commands=["+zadd"])
+        stack.wait_for_provider()
+
+    assert {503} == {answer.status_code for answer in refused}
+    assert all("zadd" in text for text in (stack.log(), readiness["problem"], refused[0].json()["detail"]))

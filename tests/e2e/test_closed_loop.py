@@ -48,6 +48,8 @@ def start_spare(stack: Stack) -> None:
         directory=directory,
         provider=f"http://{HOST}:{stack.provider_port}",
         name="spare",
+        # Without a token only registered gateways are counted, and those are waited for when they are silent.
+        token=stack.done("POST", "/tokens", {"name": "spare", "role": "gateway"})["token"],
         web_port=web,
         websecure_port=websecure,
         api_port=api,

@@ -1,4 +1,4 @@
-"""The first start of a provider that nobody gave a token: it makes one, says it once, and keeps only its hash."""
+"""The first start of a provider without a token: it makes one, writes it to a file once, and keeps only its hash."""
 
 import re
 from pathlib import Path
@@ -6,14 +6,17 @@ from pathlib import Path
 from provider.demo.processes import Processes
 from tests.e2e.harness import Stack, eventually
 
-SAID = re.compile(r"Admin token, shown this once: (tcy_\S+)")
+SAID = re.compile(r"The first admin's token is in (\S+): keep it")
 
 
-def test_the_first_admins_token_is_said_once_and_stored_nowhere(tmp_path: Path) -> None:
+def test_the_first_admins_token_is_written_to_a_file_once_and_printed_nowhere(tmp_path: Path) -> None:
     with Processes(tmp_path) as processes:
         stack = Stack(tmp_path, processes)
         stack.start_provider(CANARY_ADMIN_TOKEN="")
-        (stack.token,) = eventually(lambda: SAID.findall(stack.log()), what="the token is said")
+        (path,) = map(Path, eventually(lambda: SAID.findall(stack.log()), what="the token's file is named"))
+        mode = path.stat().st_mode & 0o777
+        stack.token = path.read_text().strip()
+        path.unlink()
         made = stack.done("POST", "/tokens", {"name": "ci", "role": "operator"})
         stack.stop("provider")
         stack.start_provider(CANARY_ADMIN_TOKEN="")
@@ -22,7 +25,9 @@ def test_the_first_admins_token_is_said_once_and_stored_nowhere(tmp_path: Path) 
         kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
 
     assert ["admin", "ci"] == names
-    assert [stack.token] == SAID.findall(stack.log())
+    assert [str(path)] == SAID.findall(stack.log())
+    assert 0o600 == mode
+    assert stack.token not in stack.log()
     assert b"sha256" in kept
     assert stack.token.encode() not in kept
     assert made["token"].encode() not in kept

@@ -4,9 +4,12 @@ import os
 import signal
 from pathlib import Path
 
+import redis
 import requests
 
 from provider.demo.processes import Processes
+from provider.store import embedded_url
+from provider.store.keys import Keys
 from tests.e2e.harness import HOST, Stack, eventually
 
 
@@ -71,3 +74,38 @@ def poll(stack: Stack) -> requests.Response:
 def _served(stack: Stack) -> requests.Response | None:
     answer = poll(stack)
     return answer if answer.ok else None
+
+
+def test_lost_documents_take_no_traffic_down_and_are_mended_by_what_was_served(tmp_path: Path) -> None:
+    with Processes(tmp_path) as processes:
+        stack = Stack(tmp_path, processes)
+        _start(stack)
+        before = poll(stack).json()
+        _lose_documents(stack)
+        eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed")
+        during = poll(stack).json()
+        restored = stack.command("restore", "--from", "served", "--reason", "lost")
+        eventually(lambda: _state(stack) == "following", what="it is mended")
+
+        assert restored.returncode == 0, restored.stderr
+        assert before == during == poll(stack).json()
+
+        _lose_documents(stack)
+        eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed")
+        stack.stop("provider")
+        for path in (tmp_path / "data").glob("snapshot-*"):
+            path.unlink()
+        stack.start_provider()
+        eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed at the start")
+
+        assert 503 == poll(stack).status_code
+
+
+def _lose_documents(stack: Stack) -> None:
+    with redis.Redis.from_url(embedded_url(stack.directory / "data" / "valkey")) as client:
+        client.delete(Keys("default").documents)
+
+
+def _state(stack: Stack) -> str:
+    answer = requests.get(f"http://{HOST}:{stack.provider_port}/readyz", timeout=10)
+    return str(answer.json()["store"])

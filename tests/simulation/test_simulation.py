@@ -93,7 +93,7 @@ def test_the_z_test_compares_all_that_was_seen() -> None:
 def test_ours_notes_when_it_knew_the_canary_to_be_good() -> None:
     ours = Ours()
 
-    assert [False] == looked(ours, Counts(1_000), stable=Counts(1_000))
+    assert [False] == looked(ours, Counts(2_100), stable=Counts(2_100))
     assert 1 == ours.passed_minutes
 
 
@@ -102,7 +102,7 @@ def test_the_report_is_a_table_and_json(results: Mapping[Cell, Result]) -> None:
     text = as_text([*results.values(), burst])
     document = json.loads(json.dumps(as_document(list(results.values()), seed=1)))
 
-    assert "| requests/s | canary's errors | rolled back | known good | static rule | z-test |" in text
+    assert "| requests/s | canary's errors | rolled back | known good | Flagger 99% |" in text
     assert "| 50 | 10 × stable's, 5 at once | 100.0 %" in text
     assert {"rate": 50, "fault": 10, "burst": 1} == document["cells"][-1]["cell"]
     assert RUNS == document["cells"][-1]["runs"]

@@ -7,9 +7,11 @@ from tests.store.writing import SHOP, change
 
 QUESTIONS: Mapping[str, Callable[[Store], object]] = {
     "now": lambda store: store.now(),
+    "write_problem": lambda store: store.write_problem(),
     "read": lambda store: store.read(SHOP),
     "revision": lambda store: store.revision(),
     "mark": lambda store: store.mark(1),
+    "is_whole": lambda store: store.is_whole(),
     "load": lambda store: store.load(),
     "commit": lambda store: store.commit(change()),
     "recall": lambda store: store.recall(Request("again", "")),

@@ -105,3 +105,34 @@ def test_a_url_that_is_none_is_told_what_would_be_right(url: str, words: str) ->
 
     assert words in str(caught.value)
     assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"redis://:{SECRET}@h/abc",
+        f"redis://:{SECRET}@h:6379/-1",
+        f"redis://:{SECRET}@h/1.5",
+        f"rediss://:{SECRET}@h/0/1",
+        f"redis://:{SECRET}@h/0x1",
+        f"redis://:{SECRET}@h//1",
+        f"redis://:{SECRET}@h?db=one",
+        f"redis://:{SECRET}@h?db=-1",
+        f"unix://:{SECRET}@",
+        f"unix://:{SECRET}@/",
+        f"unix://:{SECRET}@run/redis.sock",
+        "unix:///run/redis.sock?db=x",
+    ],
+)
+def test_a_database_or_a_path_that_is_none_is_refused(url: str) -> None:
+    with pytest.raises(ValueError, match=r"database|db is|socket|redis://HOST") as caught:
+        read_address(url)
+
+    assert SECRET not in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://h", "redis://h/", "redis://h/15", "unix:///run/redis.sock", "redis://h?db=3"]
+)
+def test_a_database_that_is_a_number_is_taken(url: str) -> None:
+    assert Kind.ONE is read_address(url).kind

@@ -95,3 +95,16 @@ def test_stopping_twice_does_no_harm(short_dir: Path) -> None:
 
     assert not server.is_running
     assert server.pid is None
+
+
+def test_a_long_path_without_a_directory_for_temporary_files_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nowhere() -> str:
+        raise FileNotFoundError("No usable temporary directory found")
+
+    monkeypatch.setattr(tempfile, "gettempdir", nowhere)
+
+    assert "unix:///data/valkey.sock" == embedded_url(Path("/data"))
+    with pytest.raises(EmbeddedServerError, match="choose a data directory with a shorter path"):
+        embedded_url(tmp_path / ("a" * 100))

@@ -1,6 +1,7 @@
 """How a Redis that cannot answer, or will not, is told: in an operator's words, soon, and without the password."""
 
 import os
+import re
 import signal
 import socketserver
 import threading
@@ -8,11 +9,12 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 import redis
 
-from provider.store import Contents, EmbeddedServer, Event, RedisStore, StoreUnavailableError
+from provider.store import Confirmation, Contents, EmbeddedServer, Event, RedisStore, StoreUnavailableError
 from tests.store.questions import QUESTIONS, READS, WRITES
 from tests.store.writing import SHOP, change, write
 from tests.world import wait_until
@@ -20,7 +22,9 @@ from tests.world import wait_until
 By = Callable[[redis.Redis], object]
 
 SECRET = "s3cret"
-NOT_PERMITTED = "Redis refuses user or password, or does not permit the command"
+NOT_PERMITTED = "Redis does not permit the user of its URL to run: "
+ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs" / "redis.md"
 
 
 @pytest.fixture
@@ -132,7 +136,7 @@ def test_a_wrong_password_is_told_and_not_shown(server: EmbeddedServer, operator
     store = RedisStore(server.url.replace("://", f"://{user}"))
 
     for ask in QUESTIONS.values():
-        assert NOT_PERMITTED == refusal(ask, store)
+        assert "Redis refuses user or password" == refusal(ask, store)
 
 
 def test_the_right_password_opens(server: EmbeddedServer, operator: redis.Redis) -> None:
@@ -149,7 +153,63 @@ def test_a_user_who_may_only_read_cannot_write(server: EmbeddedServer, operator:
 
     assert ("", 0) == store.revision()
     for question in WRITES:
-        assert NOT_PERMITTED == refusal(QUESTIONS[question], store)
+        assert refusal(QUESTIONS[question], store).startswith(NOT_PERMITTED)
+    assert refusal(RedisStore.write_problem, store).startswith(f"{NOT_PERMITTED}evalsha;")
+
+
+def documented_permissions() -> list[str]:
+    """Read the command that the documentation gives to make a user."""
+    found = re.search(r"^ACL (SETUSER .*?)^```", DOCS.read_text(), re.DOTALL | re.MULTILINE)
+    assert found
+    return found[1].replace(">PASSWORD", f">{SECRET}").split()
+
+
+@pytest.fixture
+def permitted(server: EmbeddedServer, operator: redis.Redis) -> RedisStore:
+    """Give a store whose user has exactly the permissions that the documentation lists."""
+    operator.execute_command("ACL", *documented_permissions())  # type: ignore[no-untyped-call]
+    return RedisStore(f"{server.url.replace('://', f'://canary:{SECRET}@')}?db=1")
+
+
+@pytest.mark.parametrize("confirm", [None, Confirmation(fsync=True)], ids=["", "confirmed"])
+def test_the_documented_permissions_are_enough(
+    server: EmbeddedServer, permitted: RedisStore, confirm: Confirmation | None
+) -> None:
+    store = RedisStore(server.url.replace("://", f"://canary:{SECRET}@"), confirm=confirm)
+
+    assert permitted.write_problem() is None
+    for ask in QUESTIONS.values():
+        ask(store)
+
+
+def test_every_command_of_a_script_is_tried() -> None:
+    scripts = {path.name: path.read_text() for path in (ROOT / "provider" / "store").glob("*.lua")}
+    probed = set(re.findall(r'try\("([A-Z]+)"', scripts.pop("probe.lua")))
+    called = {name for text in scripts.values() for name in re.findall(r'redis\.p?call\("([A-Z]+)"', text)}
+
+    assert called - probed == set()
+
+
+def test_each_permission_that_is_missing_is_named(permitted: RedisStore, operator: redis.Redis) -> None:
+    connection = ("ping", "select", "multi", "exec", "client", "eval", "evalsha", "script", "wait", "waitaof")
+    commands = [part[1:] for part in documented_permissions() if part.startswith("+")]
+    commands = [command for command in commands if command.partition("|")[0] not in connection]
+    assert permitted.write_problem() is None
+    problems = {}
+    for command in commands:
+        operator.acl_setuser("canary", enabled=True, commands=[f"-{command}"])
+        problems[command] = permitted.write_problem()
+        operator.acl_setuser("canary", enabled=True, commands=[f"+{command}"])
+
+    assert {
+        command: f"{NOT_PERMITTED}{command}; docs/redis.md lists the permissions" for command in commands
+    } == problems
+
+
+def test_keys_that_are_not_permitted_are_told(permitted: RedisStore, server: EmbeddedServer) -> None:
+    store = RedisStore(server.url.replace("://", f"://canary:{SECRET}@"), namespace="other")
+
+    assert "to use the keys of the namespace" in refusal(RedisStore.write_problem, store)
 
 
 # Cannot write
@@ -183,8 +243,10 @@ def test_a_redis_that_cannot_write_is_read_and_changes_nothing(
         assert words == refusal(QUESTIONS[question] if question != "commit" else commit_the_next, store)
     for question in READS:
         QUESTIONS[question](store)
+    assert words == store.write_problem()
     assert contents == store.load()
     mends(operator)
+    assert store.write_problem() is None
     assert 2 == write(store).revision
 
 

@@ -267,6 +267,20 @@ def test_a_document_whose_version_was_lost_is_at_none(
     assert {SHOP: Stored(0, "{}")} == valkey.load().documents
 
 
+def test_a_document_that_was_lost_is_named_and_can_be_written_anew(
+    valkey: RedisStore, hand: redis.Redis, keys: Keys
+) -> None:
+    write(valkey)
+    before = valkey.load(), valkey.is_whole()
+    hand.delete(keys.documents)
+    lost = valkey.load(), valkey.is_whole()
+    write(valkey)
+
+    assert (frozenset(), True) == (before[0].lost, before[1])
+    assert (frozenset({SHOP}), False) == (lost[0].lost, lost[1])
+    assert (frozenset(), True) == (valkey.load().lost, valkey.is_whole())
+
+
 @pytest.mark.parametrize("text", ["nonsense", "-1"])
 def test_a_version_that_is_no_number_is_a_conflict_until_it_is_mended(
     valkey: RedisStore, hand: redis.Redis, keys: Keys, text: str
@@ -289,6 +303,29 @@ def test_a_restore_mends_keys_of_another_type(valkey: RedisStore, hand: redis.Re
     valkey.restore(contents, actor="me", reason="mended")
 
     assert Contents(contents.lineage, 2, contents.documents) == valkey.load()
+
+
+@pytest.mark.parametrize("revision", ["1e300", "inf", "nan", str(2**53), str(2**64)])
+def test_a_restore_mends_a_revision_that_none_can_follow(
+    valkey: RedisStore, hand: redis.Redis, keys: Keys, revision: str
+) -> None:
+    write(valkey)
+    contents = valkey.load()
+    hand.set(keys.revision, revision)
+
+    assert 2 == valkey.restore(contents, actor="me", reason="mended")
+    assert 3 == write(valkey, "new").revision
+
+
+def test_a_restore_mends_a_stream_that_takes_no_more_entries(
+    valkey: RedisStore, hand: redis.Redis, keys: Keys
+) -> None:
+    write(valkey)
+    contents = valkey.load()
+    hand.xadd(keys.events, {"kind": "nonsense"}, id=f"{2**64 - 1}-{2**64 - 1}")
+
+    assert 2 == valkey.restore(contents, actor="me", reason="mended")
+    assert 3 == write(valkey, "new").revision
 
 
 def test_a_document_without_its_version_can_be_written(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:

@@ -112,3 +112,24 @@ def test_the_size_is_that_of_the_unpacked_body() -> None:
         server.answers["/"] = Told(gzip.compress(b" " * 100_000_000), headers={"Content-Encoding": "gzip"})
         with pytest.raises(SourceError, match=r"^it answers more than 1,000,000 bytes$"):
             read(f"{server.url}/", source)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_proxy_of_the_environment_is_named_without_its_password(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv(f"{scheme}_proxy", "http://ann:s3cret@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "")
+    with pytest.raises(SourceError) as refused:
+        read(f"{scheme}://shop.invalid/")
+
+    assert "by the proxy 127.0.0.1:1 of HTTP_PROXY" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
+def test_a_proxy_that_is_not_used_is_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    with pytest.raises(SourceError, match=r"does not answer: ConnectionError$"):
+        read("http://127.0.0.1:1/")

@@ -81,3 +81,14 @@ def test_a_stray_signal_ends_nothing(number: signal.Signals) -> None:
         code = process.wait(20)
 
     assert -signal.SIGTERM == code
+
+
+def test_as_many_files_as_are_permitted_can_be_opened() -> None:
+    code = (
+        "import resource as r; from provider.process_guard import raise_open_files; "
+        "r.setrlimit(r.RLIMIT_NOFILE, (64, r.getrlimit(r.RLIMIT_NOFILE)[1])); raise_open_files(); "
+        "print(*r.getrlimit(r.RLIMIT_NOFILE))"
+    )
+    soft, hard = subprocess.check_output([sys.executable, "-c", code], text=True).split()
+
+    assert hard == soft

@@ -139,7 +139,13 @@ def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> 
     verdict = Figure("canary_verdicts_total", rollout="judged", outcome="Failed")
     looks = Figure("canary_look_duration_seconds_count", loop="controller", outcome="ok")
     world.operations.rollouts.create(
-        "judged", spec(rule="Host(`judged.localhost`)", analysis={}, steps=[{"setWeight": 5}, {"pause": {}}]), ME
+        "judged",
+        spec(
+            rule="Host(`judged.localhost`)",
+            analysis={"sustained": "0s", "warmUp": "0s"},
+            steps=[{"setWeight": 5}, {"pause": {}}],
+        ),
+        ME,
     )
     world.caught_up()
     counted = Looks()

@@ -281,3 +281,28 @@ def test_another_answer_than_that_is_not_traefiks(traefik: Traefik, api: Traefik
     traefik.raw["/api/support-dump"] = Raw(body)
     with pytest.raises(GatewayUnreachableError, match="does not answer as Traefik does"):
         api.static()
+
+
+def test_what_traefik_says_is_wrong_is_one_short_line_that_hides_nothing(traefik: Traefik, api: TraefikApi) -> None:
+    errors = ["a\x1b[2J\u202eb\nc", "x" * 5_000, *["more"] * 100]
+    traefik.parts = {"routers/shop@http": {**SHOP, "error": errors}}
+    (shown,) = api.show_all("routers").values()
+
+    assert "a [2J b c" == shown["error"][0]
+    assert [1_000, 20] == [len(shown["error"][1]), len(shown["error"])]
+
+
+@pytest.mark.parametrize("body", [b"404 page not found\n", b"<html></html>", b"[]", b'{"error": "no"}'])
+def test_a_404_of_another_server_is_no_part_that_is_missing(traefik: Traefik, api: TraefikApi, body: bytes) -> None:
+    traefik.raw = {"routers/shop@http": Raw(body, 404)}
+
+    with pytest.raises(GatewayUnreachableError, match="this is not Traefik's API"):
+        api.show("routers/shop@http")
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_an_api_that_wants_credentials_is_said_to(traefik: Traefik, api: TraefikApi, status: int) -> None:
+    traefik.raw = {"routers/shop@http": Raw(b"", status)}
+
+    with pytest.raises(GatewayUnreachableError, match=f"answers {status}: it wants credentials"):
+        api.show("routers/shop@http")

@@ -17,20 +17,25 @@ def test_everything_has_a_default() -> None:
     assert {
         "source": "traefik",
         "interval": "5s",
+        "warmUp": "30s",
         "metrics": ["errors", "latency"],
-        "errors": "5..",
+        "errors": {"http": "5..|499", "grpc": [2, 4, 8, 13, 14, 15]},
+        "clientErrors": "pause",
         "latency": {"above": "1.2s"},
         "margin": 2,
         "worseThan": 1.25,
         "alpha": 0.05,
         "beta": 0.05,
         "dispersion": 1,
-        "tolerated": 1,
+        "sustained": "30s",
+        "tolerated": 0.2,
         "limits": {},
         "minRequests": 100,
+        "atLeast": "5m",
         "onUndecided": "hold",
         "failureLimit": 0,
         "consecutiveErrorLimit": 4,
+        "errorLimit": "5m",
     } == write(settings)
 
 
@@ -39,14 +44,17 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
         "preset": "fast",
         "source": {"prometheus": {"url": "http://prometheus:9090/some/path"}},
         "interval": "1m",
+        "warmUp": "0s",
         "metrics": ["errors"],
         "errors": "5..|429",
+        "clientErrors": "abort",
         "latency": {"above": "300ms", "edges": ["100ms", "300ms"]},
         "margin": 1.5,
         "worseThan": 1.1,
         "alpha": 0.01,
         "beta": 0.1,
         "dispersion": 5,
+        "sustained": "0s",
         "tolerated": 0.1,
         "limits": {
             "successRate": 99.5,
@@ -56,12 +64,14 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
             "latencyP99": "1.5s",
         },
         "minRequests": 500,
+        "atLeast": "0s",
         "ignore": ["PathPrefix(`/health`)"],
         "countOverrides": True,
         "onUndecided": "promote",
         "failureLimit": 2,
         "inconclusiveLimit": 20,
         "consecutiveErrorLimit": 10,
+        "errorLimit": "0s",
     }
     settings = read(Analysis, document)
 
@@ -76,7 +86,26 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
 
 @pytest.mark.parametrize("pattern", ["5..", "500", "50[234]", "50[0-3]", "[45]..", "5..|429", "[^1234].."])
 def test_patterns_of_statuses(pattern: str) -> None:
-    assert pattern == read(Analysis, {"errors": pattern}).errors
+    settings = read(Analysis, {"errors": pattern})
+
+    assert pattern == settings.errors.http == write(settings)["errors"]
+    assert Analysis().errors.grpc_codes == settings.errors.grpc_codes
+
+
+@pytest.mark.parametrize(
+    ("errors", "http", "grpc"),
+    [
+        ({}, "5..|499", (2, 4, 8, 13, 14, 15)),
+        ({"grpc": [13]}, "5..|499", (13,)),
+        ({"http": "5..", "grpc": []}, "5..", ()),
+    ],
+    ids=str,
+)
+def test_errors_by_protocol(errors: dict[str, Any], http: str, grpc: tuple[int, ...]) -> None:
+    settings = read(Analysis, {"errors": errors})
+
+    assert (http, grpc) == (settings.errors.http, settings.errors.grpc_codes)
+    assert settings == read(Analysis, write(settings))
 
 
 @pytest.mark.parametrize(
@@ -93,6 +122,7 @@ def test_patterns_that_no_status_matches_or_that_are_read_differently_elsewhere_
     ("document", "words"),
     [
         ({"interval": "999ms"}, "/: interval must be 1s at least"),
+        ({"warmUp": 0}, "/warmUp: must be a duration such as 500ms, 10s, 5m or 1h30m, not 0"),
         ({"source": "prometheus"}, "/source: must be traefik, or an object with prometheus"),
         ({"source": {}}, "/source: must be traefik, or an object with prometheus"),
         ({"source": 3}, "/source: must be an object"),
@@ -108,6 +138,13 @@ def test_patterns_that_no_status_matches_or_that_are_read_differently_elsewhere_
             {"latency": {"above": "soon"}},
             "/latency/above: must be a duration such as 500ms, 10s, 5m or 1h30m, not 'soon'",
         ),
+        ({"errors": {"grpc": [0]}}, "/errors/grpc/0: must be greater than or equal to 1"),
+        ({"errors": {"grpc": [17]}}, "/errors/grpc/0: must be less than or equal to 16"),
+        ({"errors": {"grpc": [13, 13]}}, "/errors: grpc must not name the same code twice"),
+        ({"errors": {"http": "5xx"}}, "/errors/http: must be a pattern of three-digit statuses such as 5.."),
+        ({"errors": {"tcp": "5.."}}, "/errors/tcp: is not a known field"),
+        ({"errors": 5}, "/errors: must be"),
+        ({"clientErrors": "hold"}, "/clientErrors: must be 'pause', 'abort' or 'ignore'"),
         ({"latency": {"edges": []}}, "/latency/edges: must have at least 1; leave it out to have none"),
         ({"latency": {"edges": ["1s", "1000ms"]}}, "/: latency.edges must not name the same one twice"),
         ({"margin": 1}, "/margin: must be greater than or equal to 1.05"),

@@ -2,6 +2,7 @@
 
 from itertools import product
 from math import comb, exp, fsum, isclose, log
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from provider.analysis import Trials
 from provider.analysis.comparison import ODDS, Comparison, one_sample_gains
 from provider.analysis.mixture import Mixture, log_mean
+from simulation.traffic import binomial, poisson
 
 SHAPES = [(1, 1), (1, 9), (3, 5), (6, 2)]
 
@@ -156,6 +158,30 @@ def test_dispersion_makes_every_piece_of_evidence_that_much_smaller(dispersion: 
 
     assert isclose(plain.not_worse / dispersion, deflated.not_worse, abs_tol=1e-12)
     assert deflated.worse <= plain.worse / dispersion + 1e-12
+
+
+@pytest.mark.parametrize(("times_as_bad", "least", "most"), [(1.2, 0, 1), (2, 10, 10)])
+def test_a_small_difference_is_not_rolled_back_and_twice_as_bad_is(
+    times_as_bad: float, least: int, most: int
+) -> None:
+    failed = 0
+    for seed in range(10):
+        draw, comparison = Random(seed), Comparison()  # noqa: S311 simulated traffic, no secret
+        for window in range(240):  # an hour at 50 requests a second
+            canary, stable = poisson(187.5, draw), poisson(562.5, draw)
+            comparison = comparison.updated(
+                canary=Trials(canary, binomial(canary, 0.01 * times_as_bad, draw)),
+                stable=Trials(stable, binomial(stable, 0.01, draw)),
+                margin=2,
+                dispersion=1,
+                worse_than=1.25,
+                period=window // 20,
+            )
+            if comparison.worse >= log(2 / 0.05):
+                failed += 1
+                break
+
+    assert least <= failed <= most
 
 
 def test_errors_that_come_five_at_a_time_count_as_one_with_a_dispersion_of_five() -> None:

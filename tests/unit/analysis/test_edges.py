@@ -81,7 +81,7 @@ def test_the_reason_names_the_edge_that_says_most() -> None:
 
 def test_good_slow_responses_do_not_hide_a_shift_below_them() -> None:
     settings = settings_of(above="1.2s")
-    verdict = judged(Window(stable=slow_at(9_000, 0.1, 300), canary=slow_at(1_000, 0.1, 600)), settings)
+    verdict = judged(Window(stable=slow_at(30_000, 0.1, 1_000), canary=slow_at(3_000, 0.1, 1_800)), settings)
 
     assert verdict.metrics[0].at_most < settings.tolerated_rate
     assert Outcome.FAILED is verdict.outcome

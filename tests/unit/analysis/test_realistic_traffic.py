@@ -15,7 +15,7 @@ from provider.rollouts import Action, Rollout, Spec, current_record, settings_of
 STABLE, CANARY = "shop_1@http", "shop_2@http"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 INTERVAL = timedelta(seconds=5)
-ERRORS = Analysis(metrics=("errors",))
+ERRORS = Analysis(metrics=("errors",), sustained=timedelta())
 
 
 class Traefik:
@@ -91,8 +91,8 @@ def test_a_canary_that_fails_every_request_of_a_quiet_service_is_aborted_within_
     assert record.whole.totals.canary.requests == record.whole.totals.canary.errors
 
 
-@pytest.mark.parametrize("error_rate", [0.3, 1.0])
-def test_a_canary_that_breaks_at_full_weight_is_aborted(error_rate: float) -> None:
+@pytest.mark.parametrize(("error_rate", "most"), [(0.3, 12), (1.0, 2)])
+def test_a_canary_that_breaks_at_full_weight_is_aborted(error_rate: float, most: int) -> None:
     draw = random.Random(1)  # noqa: S311 simulated traffic, no secret
 
     def serve(traefik: Traefik, number: int) -> None:
@@ -106,7 +106,7 @@ def test_a_canary_that_breaks_at_full_weight_is_aborted(error_rate: float) -> No
     number, _, move = next(decisions(rollout(weight=100), serve, samples=400, before=lambda _: None))
 
     assert Action.ABORT is move.action
-    assert 60 < number <= 62
+    assert 60 < number <= 60 + most
 
 
 def test_a_good_canary_at_full_weight_is_promoted_at_the_end_of_its_step() -> None:
@@ -166,6 +166,19 @@ def test_an_outage_that_stable_shares_is_no_ruin(stable_errors: int, is_ruined: 
     record = sampled(record, {"edge": traefik.snapshot()}, settings=settings)
 
     assert is_ruined == (record.looks[0].outcome is Outcome.FAILED)
+
+
+def test_a_canary_that_goes_down_after_a_good_time_is_ruined_by_two_samples_in_a_row() -> None:
+    traefik, settings = Traefik(), Analysis(metrics=("errors",), alpha=1e-6)
+    record = Record("one")
+    for errors in (0, 0, 0, 0, 0, 0, 60, 0, 60, 60):
+        traefik.serve(CANARY, 60, errors)
+        traefik.serve(STABLE, 60)
+        record = sampled(record, {"edge": traefik.snapshot()}, settings=settings)
+    outcomes = [look.outcome for look in record.looks]
+
+    assert Outcome.FAILED is outcomes[0]
+    assert Outcome.FAILED not in outcomes[1:]
 
 
 def test_errors_that_are_older_than_two_minutes_are_no_ruin() -> None:

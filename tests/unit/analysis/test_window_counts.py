@@ -75,6 +75,10 @@ def test_a_window_goes_to_json_and_back() -> None:
     document = window.as_document()
 
     assert window == Window.from_document(document)
-    assert {"requests": 10, "errors": 1, "latency": {"edges": [0.1], "counts": [5], "total": 10}} == document[
-        "stable"
-    ]
+    assert {
+        "requests": 10,
+        "errors": 1,
+        "latency": {"edges": [0.1], "counts": [5], "total": 10},
+        "clientErrors": 0,
+        "unknown": 0,
+    } == document["stable"]

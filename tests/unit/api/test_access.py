@@ -51,3 +51,21 @@ def test_a_token_that_cannot_be_looked_up_is_not_called_wrong(
     answer = Client(flask_client, "tcy_" + "x" * 43)("GET", "/rollouts")
 
     assert (503, "urn:traefik-canary:store-unavailable") == (answer.status_code, answer.json["type"])
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("/rollouts/Shop", "rollout"),
+        ("/gateways/Edge", "gateway"),
+        ("/tokens/CI", "token"),
+        ("/webhooks/Chat", "webhook"),
+        ("/rollouts/shop/groups/V2/servers/one", "group"),
+        ("/rollouts/shop/groups/v2/servers/One", "instance"),
+    ],
+)
+def test_a_name_that_is_none_is_refused_by_what_it_names(admin: Client, path: str, what: str) -> None:
+    refused = admin("DELETE", path)
+
+    assert 400 == refused.status_code
+    assert f"the {what} cannot have this name" in refused.json["detail"]

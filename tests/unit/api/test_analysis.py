@@ -6,15 +6,16 @@ from typing import Any
 import pytest
 
 from provider.access import Role
-from provider.analysis import Outcome, Record
-from provider.rollouts import Action
+from provider.analysis import Exposure, Measurement, Outcome, Record
+from provider.rollouts import Action, current_record, settings_of
 from tests.canaries import check, remember, seen, unseen
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec
 
 STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
-GOOD = ((20_000, 100), (2_000, 8))
-BAD = ((2_000, 2), (200, 20))
+GOOD = ((30_000, 150), (3_000, 12))
+# A minute of samples: what counts must not rest on one short time.
+BAD = [((2_000 * number, 2 * number), (200 * number, 20 * number)) for number in range(1, 13)]
 
 
 @pytest.fixture
@@ -50,14 +51,32 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
 
     assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
     assert told["whole"] == told["inStep"]
-    assert ("Successful", 2_000) == (told["whole"]["outcome"], told["whole"]["canaryRequests"])
+    assert ("Successful", 3_000) == (told["whole"]["outcome"], told["whole"]["canaryRequests"])
     assert ["errors", "latency"] == [metric["metric"] for metric in told["whole"]["metrics"]]
     errors = told["whole"]["metrics"][0]
     assert (0.004, 0.005) == (errors["canaryRate"], errors["stableRate"])
     assert {"outcome", "reason", "worse", "failedAt", "notWorse", "passedAt", "atMost"} <= errors.keys()
     assert [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}] == told["checks"]
-    assert [(2_000, 20_000), (0, 0)] == [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]]
+    assert [(3_000, 30_000), (0, 0)] == [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]]
     assert ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"] == [look["at"] for look in told["looks"]]
+
+
+def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: World) -> None:
+    rollout = world.operations.rollouts.get("shop")
+    record = current_record(None, rollout).looked(
+        Measurement(), settings_of(rollout), stable="", canary="", now=world.clock(), exposure=Exposure(weight=5)
+    )
+    remember(world.operations, "shop", record)
+    world.clock.pass_time(12)
+    warming = admin("GET", "/rollouts/shop/analysis").json
+    world.clock.pass_time(18)
+    warm = admin("GET", "/rollouts/shop/analysis").json
+
+    assert ("warming up for 18 s more", "2026-01-01T00:00:30.000Z") == (
+        warming["warmingUp"],
+        warming["warmingUpUntil"],
+    )
+    assert not {"warmingUp", "warmingUpUntil"} & warm.keys()
 
 
 def test_effective_settings_are_shown_with_their_origin(admin: Client, world: World) -> None:
@@ -87,7 +106,7 @@ def test_why_a_canary_was_taken_back_can_be_read_until_the_next_begins(
     admin: Client, judged: str, world: World
 ) -> None:
     operations = world.operations.rollouts
-    remember(world.operations, "shop", seen(operations.get("shop"), [BAD], now=world.clock()))
+    remember(world.operations, "shop", seen(operations.get("shop"), BAD, now=world.clock()))
     operations.move("shop", Action.ABORT, ME)
     aborted = admin("GET", "/rollouts/shop/analysis")
     world.clock.pass_time(timedelta(minutes=1).total_seconds())

@@ -35,12 +35,11 @@ def problem(answer: Any) -> tuple[int, str, str]:
     return answer.status_code, answer.json["type"].rpartition(":")[2], answer.headers["Retry-After"]
 
 
-@pytest.mark.parametrize("role", [Role.VIEWER, None], ids=["by token", "by address"])
-def test_who_calls_too_often_is_told_when_to_come_back(as_role: dict[Role | None, Client], role: Role | None) -> None:
-    statuses = {as_role[role]("GET", "/rollouts").status_code for _ in range(10)}
-    refused = as_role[role]("GET", "/rollouts")
+def test_who_calls_too_often_is_told_when_to_come_back(as_role: dict[Role | None, Client]) -> None:
+    statuses = {as_role[Role.VIEWER]("GET", "/rollouts").status_code for _ in range(10)}
+    refused = as_role[Role.VIEWER]("GET", "/rollouts")
 
-    assert {200 if role else 401} == statuses
+    assert {200} == statuses
     assert (429, "too-fast", "1") == problem(refused)
     assert "application/problem+json" == refused.content_type
     assert 200 == as_role[Role.OPERATOR]("GET", "/rollouts").status_code

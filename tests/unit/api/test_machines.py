@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from provider.api import ENDPOINTS
+from provider.api import ENDPOINTS, create_app
 from provider.store import Change, Key, Kind, Request
 from tests.unit.api.conftest import Client
+from tests.unit.operations.test_documents import gone_back
 from tests.world import World
 
 
@@ -19,6 +20,7 @@ def test_a_provider_that_can_answer_polls_is_ready(flask_client: Any, shop: str)
 
     assert 200 == answer.status_code
     assert ("following", []) == (answer.json["store"], answer.json["unreadable"])
+    assert "problem" not in answer.json
 
 
 def test_a_provider_that_lacks_a_document_is_not_ready_and_names_it(flask_client: Any, world: World) -> None:
@@ -29,6 +31,28 @@ def test_a_provider_that_lacks_a_document_is_not_ready_and_names_it(flask_client
 
     assert 503 == answer.status_code
     assert ["rollout/shop"] == answer.json["unreadable"]
+    assert "rollout/shop can be read; replace it" in answer.json["problem"]
+
+
+def test_a_provider_without_any_document_says_that_redis_is_empty() -> None:
+    empty = World()
+    app = create_app(empty.operations, version="1.2.3")
+    client: Any = app.test_client()
+    starting = client.get("/readyz")
+    empty.start()
+    answer = client.get("/readyz")
+    empty.feed.close()
+
+    assert "starting" in starting.json["problem"]
+    assert (503, "Redis is empty: nothing has been written yet") == (answer.status_code, answer.json["problem"])
+
+
+def test_a_store_that_went_back_is_told_with_the_way_out(flask_client: Any, world: World) -> None:
+    gone_back(world)
+    answer = flask_client.get("/readyz")
+
+    assert (200, "store-went-back") == (answer.status_code, answer.json["store"])
+    assert "traefik-canary restore" in answer.json["problem"]
 
 
 def test_a_damaged_document_is_told_and_mended_by_a_put(admin: Client, world: World, shop: str) -> None:
@@ -108,3 +132,12 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
     assert "NoneType" not in answer.text
     assert answer.json["detail"].endswith(f"under the request id {answer.headers['X-Request-Id']}")
     assert "request.failed" in caplog.messages
+
+
+def test_the_documentation_is_rendered_once_and_links_below_each_path(flask_client: Any) -> None:
+    pages = [flask_client.get("/docs", headers={"X-Forwarded-Prefix": path}).text for path in ("", "/a", "/b")]
+
+    assert ['"/openapi.json"', '"/a/openapi.json"', '"/b/openapi.json"'] == [
+        re.search(r'"[^"]*/openapi.json"', page)[0]  # type: ignore[index]  # it is there
+        for page in pages
+    ]

@@ -109,6 +109,35 @@ def test_a_weight_counts_from_when_it_was_served_and_has_settled(counting: Count
     assert START + timedelta(seconds=5) == found[-1].since
 
 
+def test_a_second_traefik_behind_one_address_is_reported_and_not_counted(counting: Counting, edge: Server) -> None:
+    begun = START.timestamp() - 86_400
+    found = []
+    for number in range(6):
+        is_second = number % 2
+        counts(edge, started=begun + 60 * is_second, shop_1=10_000 * is_second + 100 * number, shop_2=10 * number)
+        found.append(share(counting, rollout(), after=10 + 10 * number, edge=edge))
+
+    assert [0, 0, 200, 200, 400, 400] == [one.stable_requests for one in found]
+    assert "several Traefiks answer for gateway edge" in found[1].words
+    assert "several Traefiks answer for gateway edge" in found[3].words
+    assert "several Traefiks" not in found[4].words
+
+
+def test_the_other_traefik_is_counted_once_the_first_is_gone(counting: Counting, edge: Server) -> None:
+    begun = START.timestamp() - 86_400
+    found = []
+    for after, started, stable in (
+        (10, begun, 500),
+        (20, begun + 60, 9_000),
+        (400, begun + 60, 9_100),
+        (410, begun + 60, 9_150),
+    ):
+        counts(edge, started=started, shop_1=stable, shop_2=0)
+        found.append(share(counting, rollout(), after=after, edge=edge))
+
+    assert [0, 0, 0, 50] == [one.stable_requests for one in found]
+
+
 @pytest.mark.parametrize(
     "other",
     [
@@ -123,7 +152,10 @@ def test_what_is_asked_anew_is_counted_anew(counting: Counting, edge: Server, ot
         counts(edge, shop_1=requests, shop_2=requests)
         share(counting, rollout(), after=10 + requests, edge=edge)
 
-    assert "its weight is new, and was not looked at yet" == share(counting, other, after=120, edge=edge).words
+    assert (
+        "not measured yet (the controller samples traffic every 2 s)"
+        == share(counting, other, after=120, edge=edge).words
+    )
 
 
 def test_a_rollout_that_was_merely_paused_goes_on_being_counted(counting: Counting, edge: Server) -> None:
@@ -137,7 +169,7 @@ def test_a_rollout_that_was_merely_paused_goes_on_being_counted(counting: Counti
 def test_a_traefik_that_began_anew_has_counted_from_then(counting: Counting, edge: Server) -> None:
     counts(edge, shop_1=1_000, shop_2=1_000, reloads=50)
     share(counting, rollout(50), after=10, edge=edge)
-    counts(edge, shop_1=30, shop_2=20, started=8, reloads=2)
+    counts(edge, shop_1=30, shop_2=20, started=START.timestamp() + 15, reloads=2)
     found = share(counting, rollout(50), after=20, edge=edge)
 
     assert (20, 30, 2) == (found.canary_requests, found.stable_requests, found.reloads)

@@ -14,7 +14,7 @@ from provider.documents import read
 from provider.gateways import GatewaySpec
 from provider.rollouts import Rollout
 from tests.unit.measuring.sources import Server, Told, running_server
-from tests.world import Clock, spec
+from tests.world import Clock, spec, wait_until
 
 SERIES = Series("200", "GET", "http")
 STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}]
@@ -23,7 +23,7 @@ NOT_KNOWN = "no gateway that carries it has its metrics known: traefik-canary ga
 
 @pytest.fixture
 def looking() -> Iterator[Looking]:
-    looking = Looking()
+    looking = Looking(patience_seconds=20)
     yield looking
     looking.close()
 
@@ -254,3 +254,102 @@ def test_a_check_that_fails_to_respond_does_not_hide_what_the_gateways_counted(
     assert ("load", Outcome.ERROR, f"webhook {hooks.url} answers 503") == (load.name, load.outcome, load.reason)
     assert {"edge": {"shop_1@http": 9}} == seen(found["shop"])
     assert "" == found["blog"].error
+
+
+# Sources that are slow
+
+
+@pytest.fixture
+def impatient() -> Iterator[Looking]:
+    looking = Looking(patience_seconds=0.05)
+    yield looking
+    looking.close()
+
+
+def hung(server: Server, name: str) -> dict[str, Any]:
+    check = hook(server, name, "yes")
+    server.is_answering.clear()
+    return check
+
+
+def measured(
+    looking: Looking, rollouts: Sequence[Rollout], *wanted: str, **servers: Server
+) -> dict[str, Measurement]:
+    """Call until these rollouts are measured, and return everything that was by then."""
+    found: dict[str, Measurement] = {}
+
+    def are_there() -> bool:
+        left = [rollout for rollout in rollouts if rollout.name not in found]
+        found.update(looking.measure(left, gateways(**servers)))
+        return set(wanted) <= found.keys()
+
+    assert wait_until(are_there, seconds=20)
+    return found
+
+
+def test_a_check_that_hangs_delays_no_other_rollout_and_is_measured_later(
+    impatient: Looking, servers: Sequence[Server]
+) -> None:
+    edge, _, hooks = servers
+    edge.answers["/metrics"] = page(shop_1=9, blog_1=5)
+    both = [checked(hung(hooks, "smoke")), rollout("blog")]
+    first = measured(impatient, both, "blog", edge=edge)
+    hooks.is_answering.set()
+    then = measured(impatient, both[:1], "shop", edge=edge)
+
+    assert ["blog"] == list(first)
+    assert Outcome.SUCCESSFUL is then["shop"].checks[0].outcome
+    assert 1 == len(hooks.questions)
+
+
+def test_a_gateway_that_hangs_delays_only_the_rollouts_that_it_carries(
+    impatient: Looking, servers: Sequence[Server]
+) -> None:
+    edge, core, _ = servers
+    edge.answers["/metrics"] = page(blog_1=5)
+    core.is_answering.clear()
+    both = [rollout(), rollout("blog", gateways=["edge"])]
+    found = measured(impatient, both, "blog", edge=edge, core=core)
+    core.is_answering.set()
+
+    assert ["blog"] == list(found)
+
+
+def test_what_was_asked_of_an_earlier_version_is_not_its_measurement(
+    impatient: Looking, servers: Sequence[Server]
+) -> None:
+    edge, _, hooks = servers
+    edge.answers["/metrics"] = page(shop_1=9)
+    before = checked(hung(hooks, "smoke"))
+    assert {} == impatient.measure([before], gateways(edge=edge))
+    hooks.is_answering.set()
+    measured(impatient, [before.model_copy(update={"version": before.version + 1})], "shop", edge=edge)
+
+    assert 2 == len(hooks.questions)
+
+
+def test_a_source_that_is_late_is_logged_once(
+    impatient: Looking, servers: Sequence[Server], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("provider.controller.looking._LATE_SECONDS", 0)
+    edge, _, hooks = servers
+    edge.answers["/metrics"] = page(shop_1=9)
+    shop = checked(hung(hooks, "smoke"))
+    for _ in range(5):
+        impatient.measure([shop], gateways(edge=edge))
+    hooks.is_answering.set()
+
+    late = [vars(record)["source"] for record in caplog.records if record.message == "source.late"]
+    assert 1 == late.count("check smoke")
+
+
+def test_a_source_that_fails_unexpectedly_costs_no_other_rollout_its_measurement(
+    looking: Looking, servers: Sequence[Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge, _, hooks = servers
+    edge.answers["/metrics"] = page(blog_1=5)
+    monkeypatch.setattr(looking._gates, "ask", lambda *_, **__: 1 / 0)
+    found = looking.measure([checked(hook(hooks, "smoke", "yes")), rollout("blog")], gateways(edge=edge))
+
+    assert Outcome.ERROR is found["shop"].checks[0].outcome
+    assert {"edge": {"blog_1@http": 5}} == seen(found["blog"])

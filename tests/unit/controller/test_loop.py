@@ -9,15 +9,16 @@ from provider.analysis import Measurement, Outcome, Snapshot
 from provider.controller import Controller
 from provider.gateways import GatewaySpec
 from provider.operations import Call, Obstacle, Operations, Wait, WaitReason
-from provider.rollouts import Action, Phase, Rollout
+from provider.rollouts import Action, Phase, Rollout, StatusCode
 from provider.store import Key, Kind, StoreUnavailableError
 from tests.canaries import Confirmed, Side, counters, remember, seen
+from tests.unit.operations.test_gateways import polled, written_down
 from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
 JUDGED = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"setWeight": 50}, {"pause": {}}]
-GOOD: tuple[Side, Side] = ((20_000, 100), (2_000, 8))
-BAD: tuple[Side, Side] = ((2_000, 2), (200, 20))
+GOOD: tuple[Side, Side] = ((30_000, 150), (3_000, 12))
+BAD: tuple[Side, Side] = ((2_000, 2), (200, 140))
 
 
 @dataclass
@@ -28,15 +29,19 @@ class Looks:
     error: str = ""
     looks: list[str] = field(default_factory=list)
     bucket: float | None = None
+    late: set[str] = field(default_factory=set)
+    gateways: set[str] = field(default_factory=set)
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
         self.looks += [rollout.name for rollout in rollouts]
+        self.gateways = set(gateways)
         stable, canary = self.counted
         return {
             rollout.name: Measurement(error=self.error)
             if self.error
             else Measurement(self._broken(counters(rollout, stable=stable, canary=canary)))
             for rollout in rollouts
+            if rollout.name not in self.late
         }
 
     def _broken(self, snapshots: Mapping[str, Snapshot]) -> Mapping[str, Snapshot]:
@@ -70,6 +75,9 @@ def controller(world: World, looks: Looks, proof: Confirmed) -> Controller:
 
 
 def created(world: World, **changes: Any) -> None:
+    """Create a rollout whose canary, if it is judged, is judged from its start."""
+    if "analysis" in changes or changes["steps"] is JUDGED:
+        changes["analysis"] = {"warmUp": "0s", **changes.get("analysis", {})}
     world.operations.rollouts.create("shop", spec(**changes), ME)
     world.caught_up()
 
@@ -187,7 +195,7 @@ def test_a_canary_that_is_good_goes_on(world: World, controller: Controller, loo
     assert 0 == ticked(world, controller)
     looks.counted = GOOD
 
-    assert 1 == ticked(world, controller)
+    assert [0, 1] == [ticked(world, controller, after=seconds) for seconds in (5, 300)]
     assert (Phase.PAUSED, 50) == status(world)
     assert "canary errors 0.4 %" in world.operations.rollouts.history("shop", limit=1)[0].reason
 
@@ -203,7 +211,7 @@ def test_a_canary_that_is_bad_is_taken_back_and_why_can_be_read(
     known = world.operations.analyses.judgement(rollout)
 
     assert (Phase.DEGRADED, 0) == status(world)
-    assert "canary errors 10 % against 0.1 %" in rollout.status.reason
+    assert "140 of the last 200 requests to the canary failed" in rollout.status.reason
     assert ["Failed", "Inconclusive"] == [look.outcome for look in known.looks]
     assert (200, 2_000) == (known.looks[0].canary_requests, known.looks[0].stable_requests)
 
@@ -211,11 +219,32 @@ def test_a_canary_that_is_bad_is_taken_back_and_why_can_be_read(
 def test_a_source_that_is_away_makes_the_canary_wait_for_a_person(
     world: World, controller: Controller, looks: Looks
 ) -> None:
-    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 2})
+    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 2, "errorLimit": "0s"})
     looks.error = "edge does not answer"
 
     assert [0, 0, 1] == [ticked(world, controller) for _ in range(3)]
     assert (Phase.PAUSED, 5) == status(world)
+
+
+def test_a_rollout_that_was_held_without_measurements_continues_when_they_return(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 0, "errorLimit": "1m"})
+    looks.error = "edge does not answer"
+    away = [ticked(world, controller, after=10) for _ in range(7)]
+    held = world.operations.rollouts.get("shop").status
+    looks.error = ""
+    back = ticked(world, controller)
+    continued = world.operations.rollouts.get("shop").status
+    looks.counted = GOOD
+    for seconds in (5, 300):
+        ticked(world, controller, after=seconds)
+
+    assert [0, 0, 0, 0, 0, 0, 1] == away
+    assert (Phase.PAUSED, StatusCode.NOT_MEASURED) == (held.phase, held.reason_code)
+    assert (1, Phase.PROGRESSING, None) == (back, continued.phase, continued.reason_code)
+    assert (Phase.PAUSED, 50) == status(world)
+    assert "the canary is measured again" in world.operations.rollouts.history("shop", limit=2)[1].reason
 
 
 def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Controller, looks: Looks) -> None:
@@ -224,6 +253,37 @@ def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Con
         ticked(world, controller, after=1)
 
     assert ["shop"] * 3 == looks.looks
+
+
+@pytest.mark.parametrize(
+    ("polling", "measured"),
+    [((), {"edge", "core"}), (("edge",), {"edge"}), (("edge", "core"), {"edge", "core"})],
+    ids=["none polls", "one polls", "both poll"],
+)
+def test_a_gateway_that_does_not_poll_is_not_waited_for(
+    world: World, controller: Controller, looks: Looks, polling: Sequence[str], measured: set[str]
+) -> None:
+    created(world, steps=JUDGED)
+    for name in ("edge", "core"):
+        written_down(world, name=name)
+    world.clock.pass_time(3_600)
+    for number, name in enumerate(polling):
+        polled(world, gateway=name, address=f"10.0.0.{number + 1}:1")
+    ticked(world, controller, after=1)
+
+    assert measured == looks.gateways
+
+
+def test_a_gateway_that_alone_carries_a_rollout_is_measured_although_it_does_not_poll(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    created(world, steps=JUDGED, gateways=["core"])
+    for name in ("edge", "core"):
+        written_down(world, name=name)
+    polled(world, gateway="edge")
+    ticked(world, controller, after=1)
+
+    assert "core" in looks.gateways
 
 
 def test_what_nobody_wants_judged_is_not_looked_at(world: World, controller: Controller, looks: Looks) -> None:
@@ -391,3 +451,19 @@ def test_the_loop_runs_until_the_feed_closes(world: World, controller: Controlle
 
     assert wait_until(lambda: status(world)[0] is Phase.HEALTHY)
     assert world.store.read(Key(Kind.ROLLOUT, "shop"))[0]
+
+
+def test_a_canary_is_aborted_while_the_sources_of_another_one_hang(
+    world: World, controller: Controller, looks: Looks
+) -> None:
+    world.operations.rollouts.create("other", spec(rule="Host(`other.localhost`)", steps=JUDGED), ME)
+    created(world, steps=JUDGED)
+    looks.late = {"other"}
+    ticked(world, controller)
+    looks.counted = BAD
+    ticked(world, controller)
+    others = world.operations.rollouts.get("other").status
+
+    assert Phase.DEGRADED == status(world)[0]
+    assert (Phase.PROGRESSING, 5) == (others.phase, int(others.weight))
+    assert 2 == looks.looks.count("other")

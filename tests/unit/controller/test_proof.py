@@ -1,3 +1,4 @@
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from provider.controller.proof import GatewayProof, counted_from
 from provider.documents import encode
 from provider.gateways import Sighting
-from provider.operations import WaitReason
+from provider.operations import Obstacle, WaitReason
 from provider.rollouts import Rollout
 from tests.world import ME, World, spec, wait_until
 
@@ -87,3 +88,43 @@ def test_a_pause_and_an_analysis_are_counted_from_the_confirmation(world: World,
     assert until + timedelta(seconds=30) == counted_from(rollout, later).status.paused_until
     assert later == counted_from(judging, later).status.judged_since
     assert rollout == counted_from(rollout, rollout.status.since)
+
+
+def test_a_rollout_that_waits_is_checked_ever_more_seldom(
+    world: World, rollout: Rollout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1_000.0]
+    monkeypatch.setattr("provider.controller.proof.time.monotonic", lambda: now[0])
+    proof, checks = GatewayProof(world.operations), 0
+    find = world.operations.obstacles.find
+
+    def counted(rollouts: Sequence[Rollout]) -> Mapping[str, Obstacle | None]:
+        nonlocal checks
+        checks += 1
+        return find(rollouts)
+
+    monkeypatch.setattr(world.operations.obstacles, "find", counted)
+    found = set()
+    for _ in range(120):
+        obstacle = proof.obstacle(rollout)
+        for running in list(proof._running.values()):
+            running.result()
+        found.add(obstacle and obstacle.is_found)
+        now[0] += 0.5
+
+    assert 10 < checks < 20
+    assert {False, True} == found
+    assert proof.obstacle(rollout)
+
+
+def test_a_rollout_that_has_changed_is_checked_at_once(
+    world: World, rollout: Rollout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    proof = GatewayProof(world.operations)
+    assert wait_until(lambda: (found := proof.obstacle(rollout)) is not None and found.is_found)
+    world.clock.pass_time(600)
+    moved = world.operations.rollouts.advance("shop", ME)
+    world.caught_up()
+    polled(world)
+
+    assert wait_until(lambda: proof.obstacle(moved) is None)

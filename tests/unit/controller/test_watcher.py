@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from provider.controller import Watcher
+from provider.controller.rounds import Rounds
 from provider.documents import encode
 from provider.gateways import SECTIONS, Condition, GatewaySpec, Sighting
 from tests.unit.measuring.sources import Server, Told, running_server
 from tests.unit.operations.traefik import Raw, Traefik, running_traefik
-from tests.world import ME, World, spec
+from tests.world import ME, World, spec, wait_until
 
 FIVE = [{"setWeight": 5}, {"pause": {}}]
 
@@ -363,3 +364,19 @@ def test_a_gateway_name_that_anybody_could_have_made_up_is_not_watched(
     assert {} == looked(world, watcher)
     assert {} == looked(world, watcher, after=30)
     assert [] == [record.message for record in caplog.records if record.message.startswith("gateway.")]
+
+
+def test_a_gateway_that_hangs_keeps_no_other_from_being_watched(world: World, traefik: Traefik) -> None:
+    rounds = Rounds(world.operations, patience_seconds=0.05)
+    with running_traefik() as hung:
+        hung.is_answering.clear()
+        written_down(world, api=hung.url, name="hung")
+        written_down(world, api=traefik.url)
+        applied = wait_until(lambda: rounds.look(world.clock.time)["edge"].revision_applied is not None)
+        before = rounds.look(world.clock.time)["hung"]
+        hung.is_answering.set()
+
+        assert applied
+        assert before.revision_applied is None
+        assert wait_until(lambda: rounds.look(world.clock.time)["hung"].revision_applied is not None)
+    rounds.close()

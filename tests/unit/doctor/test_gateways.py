@@ -47,3 +47,11 @@ def test_the_latencies_asked_of_a_gateway_are_those_of_its_rollouts() -> None:
         LatencyBound("shop", "analysis.latency.edges", 0.3, is_edge=True),
         LatencyBound("shop", "analysis.limits.latencyP95", 1.5, is_limit=True),
     ] == list(latency_bounds(rollouts, gateway="edge"))
+
+
+def test_an_old_version_is_told_with_what_it_lacks() -> None:
+    (finding,) = examine_gateway(gateway(spec={"api": "http://edge:8081", "traefik": "3.6.15"}))
+
+    assert [] == list(examine_gateway(gateway(spec={"api": "http://edge:8081", "traefik": "3.7.0"})))
+    assert "version" == finding.check
+    assert "resilience.circuitBreaker" in finding.detail

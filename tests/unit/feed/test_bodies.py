@@ -78,3 +78,56 @@ def test_unknown_gateways_share_one_body() -> None:
     bodies.put(rollout("shop"))
 
     assert bodies.body("one") is bodies.body("two")
+
+
+# Old versions of Traefik
+
+
+def breaking(name: str) -> Rollout:
+    """Make a rollout with a circuit breaker that sends half of its requests to the canary."""
+    resilience = {"circuitBreaker": {"expression": "NetworkErrorRatio() > 0.5"}}
+    made = Rollout.create(name, spec(resilience=resilience), now=NOW)
+    return made.set_weight(Decimal(50), now=NOW)
+
+
+def services(bodies: Bodies, gateway: str) -> dict[str, object]:
+    services_: dict[str, object] = json.loads(bodies.body(gateway).as_json)["http"]["services"]
+    return services_
+
+
+def test_an_old_gateway_gets_the_stable_version_of_what_it_cannot_take() -> None:
+    bodies = Bodies()
+    bodies.put(breaking("shop"))
+    bodies.put(rollout("blog"))
+    whole = bodies.body("old")
+    bodies.set_version("old", "3.6.15")
+
+    assert {"shop", "shop_1", "shop_2"} <= services(bodies, "new").keys()
+    assert {"shop_1", "blog_1"} == services(bodies, "old").keys()
+    assert "middlewares" not in json.loads(bodies.body("old").as_json)["http"]
+    assert whole == bodies.body("new") != bodies.body("old")
+
+
+def test_an_old_gateway_gets_what_it_takes_after_its_update() -> None:
+    bodies = Bodies()
+    bodies.put(breaking("shop"))
+    bodies.set_version("old", "3.6.15")
+    reduced = bodies.body("old")
+    bodies.set_version("old", "3.7.0")
+    updated = bodies.body("old")
+    bodies.set_version("old", None)
+
+    assert reduced != updated == bodies.body("old")
+
+
+def test_an_old_gateway_follows_the_changes_of_a_rollout() -> None:
+    bodies = Bodies()
+    bodies.set_version("old", "3.6.15")
+    bodies.put(breaking("shop"))
+    first = bodies.body("old")
+    bodies.put(rollout("shop"))
+    plain = bodies.body("old")
+    bodies.remove("shop")
+
+    assert first.as_json == plain.as_json
+    assert bodies.body("old").as_json == EMPTY_BODY

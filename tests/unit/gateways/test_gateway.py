@@ -66,3 +66,31 @@ def test_a_sighting_survives_writing_and_reading() -> None:
     )
 
     assert sighting == read(Sighting, decode_json(encode(sighting)))
+
+
+@pytest.mark.parametrize(
+    ("document", "pointer"),
+    [
+        ({"basicAuth": "password"}, ""),
+        ({"api": "http://edge:8080", "ca": "edge-ca"}, ""),
+        (
+            {
+                "api": "http://edge:8080",
+                "basicAuth": "password",
+                "header": {"name": "authorization", "secret": "bearer"},
+            },
+            "",
+        ),
+        ({"api": "http://edge:8080", "basicAuth": "../etc/passwd"}, "/basicAuth"),
+        ({"api": "http://edge:8080", "basicAuth": "ann:s3cret"}, "/basicAuth"),
+        ({"api": "http://edge:8080", "basicAuth": ".."}, "/basicAuth"),
+        ({"api": "http://edge:8080", "header": {"name": "X-Api-Key", "secret": "a b"}}, "/header/secret"),
+        ({"api": "http://edge:8080", "header": {"name": "X-Api-Key"}}, "/header/secret"),
+        ({"api": "http://edge:8080", "header": {"name": "X Api", "secret": "key"}}, "/header/name"),
+    ],
+)
+def test_credentials_that_cannot_be_meant_are_refused(document: object, pointer: str) -> None:
+    found = mistakes(document)
+
+    assert {pointer} == found.keys()
+    assert "s3cret" not in str(found)

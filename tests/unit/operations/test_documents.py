@@ -1,10 +1,12 @@
+from decimal import Decimal
+
 import pytest
 
 from provider.access import Role
 from provider.feed import Feed, State
 from provider.gateways import GatewaySpec
 from provider.operations import Call, Operations, StoreWentBackError
-from provider.store import Contents, MemoryStore
+from provider.store import Contents, MemoryStore, Request
 from tests.world import ME, World, spec, wait_until
 
 
@@ -74,3 +76,18 @@ def test_nothing_is_missing_in_a_store_that_was_emptied_but_as_yet_unseen(missin
         rollouts.create(missing, spec(rule=f"Host(`{missing}.localhost`)"), ME)
     assert ("", 0) == emptied.revision()
     feed.close()
+
+
+def test_a_request_whose_earlier_attempt_is_done_meanwhile_is_not_refused(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rollouts = world.operations.rollouts
+    created = rollouts.create("shop", spec(), ME)
+    once = Call("ann", if_match=created.version, request=Request("ann:1", "same", keep_seconds=60))
+    first = rollouts.set_weight("shop", Decimal(7), once)
+    recall, unknown = world.store.recall, iter([None])
+    # The second attempt has looked for the first one just before that was done.
+    monkeypatch.setattr(world.store, "recall", lambda request: next(unknown, recall(request)))
+    second = rollouts.set_weight("shop", Decimal(7), once)
+
+    assert first.version == second.version == world.store.revision()[1]

@@ -7,6 +7,7 @@ from provider.documents import encode
 from provider.gateways import GatewaySpec, Sighting
 from provider.operations import Call, Delivery, GatewayView, NotFoundError, Report, StaleVersionError
 from provider.rollouts import Rollout
+from provider.routing import UnsupportedFeatureError
 from provider.store import Key, Kind
 from tests.unit.operations.conftest import overwrite
 from tests.unit.operations.traefik import Raw, Traefik
@@ -377,3 +378,48 @@ def test_a_wait_does_not_wait_long_for_a_silent_poll_without_a_token(world: Worl
     pending = report(world, rollout)
 
     assert "10.0.0.2:1 has not polled since the change" == pending.detail
+
+
+def breaker(world: World, name: str = "shop") -> Rollout:
+    return created(world, name, resilience={"circuitBreaker": {"expression": "NetworkErrorRatio() > 0.5"}})
+
+
+def test_an_old_version_is_noted_and_kept_until_another_api_is_given(world: World) -> None:
+    gateways = world.operations.gateways
+    written_down(world, "http://edge:8080")
+    gateways.note_version("edge", "3.7.15")
+    newest = view(world).version
+    gateways.note_version("edge", "3.6.15")
+    world.caught_up()
+    written_down(world, "http://edge:8080")
+    kept = world.feed.read(lambda image: image.gateways["edge"].traefik)
+    written_down(world, "http://other:8080")
+
+    assert 1 == newest
+    assert "3.6.15" == kept
+    assert world.feed.read(lambda image: image.gateways["edge"].traefik) is None
+
+
+def test_what_an_old_gateway_lacks_is_refused(world: World) -> None:
+    world.operations.gateways.put("edge", GatewaySpec(traefik="3.6.15"), ME)
+    world.caught_up()
+    with pytest.raises(UnsupportedFeatureError, match=r"edge.*3\.6\.15.*circuitBreaker.*3\.7\.0"):
+        breaker(world)
+
+    assert created(world, "plain")
+
+
+def test_a_gateway_that_turns_out_older_is_reported(world: World, traefik: Traefik) -> None:
+    rollout = breaker(world)
+    world.operations.gateways.put("edge", GatewaySpec(api=traefik.url, traefik="3.6.15"), ME)
+    world.caught_up()
+    carries(world, traefik)
+    polled(world)
+    found = report(world, rollout)
+    obstacle = world.operations.obstacles.find([rollout])["shop"]
+
+    assert Delivery.PENDING is found.delivery
+    assert "3.6.15" in found.detail
+    assert obstacle is not None
+    assert "circuitBreaker" in obstacle.detail
+    assert ["3.7.0" in error for error in world.operations.gateways.applied("edge", traefik.url).errors] == [True]

@@ -33,7 +33,9 @@ def test_a_write_right_after_a_restore_is_made(world: World, truth: Truth) -> No
 def test_another_worker_writes_right_after_a_restore(world: World) -> None:
     other = Feed(world.store)
     other.start()
-    assert wait_until(lambda: other.state is State.FOLLOWING)
+    # It must have seen a write: a worker that has seen none does not know that the store is another one.
+    world.operations.rollouts.create("blog", spec(), ME)
+    assert wait_until(lambda: other.revision > 0)
     gone_back(world)
     assert wait_until(lambda: other.state is State.WENT_BACK)
     revision = world.operations.restoring.restore(Truth.SERVED, ME)

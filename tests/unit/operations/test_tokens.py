@@ -3,7 +3,7 @@ import pytest
 from provider.access import Caller, Role
 from provider.operations import Call, ExistsError, NotFoundError, StaleVersionError
 from provider.operations.tokens import FIRST_ADMIN
-from provider.store import Key, Kind, Request
+from provider.store import Key, Kind, Request, StoreUnavailableError
 from tests.unit.operations.conftest import Race, overwrite
 from tests.world import ME, World
 
@@ -128,3 +128,22 @@ def test_a_preset_secret_mends_a_damaged_token_and_is_written_once(world: World)
     assert 2 == world.store.revision()[1]
     assert caller(world, CHOSEN)
     assert world.operations.tokens.ensure_admin() is None
+
+
+def test_a_token_that_is_not_known_is_not_refused_while_the_store_takes_no_writes(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    secret = world.operations.tokens.create("ci", Role.VIEWER, ME)
+    monkeypatch.setattr(world.store, "write_problem", lambda: "Redis is a read-only replica", raising=True)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailableError, match="replica"):
+            world.operations.tokens.caller("chosen-but-not-stored")
+
+    assert Caller("ci", Role.VIEWER) == world.operations.tokens.caller(secret)
+    assert "Redis is a read-only replica" == world.operations.writability.problem
+    assert 1 == caplog.messages.count("store.not-writable")
+
+
+def test_a_token_that_is_not_known_is_not_refused_before_anything_is_loaded(world: World) -> None:
+    with pytest.raises(StoreUnavailableError):
+        world.operations.tokens.caller("chosen-but-not-stored")

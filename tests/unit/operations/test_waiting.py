@@ -1,3 +1,4 @@
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -208,3 +209,24 @@ def test_what_is_missing_where_is_said(world: World, traefik: Traefik) -> None:
         "not in Traefik after 0 s; blind: routers/shop@http is not there yet; lost: it has not polled lately"
         == str(refused.value)
     )
+
+
+def test_many_who_wait_for_one_rollout_ask_traefik_little_more_than_one(world: World, traefik: Traefik) -> None:
+    written_down(world, traefik.url)
+    created(world)
+    waits = [
+        threading.Thread(target=lambda: _not_in_time(world), daemon=True)  # all look while Traefik has nothing
+        for _ in range(40)
+    ]
+    for wait in waits:
+        wait.start()
+    for wait in waits:
+        wait.join()
+
+    # One alone asks some 10 times in a second, for several parts each; forty would ask for 40 times as many.
+    assert len(traefik.asked) < 400
+
+
+def _not_in_time(world: World) -> None:
+    with pytest.raises(NotInTimeError):
+        world.operations.waiting.wait("shop", Goal.APPLIED, seconds=1)

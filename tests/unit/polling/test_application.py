@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from provider.access import Role
+from provider.documents import InvalidDocumentError
 from provider.polling import Polling, SightingBook
 from provider.polling.application import PATH, mounted
 from tests.world import ME, World, spec, wait_until
@@ -268,3 +269,19 @@ def test_the_polled_path_never_reaches_the_other_application(poller: Poller) -> 
     both({"REQUEST_METHOD": "GET", "PATH_INFO": "/livez"}, lambda *_: None)  # type: ignore[arg-type]
 
     assert ["/livez"] == seen
+
+
+def test_a_token_of_one_gateway_reads_no_other_configuration(world: World) -> None:
+    world.operations.rollouts.create("shop", spec(), ME)
+    secret = world.operations.tokens.create("edge", Role.GATEWAY, ME, gateway="edge")
+    world.caught_up()
+    poller = Poller(world)
+
+    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
+    assert "403 Forbidden" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}", query="gateway=core").status
+    assert "403 Forbidden" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}", query="").status
+
+
+def test_only_a_gateways_token_is_of_one_gateway(world: World) -> None:
+    with pytest.raises(InvalidDocumentError, match="gateway"):
+        world.operations.tokens.create("ci", Role.VIEWER, ME, gateway="edge")

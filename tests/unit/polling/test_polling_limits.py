@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import pytest
 
 from provider.access import Role
+from provider.feed import Feed
 from provider.limits import Limits
 from provider.polling import Polling
 from tests.unit.polling.test_application import Answer, Connection, Poller
@@ -79,3 +80,33 @@ def test_every_answer_carries_the_security_headers(poller: Poller, secret: str) 
         assert "nosniff" == answer.headers["X-Content-Type-Options"]
         assert "default-src 'none'; frame-ancestors 'none'" == answer.headers["Content-Security-Policy"]
         assert "no-store" == answer.headers["Cache-Control"]
+
+
+def test_polls_without_a_token_are_limited_by_address_and_those_with_one_are_not(world: World) -> None:
+    world.operations.rollouts.create("shop", spec(), ME)
+    secret = world.operations.tokens.create("edge", Role.GATEWAY, ME)
+    world.caught_up()
+    poller = Poller(world)
+    limits = Limits(world.store, rate=1, clock=lambda: 0)
+    poller.polling = Polling(world.feed, poller.book, needs_token=False, guesses=limits.guesses, rate=limits.rate)
+    statuses = [poller.poll().status for _ in range(50)]
+    refused = poller.poll()
+
+    assert {"200 OK"} == set(statuses)
+    assert ("429 Too Many Requests", "1") == (refused.status, refused.headers["Retry-After"])
+    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
+    assert "200 OK" == poller.poll(REMOTE_ADDR="10.0.0.9").status
+
+
+@pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
+def test_the_scheme_of_a_token_is_read_in_any_case(poller: Poller, secret: str, scheme: str) -> None:
+    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=secret.replace("Bearer", scheme)).status
+
+
+def test_a_token_that_cannot_be_looked_up_yet_is_no_wrong_guess(world: World) -> None:
+    unloaded = Feed(world.store)
+    limits = Limits(world.store, clock=lambda: 0)
+    poller = Poller(world)
+    poller.polling = Polling(unloaded, poller.book, needs_token=True, guesses=limits.guesses)
+
+    assert ["503 Service Unavailable"] * 31 == guess(poller)

@@ -1,14 +1,18 @@
 import json
+import logging
 import os
 import socket
 import subprocess
 from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from provider.documents import decode_json, read
 from provider.gateways import Sighting
 from provider.polling import SightingBook
 from provider.store import MemoryStore, StoreUnavailableError
-from tests.world import World, wait_until
+from tests.world import Clock, World, wait_until
 
 
 class CountingStore(MemoryStore):
@@ -130,3 +134,22 @@ def test_connections_are_forgotten_with_their_worker(world: World) -> None:
 def seen(world: World) -> Sighting:
     (text,) = world.store.sightings().values()
     return read(Sighting, decode_json(text))
+
+
+def test_a_poll_is_dated_by_the_stores_clock_and_a_skew_is_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "provider.polling.sightings")
+    clock = Clock()
+    store = MemoryStore(clock=clock)
+    book = SightingBook(store, world.feed)
+    for _ in range(2):
+        book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+        book.report()
+    dated = read(Sighting, decode_json(store.sightings()["edge@10.0.0.1:1"])).last_poll
+    clock.time = datetime.now(UTC)
+    book.note("edge", "10.0.0.1:1", digest="b", revision=1, hold_seconds=1)
+    book.report()
+
+    assert abs(dated - Clock.time) < timedelta(seconds=60)
+    assert ["clock.skewed", "clock.right"] == [record.message for record in caplog.records]

@@ -44,7 +44,7 @@ def test_a_canary_on_its_way_is_scaled_and_keeps_its_weight() -> None:
 
 @pytest.mark.parametrize("side", ["stable", "canary"])
 def test_other_servers_altogether_are_another_version(side: str) -> None:
-    words = f"scale is not possible while shop is Paused: no server of {side} stays, so it would be another version"
+    words = f"scale of shop is not possible: no server of {side} stays, so it would be another version"
 
     with pytest.raises(IllegalMoveError, match=words):
         created().scale(side, servers(THREE))  # type: ignore[arg-type]
@@ -75,7 +75,7 @@ def test_a_server_of_both_sides_drains_on_both() -> None:
 
 def test_the_last_server_that_answers_does_not_drain() -> None:
     before = at_rest(stable=PAIR).drain(TWO)
-    words = f"drain is not possible while shop is Healthy: {ONE} is the last server of stable that gets requests"
+    words = f"drain of shop is not possible: {ONE} is the last server of stable that gets requests"
 
     with pytest.raises(IllegalMoveError, match=words):
         before.drain(ONE)

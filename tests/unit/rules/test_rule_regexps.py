@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from provider.rules import RuleError, parse_rule, regexps
 from provider.rules.regexps import complain_of_regexp
 
 
@@ -71,3 +72,39 @@ def test_what_re2_takes_and_go_does_not_is_refused(pattern: str, complaint: str)
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_text_is_an_expression_or_a_complaint(pattern: str) -> None:
     assert complain_of_regexp(pattern) != ""
+
+
+@pytest.mark.parametrize(
+    "rule", ["PathRegexp(`[\\pL\\pN\\pM]{1,20}`)", " || ".join(["PathRegexp(`^/x{1,500}$`)"] * 20)]
+)
+def test_regular_expressions_of_a_usual_size_are_read(rule: str) -> None:
+    assert parse_rule(rule)
+
+
+@pytest.mark.parametrize(
+    ("rule", "position"),
+    [
+        (" || ".join(f"PathRegexp(`{n}[\\pL\\pN\\pM]{{1,20}}`)" for n in range(2)), 36),
+        (" || ".join(f"HostRegexp(`{n}x{{1,1000}}`)" for n in range(10, 90)), None),
+    ],
+)
+def test_the_regular_expressions_of_a_rule_have_a_budget_together(rule: str, position: int | None) -> None:
+    with pytest.raises(RuleError, match="are too large") as caught:
+        parse_rule(rule)
+
+    assert position in {None, caught.value.position}
+
+
+def test_an_expression_names_so_many_classes() -> None:
+    assert complain_of_regexp("|".join(["\\pL"] * 200)) is None
+    assert complain_of_regexp("|".join(["\\pL"] * 201)) == "it names more than 200 classes of characters"
+
+
+def test_an_expression_that_every_override_repeats_is_compiled_once() -> None:
+    pattern = "^/once[a-z]{1,50}$"
+    for number in range(33):
+        parse_rule(f"PathRegexp(`{pattern}`) && Header(`X-Canary`, `{number}`)")
+    compiled = regexps._compiled.cache_info()
+    parse_rule(f"PathRegexp(`{pattern}`) && Method(`GET`)")
+
+    assert compiled.misses == regexps._compiled.cache_info().misses

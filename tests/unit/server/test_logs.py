@@ -4,7 +4,7 @@ import logging.config
 
 import pytest
 
-from provider.server.logs import JsonFormatter, TextFormatter, logging_config
+from provider.server.logs import JsonFormatter, MalformedRequests, TextFormatter, logging_config
 
 
 def record(**facts: object) -> logging.LogRecord:
@@ -47,3 +47,25 @@ def test_the_configuration_is_one_that_logging_takes(log_format: str) -> None:
     logging.config.DictConfigurator(logging_config(log_format)).configure_formatter(
         logging_config(log_format)["formatters"]["line"]
     )
+
+
+@pytest.mark.parametrize("hidden", ["\x1b[2J", "\x9b2J", "\u202e", "\u200b", "\U000e0041", "\ufeff", "\r"])
+@pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
+def test_what_hides_or_turns_text_around_is_escaped(formatter: logging.Formatter, hidden: str) -> None:
+    line = formatter.format(record(msg=f"event{hidden}", error=f"a{hidden}b"))
+
+    assert hidden not in line
+    assert "\\u" in line or "\\r" in line
+
+
+def test_few_malformed_requests_are_logged_and_the_rest_counted() -> None:
+    now = 0.0
+    sampled = MalformedRequests(most=2, seconds=60, clock=lambda: now)
+    malformed = [record(msg=f"Invalid request from ip=10.0.0.{number}: no") for number in range(6)]
+    passed = [sampled.filter(one) for one in malformed[:5]]
+    now = 61.0
+
+    assert [True, True, False, False, False] == passed
+    assert sampled.filter(malformed[5])
+    assert 3 == malformed[5].__dict__["left_out"]
+    assert all(sampled.filter(record()) for _ in range(20))

@@ -1,8 +1,10 @@
+import os
 from pathlib import Path
 
 import pytest
 
 from provider.server.settings import SettingError, Settings, default_data_dir
+from provider.server.web import heartbeat_directory
 
 
 def test_the_defaults_are_those_of_the_interface() -> None:
@@ -43,7 +45,9 @@ def test_settings_go_through_the_environment_unchanged() -> None:
         ("CANARY_WORKERS", "0", "from 1 to 64"),
         ("CANARY_WORKERS", "two", "a whole number"),
         ("CANARY_NAMESPACE", "{a}", "lower-case"),
-        ("CANARY_ADMIN_TOKEN", "short", "20 or more"),
+        ("CANARY_ADMIN_TOKEN", "short", "20 or more .* it has 5 characters"),
+        ("CANARY_ADMIN_TOKEN", "abababababababababababab", "8 of them different: it has 2 different characters"),
+        ("CANARY_ADMIN_TOKEN", "change-me!change-me!change-me!", "it repeats a shorter text"),
         ("CANARY_ADMIN_TOKEN", "with a space in the middle", "without spaces"),
         ("CANARY_CONTROLLER", "maybe", "true or false"),
         ("CANARY_LOG_FORMAT", "xml", "text or json"),
@@ -94,6 +98,24 @@ def test_state_is_kept_where_xdg_says(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", "/state")
 
     assert Path("/state/traefik-canary") == default_data_dir()
+
+
+def test_without_a_home_directory_the_settings_say_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    def homeless() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+
+    with pytest.raises(SettingError, match="CANARY_DATA_DIR"):
+        Settings()
+    assert "/data" == Settings(data_dir="/data").data_dir
+
+
+def test_heartbeats_need_neither_shared_memory_nor_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) == str(tmp_path))  # noqa: ARG005
+
+    assert str(tmp_path) == heartbeat_directory(tmp_path)
 
 
 def test_namespaces_do_not_share_a_snapshot() -> None:

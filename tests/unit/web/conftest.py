@@ -27,6 +27,10 @@ class Browser:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._shown(self._client.get(path, headers=named))
 
+    def head(self, path: str) -> TestResponse:
+        """Ask for the headers of a page only, as previews of links do."""
+        return self._client.head(path)
+
     def hidden(self, name: str) -> str:
         """Give a hidden field of the page's last form that has it."""
         found = re.findall(rf'<input type="hidden" name="{name}" value="([^"]*)"', self.page.text)

@@ -178,3 +178,14 @@ def test_another_stable_version_is_saved_only_with_the_box_ticked(admin: Browser
     admin.send(f"{shop}/edit", {**other, "replace_stable": "yes"})
 
     assert "stable was replaced" == world.operations.rollouts.get("shop").status.reason
+
+
+def test_steps_that_cannot_conclude_are_warned_of_before_and_after_saving(admin: Browser) -> None:
+    hopeless = {**SHOP, "steps": "judge for 10m\n5 %\npause"}
+    admin.open("/new")
+    admin.send("/new", {**hopeless, "preview": "yes"})
+    warned = "tep 1 judges the canary at a weight of 0"
+    assert f"S{warned}" in admin.text
+
+    admin.send("/new", hopeless)
+    assert f"Warning: s{warned}" in admin.text

@@ -1,10 +1,14 @@
 """Streams of open pages are held calls: so many of a visitor, and their places come back when they end."""
 
+import pytest
+from flask.testing import FlaskClient
+
 from provider.access import Role
 from provider.limits import Held
+from provider.notifications import WebhookSpec
 from provider.web import create_pages
 from tests.unit.web.conftest import Browser
-from tests.world import World
+from tests.world import ME, World, spec
 
 
 def test_a_visitor_has_so_many_streams_and_gets_a_place_back(world: World, secrets: dict[Role, str]) -> None:
@@ -21,3 +25,36 @@ def test_a_visitor_has_so_many_streams_and_gets_a_place_back(world: World, secre
     assert (429, "5") == (refused.status_code, refused.headers["Retry-After"])
     assert "waits and streams here already" in refused.text
     assert 200 == again.status_code
+
+
+def told(client: FlaskClient, world: World) -> str:
+    stream = client.get("/live", buffered=False)
+    parts = stream.iter_encoded()
+    next(parts)
+    world.operations.tokens.create("secret-name", Role.VIEWER, ME)
+    world.operations.webhooks.put("chat", WebhookSpec(url="http://127.0.0.1:1/hook"), ME)
+    world.operations.rollouts.create("shop", spec(), ME)
+    world.caught_up()
+    said = ""
+    while "shop" not in said:
+        said += next(parts).decode()
+    stream.close()
+    return said
+
+
+@pytest.mark.parametrize(("role", "is_told"), [(Role.VIEWER, False), (Role.ADMIN, True)])
+def test_only_who_administers_is_told_the_names_of_tokens_and_webhooks(
+    world: World, secrets: dict[Role, str], role: Role, is_told: bool
+) -> None:
+    client = create_pages(world.operations, version="1.2.3").test_client()
+    Browser(client).sign_in(secrets[role])
+    said = told(client, world)
+
+    assert [is_told, is_told] == ["secret-name" in said, "chat" in said]
+
+
+def test_two_slashes_lead_nowhere_else(world: World) -> None:
+    client = create_pages(world.operations, version="1.2.3").test_client()
+    answer = client.get("/rollouts//shop", headers={"Host": "evil.example"})
+
+    assert 404 == answer.status_code

@@ -6,9 +6,11 @@ from decimal import Decimal
 
 import pytest
 
+from provider.analysis import Exposure
 from provider.rollouts import Action, Phase, Server
 from provider.store import Change, Key, Kind, Request
 from provider.web.timeline import timeline
+from tests.canaries import remember, seen
 from tests.unit.web.conftest import Browser
 from tests.world import ME, World, spec
 
@@ -283,3 +285,12 @@ def test_servers_are_shown_with_what_is_particular_to_each(operator: Browser, wo
     operator.open("/rollouts/blog")
 
     assert "http://a:1 (weight 2), http://b:1 (draining), http://c:1" in operator.text
+
+
+def test_a_warm_up_is_shown(operator: Browser, world: World) -> None:
+    rollout = world.operations.rollouts.create("shop", spec(steps=[{"analysis": {"until": "known"}}]), ME)
+    remember(world.operations, "shop", seen(rollout, [], now=world.clock(), exposure=Exposure(weight=5)))
+    world.caught_up()
+    operator.open("/rollouts/shop")
+
+    assert "Warming up for 30 s more" in operator.text

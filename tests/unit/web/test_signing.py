@@ -48,10 +48,15 @@ def test_a_link_signs_in_once(anybody: Browser, secrets: dict[Role, str], world:
     assert caller
     link = world.operations.sessions.link(caller)
 
-    assert "/" == anybody.open(f"/sign-in/{link}").location
+    assert 200 == anybody.head(f"/sign-in/{link}").status_code
+    anybody.open(f"/sign-in/{link}")
+    assert "This link signs you in once." in anybody.text
+    anybody.send(f"/sign-in/{link}")
+    assert "/" == anybody.last_redirect.location
     assert 200 == anybody.open("/").status_code
 
-    again = anybody.open(f"/sign-in/{link}")
+    anybody.open(f"/sign-in/{link}")
+    again = anybody.send(f"/sign-in/{link}")
 
     assert 422 == again.status_code
     assert "This link has been used, or is older than ten minutes; ask for a new one." in anybody.text
@@ -63,7 +68,19 @@ def test_a_link_ends_after_ten_minutes(anybody: Browser, secrets: dict[Role, str
     link = world.operations.sessions.link(caller)
     world.clock.pass_time(601)
 
-    assert 422 == anybody.open(f"/sign-in/{link}").status_code
+    anybody.open(f"/sign-in/{link}")
+    assert 422 == anybody.send(f"/sign-in/{link}").status_code
+
+
+def test_a_form_of_another_site_spends_no_link(anybody: Browser, secrets: dict[Role, str], world: World) -> None:
+    caller = world.operations.tokens.caller(secrets[Role.OPERATOR])
+    assert caller
+    link = world.operations.sessions.link(caller)
+    anybody.open(f"/sign-in/{link}")
+
+    assert 400 == anybody.send(f"/sign-in/{link}", {"csrf": "forged"}).status_code
+    anybody.open(f"/sign-in/{link}")
+    assert "/" == anybody.send(f"/sign-in/{link}", follows=False).location
 
 
 def test_a_session_ends_when_it_is_signed_out_of(viewer: Browser) -> None:

@@ -1,0 +1,99 @@
+"""Plans and warnings as the API gives them, by the traffic that was measured or is given."""
+
+from typing import Any
+
+import pytest
+
+from provider.documents import write
+from tests.canaries import remember, seen
+from tests.unit.api.conftest import Client
+from tests.world import ME, World, spec
+
+STEPS: list[dict[str, Any]] = [{"setWeight": 5}, {"analysis": {"duration": "10m"}}, {"pause": {}}]
+FEW = ((475, 5), (25, 0))
+
+
+@pytest.fixture
+def shop(world: World) -> str:
+    world.operations.rollouts.create("shop", spec(steps=STEPS), ME)
+    world.caught_up()
+    return "shop"
+
+
+@pytest.fixture
+def measured(shop: str, world: World) -> str:
+    """Have 100 requests a second been counted, with 1 percent of errors on stable."""
+    remember(world.operations, shop, seen(world.operations.rollouts.get(shop), [FEW], now=world.clock()))
+    return shop
+
+
+def test_without_measured_traffic_the_plan_says_so(admin: Client, shop: str) -> None:
+    told = admin("GET", "/rollouts/shop/plan").json
+
+    assert {"requestsFrom": "unknown", "errors": 0.5, "slow": 0.5, "errorsFrom": "assumed"} == told["traffic"]
+    assert [(1, 5), (2, 5)] == [(step["index"], step["weight"]) for step in told["steps"]]
+    assert [[], []] == [step["detections"] for step in told["steps"]]
+
+
+def test_traffic_that_is_given_is_planned_for(admin: Client, shop: str) -> None:
+    told = admin("GET", "/rollouts/shop/plan?rate=20&errors=0.5&k=3,total").json
+    step = told["steps"][0]
+
+    assert (20, "given", "given") == (
+        told["traffic"]["requestsPerSecond"],
+        told["traffic"]["requestsFrom"],
+        told["traffic"]["errorsFrom"],
+    )
+    assert 600 == step["canaryRequests"]
+    assert [3, None] == [one.get("factor") for one in step["detections"]]
+    assert step["detections"][1]["probability"] > 0.99
+    assert [] == told["warnings"]
+
+
+def test_traffic_that_was_measured_is_planned_for(admin: Client, measured: str) -> None:
+    told = admin("GET", "/rollouts/shop/plan").json
+
+    assert (100, "measured") == (told["traffic"]["requestsPerSecond"], told["traffic"]["requestsFrom"])
+    assert 1.1 == told["traffic"]["errors"]
+    assert "2026-01-01T00:00:00.000Z" == told["traffic"]["measuredAt"]
+    assert 3_000 == told["steps"][0]["canaryRequests"]
+
+
+@pytest.mark.parametrize("query", ["rate=0", "rate=-1", "rate=nan", "errors=51", "k=1", "k=", "k=2,,5", "k=some"])
+def test_what_cannot_be_planned_for_is_refused(admin: Client, shop: str, query: str) -> None:
+    assert 400 == admin("GET", f"/rollouts/shop/plan?{query}").status_code
+
+
+def test_of_no_rollout_there_is_no_plan(admin: Client) -> None:
+    assert 404 == admin("GET", "/rollouts/nope/plan").status_code
+
+
+def test_a_spec_whose_steps_cannot_conclude_is_taken_with_warnings(
+    admin: Client, measured: str, world: World
+) -> None:
+    patient = [{"setWeight": 5}, {"analysis": {"duration": "10s"}}, {"pause": {}}]
+    changed = write(world.operations.rollouts.get("shop").spec) | {"steps": patient}
+    warned = admin("PUT", "/rollouts/shop?dryRun=true", {"spec": changed})
+    same = admin("PUT", "/rollouts/shop", {"spec": write(world.operations.rollouts.get("shop").spec)})
+
+    assert (200, 200) == (warned.status_code, same.status_code)
+    assert [("too-few-requests", "/spec/steps/1")] == [
+        (one["reasonCode"], one["pointer"]) for one in warned.json["warnings"]
+    ]
+    assert "warnings" not in same.json
+
+
+def test_a_rollout_that_is_read_tells_its_verdict_and_when_more_is_known(
+    admin: Client, measured: str, world: World
+) -> None:
+    verdict = admin("GET", "/rollouts/shop").json["verdict"]
+    known = admin("GET", "/rollouts/shop/analysis").json
+
+    assert "Inconclusive" == verdict["outcome"]
+    assert verdict["knownInSeconds"] > 0
+    assert verdict["knownIn"].endswith(" at this rate")
+    assert (verdict["knownInSeconds"], verdict["knownIn"]) == (known["knownInSeconds"], known["knownIn"])
+
+
+def test_without_any_sample_there_is_no_verdict(admin: Client, shop: str) -> None:
+    assert "verdict" not in admin("GET", "/rollouts/shop").json
