@@ -26,6 +26,7 @@ from provider.cli.options import (
 from provider.cli.output import as_yaml, overlap, say, show_json
 
 _SHOWN = {"name", "spec", "version", "status", "actions", "waiting", "shadowedBy", "overlapsWith"}
+_SHOWN |= {"warnings", "verdict"}
 _REPLACING = {"replaceStable": "true"}
 _FILE = click.option(
     "--file",
