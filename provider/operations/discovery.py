@@ -21,7 +21,8 @@ ACTOR = "discovery"
 # What registers must say so again anyhow: how often one looks is not told by an answer.
 _REGISTERED_SECONDS = 0.0
 # Instances of rollouts that are not there: of all tokens together.
-_MOST_EARLY, _EARLY_SECONDS = 100, 60
+# A side has at most 1,000 servers, which may all register before its rollout is created.
+_MOST_EARLY, _EARLY_SECONDS = 1_000, 60
 _ME = Call(actor=ACTOR)
 
 
