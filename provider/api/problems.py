@@ -97,7 +97,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     InvalidDocumentError: Kind(422, "invalid-document", "Validation failed"),
     UnsupportedFeatureError: Kind(422, "unsupported-by-traefik", "Not supported by the gateway's Traefik version"),
     UnfitFragmentError: Kind(422, "unfit", "Configuration not valid for Traefik"),
-    RequestReusedError: Kind(422, "idempotency-key-reused", "Idempotency key reused"),
+    RequestReusedError: Kind(422, "idempotency-key-reused", "Idempotency key already used for another request"),
     TooFastError: Kind(429, "too-fast", "Rate limit exceeded", {"Retry-After": "1"}),
     TooManyGuessesError: Kind(
         429, "too-many-guesses", "Too many failed authentication attempts", {"Retry-After": "60"}
