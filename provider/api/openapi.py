@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of the endpoints, read off the same table that serves them."""
+"""OpenAPI 3.1 of the endpoints, generated from the table that serves them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _BODY_PROBLEMS = (408, 413, 415, 422)
 
 
 def describe(endpoints: Sequence[Endpoint], *, version: str) -> Json:
-    """Give the OpenAPI document of the endpoints."""
+    """Return the OpenAPI document of the endpoints."""
     schemas = _schemas(endpoints)
     paths: dict[str, Json] = {}
     for endpoint in endpoints:

@@ -136,7 +136,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 _PLAIN_WORDS = {
-    404: "there is nothing at this path; /docs lists what there is",
+    404: "no endpoint at this path; see /docs for the list",
     413: "the body is larger than 1 MiB",
 }
 
