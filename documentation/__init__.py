@@ -1,1 +1,1 @@
-"""The reference, written by the code itself, and what the site needs beside its pages."""
+"""The generated reference, and the MkDocs hooks of the site."""

@@ -1,4 +1,4 @@
-"""`python -m documentation`: write the generated part of each page of the reference, to be checked in."""
+"""`python -m documentation`: write the generated part of each reference page, to be checked in."""
 
 from documentation.pages import generated
 

@@ -11,13 +11,13 @@ from provider.api.problems import KINDS
 
 
 def reference() -> str:
-    """Give the calls by what they are about, what they take, and every kind of error."""
+    """Return the endpoints by tag, their bodies and queries, the errors, and the roles."""
     return "\n".join((_calls(), _taken(), _errors(), _roles()))
 
 
 def _calls() -> str:
     tags = dict.fromkeys(endpoint.tag for endpoint in ENDPOINTS)
-    head = ("call", "does", "needs", "takes", "answers")
+    head = ("endpoint", "description", "permission", "body and query", "responses")
     return "\n".join(
         f"## {tag.capitalize()}\n\n{table(head, [_row(one) for one in ENDPOINTS if one.tag == tag])}" for tag in tags
     )
@@ -39,7 +39,7 @@ def _row(endpoint: Endpoint) -> Sequence[str]:
 def _taken() -> str:
     models = [model for one in ENDPOINTS for model in (one.body, one.query) if model and model.model_fields]
     names = [name for name in within(*(model.__name__ for model in models)) if name not in within("Spec")]
-    return "\n".join(["## What they take\n", *(section(name, heading="###") for name in names)])
+    return "\n".join(["## Bodies and queries\n", *(section(name, heading="###") for name in names)])
 
 
 def _errors() -> str:

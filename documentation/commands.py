@@ -1,5 +1,6 @@
 """The reference of the command line, from the commands."""
 
+import inspect
 from collections.abc import Iterator, Sequence
 
 import click
@@ -7,12 +8,12 @@ import click
 from documentation.markdown import code, table
 from provider.cli.main import SECTIONS
 
-# What all have that call the API: told once, above.
+# Options of all commands that call the API; the page describes them once.
 _COMMON = {"url", "token", "output", "request_id"}
 
 
 def reference() -> str:
-    """Give all commands, as their help has them, in the order of what people do."""
+    """Return all commands with their help, in the order of the sections."""
     return "\n".join(f"## {title}\n\n{_section(commands)}" for title, commands in SECTIONS.items())
 
 
@@ -35,11 +36,11 @@ def _texts(command: click.Command, parent: str) -> Iterator[str]:
         if isinstance(option, click.Option) and option.name not in _COMMON
     ]
     if rows:
-        yield table(("option", "default", "is"), rows)
+        yield table(("option", "default", "description"), rows)
 
 
 def _words(command: click.Command) -> str:
-    return click.unstyle(command.help or "").replace("\b", "").strip()
+    return inspect.cleandoc(click.unstyle(command.help or "").replace("\b", ""))
 
 
 def _value(option: click.Option, context: click.Context) -> str:

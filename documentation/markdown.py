@@ -1,16 +1,16 @@
-"""Markdown, as far as tables go."""
+"""Markdown tables and code."""
 
 from collections.abc import Iterable, Sequence
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Give a table; what would end a cell is written so that it does not."""
+    """Return a table, with the cells escaped."""
     lines = [head, ["---"] * len(head), *([_cell(text) for text in row] for row in rows)]
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def code(text: object) -> str:
-    """Give text as code; nothing where there is none."""
+    """Return text as code, or an empty string."""
     return f"`{text}`" if str(text) else ""
 
 

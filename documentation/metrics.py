@@ -12,7 +12,7 @@ _Line = tuple[str, Sequence[str], str]
 
 
 def reference() -> str:
-    """Give the tables of all metrics."""
+    """Return the tables of all metrics."""
     state = _table((one.name, one.labels, one.words) for one in states.STATES)
     metrics = [one for one in vars(recorded).values() if isinstance(one, MetricWrapperBase)]
     counted = _table((_name(one), one._labelnames, one._documentation) for one in metrics)
@@ -22,17 +22,17 @@ def reference() -> str:
         if isinstance(one, Histogram)
     )
     return (
-        f"## What holds at the moment of a scrape\n\n{state}\n"
-        f"## What is counted\n\n{counted}\n## Buckets of the histograms, in seconds\n\n{buckets}\n"
+        f"## State at the time of a scrape\n\n{state}\n"
+        f"## Counters and histograms\n\n{counted}\n## Histogram buckets, in seconds\n\n{buckets}\n"
     )
 
 
 def _name(metric: MetricWrapperBase) -> str:
-    """Name it as it is asked for: a counter with its ending."""
+    """Return the name as queried: a counter with its suffix."""
     family = next(iter(metric.describe()))
     return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def _table(lines: Iterable[_Line]) -> str:
     rows = ((code(name), ", ".join(map(code, labels)), words) for name, labels, words in lines)
-    return table(("metric", "labels", "is"), rows)
+    return table(("metric", "labels", "description"), rows)

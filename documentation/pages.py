@@ -1,4 +1,4 @@
-"""The pages of which a part is generated: what a person wrote stands above the mark, and stays."""
+"""The pages that are partly generated; the text above the mark is written by hand and kept."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,7 +18,7 @@ _PAGES: Mapping[str, Callable[[], str]] = {
 
 
 def generated() -> Mapping[Path, str]:
-    """Give the text of every such page, by its file."""
+    """Return the text of every such page, by its file."""
     return {DOCS / name: _with_part(DOCS / name, part()) for name, part in _PAGES.items()}
 
 

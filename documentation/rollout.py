@@ -4,5 +4,5 @@ from documentation.schemas import section, within
 
 
 def reference() -> str:
-    """Give the spec, and every document within it."""
+    """Return the spec, and every document within it."""
     return "\n".join(section(name, heading="##") for name in within("Spec"))

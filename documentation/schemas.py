@@ -1,4 +1,4 @@
-"""Documents as tables of their fields, from the schemas that OpenAPI shows."""
+"""Tables of the fields of documents, from the schemas in OpenAPI."""
 
 import json
 import re
@@ -14,9 +14,9 @@ from provider.api.openapi import describe
 Json = dict[str, Any]
 
 _PLAIN = {
-    "string": "text",
-    "boolean": "true or false",
-    "integer": "whole number",
+    "string": "string",
+    "boolean": "boolean",
+    "integer": "integer",
     "number": "number",
     "object": "object",
 }
@@ -26,25 +26,25 @@ _DURATION = "(ms|s|m|h)"
 
 @cache
 def openapi() -> Json:
-    """Give the OpenAPI document of this version."""
+    """Return the OpenAPI document of this version."""
     return describe(ENDPOINTS, version="")
 
 
 def schema(name: str) -> Json:
-    """Find a document's schema by its name."""
+    """Return a document's schema by name."""
     schemas: Json = openapi()["components"]["schemas"]
     found: Json = schemas[name] if name in schemas else schemas[f"{name}-Input"]
     return found
 
 
 def title(name: str) -> str:
-    """Name a document as people do: one that is written is the one that is read."""
+    """Return the name of a document without pydantic's suffixes for reading and writing."""
     return name.removesuffix("-Input").removesuffix("-Output")
 
 
 @cache
 def within(*names: str) -> Sequence[str]:
-    """Name some documents and all that they are made of, each once, in the order of reading."""
+    """Return the names of documents and of everything they contain, each once, in reading order."""
     found: dict[str, None] = {}
     waiting = list(names)
     while waiting:
@@ -57,18 +57,18 @@ def within(*names: str) -> Sequence[str]:
 
 
 def link(name: str) -> str:
-    """Link to where a document is described: what a spec is made of has a page of its own."""
+    """Return a link to a document's description; parts of a spec are on a page of their own."""
     page = "rollout.md" if name in within("Spec") else "api.md"
     return f"[{name}]({page}#{name.lower()})"
 
 
 def section(name: str, *, heading: str) -> str:
-    """Describe a document under a heading of some depth: what it is, and its fields."""
+    """Return the description of a document under a heading: its summary and its fields."""
     return f"{heading} {name}\n\n{schema(name).get('description', '')}\n\n{_fields(name)}"
 
 
 def _fields(name: str) -> str:
-    """Give the table of a document's fields."""
+    """Return the table of a document's fields."""
     document = schema(name)
     required = document.get("required", [])
     rows = (
@@ -80,7 +80,7 @@ def _fields(name: str) -> str:
         )
         for field, described in document["properties"].items()
     )
-    return table(("field", "is", "default", ""), rows)
+    return table(("field", "type", "default", "description"), rows)
 
 
 def _default(described: Json) -> str:
@@ -104,7 +104,7 @@ def _kind(described: Json) -> str:
     if options:
         return " or ".join(dict.fromkeys(map(_kind, options)))
     if described.get("type") == "array":
-        return f"list of {_kind(described['items'])}"
+        return f"array of {_kind(described['items'])}"
     if _DURATION in described.get("pattern", ""):
         return "duration"
     return _PLAIN[described["type"]] + _bounds(described)
@@ -127,8 +127,8 @@ def _bounds(described: Mapping[str, Any]) -> str:
     if low is not None and high is not None:
         return f", {_number(low)} to {_number(high)}"
     if described.get("maxLength"):
-        return f", {described['maxLength']:,} at most"
-    return f", from {_number(low)}" if low is not None else ""
+        return f", at most {described['maxLength']:,} characters"
+    return f", at least {_number(low)}" if low is not None else ""
 
 
 def _number(number: float) -> str:

@@ -10,7 +10,7 @@ from documentation.markdown import code, table
 from provider.cli.servers import controller, serve
 from provider.server.settings import ENV_PREFIX, Settings
 
-# What has no option: it would be seen in the list of processes.
+# It has no option: the list of processes would show it.
 _OF_THE_ADMIN = (
     "The first admin's token: at least 20 characters, 8 of them different. Default: generated and written to "
     "`admin-token-NAMESPACE` in the data directory."
@@ -18,13 +18,13 @@ _OF_THE_ADMIN = (
 _DEFAULTS = {
     "data_dir": "`~/.local/state/traefik-canary`",
     "redis_url": "an embedded Valkey",
-    "allow_networks": "anywhere",
+    "allow_networks": "all networks",
 }
 
 
 def reference() -> str:
-    """Give the table of what `serve` and `controller` are told."""
-    return table(("option", "variable", "default", "of", "is"), _rows())
+    """Return the table of the settings of `serve` and `controller`."""
+    return table(("option", "variable", "default", "command", "description"), _rows())
 
 
 def _rows() -> Iterator[tuple[str, ...]]:
@@ -48,5 +48,5 @@ def _default(value: object) -> str:
 
 def _words(help_text: str) -> str:
     # The variable and the default have columns of their own.
-    text = re.sub(rf"\s*{ENV_PREFIX}\w+$", "", help_text)
-    return re.sub(r"[,;] [^,;]* if left out", "", text).rstrip(".") + "."
+    text = re.sub(rf"\s*\[env: {ENV_PREFIX}\w+\]$", "", help_text)
+    return re.sub(r" \(default: [^)]*\)", "", text).rstrip(".") + "."

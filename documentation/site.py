@@ -1,6 +1,6 @@
-"""What MkDocs is told besides mkdocs.yml: the README is the home page, and files that pages refer to have pages too.
+"""MkDocs hooks: the README is the home page, and files that pages link to become pages too.
 
-So that every link holds in the site as it does in a checkout, and nothing is written twice.
+Every link works in the site as it does in a checkout, and nothing is written twice.
 """
 
 import posixpath
@@ -23,7 +23,7 @@ _LANGUAGES = {".service": "ini", ".yml": "yaml"}
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Add the home page, and every file of the project that some page refers to."""
+    """Add the home page, and every file of the project that a page links to."""
     files.append(File.generated(config, _HOME, content=_README.read_text(encoding="utf-8")))
     for path in _referred_to(_README, *sorted(_DOCS.rglob("*.md"))):
         files.append(File.generated(config, _uri(path), content=_shown(path)))
@@ -31,7 +31,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, **_: Any) -> str:
-    """Have links lead to where the site has what they name."""
+    """Rewrite links to the files' places in the site."""
     origin = _origin(page.file.src_uri)
     here = posixpath.dirname(page.file.src_uri)
 

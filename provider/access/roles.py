@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Permission(StrEnum):
-    """What an endpoint may demand of its caller."""
+    """Permission that an endpoint requires."""
 
     READ = "read"
     OPERATE = "operate"
@@ -15,7 +15,7 @@ class Permission(StrEnum):
 
 
 class Role(StrEnum):
-    """What a token is for."""
+    """Role of a token."""
 
     VIEWER = "viewer"
     OPERATOR = "operator"

@@ -1,4 +1,4 @@
-"""Checks beside the comparison: a PromQL query whose value is held against bounds, or a webhook that is asked."""
+"""Checks beside the comparison: a PromQL query whose value must stay within bounds, or a webhook."""
 
 import re
 from collections.abc import Mapping
@@ -37,19 +37,20 @@ def _timeout(timeout: timedelta) -> timedelta:
 
 
 class PrometheusCheck(Document):
-    """A query whose one value must stay within bounds; {{rollout}}, {{stable}} and {{canary}} are filled in.
+    """A PromQL query whose value must stay within bounds.
 
-    `{{stable}}` and `{{canary}}` are services as Traefik's metrics name them: `shop_2@http`.
+    The placeholders `{{rollout}}`, `{{stable}}` and `{{canary}}` are replaced. The sides are service names as in
+    Traefik's metrics, such as `shop_2@http`.
     """
 
     url: PrometheusUrl
-    """The Prometheus' address."""
+    """URL of the Prometheus server."""
     query: Annotated[str, Field(max_length=4_000), AfterValidator(_query)]
-    """PromQL that comes to one value."""
+    """PromQL query that returns a single value."""
     at_least: Number | None = None
-    """The value must not be lower."""
+    """Minimum value."""
     at_most: Number | None = None
-    """The value must not be higher."""
+    """Maximum value."""
 
     @model_validator(mode="after")
     def _some_bound(self) -> Self:
@@ -61,25 +62,25 @@ class PrometheusCheck(Document):
 
 
 class WebhookCheck(Document):
-    """An address that is asked by POST and answers `{"verdict": "yes" | "no" | "wait", "reason": "..."}`."""
+    """A webhook, requested by POST, that responds with `{"verdict": "yes" | "no" | "wait", "reason": "..."}`."""
 
     url: WebhookUrl
-    """Where to ask."""
+    """URL of the webhook."""
     timeout: Annotated[Duration, AfterValidator(_timeout)] = timedelta(seconds=5)
-    """How long an answer may take."""
+    """Maximum time to wait for the response; at most `30s`."""
 
 
 class Check(Document):
-    """What else must hold for a canary to go on."""
+    """An additional check that must pass before the canary advances."""
 
     model_config = one_of("prometheus", "webhook")
 
     name: Name
-    """The check's name."""
+    """Name of the check."""
     prometheus: PrometheusCheck | None = None
-    """By a query."""
+    """Check the value of a PromQL query."""
     webhook: WebhookCheck | None = None
-    """By somebody who is asked."""
+    """Check the verdict of a webhook."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

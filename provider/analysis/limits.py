@@ -14,9 +14,10 @@ from provider.analysis.words import LARGEST_LOG, e_value, per_cent, seconds
 
 @dataclass(frozen=True)
 class LimitVerdict(Value):
-    """A limit and how the canary keeps it. `name` is the field's; per cent, or seconds; None if unknown.
+    """Verdict on one limit. `name` is the field; values are in percent or seconds, null if unknown.
 
-    `worse` is the e-value that says that the canary breaks the limit, `failed_at` what it must reach for that.
+    `worse` is the e-value of the claim that the canary violates the limit, `failed_at` the value at which it is
+    accepted.
     """
 
     name: str

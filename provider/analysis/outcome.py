@@ -5,18 +5,18 @@ from enum import StrEnum
 
 
 class Outcome(StrEnum):
-    """What is known of a canary after a look."""
+    """Outcome of a measurement of the canary."""
 
     SUCCESSFUL = "Successful"
     FAILED = "Failed"
     INCONCLUSIVE = "Inconclusive"
-    """Not known yet: too few data, or none."""
+    """No verdict yet: too little data, or none."""
     ERROR = "Error"
-    """There was nothing to look at: the source could not be asked."""
+    """The source did not respond, so there is no measurement."""
 
 
 class ReasonCode(StrEnum):
-    """Why a canary is not known to be good; the code that logic branches on."""
+    """Machine-readable reason why a canary is not known to be good."""
 
     WARMING_UP = "warming-up"
     UNKNOWN_RESULTS = "unknown-results"

@@ -1,4 +1,4 @@
-"""Presets: the numbers of an analysis by one word."""
+"""Presets: named sets of defaults for an analysis."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class Preset(StrEnum):
-    """Which numbers an analysis starts from."""
+    """Named set of defaults for an analysis."""
 
     CAREFUL = "careful"
-    """More evidence before a canary is called good, and a smaller regression counts."""
+    """Requires more evidence before a canary passes, and detects smaller regressions."""
     BALANCED = "balanced"
     """The defaults."""
     FAST = "fast"
-    """Less evidence: verdicts come sooner and are wrong more often."""
+    """Requires less evidence: verdicts come sooner and are wrong more often."""
 
 
 # By the names of the document; what a preset leaves out has its default.
@@ -42,7 +42,7 @@ NUMBERS: Mapping[Preset, Mapping[str, Any]] = {
 
 
 class Origin(StrEnum):
-    """Where the value of a setting comes from."""
+    """Origin of a setting's value."""
 
     DEFAULT = "default"
     PRESET = "preset"

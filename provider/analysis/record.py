@@ -30,7 +30,7 @@ ALONE = 20
 
 @dataclass(frozen=True)
 class CheckResult(Value):
-    """What one check answered last."""
+    """Latest result of a check."""
 
     name: str
     outcome: Outcome
@@ -53,7 +53,7 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Look(Value):
-    """One look at the canary: what it came to, in words too, and the requests since the look before."""
+    """One measurement of the canary: its outcome, with a reason, and the requests since the previous measurement."""
 
     at: datetime
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""How a canary is to be judged: the `analysis` document of a rollout's spec. Every field has a default."""
+"""Settings of the canary analysis: the `analysis` document of a rollout's spec. Every field has a default."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -16,14 +16,14 @@ from provider.documents.fields import Duration, Rule, WholeNumber
 
 
 class Prometheus(Document):
-    """Where a Prometheus that scrapes the Traefiks can be asked."""
+    """A Prometheus server that scrapes the gateways."""
 
     url: PrometheusUrl
-    """Its address."""
+    """URL of the Prometheus server."""
 
 
 class Source(Document):
-    """Where the counts come from: the Traefiks' own /metrics, written `traefik`, or a Prometheus."""
+    """Source of the request counts: `traefik`, the gateways' own metrics endpoints, or a Prometheus server."""
 
     prometheus: Prometheus | None = None
 
@@ -62,36 +62,36 @@ _SOURCE_SCHEMA = {
 
 
 class Latency(Document):
-    """At which durations the responses of both sides are compared.
+    """Durations at which the responses of both sides are compared.
 
-    A canary fails if it has more responses above the bucket edges of Traefik's metrics than stable. It is known to be
-    good by its slow responses alone: those above the first bucket edge that is no lower than `above`.
+    A canary fails if more of its responses than of stable's exceed an edge of Traefik's histogram buckets. To pass,
+    only slow responses count: those above the first bucket edge at or above `above`.
     """
 
     above: Duration = timedelta(seconds=1.2)
-    """Responses that take longer are slow."""
+    """Responses that take longer than this are slow."""
     edges: tuple[Duration, ...] | None = Field(default=None, min_length=1, max_length=20)
-    """The bucket edges that are compared; every edge by default. Each must be an edge of Traefik's buckets."""
+    """Bucket edges to compare; each must be an edge of Traefik's histogram buckets. Default: all edges."""
 
 
 class Limits(Document):
-    """Plain limits that the canary must keep whatever stable does.
+    """Absolute limits for the canary, independent of stable.
 
-    A limit fails the canary when a sequential test shows that the canary breaks it, not when chance does. It is kept
-    when the observed value keeps it, from `minRequests` on. A step does not end with success before all limits are
-    kept.
+    A limit fails the canary when a sequential test shows that the canary violates it, not on a chance fluctuation. A
+    limit passes when the observed value is within it, from `minRequests` on. A step succeeds only when all limits
+    pass.
     """
 
     success_rate: Number | None = Field(default=None, gt=0, le=100)
-    """Percent of the responses that are no errors, at least."""
+    """Minimum percentage of responses that are not errors."""
     latency_p50: Duration | None = None
-    """The longest that half of the responses may take; not below the first bucket edge of Traefik's metrics."""
+    """Maximum 50th percentile of the response time; at least the first bucket edge of Traefik's metrics."""
     latency_p90: Duration | None = None
-    """The same of 90 percent."""
+    """Maximum 90th percentile of the response time."""
     latency_p95: Duration | None = None
-    """The same of 95 percent."""
+    """Maximum 95th percentile of the response time."""
     latency_p99: Duration | None = None
-    """The same of 99 percent."""
+    """Maximum 99th percentile of the response time."""
 
     @property
     def count(self) -> int:
@@ -105,7 +105,7 @@ class Limits(Document):
 
 
 class Undecided(StrEnum):
-    """What to do when the time is over and nothing is known."""
+    """What to do when the deadline passes without a verdict."""
 
     HOLD = "hold"
     PROMOTE = "promote"
@@ -124,69 +124,75 @@ Metric = Literal["errors", "latency"]
 
 
 class Analysis(Document):
-    """How a canary is judged.
+    """Settings of the canary analysis.
 
-    It is looked at every `interval`, of a second at least. `alpha` is how often a canary that is no worse may be
-    called worse, at most; `beta` how often one that is worse than `margin` times stable may be called good. A canary
-    that is shown to have less than `tolerated` per cent of errors, and of slow answers, passes without a comparison,
-    unless that shows it to be worse. `dispersion` is how many bad answers come as one. The three limits count
-    verdicts as Argo Rollouts counts measurements; by default any number may be inconclusive: a quiet night is no
-    reason to stop.
+    The controller takes a measurement every `interval`. `alpha` bounds the probability that a canary that is no worse
+    than stable fails. `beta` bounds the probability that a canary that is worse than `margin` times stable passes. A
+    canary whose percentage of errors and of slow responses is shown to be below `tolerated` passes without a
+    comparison, unless the comparison shows that it is worse. `failureLimit`, `inconclusiveLimit` and
+    `consecutiveErrorLimit` count measurements as Argo Rollouts does. By default, the number of inconclusive
+    measurements is not limited, so that low traffic does not stop a rollout.
     """
 
     preset: Preset | None = None
-    """The numbers to start from: careful, balanced (the defaults) or fast. Numbers that are given beside it win."""
+    """Set of defaults: `careful`, `balanced` or `fast`. Fields that are set explicitly take precedence. Default:
+    the values of `balanced`."""
     source: Annotated[Source, WithJsonSchema(_SOURCE_SCHEMA)] = Source(prometheus=None)
-    """Where the counts come from: `traefik`, the Traefiks' own /metrics, or `{prometheus: {url: …}}`."""
+    """Source of the request counts: `traefik`, the gateways' own metrics endpoints, or `{prometheus: {url: …}}`."""
     interval: Duration = timedelta(seconds=5)
-    """How often is looked, a second at least."""
+    """Time between two measurements; at least `1s`."""
     warm_up: DurationOrZero = timedelta(seconds=30)
-    """After the start, a weight increase and scaling, samples are not judged for this long; `0s` for no warm-up."""
+    """Time after the start, a weight increase or scaling during which measurements are not evaluated. `0s`
+    disables the warm-up."""
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
-    """What is compared."""
+    """Metrics to compare between canary and stable."""
     errors: ErrorsField = ErrorStatuses(grpc=GRPC_ERRORS)
-    """Which responses are errors: a pattern of HTTP statuses such as 5..|429, or `{http: …, grpc: [codes]}`."""
+    """Responses that count as errors: a pattern of HTTP statuses such as `5..|429`, or `{http: …, grpc: [codes]}`."""
     client_errors: ClientErrors = ClientErrors.PAUSE
-    """What to do when the canary has more 4xx responses that are no errors than stable: `ignore` compares none."""
+    """What to do when the canary has more 4xx responses than stable, apart from those that count as errors.
+    `ignore` disables the comparison."""
     latency: Latency = Latency()
-    """Which answers are slow."""
+    """Responses that count as slow."""
     margin: Number = Field(default=2, ge=1.05, le=100)
-    """A canary that is known to have less than this many times the bad responses of stable passes. One with up to
-    about 1.4 times as many is usually not rolled back."""
+    """A canary passes when it is shown to have fewer than this many times stable's bad responses. A canary with up
+    to about 1.4 times as many is usually not rolled back."""
     worse_than: Number = Field(default=1.25, ge=1, le=100)
-    """A canary with up to this many times the bad responses of stable is not rolled back, but by chance (`alpha`)."""
+    """A canary with up to this many times stable's bad responses does not count as worse: it is rolled back only
+    with probability `alpha`."""
     alpha: Number = Field(default=0.05, ge=1e-6, le=0.5)
-    """How often a canary that is no worse is called worse, at most."""
+    """Maximum probability that a canary that is no worse than stable fails."""
     beta: Number = Field(default=0.05, ge=1e-6, le=0.5)
-    """How often one that is worse than `margin` is called good, at most."""
+    """Maximum probability that a canary that is worse than `margin` passes."""
     dispersion: Number = Field(default=1, ge=1, le=1_000)
-    """How many bad answers come as one."""
+    """Number of bad responses that typically occur together and count as one."""
     sustained: DurationOrZero = timedelta(seconds=30)
-    """Evidence that rests on any one time of this length does not fail a canary; `0s` turns this off."""
+    """A canary does not fail on evidence from a single period of this length. `0s` disables this."""
     tolerated: Number = Field(default=0.2, ge=0.001, le=50)
-    """A canary that is known to have less than this percentage of bad responses passes without a comparison."""
+    """A canary passes without a comparison when its percentage of bad responses is shown to be below this."""
     limits: Limits = Limits()
-    """What the canary must keep whatever stable does."""
+    """Absolute limits for the canary, independent of stable."""
     checks: tuple[Check, ...] | None = Field(default=None, min_length=1, max_length=10)
-    """What else must hold."""
+    """Additional checks that must pass."""
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
-    """What the canary must have had before it may go on."""
+    """Minimum number of canary requests before the rollout may advance."""
     at_least: DurationOrZero = timedelta(minutes=5)
-    """How long a step with `until: known` judges at least before a good canary advances, or until its `deadline`."""
+    """Minimum duration of a step with `until: known` before a good canary advances, limited by the step's
+    `deadline`."""
     ignore: tuple[Rule, ...] | None = Field(default=None, min_length=1, max_length=20)
-    """Rules of requests that are split but not counted, such as PathPrefix(`/health`). Needs Traefik 3.3."""
+    """Rules of requests that are split but not counted, such as ``PathPrefix(`/health`)``. Requires Traefik 3.3."""
     count_overrides: StrictBool | None = None
-    """Whether the requests that overrides send to a side count as that side's; not if left out."""
+    """Count requests that overrides route to a side. Default: `false`."""
     on_undecided: Undecided = Undecided.HOLD
-    """What a deadline does when nothing is known."""
+    """What to do when a deadline passes without a verdict."""
     failure_limit: WholeNumber = Field(default=0, ge=0, le=1_000)
-    """So many failed looks are let pass."""
+    """Number of failed measurements to allow."""
     inconclusive_limit: WholeNumber | None = Field(default=None, ge=0, le=1_000_000)
-    """So many looks without an answer are let pass; any number if left out."""
+    """Number of inconclusive measurements to allow. Default: unlimited."""
     consecutive_error_limit: WholeNumber = Field(default=4, ge=0, le=1_000)
-    """After more errors of its sources in a row, and `errorLimit`, the canary is held."""
+    """The canary is held after more than this many consecutive source errors, once they have lasted for
+    `errorLimit`."""
     error_limit: DurationOrZero = timedelta(minutes=5)
-    """A canary that cannot be measured for this long is held, until its sources respond again."""
+    """The canary is held when it could not be measured for this long. It resumes when its sources respond again."""
 
     @model_validator(mode="before")
     @classmethod

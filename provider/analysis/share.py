@@ -26,16 +26,16 @@ _CHANCE = 1e-6
 
 
 class ShareState(StrEnum):
-    """What can be said of a share."""
+    """State of a canary's traffic share."""
 
     OK = "ok"
     STARVED = "starved"
-    """The canary gets less than half of what was asked for, and that is no chance."""
+    """The canary receives less than half of the requested weight, and not by chance."""
     UNKNOWN = "unknown"
 
 
 class Share(Document):
-    """The share that a canary got while its weight was what it is. `achieved` is None without any request."""
+    """Share of the requests that the canary received at its current weight. `achieved` is absent without requests."""
 
     state: ShareState
     words: str

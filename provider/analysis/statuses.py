@@ -31,7 +31,7 @@ _is_client_error = re.compile("4..").fullmatch
 
 
 class Result(StrEnum):
-    """What a response says of the version that gave it."""
+    """What a response says about the version that sent it."""
 
     SUCCESS = "success"
     ERROR = "error"
@@ -59,12 +59,13 @@ GrpcCode = Annotated[WholeNumber, Field(ge=1, le=16)]
 
 
 class ErrorStatuses(Document):
-    """Which responses are errors: a pattern of HTTP statuses, or an object with `http` and `grpc`."""
+    """Responses that count as errors: a pattern of HTTP statuses, or an object with `http` and `grpc`."""
 
     http: Statuses = HTTP_ERRORS
-    """A pattern of HTTP statuses, such as 5..|429."""
+    """Pattern of HTTP statuses, such as `5..|429`."""
     grpc: tuple[GrpcCode, ...] | None = Field(default=None, max_length=16)
-    """Codes of gRPC statuses. With an empty list no gRPC status is an error, and none has to be known."""
+    """gRPC status codes. With an empty list, no gRPC status counts as an error, and the gRPC status of responses
+    may be unknown."""
 
     @model_validator(mode="before")
     @classmethod

@@ -27,11 +27,12 @@ _CURE = (
 
 @dataclass(frozen=True)
 class MetricVerdict(Value):
-    """What is known of one metric. Rates are shares from 0 to 1, None without requests.
+    """Verdict on one metric. Rates are between 0 and 1, or null without requests.
 
-    `worse` is the e-value that says that the canary is worse than stable, `failed_at` what it must reach for that;
-    `not_worse` and `passed_at` are the same of "not as bad as the margin". `at_most` is the upper confidence bound
-    of the canary's own rate. `doubt` says why the canary cannot be known to be good, if it cannot.
+    `worse` is the e-value of the claim that the canary is worse than stable, `failed_at` the value at which that
+    claim is accepted. `not_worse` and `passed_at` are the same for the claim that the canary is not worse than the
+    margin. `at_most` is the upper confidence bound of the canary's own rate. `doubt` is the reason why the canary
+    cannot be known to be good, if there is one.
     """
 
     metric: Judged
@@ -49,9 +50,9 @@ class MetricVerdict(Value):
 
 @dataclass(frozen=True)
 class Verdict(Value):
-    """What is known of a canary, with a reason in words; `metrics` and `limits` say it one by one.
+    """Verdict on a canary, with a reason; `metrics` and `limits` contain the individual verdicts.
 
-    `client_errors` is part of the outcome only where the settings abort for them.
+    `client_errors` is part of the outcome only if `clientErrors` is `abort`.
     """
 
     outcome: Outcome

@@ -1,4 +1,4 @@
-"""REST under /api/v1, described by OpenAPI, with problems as RFC 9457 has them."""
+"""The REST API under /api/v1, described by OpenAPI, with problem details by RFC 9457."""
 
 from provider.api.app import ENDPOINTS, create_app
 

@@ -1,4 +1,4 @@
-"""The endpoints of gateways, tokens and of restoring."""
+"""The endpoints of gateways, tokens and restores."""
 
 from provider.access import Permission
 from provider.api.endpoints import Answer, Endpoint, Exchange
@@ -25,12 +25,12 @@ _TOKENS = "/api/v1/tokens"
 
 
 def list_gateways(exchange: Exchange) -> Answer:
-    """List the Traefik instances."""
+    """List gateways."""
     return Answer(GatewayList(gateways=tuple(map(_gateway, exchange.operations.gateways.views()))))
 
 
 def put_gateway(exchange: Exchange) -> Answer:
-    """Write down where a gateway can be asked."""
+    """Create or replace the spec of a gateway."""
     body: GatewayBody = exchange.body
     version, is_new = exchange.operations.gateways.put(exchange.name, body.spec, exchange.call)
     gateway = StoredGateway(name=exchange.name, version=version, spec=body.spec)
@@ -38,7 +38,7 @@ def put_gateway(exchange: Exchange) -> Answer:
 
 
 def delete_gateway(exchange: Exchange) -> Answer:
-    """Forget where a gateway can be asked."""
+    """Delete the spec of a gateway."""
     exchange.operations.gateways.delete(exchange.name, exchange.call)
     return Answer(status=204)
 
@@ -53,7 +53,7 @@ def list_tokens(exchange: Exchange) -> Answer:
 
 
 def create_token(exchange: Exchange) -> Answer:
-    """Make a token."""
+    """Create a token."""
     body: TokenBody = exchange.body
     secret = exchange.operations.tokens.create(body.name, body.role, exchange.call, gateway=body.gateway)
     return Answer(NewToken(name=body.name, role=body.role, token=secret), status=201)
@@ -66,13 +66,13 @@ def revoke_token(exchange: Exchange) -> Answer:
 
 
 def link(exchange: Exchange) -> Answer:
-    """Make a link that signs in to the pages."""
+    """Create a sign-in link."""
     path = f"/sign-in/{exchange.operations.sessions.link(exchange.caller)}"
     return Answer(SignInLink(path=path, expires_in_seconds=LINK_SECONDS), status=201)
 
 
 def restore(exchange: Exchange) -> Answer:
-    """Bring Redis and what is served together again."""
+    """Restore consistency between Redis and the served configuration."""
     body: RestoreBody = exchange.body
     return Answer(Restored(revision=exchange.operations.restoring.restore(body.from_, exchange.call)))
 
@@ -83,7 +83,7 @@ ENDPOINTS = (
         _GATEWAYS,
         list_gateways,
         Permission.READ,
-        "The Traefik instances: last poll, revision served, revision applied, errors, state",
+        "List gateways with last poll, served and applied revision, errors and state",
         answers={200: GatewayList},
         tag="gateways",
     ),
@@ -92,7 +92,7 @@ ENDPOINTS = (
         f"{_GATEWAYS}/<name>",
         put_gateway,
         Permission.ADMINISTER,
-        "Write down where a gateway can be asked",
+        "Create or replace the spec of a gateway",
         body=GatewayBody,
         answers={200: StoredGateway, 201: StoredGateway},
         tag="gateways",
@@ -102,7 +102,7 @@ ENDPOINTS = (
         f"{_GATEWAYS}/<name>",
         delete_gateway,
         Permission.ADMINISTER,
-        "Forget where a gateway can be asked",
+        "Delete the spec of a gateway",
         query=ReasonQuery,
         answers={204: None},
         problems=(404,),
@@ -113,7 +113,7 @@ ENDPOINTS = (
         _TOKENS,
         list_tokens,
         Permission.ADMINISTER,
-        "The tokens, without their secrets",
+        "List tokens, without their secrets",
         answers={200: TokenList},
         tag="tokens",
     ),
@@ -122,7 +122,7 @@ ENDPOINTS = (
         _TOKENS,
         create_token,
         Permission.ADMINISTER,
-        "Make a token; its secret is shown this once",
+        "Create a token; its secret is shown only once",
         body=TokenBody,
         answers={201: NewToken},
         problems=(409,),
@@ -144,7 +144,7 @@ ENDPOINTS = (
         "/api/v1/sign-in-links",
         link,
         Permission.READ,
-        "Make a link that signs the caller in to the pages, once",
+        "Create a single-use link that signs the caller in to the web pages",
         body=ReasonBody,
         answers={201: SignInLink},
         tag="tokens",
@@ -155,7 +155,7 @@ ENDPOINTS = (
         "/api/v1/restore",
         restore,
         Permission.ADMINISTER,
-        "Decide which is right when Redis holds less than is served",
+        "Restore: choose the served or the stored state after Redis lost data",
         body=RestoreBody,
         answers={200: Restored},
         tag="restore",

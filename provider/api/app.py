@@ -1,4 +1,4 @@
-"""The Flask application: made of use cases, with no state of its own."""
+"""The Flask application of the REST API, without state of its own."""
 
 from collections.abc import Callable, Iterable
 

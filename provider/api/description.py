@@ -1,4 +1,4 @@
-"""What the API is, for machines and for people: made when it is asked for first, and once."""
+"""The OpenAPI document and the page generated from it; created once, on first use."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -19,7 +19,7 @@ _FOR_EVER = float("inf")
 
 
 class Description:
-    """The OpenAPI document and the page made of it. It would take a fifth of a worker's start."""
+    """The OpenAPI document and its page, created on first use: it takes a fifth of a worker's start time."""
 
     def __init__(self, endpoints: Sequence[Endpoint], *, version: str) -> None:
         def document() -> str:

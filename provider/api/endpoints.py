@@ -1,4 +1,4 @@
-"""An endpoint as data: the router, the guard, the parser and OpenAPI all read the same line."""
+"""Endpoints as data: the router, authorization, parser and OpenAPI all use the same table."""
 
 import hashlib
 import json
@@ -38,7 +38,7 @@ LAST_EVENT_ID_PATTERN = r"^[0-9]{0,16}$"
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request, understood: who calls, with what, and the use cases to answer it with."""
+    """A parsed request: caller, body, query, and the use cases to handle it with."""
 
     operations: Operations
     caller: Caller
@@ -56,7 +56,7 @@ class Exchange:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a handler answers: a status, a document, and the version that becomes the ETag."""
+    """Result of a handler: status, document, and the version for the ETag."""
 
     document: BaseModel | None = None
     status: int = 200
@@ -69,7 +69,7 @@ Handler = Callable[[Exchange], "Answer | Response"]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """What stands at a method and a path, what it demands and what it may answer."""
+    """Method, path, permission, and possible responses of an endpoint."""
 
     method: str
     path: str
@@ -84,9 +84,9 @@ class Endpoint:
     tag: str = field(default="rollouts")
     is_held: bool = False
     operation: str = ""
-    """Its name in OpenAPI, where that of the handler will not do."""
+    """Operation ID in OpenAPI, if the handler's name does not fit."""
     conditions: Sequence[str] = (IF_MATCH, IDEMPOTENCY_KEY)
-    """The headers of these two that a write honors; one without a version, such as a restore, honors neither."""
+    """Which of these two headers a write supports; one without a version, such as a restore, supports neither."""
 
     @property
     def is_write(self) -> bool:

@@ -20,7 +20,7 @@ _HEARTBEAT = b": still here\n\n"
 
 
 def stream_events(exchange: Exchange) -> Response:
-    """Tell every change as it happens, from `Last-Event-ID` on where it is given."""
+    """Stream every change, from `Last-Event-ID` on if given."""
     feed, store = exchange.operations.feed, exchange.operations.store
     last = request.headers.get("Last-Event-ID", "")
     if not re.fullmatch(LAST_EVENT_ID_PATTERN, last):
@@ -89,7 +89,7 @@ ENDPOINTS = (
         "/api/v1/events",
         stream_events,
         Permission.READ,
-        "Server-sent events of every change",
+        "Stream every change as server-sent events",
         answers={200: None},
         media_type="text/event-stream",
         tag="events",

@@ -1,4 +1,4 @@
-"""What machines and developers read without a token: liveness, readiness, metrics, the OpenAPI document."""
+"""Public endpoints without a token: liveness, readiness, metrics, the OpenAPI document."""
 
 import json
 from collections.abc import Callable, Iterable, Sequence
@@ -24,7 +24,7 @@ def machines(
     recorded: Callable[[], Iterable[Metric]],
     metrics_seconds: float,
 ) -> Blueprint:
-    """Make the blueprint of what is public: nothing here names an address or a token."""
+    """Return the blueprint of the public endpoints; they expose no addresses and no tokens."""
     blueprint = Blueprint("machines", __name__, template_folder="templates")
 
     description = Description(endpoints, version=version)

@@ -1,4 +1,4 @@
-"""OpenAPI 3.1 of the endpoints, read off the same table that serves them."""
+"""OpenAPI 3.1 of the endpoints, generated from the table that serves them."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ _BODY_PROBLEMS = (408, 413, 415, 422)
 
 
 def describe(endpoints: Sequence[Endpoint], *, version: str) -> Json:
-    """Give the OpenAPI document of the endpoints."""
+    """Return the OpenAPI document of the endpoints."""
     schemas = _schemas(endpoints)
     paths: dict[str, Json] = {}
     for endpoint in endpoints:
@@ -45,7 +45,7 @@ def describe(endpoints: Sequence[Endpoint], *, version: str) -> Json:
         "info": {
             "title": "traefik-canary",
             "version": version,
-            "description": "Canary rollouts for Traefik: shift weights, and know that Traefik has them.",
+            "description": "Progressive delivery for Traefik, without Kubernetes.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
@@ -97,7 +97,7 @@ def _operation(endpoint: Endpoint, schemas: Json) -> Json:
     operation: Json = {
         "operationId": name.replace("_", "-"),
         "summary": endpoint.summary,
-        "description": f"Needs a role that may {endpoint.permission}.",
+        "description": f"Requires a role with the permission `{endpoint.permission}`.",
         "tags": [endpoint.tag],
         "parameters": [
             *_path_parameters(endpoint),
@@ -137,7 +137,7 @@ def _without_null(schema: Json) -> Json:
 
 def _headers(endpoint: Endpoint) -> list[Json]:
     if endpoint.media_type == "text/event-stream":
-        return [_header("Last-Event-ID", "The event that the caller got last.", LAST_EVENT_ID_PATTERN)]
+        return [_header("Last-Event-ID", "ID of the last event that the client received.", LAST_EVENT_ID_PATTERN)]
     if not endpoint.is_write:
         return []
     return [_CONDITIONS[name] for name in endpoint.conditions]
@@ -154,9 +154,11 @@ def _header(name: str, description: str, pattern: str) -> Json:
 
 
 _CONDITIONS: Mapping[str, Json] = {
-    IF_MATCH: _header(IF_MATCH, "The ETags that the caller accepts: 412 when it has another.", IF_MATCH_PATTERN),
+    IF_MATCH: _header(IF_MATCH, "ETags of the expected version; 412 if the version differs.", IF_MATCH_PATTERN),
     IDEMPOTENCY_KEY: _header(
-        IDEMPOTENCY_KEY, "The same key again answers what the first call did.", IDEMPOTENCY_KEY_PATTERN
+        IDEMPOTENCY_KEY,
+        "Requests with the same key are executed once; all receive the first response.",
+        IDEMPOTENCY_KEY_PATTERN,
     ),
 }
 

@@ -1,4 +1,4 @@
-"""The one table from errors to `application/problem+json`."""
+"""The mapping of errors to `application/problem+json`."""
 
 import json
 import logging
@@ -39,23 +39,23 @@ CONTENT_TYPE = "application/problem+json"
 
 
 class UnauthenticatedError(Exception):
-    """No token, or none that is known."""
+    """The request has no token, or an unknown one."""
 
 
 class ForbiddenError(Exception):
-    """A token whose role does not permit it."""
+    """The token's role does not permit the request."""
 
 
 class BadRequestError(Exception):
-    """A header that cannot be understood."""
+    """A header or name of the request is invalid."""
 
 
 class WrongContentTypeError(Exception):
-    """A body that is not said to be JSON."""
+    """The content type of the body is not JSON."""
 
 
 class InvalidQueryError(Exception):
-    """A query that says something it must not."""
+    """A query parameter is invalid."""
 
     def __init__(self, mistakes: tuple[Mistake, ...]) -> None:
         self.mistakes = mistakes
@@ -64,7 +64,7 @@ class InvalidQueryError(Exception):
 
 @dataclass(frozen=True)
 class Kind:
-    """How one kind of error is answered."""
+    """Problem type, title and headers of one kind of error."""
 
     status: int
     type: str
@@ -73,39 +73,41 @@ class Kind:
 
 
 KINDS: Mapping[type[Exception], Kind] = {
-    BadRequestError: Kind(400, "bad-request", "The request cannot be understood"),
-    InvalidQueryError: Kind(400, "invalid-query", "A query parameter is not valid"),
-    NotJsonError: Kind(400, "not-json", "The body is not JSON"),
-    UnauthenticatedError: Kind(401, "unauthenticated", "A token is needed", {"WWW-Authenticate": "Bearer"}),
-    ForbiddenError: Kind(403, "forbidden", "The token's role does not permit this"),
-    SignInError: Kind(403, "sign-in", "This signs nobody in"),
-    NotFoundError: Kind(404, "not-found", "There is no such thing"),
-    ExistsError: Kind(409, "exists", "It is there already"),
-    IllegalMoveError: Kind(409, "illegal-move", "The rollout's phase does not allow this"),
-    OtherSourceError: Kind(409, "other-source", "The servers of this side do not register"),
-    OutOfReachError: Kind(409, "out-of-reach", "This is not reached by waiting"),
-    UnreadableDocumentError: Kind(409, "unreadable-document", "The stored document is damaged"),
-    ShrinkError: Kind(409, "shrink", "A gateway would be left with little or nothing"),
-    StableChangedError: Kind(409, "stable-changed", "The spec names another stable version"),
-    StableLagsError: Kind(409, "stable-lags", "The spec lags behind a promotion"),
-    CanaryUnavailableError: Kind(409, "canary-unavailable", "Nothing proves that the version can take traffic"),
-    SameRequestsError: Kind(409, "same-requests", "Another rollout matches the same requests"),
-    TooManyError: Kind(409, "too-many", "There are as many as there may be"),
-    ContentionError: Kind(409, "contention", "Others kept changing it"),
-    StaleVersionError: Kind(412, "stale-version", "It has changed since you read it"),
-    WrongContentTypeError: Kind(415, "wrong-content-type", "The body must be JSON"),
-    InvalidDocumentError: Kind(422, "invalid-document", "The body is not valid"),
-    UnsupportedFeatureError: Kind(422, "unsupported-by-traefik", "A gateway runs a Traefik that is too old for this"),
-    UnfitFragmentError: Kind(422, "unfit", "Traefik would not take this"),
-    RequestReusedError: Kind(422, "idempotency-key-reused", "The Idempotency-Key was used for another request"),
-    TooFastError: Kind(429, "too-fast", "So many calls a second are not taken", {"Retry-After": "1"}),
-    TooManyGuessesError: Kind(429, "too-many-guesses", "Too many wrong tokens", {"Retry-After": "60"}),
-    TooManyHeldError: Kind(429, "too-many-held", "So many calls are not held at once", {"Retry-After": "5"}),
-    WorkerFullError: Kind(503, "worker-full", "No more calls are held here", {"Retry-After": "5"}),
-    TooManyAttemptsError: Kind(429, "too-many-attempts", "Too many attempts", {"Retry-After": "60"}),
-    StoreUnavailableError: Kind(503, "store-unavailable", "Redis cannot be reached", {"Retry-After": "1"}),
-    StoreWentBackError: Kind(503, "store-went-back", "Redis does not hold what is served", {"Retry-After": "30"}),
-    NotInTimeError: Kind(504, "not-in-time", "It was not so in time"),
+    BadRequestError: Kind(400, "bad-request", "Bad request"),
+    InvalidQueryError: Kind(400, "invalid-query", "Invalid query parameter"),
+    NotJsonError: Kind(400, "not-json", "Invalid JSON"),
+    UnauthenticatedError: Kind(401, "unauthenticated", "Authentication required", {"WWW-Authenticate": "Bearer"}),
+    ForbiddenError: Kind(403, "forbidden", "Permission denied"),
+    SignInError: Kind(403, "sign-in", "Sign-in failed"),
+    NotFoundError: Kind(404, "not-found", "Not found"),
+    ExistsError: Kind(409, "exists", "Already exists"),
+    IllegalMoveError: Kind(409, "illegal-move", "Action not allowed in this phase"),
+    OtherSourceError: Kind(409, "other-source", "Side does not use registration"),
+    OutOfReachError: Kind(409, "out-of-reach", "State cannot be reached by waiting"),
+    UnreadableDocumentError: Kind(409, "unreadable-document", "Stored document is corrupt"),
+    ShrinkError: Kind(409, "shrink", "Change would remove most rollouts from a gateway"),
+    StableChangedError: Kind(409, "stable-changed", "Stable version would change"),
+    StableLagsError: Kind(409, "stable-lags", "Spec is older than a promotion"),
+    CanaryUnavailableError: Kind(409, "canary-unavailable", "Version not confirmed to be available"),
+    SameRequestsError: Kind(409, "same-requests", "Overlapping rules"),
+    TooManyError: Kind(409, "too-many", "Limit reached"),
+    ContentionError: Kind(409, "contention", "Conflict"),
+    StaleVersionError: Kind(412, "stale-version", "Version conflict"),
+    WrongContentTypeError: Kind(415, "wrong-content-type", "Unsupported media type"),
+    InvalidDocumentError: Kind(422, "invalid-document", "Validation failed"),
+    UnsupportedFeatureError: Kind(422, "unsupported-by-traefik", "Not supported by the gateway's Traefik version"),
+    UnfitFragmentError: Kind(422, "unfit", "Configuration not valid for Traefik"),
+    RequestReusedError: Kind(422, "idempotency-key-reused", "Idempotency key already used for another request"),
+    TooFastError: Kind(429, "too-fast", "Rate limit exceeded", {"Retry-After": "1"}),
+    TooManyGuessesError: Kind(
+        429, "too-many-guesses", "Too many failed authentication attempts", {"Retry-After": "60"}
+    ),
+    TooManyHeldError: Kind(429, "too-many-held", "Too many open requests", {"Retry-After": "5"}),
+    WorkerFullError: Kind(503, "worker-full", "Too many open requests on this worker", {"Retry-After": "5"}),
+    TooManyAttemptsError: Kind(429, "too-many-attempts", "Too many sign-in attempts", {"Retry-After": "60"}),
+    StoreUnavailableError: Kind(503, "store-unavailable", "Store unavailable", {"Retry-After": "1"}),
+    StoreWentBackError: Kind(503, "store-went-back", "Store and served configuration differ", {"Retry-After": "30"}),
+    NotInTimeError: Kind(504, "not-in-time", "Timed out"),
 }
 
 
@@ -134,7 +136,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 _PLAIN_WORDS = {
-    404: "there is nothing at this path; /docs lists what there is",
+    404: "no endpoint at this path; see /docs for the list",
     413: "the body is larger than 1 MiB",
 }
 
@@ -143,7 +145,7 @@ def _answer_unknown(error: Exception) -> Response:
     # The words of an unforeseen error may hold anything: they are for the log only.
     log.error("request.failed", exc_info=error)
     return _respond(
-        Kind(500, "internal", "Something unforeseen went wrong"),
+        Kind(500, "internal", "Internal server error"),
         f"the provider's log has the details, under the request id {request_id()}",
     )
 

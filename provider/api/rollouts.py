@@ -42,11 +42,11 @@ from provider.store import Event
 _ROOT = "/api/v1/rollouts"
 _ONE = f"{_ROOT}/<name>"
 _MOVES = {
-    Action.ABORT: "Send all traffic to stable in one change",
-    Action.PAUSE: "Hold at this weight until a person goes on",
-    Action.RESUME: "Go on after a pause, or after a hold by hand",
-    Action.RETRY: "Begin again with the canary that was aborted",
-    Action.SKIP: "Go past the step that runs",
+    Action.ABORT: "Abort: send all traffic to stable at once",
+    Action.PAUSE: "Pause at the current weight until resumed or promoted",
+    Action.RESUME: "Resume after a pause, or after the weight was set manually",
+    Action.RETRY: "Retry: start the aborted canary again",
+    Action.SKIP: "Skip the current step",
 }
 
 # Moves that may give the canary more traffic.
@@ -54,7 +54,7 @@ _GAINING = {Action.RESUME, Action.RETRY, Action.SKIP}
 
 
 def list_rollouts(exchange: Exchange) -> Answer:
-    """List rollouts by name."""
+    """List rollouts, sorted by name."""
     query: ListQuery = exchange.query
     page = exchange.operations.rollouts.page(
         limit=query.limit, cursor=query.cursor, phase=query.phase, gateway=query.gateway
@@ -94,51 +94,51 @@ def delete(exchange: Exchange) -> Answer:
 
 
 def start(exchange: Exchange) -> Answer:
-    """Begin with a new canary."""
+    """Start a new canary."""
     body: CanaryBody = exchange.body
     rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call)
     return _answer(exchange, rollout)
 
 
 def scale_stable(exchange: Exchange) -> Answer:
-    """Give stable other servers of its version."""
+    """Replace the servers of stable."""
     body: ServersBody = exchange.body
     return _moved(exchange.operations.rollouts.scale(exchange.name, "stable", body.servers, exchange.call))
 
 
 def scale_canary(exchange: Exchange) -> Answer:
-    """Give the canary other servers of its version."""
+    """Replace the servers of the canary."""
     body: ServersBody = exchange.body
     return _moved(exchange.operations.rollouts.scale(exchange.name, "canary", body.servers, exchange.call))
 
 
 def drain(exchange: Exchange) -> Answer:
-    """Let a server drain, or answer again."""
+    """Drain a server, or stop draining it."""
     body: DrainBody = exchange.body
     return _moved(exchange.operations.rollouts.drain(exchange.name, body.url, exchange.call, undo=body.undo))
 
 
 def set_weight(exchange: Exchange) -> Answer:
-    """Shift by hand."""
+    """Set the weight manually."""
     body: WeightBody = exchange.body
     return _moved(exchange.operations.rollouts.set_weight(exchange.name, body.weight, exchange.call))
 
 
 def promote(exchange: Exchange) -> Answer:
-    """Go to the next step, or take over in full."""
+    """Promote to the next step or in full."""
     body: PromoteBody = exchange.body
     action = Action.PROMOTE_FULL if body.full else Action.PROMOTE
     return _moved(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
 
 
 def undo(exchange: Exchange) -> Answer:
-    """Go back to an earlier state."""
+    """Roll back to an earlier revision."""
     body: UndoBody = exchange.body
     return _moved(exchange.operations.rollouts.undo(exchange.name, body.to_revision, exchange.call))
 
 
 def history(exchange: Exchange) -> Answer:
-    """Tell who changed what."""
+    """Return the history of a rollout."""
     query: HistoryQuery = exchange.query
     rollouts = exchange.operations.rollouts
     events = rollouts.history(exchange.name, limit=query.limit, before=query.before)
@@ -150,7 +150,7 @@ def history(exchange: Exchange) -> Answer:
 
 
 def analysis(exchange: Exchange) -> Answer:
-    """Tell what is known of the canary."""
+    """Return the analysis of the canary."""
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
     judgement, settings = operations.analyses.judgement(rollout), settings_of(rollout)
@@ -175,14 +175,14 @@ def analysis(exchange: Exchange) -> Answer:
 
 
 def traffic(exchange: Exchange) -> Answer:
-    """Tell what the canary really gets."""
+    """Return the traffic share of the canary."""
     operations = exchange.operations
     share = operations.traffic.share(operations.rollouts.get(exchange.name))
     return Answer(TrafficAnswer(**dict(share)))
 
 
 def plan(exchange: Exchange) -> Answer:
-    """Tell what each step can be expected to show."""
+    """Return the forecast of each step."""
     query: PlanQuery = exchange.query
     operations = exchange.operations
     made = operations.plans.plan(
@@ -195,7 +195,7 @@ def plan(exchange: Exchange) -> Answer:
 
 
 def wait(exchange: Exchange) -> Answer:
-    """Answer when it is so."""
+    """Wait for a state."""
     query: WaitQuery = exchange.query
     arrival = exchange.operations.waiting.wait(
         exchange.name, query.for_, seconds=query.timeout, attempt=query.attempt
@@ -226,7 +226,7 @@ def _servers(side: SideName, handler: Handler) -> Endpoint:
         f"{_ONE}/{side}/servers",
         handler,
         Permission.ADMINISTER,
-        f"Scale {side}: all its servers, of which one at least is there already",
+        f"Scale {side}: replace its servers; at least one current server must remain",
         body=ServersBody,
         query=DryRunQuery,
         answers={200: RolloutAnswer},
@@ -240,7 +240,7 @@ ENDPOINTS = (
         _ROOT,
         list_rollouts,
         Permission.READ,
-        "List rollouts by name",
+        "List rollouts, sorted by name",
         query=ListQuery,
         answers={200: RolloutList},
     ),
@@ -249,7 +249,7 @@ ENDPOINTS = (
         _ROOT,
         create,
         Permission.ADMINISTER,
-        "Create a rollout; 409 if it is there",
+        "Create a rollout; 409 if it exists",
         body=CreateBody,
         query=DryRunQuery,
         answers={201: RolloutAnswer, 200: RolloutAnswer},
@@ -280,7 +280,7 @@ ENDPOINTS = (
         _ONE,
         delete,
         Permission.ADMINISTER,
-        "Delete a rollout: Traefik then answers 404 for its rule",
+        "Delete a rollout; Traefik then responds with 404 for its rule",
         query=DeleteQuery,
         answers={204: None},
         problems=(404, 409),
@@ -290,7 +290,7 @@ ENDPOINTS = (
         f"{_ONE}/canary",
         start,
         Permission.ADMINISTER,
-        "Begin with a new canary: the steps start from the first",
+        "Start a new canary at the first step",
         body=CanaryBody,
         answers={200: RolloutAnswer},
         problems=(404, 409),
@@ -302,7 +302,7 @@ ENDPOINTS = (
         f"{_ONE}/drain",
         drain,
         Permission.OPERATE,
-        "Send a server no new requests; with `undo` it gets them again",
+        "Drain a server: it receives no new requests; `undo` stops draining",
         body=DrainBody,
         query=DryRunQuery,
         answers={200: RolloutAnswer},
@@ -313,7 +313,7 @@ ENDPOINTS = (
         f"{_ONE}/weight",
         set_weight,
         Permission.OPERATE,
-        "Shift by hand: so many per cent to the canary",
+        "Set the weight of the canary manually",
         body=WeightBody,
         answers={200: RolloutAnswer},
         problems=(404, 409),
@@ -323,7 +323,7 @@ ENDPOINTS = (
         f"{_ONE}/promote",
         promote,
         Permission.OPERATE,
-        "Go to the next step; in full, the canary becomes stable now",
+        "Promote to the next step, or with `full` make the canary stable now",
         body=PromoteBody,
         answers={200: RolloutAnswer},
         problems=(404, 409),
@@ -334,7 +334,7 @@ ENDPOINTS = (
         f"{_ONE}/undo",
         undo,
         Permission.ADMINISTER,
-        "Be again what it was at a revision of its history; a canary is held at the weight that it had",
+        "Roll back to an earlier revision; the canary keeps that revision's weight",
         body=UndoBody,
         query=ShrinkQuery,
         answers={200: RolloutAnswer},
@@ -345,7 +345,7 @@ ENDPOINTS = (
         f"{_ONE}/history",
         history,
         Permission.READ,
-        "Who changed what, when and why, newest first",
+        "List the changes of a rollout, newest first",
         query=HistoryQuery,
         answers={200: HistoryList},
         problems=(404,),
@@ -355,7 +355,7 @@ ENDPOINTS = (
         f"{_ONE}/analysis",
         analysis,
         Permission.READ,
-        "What is known of the canary: verdicts with their numbers, and the latest looks",
+        "Read the analysis of the canary: verdicts and the latest measurements",
         answers={200: AnalysisAnswer},
         problems=(404, 409),
     ),
@@ -364,7 +364,7 @@ ENDPOINTS = (
         f"{_ONE}/traffic",
         traffic,
         Permission.READ,
-        "What part of the requests the canary really gets at its weight, by Traefik's counters",
+        "Read the share of requests that the canary receives, by Traefik's counters",
         answers={200: TrafficAnswer},
         problems=(404,),
     ),
@@ -373,7 +373,7 @@ ENDPOINTS = (
         f"{_ONE}/plan",
         plan,
         Permission.READ,
-        "Expected requests, detection of regressions and time to a verdict, step by step",
+        "Forecast requests, detection of regressions and time to a verdict for each step",
         query=PlanQuery,
         answers={200: PlanAnswer},
         problems=(404,),
@@ -383,7 +383,7 @@ ENDPOINTS = (
         f"{_ONE}/wait",
         wait,
         Permission.READ,
-        "Answer when it is so; 504 if it is not in time",
+        "Wait until the rollout reaches a state; 504 on timeout",
         query=WaitQuery,
         answers={200: WaitAnswer},
         problems=(404, 409, 504),

@@ -1,4 +1,4 @@
-"""The shapes of the REST API's bodies, queries and answers: what OpenAPI shows is what is checked."""
+"""Schemas of the REST API's bodies, queries and responses; OpenAPI is generated from them."""
 
 import re
 from datetime import timedelta
@@ -38,37 +38,37 @@ def _short(ttl: timedelta) -> timedelta:
 
 
 class ReasonBody(Document):
-    """Why it is done: kept in the history."""
+    """Reason of a change."""
 
     reason: Reason = ""
-    """Why; kept in the history."""
+    """Reason of the change, kept in the history."""
 
 
 class MoveBody(ReasonBody):
-    """Why it is done, and whether without proof that the version that gets more traffic can take it."""
+    """Reason of a change, and whether to skip the check that the version can take more traffic."""
 
     force: StrictBool = False
-    """Shift traffic although nothing proves that the version can take it."""
+    """Shift traffic even if it is not confirmed that the version can take it."""
 
 
 class CreateBody(ReasonBody):
     """A new rollout."""
 
     name: Name
-    """Lower-case letters, digits and inner hyphens, 63 at most."""
+    """Name of the rollout: lowercase letters, digits and inner hyphens, at most 63 characters."""
     spec: Spec
-    """What is asked of it."""
+    """Spec of the rollout."""
 
 
 class SpecBody(ReasonBody):
-    """The whole spec of a rollout."""
+    """The complete spec of a rollout."""
 
     spec: Spec
-    """What is asked of it."""
+    """Spec of the rollout."""
 
 
 class CanaryBody(Side, MoveBody):
-    """A new canary: its servers, or a service of another provider."""
+    """A new canary: servers, service discovery, or a service of another provider."""
 
     @property
     def side(self) -> Side:
@@ -77,83 +77,86 @@ class CanaryBody(Side, MoveBody):
 
 
 class ServersBody(ReasonBody):
-    """All servers of a side; one at least that it has already."""
+    """All servers of a side, including at least one of its current servers."""
 
     servers: Servers
-    """All of them."""
+    """All servers of the side."""
 
 
 class DrainBody(ReasonBody):
-    """A server that gets no new requests, or with `undo` gets them again."""
+    """A server to drain, or to stop draining."""
 
     url: ServerUrl
-    """The server."""
+    """URL of the server."""
     undo: StrictBool = False
-    """It gets requests again."""
+    """Stop draining: the server receives new requests again."""
 
 
 class WeightBody(MoveBody):
-    """A weight set by hand, in per cent."""
+    """A manually set weight."""
 
     weight: Weight
-    """The canary's per cent, with two decimals at most."""
+    """Weight of the canary in percent, with at most two decimals."""
 
 
 class PromoteBody(MoveBody):
-    """The next step, or with `full` the canary becomes stable now."""
+    """Whether to promote to the next step or in full."""
 
     full: StrictBool = False
-    """The canary becomes stable now, past all steps."""
+    """Skip all remaining steps and make the canary stable now."""
 
 
 class UndoBody(MoveBody):
-    """The revision of the history whose state comes back."""
+    """The revision to roll back to."""
 
     to_revision: WholeNumber = Field(ge=1, le=2**53)
-    """The revision."""
+    """Revision from the history."""
 
 
 class GatewayBody(ReasonBody):
-    """Where a gateway can be asked."""
+    """The spec of a gateway."""
 
     spec: GatewaySpec
-    """Its addresses."""
+    """Spec of the gateway."""
 
 
 class WebhookBody(ReasonBody):
-    """A webhook. Without a secret it keeps the one that it has; an empty one takes it away."""
+    """The spec of a webhook. Without `secret`, the stored secret is kept; an empty `secret` removes it."""
 
     spec: WebhookSpec
-    """Where it is told what."""
+    """Spec of the webhook."""
 
 
 class AnnounceBody(ReasonBody):
-    """An instance that is there: its address, and how long that holds unless it says so again."""
+    """Registration of an instance.
+
+    It expires after `ttl` unless the instance sends a heartbeat: the same request again.
+    """
 
     url: ServerUrl
-    """Where it listens."""
+    """URL of the instance."""
     weight: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
-    """Its share beside the other instances; 1 if left out."""
+    """Weight relative to the other instances. Default: `1`."""
     ttl: Annotated[Duration, AfterValidator(_short)] = timedelta(seconds=15)
-    """How long, from 1s to 1h."""
+    """Time until the registration expires, from `1s` to `1h`."""
 
 
 class TokenBody(ReasonBody):
     """A new token."""
 
     name: Name
-    """Whose token it is; the history says so."""
+    """Name of the token, shown as the actor in the history."""
     role: Role
-    """What it may do."""
+    """Role of the token."""
     gateway: Name | None = None
-    """The only gateway that a token of the role gateway may poll as. Default: any."""
+    """The only gateway that a token with the role `gateway` may poll as. Default: any gateway."""
 
 
 class RestoreBody(ReasonBody):
-    """Which side is right: what is `served`, or what is `stored`."""
+    """The state to restore: `served` or `stored`."""
 
     from_: Truth = Field(alias="from")
-    """The side that is right."""
+    """State to keep: `served` is what the provider serves, `stored` is what Redis contains."""
 
 
 class NoQuery(Document):
@@ -161,48 +164,48 @@ class NoQuery(Document):
 
 
 class DryRunQuery(Document):
-    """`dryRun=true` answers what would be, and changes nothing."""
+    """Whether to validate only."""
 
     dry_run: Literal["true", "false"] = "false"
-    """Answer what would be, and change nothing."""
+    """Return the result without changing anything."""
 
 
 class ReasonQuery(Document):
-    """Why it is done: kept in the history."""
+    """Reason of a change."""
 
     reason: Reason = ""
-    """Why; kept in the history."""
+    """Reason of the change, kept in the history."""
 
 
 class ShrinkQuery(Document):
-    """`allowShrink=true` lets a gateway be left with less than half of what it was served lately, or with nothing."""
+    """Whether a change may remove most or all rollouts from a gateway."""
 
     allow_shrink: Literal["true", "false"] = "false"
-    """Even where a gateway is left with less than half of its rollouts, or with none."""
+    """Allow the change even if it leaves a gateway with less than half of its recent rollouts, or with none."""
 
 
 class ReplaceQuery(DryRunQuery, ShrinkQuery):
-    """How a spec is replaced."""
+    """Options for replacing a spec."""
 
     replace_stable: Literal["true", "false"] = "false"
-    """Let another stable version get all traffic at once."""
+    """Allow the spec to route all traffic to another stable version at once."""
 
 
 class DeleteQuery(ReasonQuery, ShrinkQuery):
-    """Why a rollout is deleted."""
+    """Options for deleting a rollout."""
 
 
 class ListQuery(Document):
-    """Which rollouts, and how many."""
+    """Filters and page of a list of rollouts."""
 
     limit: int = Field(default=100, ge=1, le=1_000)
-    """How many."""
+    """Maximum number of rollouts in the response."""
     cursor: str = Field(default="", max_length=63)
-    """Where the list before ended."""
+    """The `cursor` of the previous page."""
     phase: Phase | None = None
-    """Those in this phase."""
+    """Return only rollouts in this phase."""
     gateway: Name | None = None
-    """Those that this gateway carries."""
+    """Return only rollouts that this gateway serves."""
 
 
 # A number above 1 with at most two decimals.
@@ -221,14 +224,15 @@ def _factors(text: str) -> str:
 
 
 class PlanQuery(Document):
-    """The traffic to plan for, and the regressions to look for."""
+    """Traffic and regressions for a forecast."""
 
     rate: float | None = Field(default=None, ge=0.000001, le=10_000_000, allow_inf_nan=False)
-    """Requests a second to both sides together; what was measured last if left out."""
+    """Requests per second to both sides together. Default: the latest measurement."""
     errors: float | None = Field(default=None, ge=0, le=50, allow_inf_nan=False)
-    """Percent of errors of stable; what was measured last if left out, or 0.5."""
+    """Error rate of stable in percent. Default: the latest measurement, or 0.5."""
     k: Annotated[str, AfterValidator(_factors), Field(json_schema_extra={"pattern": _MULTIPLES})] = "2,5,total"
-    """The canary's errors as multiples of stable's, separated by commas; total is a failure of every request."""
+    """Regressions: the canary's errors as multiples of stable's, separated by commas. `total` is a failure of
+    every request."""
 
     @property
     def factors(self) -> tuple[float, ...]:
@@ -237,27 +241,27 @@ class PlanQuery(Document):
 
 
 class HistoryQuery(Document):
-    """How many events, and those older than which revision."""
+    """Page of the history."""
 
     limit: int = Field(default=50, ge=1, le=1_000)
-    """How many at most; large documents make it fewer."""
+    """Maximum number of changes; the response contains fewer if documents are large."""
     before: int | None = Field(default=None, ge=1, le=2**53)
-    """Those older than this revision."""
+    """Return only changes before this revision."""
 
 
 class WaitQuery(Document):
-    """What to wait for, and for how many seconds."""
+    """State to wait for, and the timeout."""
 
     for_: Goal = Field(alias="for")
-    """What to wait for."""
+    """State to wait for."""
     timeout: float = Field(default=60, ge=0, le=3_600, allow_inf_nan=False)
-    """For how many seconds."""
+    """Timeout in seconds."""
     attempt: int | None = Field(default=None, ge=1, le=2**53)
-    """The canary's `status.generation`. Default: the current attempt."""
+    """Attempt of the canary: its `status.generation`. Default: the current attempt."""
 
 
 class VerdictSummary(Document):
-    """What is known of the canary. `known_in` says how long it is expected to stay undecided, in words."""
+    """Verdict on the canary. `known_in` is the expected time until a verdict, in words."""
 
     outcome: Outcome
     reason: str
@@ -266,7 +270,7 @@ class VerdictSummary(Document):
 
 
 class RolloutAnswer(Document):
-    """A rollout as it now is. `actions` are the moves that its phase allows."""
+    """A rollout. `actions` lists the actions that its phase allows."""
 
     name: Name
     version: WholeNumber
@@ -274,26 +278,27 @@ class RolloutAnswer(Document):
     status: Status
     actions: tuple[Action, ...]
     warnings: tuple[StepWarning, ...] | None = None
-    """Only after a change of the spec: analysis steps that cannot be expected to come to a verdict."""
+    """Analysis steps that are unlikely to reach a verdict. Only after a change of the spec."""
     verdict: VerdictSummary | None = None
-    """Only when one rollout is read, and only if its canary was judged."""
+    """Verdict on the canary. Only when a single rollout is read, and only if the canary has been analyzed."""
     waiting: Wait | None = None
-    """Only when one rollout is read, and only while it waits for proof that gateways apply its step."""
+    """Why the rollout waits. Only when a single rollout is read, while gateways have not confirmed its step."""
     shadowed_by: Name | None = None
-    """Another rollout that gets all requests of this one. Only when one rollout is read or its spec is written."""
+    """Another rollout that receives all requests of this one. Only when a single rollout is read or its spec is
+    written."""
     overlaps_with: tuple[Name, ...] | None = None
-    """Rollouts that match some of its requests with the same priority. Only where `shadowedBy` is."""
+    """Rollouts that match some of its requests with the same priority. Only where `shadowedBy` is returned."""
 
 
 class RolloutList(Document):
-    """Rollouts by name; `cursor` asks for the next ones and is missing at the end."""
+    """Rollouts by name. `cursor` is the cursor of the next page, absent on the last page."""
 
     rollouts: tuple[RolloutAnswer, ...]
     cursor: str | None = None
 
 
 class ReportAnswer(Document):
-    """How far a rollout has come at one gateway."""
+    """Delivery state of a rollout at one gateway."""
 
     gateway: str
     state: Delivery
@@ -301,13 +306,16 @@ class ReportAnswer(Document):
 
 
 class WaitAnswer(RolloutAnswer):
-    """The rollout when the goal was reached. `gateways` tells where it was seen, for `for=applied`."""
+    """The rollout in the requested state.
+
+    With `for=applied`, `gateways` contains the delivery state of each gateway.
+    """
 
     gateways: tuple[ReportAnswer, ...] | None = None
 
 
 class SettingAnswer(Document):
-    """An effective setting of the analysis: its name in the spec, its value, and where the value comes from."""
+    """Effective analysis setting: its name in the spec, its value and the origin of the value."""
 
     name: str
     value: JsonValue
@@ -315,10 +323,10 @@ class SettingAnswer(Document):
 
 
 class AnalysisAnswer(Document):
-    """What is known of a canary: in all its time, in the analysis step, by its checks, and look by look.
+    """Analysis of a canary: for the whole attempt, for the current step, by check and by measurement.
 
-    `settings` are the numbers that it is judged by. While the canary warms up, `warmingUp` says for how long yet, and
-    `warmingUpUntil` when that ends.
+    `settings` contains the effective settings. During the warm-up, `warmingUp` is the remaining time in words, and
+    `warmingUpUntil` its end.
     """
 
     whole: Verdict
@@ -328,23 +336,23 @@ class AnalysisAnswer(Document):
     warming_up: str | None = None
     warming_up_until: Moment | None = None
     known_in_seconds: float | None = None
-    """How long the canary is expected to stay undecided, if the traffic stays as it is."""
+    """Expected time until a verdict in seconds, at the current traffic."""
     known_in: str | None = None
-    """The same in words."""
+    """Expected time until a verdict, in words."""
     preset: Preset | None = None
     settings: tuple[SettingAnswer, ...]
 
 
 class PlanAnswer(Plan):
-    """What each step of a rollout can be expected to show of a canary."""
+    """Forecast of each waiting step, with the traffic that it is based on."""
 
 
 class TrafficAnswer(Share):
-    """What part of the requests the canary really gets, and since when; `words` say what is not as asked, or why."""
+    """Share of the requests that the canary receives. `words` explains a deviation from the requested weight."""
 
 
 class InstanceOfSide(Document):
-    """An instance that has announced itself, and until when that holds."""
+    """A registered instance, and when its registration expires."""
 
     instance: Name
     url: ServerUrl
@@ -353,9 +361,9 @@ class InstanceOfSide(Document):
 
 
 class SideAnswer(Document):
-    """Who answers for a side: another provider's `service`, or `servers`, written down or found.
+    """Backend of a side: a `service` of another provider, or listed or discovered `servers`.
 
-    `kept` says why servers are kept that are not found any more; `instances` are those that have registered.
+    `kept` is the reason why servers are kept that discovery no longer finds. `instances` lists registered instances.
     """
 
     service: str | None = None
@@ -366,21 +374,21 @@ class SideAnswer(Document):
 
 
 class ServersAnswer(Document):
-    """Who answers for each side."""
+    """Current backends of stable and canary."""
 
     stable: SideAnswer
     canary: SideAnswer | None = None
 
 
 class AnnouncedAnswer(InstanceOfSide):
-    """An instance as it is noted; under its group it stays where it is when the canary becomes stable."""
+    """A registered instance. It belongs to its group, which stays the same when the canary is promoted."""
 
     rollout: Name
     group: Name
 
 
 class HistoryEntry(Document):
-    """One change: who, when, what, why, before and after."""
+    """A change: revision, action, actor, reason, time, and the document before and after."""
 
     revision: int
     action: str
@@ -388,20 +396,20 @@ class HistoryEntry(Document):
     reason: str
     at: Moment
     request_id: str | None = None
-    """The request that made the change: the caller's `X-Request-Id`, or the one that its answer bore."""
+    """ID of the request that made the change: `X-Request-Id` of the request or of its response."""
     before: dict[str, object] | None = None
     after: dict[str, object] | None = None
 
 
 class HistoryList(Document):
-    """Changes, newest first; `before` asks for older ones."""
+    """Changes, newest first. `before` is the parameter for older changes, absent on the last page."""
 
     history: tuple[HistoryEntry, ...]
     before: int | None = None
 
 
 class InstanceAnswer(Document):
-    """One Traefik that polls under a gateway's name. `holdSeconds` is how long it lets its polls be held."""
+    """A Traefik instance that polls as a gateway. `holdSeconds` is the timeout of its long polls."""
 
     address: str
     last_poll: Moment
@@ -410,10 +418,10 @@ class InstanceAnswer(Document):
 
 
 class GatewayAnswer(Document):
-    """A gateway: what was asked of it, what it polled, and what it carries.
+    """A gateway: its spec, polls, and applied configuration.
 
-    `state` is how the controller saw it last, `detail` and `stateSince` why and since when; without a controller
-    they are missing. `traefik` is its version.
+    `state`, `detail` and `stateSince` are the controller's latest observation; they are absent without a controller.
+    `traefik` is the version of Traefik.
     """
 
     name: str
@@ -423,7 +431,7 @@ class GatewayAnswer(Document):
     revision_served: int | None = None
     is_current: bool
     is_counted: bool
-    """Whether waits and steps take its polls into account."""
+    """Whether waits and steps take the gateway into account."""
     revision_applied: int | None = None
     instances: tuple[InstanceAnswer, ...]
     errors: tuple[str, ...]
@@ -440,7 +448,7 @@ class GatewayList(Document):
 
 
 class StoredGateway(Document):
-    """A gateway as it was written down."""
+    """The stored spec of a gateway."""
 
     name: Name
     version: int
@@ -463,7 +471,7 @@ class WebhookList(Document):
 
 
 class Delivered(Document):
-    """What became of a message: the receiver's `status`, none where nobody answered."""
+    """Result of a delivery. `status` is the HTTP status of the receiver, absent if it did not respond."""
 
     delivered: bool
     status: int | None = None
@@ -477,7 +485,7 @@ class TokenAnswer(Document):
     role: Role
     version: int
     gateway: str | None = None
-    """The only gateway that it may poll as; absent is any."""
+    """The only gateway that the token may poll as. Default: any gateway."""
 
 
 class TokenList(Document):
@@ -487,7 +495,7 @@ class TokenList(Document):
 
 
 class NewToken(Document):
-    """A token that was just made. The secret is shown this once."""
+    """A new token. The secret is shown only once."""
 
     name: str
     role: Role
@@ -495,27 +503,27 @@ class NewToken(Document):
 
 
 class SignInLink(Document):
-    """The path of a link that signs in to the pages, once."""
+    """Path of a link that signs in to the web pages. It can be used once."""
 
     path: str
     expires_in_seconds: int
 
 
 class Restored(Document):
-    """The revision at which store and provider agree again."""
+    """The revision after the restore."""
 
     revision: int
 
 
 class MistakeAnswer(Document):
-    """One thing wrong in a body or query."""
+    """A validation error: JSON pointer and description."""
 
     pointer: str
     detail: str
 
 
 class Problem(Document):
-    """What went wrong, after RFC 9457."""
+    """Problem details (RFC 9457)."""
 
     type: str
     title: str
@@ -525,9 +533,9 @@ class Problem(Document):
 
 
 class Readiness(Document):
-    """Whether polls are answered, and how the provider stands to its store.
+    """Whether the provider serves configuration, and the state of its connection to the store.
 
-    `problem` tells why polls are not answered, or why the store cannot be read or takes no writes, and what to do.
+    `problem` explains why configuration is not served, or why the store cannot be read or written, and what to do.
     """
 
     ready: bool

@@ -1,4 +1,4 @@
-"""The endpoints of servers that are found: what is known of them, and instances that announce themselves."""
+"""The endpoints of discovered servers and of instances that register."""
 
 from provider.access import Permission
 from provider.api.endpoints import Answer, Endpoint, Exchange, Handler
@@ -21,19 +21,19 @@ _SIDES = ("stable", "canary")
 
 
 def servers(exchange: Exchange) -> Answer:
-    """Tell who answers for each side."""
+    """Return the current backends of each side."""
     operations = exchange.operations
     sides = operations.discovery.servers(operations.rollouts.get(exchange.name))
     return Answer(ServersAnswer(**{name: _side(side) for name, side in sides.items()}))
 
 
 def announce(exchange: Exchange) -> Answer:
-    """Note that an instance is there."""
+    """Register an instance."""
     return _announced(exchange, exchange.parts["group"])
 
 
 def withdraw(exchange: Exchange) -> Answer:
-    """Forget an instance."""
+    """Deregister an instance."""
     return _withdrawn(exchange, exchange.parts["group"])
 
 
@@ -71,8 +71,8 @@ def _of_side(side: str) -> tuple[Endpoint, Endpoint]:
         return _withdrawn(exchange, exchange.operations.discovery.group_of(exchange.name, side))
 
     return (
-        _announcing(path, announce, f"An instance of {side} says that it is there", f"announce-{side}"),
-        _withdrawing(path, withdraw, f"An instance of {side} says that it goes", f"withdraw-{side}"),
+        _announcing(path, announce, f"Register an instance of {side}", f"announce-{side}"),
+        _withdrawing(path, withdraw, f"Deregister an instance of {side}", f"withdraw-{side}"),
     )
 
 
@@ -82,7 +82,7 @@ def _announcing(path: str, handler: Handler, summary: str, operation: str) -> En
         path,
         handler,
         Permission.REGISTER,
-        f"{summary}; it says so again before its time is over",
+        f"{summary}, or renew its registration",
         body=AnnounceBody,
         answers={200: AnnouncedAnswer},
         problems=(404, 409),
@@ -98,7 +98,7 @@ def _withdrawing(path: str, handler: Handler, summary: str, operation: str) -> E
         path,
         handler,
         Permission.REGISTER,
-        f"{summary}: it gets no more requests",
+        f"{summary}: it receives no new requests",
         query=ReasonQuery,
         answers={204: None},
         problems=(404, 409),
@@ -114,13 +114,13 @@ ENDPOINTS = (
         f"{_ONE}/servers",
         servers,
         Permission.READ,
-        "Who answers for each side now, and the instances that have announced themselves",
+        "Read the current servers of each side, and the registered instances",
         answers={200: ServersAnswer},
         problems=(404, 409),
         tag="servers",
     ),
-    _announcing(_GROUP, announce, "An instance of a group says that it is there", "announce"),
-    _withdrawing(_GROUP, withdraw, "An instance of a group says that it goes", "withdraw"),
+    _announcing(_GROUP, announce, "Register an instance of a group", "announce"),
+    _withdrawing(_GROUP, withdraw, "Deregister an instance of a group", "withdraw"),
     *(endpoint for side in _SIDES for endpoint in _of_side(side)),
 )
 

@@ -1,4 +1,4 @@
-"""How long requests take, by what was asked for and what was answered."""
+"""Duration of requests, by route and status."""
 
 import time
 
@@ -9,7 +9,7 @@ from provider.tracing import ROUTE
 
 
 def time_requests(app: Flask) -> None:
-    """Time every request of an application. What has no route is counted as one, whatever was asked for."""
+    """Record the duration of every request of an application. All requests without a route share one label."""
 
     @app.before_request
     def begin() -> None:

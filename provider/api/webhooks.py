@@ -1,4 +1,4 @@
-"""The endpoints of webhooks: for those who administer, as an address often is a secret too."""
+"""The endpoints of webhooks. They require the role admin, as a webhook's URL is often a secret."""
 
 from provider.access import Permission
 from provider.api.endpoints import IF_MATCH, Answer, Endpoint, Exchange
@@ -14,20 +14,20 @@ def list_webhooks(exchange: Exchange) -> Answer:
 
 
 def put_webhook(exchange: Exchange) -> Answer:
-    """Write a webhook down."""
+    """Create or replace a webhook."""
     body: WebhookBody = exchange.body
     webhook, is_new = exchange.operations.webhooks.put(exchange.name, body.spec, exchange.call)
     return Answer(_shown(webhook), status=201 if is_new else 200, version=webhook.version)
 
 
 def delete_webhook(exchange: Exchange) -> Answer:
-    """Tell a webhook nothing more."""
+    """Delete a webhook."""
     exchange.operations.webhooks.delete(exchange.name, exchange.call)
     return Answer(status=204)
 
 
 def test_webhook(exchange: Exchange) -> Answer:
-    """Send a sample now."""
+    """Send a test message."""
     outcome = exchange.operations.webhooks.test(exchange.name, exchange.call)
     return Answer(Delivered(delivered=outcome.is_delivered, status=outcome.status, detail=outcome.detail))
 
@@ -38,7 +38,7 @@ ENDPOINTS = (
         _WEBHOOKS,
         list_webhooks,
         Permission.ADMINISTER,
-        "The webhooks, without their secrets",
+        "List webhooks, without their secrets",
         answers={200: WebhookList},
         tag="webhooks",
     ),
@@ -47,7 +47,7 @@ ENDPOINTS = (
         f"{_WEBHOOKS}/<name>",
         put_webhook,
         Permission.ADMINISTER,
-        "Write down who is told what happens to rollouts",
+        "Create or replace a webhook",
         body=WebhookBody,
         answers={200: WebhookAnswer, 201: WebhookAnswer},
         tag="webhooks",
@@ -57,7 +57,7 @@ ENDPOINTS = (
         f"{_WEBHOOKS}/<name>",
         delete_webhook,
         Permission.ADMINISTER,
-        "Tell a webhook nothing more",
+        "Delete a webhook",
         query=ReasonQuery,
         answers={204: None},
         problems=(404,),
@@ -68,7 +68,7 @@ ENDPOINTS = (
         f"{_WEBHOOKS}/<name>/test",
         test_webhook,
         Permission.ADMINISTER,
-        "Send a sample at once, and tell what became of it",
+        "Send a test message and return the result",
         answers={200: Delivered},
         problems=(404,),
         tag="webhooks",

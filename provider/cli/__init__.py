@@ -1,4 +1,4 @@
-"""The command line: a client of the REST API, and the starting of servers."""
+"""The command line: a client of the REST API, and commands that start servers."""
 
 from provider.cli.main import main
 

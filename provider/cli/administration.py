@@ -1,4 +1,4 @@
-"""Commands of those who run the provider: tokens, gateways, restoring."""
+"""Commands for administrators: tokens, sign-in links, gateways, restore."""
 
 import click
 
@@ -11,17 +11,22 @@ ROLES = ("viewer", "operator", "admin", "gateway", "instance")
 
 @click.group()
 def token() -> None:
-    """Make, list and revoke API tokens."""
+    """Create, list and revoke API tokens."""
 
 
 @token.command("create")
 @click.argument("name")
-@click.option("--role", type=click.Choice(ROLES), required=True, help="gateway may only poll, instance only register")
-@click.option("--gateway", metavar="NAME", help="The only gateway that a token of this role may poll as")
+@click.option(
+    "--role",
+    type=click.Choice(ROLES),
+    required=True,
+    help="Role of the token; gateway may only poll, instance may only register",
+)
+@click.option("--gateway", metavar="NAME", help="The only gateway that a token with the role gateway may poll as")
 @writing
 @connected
 def create_token(shell: Shell, name: str, role: str, gateway: str | None, write: Write) -> None:
-    """Make a token; it is shown this once."""
+    """Create a token and print it; it is shown only once."""
     document = {"name": name, "role": role, **({"gateway": gateway} if gateway else {})}
     made = shell.client.write("POST", "tokens", document, write)
     if shell.is_json:
@@ -47,7 +52,7 @@ def list_tokens(shell: Shell) -> None:
 @writing
 @connected
 def revoke_token(shell: Shell, name: str, write: Write) -> None:
-    """Make a token worthless, at once."""
+    """Revoke a token. It stops working at once."""
     shell.client.delete(path_of("tokens", name), write)
     if not shell.is_json:
         say(f"{name} is revoked")
@@ -55,13 +60,13 @@ def revoke_token(shell: Shell, name: str, write: Write) -> None:
 
 @click.group()
 def gateway() -> None:
-    """The Traefik instances that poll: list them, and say where they can be asked."""
+    """List gateways, and configure the URLs of their APIs."""
 
 
 @gateway.command("list")
 @connected
 def list_gateways(shell: Shell) -> None:
-    """List gateways: last poll, what they were served and what they applied."""
+    """List gateways with last poll, served and applied revision, and state."""
     gateways = shell.client.get("gateways")["gateways"]
     if shell.is_json:
         show_json(gateways)
@@ -83,11 +88,11 @@ def _row(gateway: Json) -> tuple[str, ...]:
 
 @gateway.command("set")
 @click.argument("name")
-@click.option("--api", help="Traefik's API, such as http://edge:8080")
-@click.option("--metrics", help="Its metrics, such as http://edge:8080/metrics")
-@click.option("--basic-auth", metavar="SECRET", help="Name of a secret of the provider with USER:PASSWORD")
-@click.option("--header", metavar="NAME=SECRET", help="A header, and the name of a secret with its value")
-@click.option("--ca", metavar="SECRET", help="Name of a secret with the CA certificates for https")
+@click.option("--api", help="URL of Traefik's API, such as http://edge:8080")
+@click.option("--metrics", help="URL of Traefik's metrics, such as http://edge:8080/metrics")
+@click.option("--basic-auth", metavar="SECRET", help="Name of the secret that contains USER:PASSWORD")
+@click.option("--header", metavar="NAME=SECRET", help="Header, and the name of the secret that contains its value")
+@click.option("--ca", metavar="SECRET", help="Name of the secret that contains the CA certificates for https URLs")
 @writing
 @connected
 def set_gateway(
@@ -101,9 +106,9 @@ def set_gateway(
     ca: str | None,
     write: Write,
 ) -> None:
-    """Say where a gateway can be asked: what it applied is then seen, not believed.
+    """Set the URL of a gateway's API, so that the provider can confirm what Traefik has applied.
 
-    Secrets are files in the directory --secrets-dir of the provider. Only their names are sent.
+    Secrets are files in the directory --secrets-dir of the provider. The command sends only their names.
     """
     named = {"api": api, "metrics": metrics, "basicAuth": basic_auth, "header": _header(header), "ca": ca}
     spec = {field: value for field, value in named.items() if value}
@@ -128,7 +133,7 @@ def _header(text: str | None) -> Json | None:
 @writing
 @connected
 def delete_gateway(shell: Shell, name: str, write: Write) -> None:
-    """Forget where a gateway can be asked."""
+    """Delete the configuration of a gateway."""
     shell.client.delete(path_of("gateways", name), write)
     if not shell.is_json:
         say(f"{name} is forgotten")
@@ -140,12 +145,12 @@ def delete_gateway(shell: Shell, name: str, write: Write) -> None:
     "truth",
     type=click.Choice(["served", "stored"]),
     required=True,
-    help="What is served, or what Redis has",
+    help="Keep the served state, or the state in Redis",
 )
 @explaining
 @connected
 def restore(shell: Shell, truth: str, reason: str) -> None:
-    """Decide which is right when Redis came back with less than is served."""
+    """Choose the state to keep after Redis lost data."""
     restored = shell.client.write("POST", "restore", {"from": truth}, Write(reason))
     if shell.is_json:
         show_json(restored)
@@ -156,7 +161,7 @@ def restore(shell: Shell, truth: str, reason: str) -> None:
 @click.command("sign-in")
 @connected
 def sign_in(shell: Shell) -> None:
-    """Print a link that signs in to the pages, once and within ten minutes."""
+    """Print a single-use link that signs in to the web pages. It is valid for ten minutes."""
     made = shell.client.write("POST", "sign-in-links", {}, Write())
     link = shell.client.url.rstrip("/") + made["path"]
     if shell.is_json:

@@ -1,4 +1,4 @@
-"""`traefik-canary doctor`: what is set badly, and the line to change."""
+"""`traefik-canary doctor`: find configuration problems, and print the lines to change."""
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,17 +43,22 @@ class _Address(click.ParamType[str]):
 
 
 @click.command()
-@click.option("--api", type=_Address(), help="Only this Traefik, at the address of its API")
-@click.option("--metrics", type=_Address(), help="Where its metrics are, if not beside its API")
+@click.option("--api", type=_Address(), help="Examine only the Traefik with this API URL")
+@click.option("--metrics", type=_Address(), help="URL of its metrics (default: /metrics below --api)")
 @click.option(
     "--static",
     "static_file",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Its static configuration (YAML), for a Traefik that is not running, or shows none",
+    help="Its static configuration (YAML), if Traefik is not running or does not expose it",
 )
-@click.option("--backend", type=_Address(), help="Measure how long this server keeps an idle connection")
+@click.option("--backend", type=_Address(), help="Measure how long this server keeps idle connections open")
 @click.option(
-    "--up-to", "up_to_seconds", type=_Seconds(), default="120s", show_default=True, help="How long --backend waits"
+    "--up-to",
+    "up_to_seconds",
+    type=_Seconds(),
+    default="120s",
+    show_default=True,
+    help="Maximum time to wait with --backend",
 )
 @perhaps_connected
 def doctor(
@@ -65,10 +70,10 @@ def doctor(
     backend: str | None,
     up_to_seconds: float,
 ) -> None:
-    """Look at Traefik and say what is set badly, and how to set it.
+    """Find problems in Traefik's configuration, and print the fixes.
 
-    Without options, every gateway that the provider knows is looked at. The exit code is 1 where something is to be
-    changed. With --backend it measures a server, and says which keepAliveTimeout its side needs.
+    Without options, the command examines every gateway of the provider. The exit code is 1 if it finds problems. With
+    --backend, it measures a server and prints the keepAliveTimeout for its side.
     """
     if backend:
         if api or metrics or static_file:

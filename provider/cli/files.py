@@ -1,4 +1,4 @@
-"""Declarative use: rollouts from a file that is kept in git."""
+"""Declarative use: rollouts from a file in a repository."""
 
 import difflib
 import json
@@ -33,24 +33,27 @@ _FILE = click.option(
     "-f",
     type=click.File("rb"),
     required=True,
-    help="Rollouts as YAML, several with --- between, or as JSON; - is stdin",
+    help="File with rollouts as YAML (separated by ---) or JSON; - is stdin",
 )
 
 
 @click.command()
 @_FILE
-@click.option("--dry-run", is_flag=True, help="Only check, and say what would change")
-@click.option("--replace-stable", is_flag=True, help="Let another stable version get all traffic at once")
+@click.option("--dry-run", is_flag=True, help="Validate, and print what would change")
+@click.option(
+    "--replace-stable", is_flag=True, help="Allow the file to route all traffic to another stable version at once"
+)
 @allowing_shrink
 @changing
 @connected
 def apply(
     shell: Shell, file: IO[bytes], *, dry_run: bool, replace_stable: bool, allow_shrink: bool, change: Change
 ) -> None:
-    """Make the rollouts of a file so: create them, or replace their specs.
+    """Create the rollouts of a file, or replace their specs.
 
-    All are checked before the first is written. A canary on its way keeps its weight unless the file changes it. A
-    file that names another stable version is refused: name that version as the canary, or say --replace-stable.
+    The command validates all rollouts before it writes the first. The weight of a canary in progress does not change
+    unless the file changes it. A file that names another stable version is rejected: name that version as the canary,
+    or use --replace-stable.
     """
     documents = _rollouts(file)
     if change.write.if_match and len(documents) > 1:
@@ -100,12 +103,12 @@ def _awaited(shell: Shell, rollouts: Sequence[Json], change: Change) -> list[Jso
 
 @click.command()
 @_FILE
-@click.option("--exit-code", is_flag=True, help="End with 1 where there are differences")
+@click.option("--exit-code", is_flag=True, help="Exit with 1 if there are differences")
 @connected
 def diff(shell: Shell, file: IO[bytes], exit_code: bool) -> None:
     """Show what apply would change.
 
-    A file that lags behind a promotion, or names another stable version, is reported as drift: apply refuses it.
+    A file that is older than a promotion, or names another stable version, is reported as drift: apply rejects it.
     """
     drifts: list[Json] = []
     lines = [line for document in _rollouts(file) for line in _difference(shell.client, document, drifts)]
@@ -127,7 +130,7 @@ _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @connected
 def export(shell: Shell, names: tuple[str, ...]) -> None:
-    """Print rollouts in the form that apply reads; all of them if none is named."""
+    """Print rollouts in the format of apply. Default: all rollouts."""
     client = shell.client
     found = [client.get(rollout_path(name)) for name in names] or list(client.pages("rollouts", "rollouts", "cursor"))
     documents = [{"name": rollout["name"], "spec": rollout["spec"]} for rollout in found]

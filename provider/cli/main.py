@@ -1,4 +1,4 @@
-"""The command `traefik-canary`, and its help in the order of what people do."""
+"""The command `traefik-canary`, with its help in sections."""
 
 import sys
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ SECTIONS: dict[str, Sequence[click.Command]] = {
         rollouts.scale,
         rollouts.drain,
     ),
-    "Look": (
+    "Inspect": (
         rollouts.status,
         rollouts.list_,
         rollouts.get,
@@ -28,7 +28,7 @@ SECTIONS: dict[str, Sequence[click.Command]] = {
         plans.plan,
         rollouts.wait,
     ),
-    "Define": (files.apply, files.diff, files.export, rollouts.create, rollouts.delete),
+    "Configure": (files.apply, files.diff, files.export, rollouts.create, rollouts.delete),
     "Administer": (
         administration.token,
         administration.sign_in,
@@ -48,10 +48,10 @@ SECTIONS: dict[str, Sequence[click.Command]] = {
 
 
 class _Sections(click.Group):
-    """A group whose help shows its commands by what they are for."""
+    """A group whose help lists its commands in sections."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write one list of commands a section."""
+        """Write one list of commands per section."""
         width = max(len(name) for name in self.list_commands(ctx))
         for title, commands in SECTIONS.items():
             with formatter.section(title):
@@ -63,7 +63,7 @@ class _Sections(click.Group):
 @click.group(cls=_Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="traefik-canary", message="%(prog)s %(version)s")
 def cli() -> None:
-    """Canary rollouts for Traefik: shift weights, and know that Traefik has them."""
+    """Progressive delivery for Traefik, without Kubernetes."""
 
 
 for _commands in SECTIONS.values():
@@ -72,7 +72,7 @@ for _commands in SECTIONS.values():
 
 
 def main() -> None:
-    """Run the command line; the process ends with 0 done, 1 refused or failed, 2 wrong usage, 3 timed out."""
+    """Run the command line. Exit codes: 0 success, 1 refused or failed, 2 usage error, 3 timeout."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             # A reason may hold what the terminal cannot show.

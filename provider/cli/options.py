@@ -1,4 +1,4 @@
-"""The options that commands share, and what they become."""
+"""Options shared by commands, and the objects they create."""
 
 import functools
 import re
@@ -21,21 +21,21 @@ _WAIT_SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Shell:
-    """Where a command calls, and how it prints."""
+    """API client and output format of a command."""
 
     client: Client
     is_json: bool
     has_token: bool
 
     def insist_on_token(self) -> None:
-        """Raise UsageError where there is no token to call with."""
+        """Raise UsageError if there is no token."""
         if not self.has_token:
             raise click.UsageError("a token is needed: set CANARY_TOKEN, or --token")
 
 
 @dataclass(frozen=True)
 class Change:
-    """How a command writes, and whether it waits until Traefik has it."""
+    """How a command writes, and whether it waits until Traefik has applied the change."""
 
     write: Write
     waits: bool
@@ -43,7 +43,7 @@ class Change:
 
 
 forcing = click.option(
-    "--force", is_flag=True, help="Even where nothing proves that the version can take more traffic"
+    "--force", is_flag=True, help="Shift traffic even if it is not confirmed that the version can take it"
 )
 
 
@@ -61,36 +61,39 @@ def _header_value(_context: click.Context, _parameter: click.Parameter, value: s
 
 
 def connected(command: Command) -> Command:
-    """Give a command `--url`, `--token` and `--output`; it gets a Shell."""
+    """Add `--url`, `--token` and `--output` to a command; it receives a Shell."""
     return _with_shell(command, needs_token=True)
 
 
 def perhaps_connected(command: Command) -> Command:
-    """Give a command the same where it may have no need to call: it calls `shell.insist_on_token` before."""
+    """Do the same for a command that may not call the API: it calls `shell.insist_on_token` before it does."""
     return _with_shell(command, needs_token=False)
 
 
 def _with_shell(command: Command, *, needs_token: bool) -> Command:
     @click.option(
-        "--url", envvar="CANARY_URL", default=DEFAULT_URL, show_default=True, help="The provider. CANARY_URL"
+        "--url",
+        envvar="CANARY_URL",
+        default=DEFAULT_URL,
+        show_default=True,
+        help="URL of the provider [env: CANARY_URL]",
     )
     @click.option(
         "--token",
         envvar="CANARY_TOKEN",
         default="",
         callback=_header_value,
-        help="Your API token; better as CANARY_TOKEN",
+        help="API token; prefer the environment variable [env: CANARY_TOKEN]",
     )
-    @click.option(
-        "--output", "-o", type=click.Choice(["table", "json"]), default="table", help="For people, or machines"
-    )
+    @click.option("--output", "-o", type=click.Choice(["table", "json"]), default="table", help="Output format")
     @click.option(
         "--request-id",
         envvar="CANARY_REQUEST_ID",
         default="",
         metavar="ID",
         callback=_header_value,
-        help="Kept in history and log, such as the run of a job; one is made if left out. CANARY_REQUEST_ID",
+        help="Request ID for history and log, such as the ID of a CI job (default: generated) [env: "
+        "CANARY_REQUEST_ID]",
     )
     @functools.wraps(command)
     def with_shell(*, url: str, token: str, output: str, request_id: str, **rest: Any) -> Any:
@@ -108,11 +111,11 @@ def _with_shell(command: Command, *, needs_token: bool) -> Command:
     return with_shell
 
 
-explaining = click.option("--reason", default="", help="Why; kept in the history")
+explaining = click.option("--reason", default="", help="Reason of the change, kept in the history")
 
 
 def writing(command: Command) -> Command:
-    """Give a command `--reason`, `--if-match` and `--idempotency-key`; it gets a Write."""
+    """Add `--reason`, `--if-match` and `--idempotency-key` to a command; it receives a Write."""
 
     @explaining
     @click.option(
@@ -120,14 +123,14 @@ def writing(command: Command) -> Command:
         default="",
         metavar="VERSION",
         callback=_header_value,
-        help="Only if it is still at this version",
+        help="Change only if the current version is this one",
     )
     @click.option(
         "--idempotency-key",
         default="",
         metavar="KEY",
         callback=_header_value,
-        help="The same key again does it only once",
+        help="Execute requests with the same key only once",
     )
     @functools.wraps(command)
     def with_write(*, reason: str, if_match: str, idempotency_key: str, **rest: Any) -> Any:
@@ -139,7 +142,7 @@ def writing(command: Command) -> Command:
 allowing_shrink = click.option(
     "--allow-shrink",
     is_flag=True,
-    help="Even where a gateway is left with less than half of its rollouts, or with none",
+    help="Allow a change that leaves a gateway with less than half of its rollouts, or with none",
 )
 
 
@@ -149,9 +152,9 @@ def shrink_query(is_allowed: bool) -> dict[str, str]:
 
 
 def changing(command: Command) -> Command:
-    """Give a command what writes take, and `--wait`; it gets a Change."""
+    """Add the options of `writing`, and `--wait`, to a command; it receives a Change."""
 
-    @click.option("--wait", "waits", is_flag=True, help="Return once it was seen in Traefik")
+    @click.option("--wait", "waits", is_flag=True, help="Wait until Traefik has applied the change")
     @click.option(
         "--timeout",
         "seconds",
@@ -159,7 +162,7 @@ def changing(command: Command) -> Command:
         default=_WAIT_SECONDS,
         show_default=True,
         metavar="SECONDS",
-        help="How long --wait waits",
+        help="Timeout of --wait",
     )
     @writing
     @functools.wraps(command)

@@ -1,4 +1,4 @@
-"""What a rollout's steps can be expected to show of a canary."""
+"""Forecast of a rollout's steps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,15 +13,17 @@ from provider.cli.output import say, show_facts, show_json, show_table, span, st
 
 @click.command()
 @click.argument("name")
-@click.option("--rate", type=float, help="Requests a second to both sides together; by default as measured last")
-@click.option("--errors", type=float, help="Percent of errors of stable; by default as measured last, or 0.5")
-@click.option("--k", default="2,5,total", show_default=True, help="The canary's errors as multiples of stable's")
+@click.option("--rate", type=float, help="Requests per second to both sides together (default: latest measurement)")
+@click.option("--errors", type=float, help="Error rate of stable in percent (default: latest measurement, or 0.5)")
+@click.option(
+    "--k", default="2,5,total", show_default=True, help="Regressions: the canary's errors as multiples of stable's"
+)
 @connected
 def plan(shell: Shell, name: str, rate: float | None, errors: float | None, k: str) -> None:
     """Forecast what each step will show of a canary.
 
-    A cell of a regression has the probability that it is caught by the end of the step, and the median time at the
-    step's weight.
+    Each regression has a column: the probability that it is detected by the end of the step, and the median time to
+    detect it at the step's weight.
     """
     given = {"rate": rate, "errors": errors}
     query = {key: value for key, value in given.items() if value is not None}

@@ -1,4 +1,4 @@
-"""An instance that announces itself: alone, or as the wrapper of the process that it stands for."""
+"""Register an instance: alone, or as the wrapper of a command."""
 
 import contextlib
 import re
@@ -143,24 +143,30 @@ def _server_url(_context: click.Context, _parameter: click.Parameter, value: str
 
 @click.command()
 @click.argument("name")
-@click.option("--group", default="", help="The group, such as v2, that a side's discover: {registered: v2} names")
-@click.option("--side", type=click.Choice(["stable", "canary"]), help="Instead: the group that this side has now")
+@click.option(
+    "--group", default="", help="Group to register in, such as v2 for a side with discover: {registered: v2}"
+)
+@click.option(
+    "--side",
+    type=click.Choice(["stable", "canary"]),
+    help="Register in the current group of this side, instead of --group",
+)
 @click.option(
     "--server",
     required=True,
     metavar="URL",
     callback=_server_url,
-    help="Where Traefik reaches it: http://10.0.0.2:80",
+    help="URL at which Traefik reaches the server, such as http://10.0.0.2:80",
 )
-@click.option("--id", "instance", default="", help="Its name; that of the host and the port, if left out")
-@click.option("--weight", type=click.IntRange(1, 1_000_000), help="Its part among the servers of the side")
+@click.option("--id", "instance", default="", help="ID of the instance (default: host name and port)")
+@click.option("--weight", type=click.IntRange(1, 1_000_000), help="Weight relative to the other servers of the side")
 @click.option(
     "--ttl",
     type=click.FloatRange(1, 3_600),
     default=15.0,
     show_default=True,
     metavar="SECONDS",
-    help="It is out after so long without a word of it",
+    help="Time after which the registration expires without a heartbeat",
 )
 @click.option(
     "--drain",
@@ -168,7 +174,7 @@ def _server_url(_context: click.Context, _parameter: click.Parameter, value: str
     default=3.0,
     show_default=True,
     metavar="SECONDS",
-    help="Between it is withdrawn and COMMAND is ended",
+    help="Time between deregistration and the SIGTERM to COMMAND",
 )
 @click.argument("command", nargs=-1, type=click.UNPROCESSED)
 @connected
@@ -185,10 +191,10 @@ def register(
     drain: float,
     command: tuple[str, ...],
 ) -> None:
-    """Register a server, while its port answers; with -- COMMAND, start it and end it too.
+    """Register a server while its port is open; with -- COMMAND, also start and stop it.
 
-    COMMAND is withdrawn first when this is told to end, and ended when what was under way has been answered. The exit
-    code is that of COMMAND.
+    On SIGTERM or Ctrl-C, the server is deregistered first. COMMAND is stopped after the --drain time. The exit code
+    is that of COMMAND.
     """
     if bool(group) == bool(side):
         raise click.UsageError("name its --group, such as v2, or the --side that it is for")
@@ -250,7 +256,7 @@ def _code(status: int) -> int:
 @click.argument("name")
 @connected
 def servers(shell: Shell, name: str) -> None:
-    """Show who answers for each side now, and which instances have registered."""
+    """Show the current servers of each side, and the registered instances."""
     sides = shell.client.get(rollout_path(name, "servers"))
     if shell.is_json:
         show_json(sides)

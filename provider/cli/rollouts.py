@@ -1,4 +1,4 @@
-"""Commands of one rollout: what the API offers, for CI and a shell."""
+"""Commands on a rollout, for CI and the shell."""
 
 import json
 import math
@@ -50,8 +50,10 @@ _COMMANDS = {"start": "set-canary", "promote-full": "promote --full"}
 
 
 @click.command("list")
-@click.option("--phase", "wanted", type=click.Choice(PHASES, case_sensitive=False), help="Only those in this phase")
-@click.option("--gateway", help="Only those that this gateway carries")
+@click.option(
+    "--phase", "wanted", type=click.Choice(PHASES, case_sensitive=False), help="List only rollouts in this phase"
+)
+@click.option("--gateway", help="List only rollouts that this gateway serves")
 @connected
 def list_(shell: Shell, wanted: str | None, gateway: str | None) -> None:
     """List rollouts."""
@@ -79,7 +81,7 @@ def _row(rollout: Json) -> tuple[str, ...]:
 @click.argument("name")
 @connected
 def get(shell: Shell, name: str) -> None:
-    """Print a rollout, as YAML or JSON."""
+    """Print a rollout as YAML or JSON."""
     rollout = shell.client.get(rollout_path(name))
     if shell.is_json:
         show_json(rollout)
@@ -89,21 +91,23 @@ def get(shell: Shell, name: str) -> None:
 
 @click.command()
 @click.argument("name")
-@click.option("--rule", required=True, help="Traefik's router rule, such as 'Host(`shop.example.com`)'")
+@click.option("--rule", required=True, help="Traefik router rule, such as 'Host(`shop.example.com`)'")
 @click.option(
     "--stable",
     required=True,
     multiple=True,
     metavar="SIDE",
-    help="A URL (may be repeated), service@provider, dns:NAME:PORT, or registered:GROUP",
+    help="URL (may be repeated), service@provider, dns:NAME:PORT, or registered:GROUP",
 )
-@click.option("--canary", multiple=True, metavar="SIDE", help="As --stable; may be left out until there is one")
-@click.option("--entry-point", multiple=True, help="May be repeated; Traefik's defaults if left out")
-@click.option("--gateway", multiple=True, help="Which Traefik carries it; may be repeated; all if left out")
+@click.option("--canary", multiple=True, metavar="SIDE", help="As --stable (default: no canary)")
+@click.option("--entry-point", multiple=True, help="Traefik entry point; may be repeated (default: all entry points)")
+@click.option(
+    "--gateway", multiple=True, help="Gateway that serves the rollout; may be repeated (default: all gateways)"
+)
 @changing
 @connected
 def create(shell: Shell, name: str, rule: str, change: Change, **choices: tuple[str, ...]) -> None:
-    """Create a rollout; for all that a spec may hold, use apply."""
+    """Create a rollout from options. For all fields of a spec, use apply."""
     spec: Json = {"rule": rule, "stable": _side(choices["stable"])}
     if choices["canary"]:
         spec["canary"] = _side(choices["canary"])
@@ -147,11 +151,11 @@ _FOUND: Mapping[str, Callable[[str], Json]] = {"dns": _by_name, "registered": la
 
 @click.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation")
 @writing
 @connected
 def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
-    """Delete a rollout: Traefik then answers 404 for its rule."""
+    """Delete a rollout. Traefik then responds with 404 for its rule."""
     if not yes and not sys.stdin.isatty():
         raise click.UsageError(f"this takes {name} out of Traefik; say --yes to do it")
     if not yes:
@@ -164,17 +168,19 @@ def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
 @click.command("set-canary")
 @click.argument("name")
 @click.argument("sides", nargs=-1, metavar="[URL... | SERVICE@PROVIDER | dns:NAME:PORT | registered:GROUP]")
-@click.option("--file", "-f", type=click.File("rb"), help="A side with all its options, as YAML or JSON; - is stdin")
+@click.option(
+    "--file", "-f", type=click.File("rb"), help="File with a side and all its options, as YAML or JSON; - is stdin"
+)
 @forcing
 @changing
 @connected
 def set_canary(
     shell: Shell, name: str, *, sides: tuple[str, ...], file: IO[bytes] | None, force: bool, change: Change
 ) -> None:
-    """Begin with a new canary: the steps start from the first.
+    """Start a new canary at the first step.
 
-    Its servers are named, or found: by a name in the DNS (dns:NAME:PORT, or dns:NAME for SRV), or as instances that
-    register (registered:GROUP).
+    List its servers or its service, or discover its servers: by DNS (dns:NAME:PORT, or dns:NAME for SRV records), or
+    as instances that register (registered:GROUP).
     """
     if bool(sides) == bool(file):
         raise click.UsageError("name the canary's URLs, its service, where it is found, or a file with --file")
@@ -197,10 +203,10 @@ def _one_document(file: IO[bytes]) -> Json:
 @changing
 @connected
 def scale(shell: Shell, name: str, wanted: str, urls: tuple[str, ...], change: Change) -> None:
-    """Let these servers answer for a side, and no others.
+    """Replace the servers of a side.
 
-    One that stays keeps its weight, and goes on draining where it does. One at least must stay: others altogether are
-    another version, which set-canary starts.
+    Servers that remain keep their weight and drain state. At least one server must remain: a completely different set
+    is another version, which set-canary starts.
     """
     rollout = shell.client.get(rollout_path(name))
     servers = rollout["spec"].get(wanted, {}).get("servers", ())
@@ -214,11 +220,11 @@ def scale(shell: Shell, name: str, wanted: str, urls: tuple[str, ...], change: C
 @click.command()
 @click.argument("name")
 @click.argument("server", metavar="URL")
-@click.option("--undo", "is_undone", is_flag=True, help="It gets requests again")
+@click.option("--undo", "is_undone", is_flag=True, help="Stop draining")
 @changing
 @connected
 def drain(shell: Shell, name: str, server: str, is_undone: bool, change: Change) -> None:
-    """Send a server no new requests; those that are under way end in peace."""
+    """Drain a server: it receives no new requests, and requests in flight complete."""
     document = {"url": server, "undo": is_undone}
     finish(shell, shell.client.write("POST", rollout_path(name, "drain"), document, change.write), change)
 
@@ -240,32 +246,32 @@ def _per_cent(_context: click.Context, _parameter: click.Parameter, value: str) 
 @changing
 @connected
 def set_weight(shell: Shell, name: str, weight: float, force: bool, change: Change) -> None:
-    """Send WEIGHT per cent of the traffic to the canary, and hold."""
+    """Send WEIGHT percent of the traffic to the canary, and hold."""
     document = forced({"weight": int(weight) if weight.is_integer() else weight}, force)
     finish(shell, shell.client.write("PUT", rollout_path(name, "weight"), document, change.write), change)
 
 
 @click.command()
 @click.argument("name")
-@click.option("--full", is_flag=True, help="The canary becomes stable now, whatever steps are left")
+@click.option("--full", is_flag=True, help="Skip all remaining steps and make the canary stable now")
 @forcing
 @changing
 @connected
 def promote(shell: Shell, name: str, full: bool, force: bool, change: Change) -> None:
-    """Go to the next step; behind the last one the canary becomes stable."""
+    """Promote to the next step; after the last step, the canary becomes stable."""
     document = forced({"full": full}, force)
     finish(shell, shell.client.write("POST", rollout_path(name, "promote"), document, change.write), change)
 
 
 @click.command()
 @click.argument("name")
-@click.option("--to-revision", type=click.IntRange(min=1), required=True, help="A revision of the history")
+@click.option("--to-revision", type=click.IntRange(min=1), required=True, help="Revision from the history")
 @allowing_shrink
 @forcing
 @changing
 @connected
 def undo(shell: Shell, name: str, *, to_revision: int, allow_shrink: bool, force: bool, change: Change) -> None:
-    """Be again what it was at a revision; a canary is held at the weight that it had."""
+    """Roll back to an earlier revision. The canary keeps that revision's weight."""
     document = forced({"toRevision": to_revision}, force)
     query = shrink_query(allow_shrink)
     finish(shell, shell.client.write("POST", rollout_path(name, "undo"), document, change.write, **query), change)
@@ -295,11 +301,11 @@ def _forcible_move(action: str, words: str) -> click.Command:
 
 
 MOVES = (
-    _move("abort", "Send all traffic to stable, at once."),
-    _move("pause", "Hold at this weight until somebody goes on."),
-    _forcible_move("resume", "Go on after a pause, or after a hold by hand."),
-    _forcible_move("retry", "Begin again with the canary that was aborted."),
-    _forcible_move("skip", "Go past the step that runs."),
+    _move("abort", "Abort the canary: send all traffic to stable at once."),
+    _move("pause", "Pause at the current weight until resumed or promoted."),
+    _forcible_move("resume", "Resume after a pause, or after the weight was set manually."),
+    _forcible_move("retry", "Start the aborted canary again."),
+    _forcible_move("skip", "Skip the current step."),
 )
 
 
@@ -307,7 +313,7 @@ MOVES = (
 @click.argument("name")
 @connected
 def status(shell: Shell, name: str) -> None:
-    """Show where a rollout stands, and whether Traefik has it."""
+    """Show the status of a rollout, and whether Traefik has applied it."""
     rollout = shell.client.get(rollout_path(name))
     spec, now = rollout["spec"], rollout["status"]
     seen = _seen(shell, name)
@@ -394,10 +400,12 @@ def _history(shell: Shell, name: str, limit: int) -> list[Json]:
 
 @click.command()
 @click.argument("name")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="How many changes")
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Maximum number of changes"
+)
 @connected
 def history(shell: Shell, name: str, limit: int) -> None:
-    """Show who changed what, when and why, newest first."""
+    """Show the changes of a rollout, newest first."""
     entries = _history(shell, name, limit)
     if shell.is_json:
         show_json(entries)
@@ -413,7 +421,7 @@ def history(shell: Shell, name: str, limit: int) -> None:
 @click.argument("name")
 @connected
 def analysis(shell: Shell, name: str) -> None:
-    """Show what is known of the canary: verdicts in words, and the latest looks."""
+    """Show the analysis of the canary: verdicts and the latest measurements."""
     known = shell.client.get(rollout_path(name, "analysis"))
     if shell.is_json:
         show_json(known)
@@ -464,7 +472,12 @@ def _stable_of(document: Json) -> object:
 @click.command()
 @click.argument("name")
 @click.option(
-    "--for", "goal", type=click.Choice(GOALS), default="applied", show_default=True, help="applied: seen in Traefik"
+    "--for",
+    "goal",
+    type=click.Choice(GOALS),
+    default="applied",
+    show_default=True,
+    help="State to wait for; applied means that Traefik has applied the configuration",
 )
 @click.option(
     "--timeout",
@@ -473,19 +486,19 @@ def _stable_of(document: Json) -> object:
     default=60.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait",
+    help="Timeout",
 )
 @click.option(
     "--attempt",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The canary's attempt, which set-canary and status print; default: the current one",
+    help="Attempt of the canary, as printed by set-canary and status (default: current attempt)",
 )
 @connected
 def wait(shell: Shell, name: str, goal: str, seconds: float, attempt: int | None) -> None:
-    """Wait until a rollout is in a phase, or seen in Traefik.
+    """Wait until a rollout is in a phase, or until Traefik has applied it.
 
-    The exit code is 3 when that is not so in time, and 1 when it cannot become so by waiting.
+    The exit code is 3 on timeout, and 1 if the state cannot be reached by waiting.
     """
     if attempt is None and goal != "applied":
         # A long wait consists of several requests, which all have to mean the same attempt.

@@ -1,4 +1,4 @@
-"""Commands that start something: the provider, its controller, the demonstration."""
+"""Commands that start servers: the provider, its controller, the demo."""
 
 import itertools
 import os
@@ -17,36 +17,48 @@ if TYPE_CHECKING:
 
 _PORT = click.IntRange(1, 65_535)
 _COMMON = (
-    click.option("--data-dir", metavar="DIR", help="Where state is kept. CANARY_DATA_DIR"),
-    click.option("--redis-url", metavar="URL", help="Redis or Valkey; an embedded one if left out. CANARY_REDIS_URL"),
-    click.option("--redis-url-file", metavar="FILE", help="Read the URL from there. CANARY_REDIS_URL_FILE"),
+    click.option("--data-dir", metavar="DIR", help="Directory of the state [env: CANARY_DATA_DIR]"),
+    click.option(
+        "--redis-url",
+        metavar="URL",
+        help="URL of Redis or Valkey (default: an embedded Valkey) [env: CANARY_REDIS_URL]",
+    ),
+    click.option(
+        "--redis-url-file",
+        metavar="FILE",
+        help="File that contains the URL of Redis or Valkey [env: CANARY_REDIS_URL_FILE]",
+    ),
     click.option(
         "--confirm-replicas",
         type=int,
         metavar="N",
-        help="Answer a change when it is on N replicas. CANARY_CONFIRM_REPLICAS",
+        help="Confirm a change when N replicas have it [env: CANARY_CONFIRM_REPLICAS]",
     ),
     click.option(
         "--confirm-fsync",
         is_flag=True,
         default=None,
-        help="Answer a change when it is on disk, there and on the N replicas. CANARY_CONFIRM_FSYNC",
+        help="Confirm a change when the server and the N replicas have written it to disk [env: "
+        "CANARY_CONFIRM_FSYNC]",
     ),
-    click.option("--namespace", metavar="NAME", help="Several providers, one Redis. CANARY_NAMESPACE"),
+    click.option(
+        "--namespace",
+        metavar="NAME",
+        help="Namespace, for several independent providers on one Redis [env: CANARY_NAMESPACE]",
+    ),
     click.option(
         "--allow-networks",
         metavar="LIST",
-        help="Where servers and what is asked may be, such as 10.0.0.0/8,fd00::/8; anywhere if left out. "
-        "CANARY_ALLOW_NETWORKS",
+        help="Allowlist of networks for servers, webhooks and other outgoing requests, such as "
+        "10.0.0.0/8,fd00::/8 (default: all networks) [env: CANARY_ALLOW_NETWORKS]",
     ),
     click.option(
         "--secrets-dir",
         metavar="DIR",
-        help="Files with the credentials of gateways, and nothing else. CANARY_SECRETS_DIR",
+        help="Directory of the secrets with the credentials of gateways; must contain nothing else "
+        "[env: CANARY_SECRETS_DIR]",
     ),
-    click.option(
-        "--log-format", type=click.Choice(["text", "json"]), help="For people, or for machines. CANARY_LOG_FORMAT"
-    ),
+    click.option("--log-format", type=click.Choice(["text", "json"]), help="Log format [env: CANARY_LOG_FORMAT]"),
 )
 
 
@@ -57,30 +69,37 @@ def _common(command: Any) -> Any:
 
 
 @click.command()
-@click.option("--bind", metavar="HOST:PORT", help="Where to listen, 127.0.0.1:8080 if left out. CANARY_BIND")
+@click.option("--bind", metavar="HOST:PORT", help="Address to listen on (default: 127.0.0.1:8080) [env: CANARY_BIND]")
 @click.option(
     "--reuse-port",
     is_flag=True,
     default=None,
-    help="Share the address with other providers on the same Redis. CANARY_REUSE_PORT",
+    help="Share the port with other providers on the same Redis [env: CANARY_REUSE_PORT]",
 )
-@click.option("--workers", type=int, help="Processes, 2 if left out. CANARY_WORKERS")
-@click.option("--controller/--no-controller", default=None, help="Run the control loop here too. CANARY_CONTROLLER")
+@click.option("--workers", type=int, help="Number of worker processes (default: 2) [env: CANARY_WORKERS]")
+@click.option(
+    "--controller/--no-controller",
+    default=None,
+    help="Run the controller as part of this provider [env: CANARY_CONTROLLER]",
+)
 @click.option(
     "--polls-need-token",
     is_flag=True,
     default=None,
-    help="Traefik must poll with a token of the role gateway. CANARY_POLLS_NEED_TOKEN",
+    help="Require a token with the role gateway for polls [env: CANARY_POLLS_NEED_TOKEN]",
 )
 @click.option(
-    "--rate-limit", type=int, metavar="N", help="Calls of one caller a second and worker. CANARY_RATE_LIMIT"
+    "--rate-limit",
+    type=int,
+    metavar="N",
+    help="Maximum requests per second, caller and worker; 0 for no limit [env: CANARY_RATE_LIMIT]",
 )
 @_common
 def serve(**options: object) -> None:
     """Run the provider.
 
-    Settings come from the environment (CANARY_...) and from these options, which go first. The first admin's token is
-    written to a file in the data directory at the first start, unless CANARY_ADMIN_TOKEN chooses it.
+    Settings come from the environment (CANARY_...) and from these options, which take precedence. At the first start,
+    the first admin's token is written to a file in the data directory, unless CANARY_ADMIN_TOKEN is set.
     """
     from provider.server.serve import serve as run  # noqa: PLC0415 no client needs a server
     from provider.server.settings import SettingError  # noqa: PLC0415
@@ -93,13 +112,17 @@ def serve(**options: object) -> None:
 
 
 @click.command()
-@click.option("--metrics", metavar="HOST:PORT", help="Serve its metrics there, not among those of a provider here")
+@click.option(
+    "--metrics",
+    metavar="HOST:PORT",
+    help="Address to serve the controller's metrics on, instead of a local provider's /metrics",
+)
 @_common
 def controller(metrics: str | None, **options: object) -> None:
-    """Run the control loop alone, beside `serve --no-controller`.
+    """Run only the controller, beside `serve --no-controller`.
 
-    Without --redis-url it works on the embedded server of a provider with the same --data-dir, whose /metrics has its
-    metrics too.
+    Without --redis-url, it uses the embedded server of a provider with the same --data-dir; that provider's /metrics
+    then includes the controller's metrics.
     """
     from provider.server.control import control  # noqa: PLC0415
     from provider.server.settings import SettingError  # noqa: PLC0415
@@ -123,16 +146,16 @@ def _settings(options: Mapping[str, object]) -> "Settings":
 
 
 @click.command()
-@click.option("--port", "provider_port", type=_PORT, default=8080, show_default=True, help="The provider")
-@click.option("--web-port", type=_PORT, default=8000, show_default=True, help="Traefik, HTTP")
-@click.option("--websecure-port", type=_PORT, default=8443, show_default=True, help="Traefik, HTTPS")
-@click.option("--api-port", type=_PORT, default=8081, show_default=True, help="Traefik's API and dashboard")
-@click.option("--stable-port", type=_PORT, default=9001, show_default=True, help="Version v1 of the app")
-@click.option("--canary-port", type=_PORT, default=9002, show_default=True, help="Version v2 of the app")
-@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Keep state and logs here")
-@click.option("--scenario", type=click.Choice(SCENARIOS), help="Show this instead, on free ports, and end")
+@click.option("--port", "provider_port", type=_PORT, default=8080, show_default=True, help="Port of the provider")
+@click.option("--web-port", type=_PORT, default=8000, show_default=True, help="HTTP port of Traefik")
+@click.option("--websecure-port", type=_PORT, default=8443, show_default=True, help="HTTPS port of Traefik")
+@click.option("--api-port", type=_PORT, default=8081, show_default=True, help="Port of Traefik's API and dashboard")
+@click.option("--stable-port", type=_PORT, default=9001, show_default=True, help="Port of the app, version v1")
+@click.option("--canary-port", type=_PORT, default=9002, show_default=True, help="Port of the app, version v2")
+@click.option("--data-dir", type=click.Path(path_type=Path, file_okay=False), help="Directory of state and logs")
+@click.option("--scenario", type=click.Choice(SCENARIOS), help="Run this scenario on free ports, and exit")
 def demo(data_dir: Path | None, scenario: str | None, **ports: Any) -> None:
-    """Run everything: the provider, the real Traefik, and an app in two versions."""
+    """Run the provider, Traefik, and two versions of an app."""
     from provider.demo.demonstration import DemoOptions, run_demo  # noqa: PLC0415
     from provider.demo.gateway import TraefikMissingError  # noqa: PLC0415
     from provider.demo.processes import PortTakenError, ProcessFailedError  # noqa: PLC0415
@@ -156,11 +179,19 @@ def _check_ports_differ(ports: Mapping[str, int]) -> None:
 
 @click.command()
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--host", "hosts", multiple=True, default=("localhost",), show_default=True, help="May be repeated")
+@click.option(
+    "--host",
+    "hosts",
+    multiple=True,
+    default=("localhost",),
+    show_default=True,
+    help="Host name of the certificate; may be repeated",
+)
 def certificate(directory: Path, hosts: tuple[str, ...]) -> None:
-    """Write a default certificate for Traefik.
+    """Write a self-signed default certificate for Traefik.
 
-    It is ECDSA. Where there is none, Traefik makes an RSA key of its own at every change, about 100 ms of a CPU.
+    It is ECDSA. Without a default certificate, Traefik generates an RSA key at every configuration change, which
+    takes about 100 ms of CPU time.
     """
     try:
         from provider.demo.certificate import write_certificate  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Commands of webhooks: who is told what happens to rollouts."""
+"""Commands for webhooks: notifications about rollouts."""
 
 from typing import TextIO
 
@@ -15,7 +15,7 @@ EVENTS = ("created", "started", "stepped", "waiting", "aborted", "promoted", "wi
 
 @click.group()
 def webhook() -> None:
-    """Tell Slack, Teams, Discord or anybody what happens to rollouts."""
+    """Send notifications about rollouts to Slack, Teams, Discord or any URL."""
 
 
 @webhook.command("list")
@@ -50,12 +50,33 @@ def _place(url: str) -> str:
 @webhook.command("set")
 @click.argument("name")
 @click.argument("address")
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="json", show_default=True, help="For whom")
-@click.option("--event", "events", type=click.Choice(EVENTS), multiple=True, help="Which; all, if left out")
-@click.option("--rollout", "rollouts", multiple=True, metavar="NAME", help="Of which; all, if left out")
-@click.option("--template", help="The words, or for json the body; $text, $rollout, $weight, …")
-@click.option("--secret-file", type=click.File(), help="What signs the messages, in a file; - reads it from stdin")
-@click.option("--no-secret", is_flag=True, help="Sign no more; without either, the secret stays what it is")
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="json",
+    show_default=True,
+    help="Format of the messages",
+)
+@click.option(
+    "--event",
+    "events",
+    type=click.Choice(EVENTS),
+    multiple=True,
+    help="Event to send; may be repeated (default: all events)",
+)
+@click.option(
+    "--rollout",
+    "rollouts",
+    multiple=True,
+    metavar="NAME",
+    help="Rollout to send events of; may be repeated (default: all rollouts)",
+)
+@click.option("--template", help="Template of the text, or for json of the body; $text, $rollout, $weight, …")
+@click.option("--secret-file", type=click.File(), help="File with the secret that signs the messages; - is stdin")
+@click.option(
+    "--no-secret", is_flag=True, help="Remove the secret; without this and --secret-file, the stored secret is kept"
+)
 @writing
 @connected
 def set_webhook(
@@ -71,7 +92,7 @@ def set_webhook(
     no_secret: bool,
     write: Write,
 ) -> None:
-    """Write down who is told what happens: a name for it, and its ADDRESS."""
+    """Create or replace the webhook NAME with the URL ADDRESS."""
     if secret_file and no_secret:
         raise click.UsageError("--secret-file and --no-secret exclude each other")
     given: Json = {
@@ -103,7 +124,7 @@ def _secret(file: TextIO) -> str:
 @writing
 @connected
 def delete_webhook(shell: Shell, name: str, write: Write) -> None:
-    """Tell a webhook nothing more."""
+    """Delete a webhook."""
     shell.client.delete(path_of("webhooks", name), write)
     if not shell.is_json:
         say(f"{name} is told nothing more")
@@ -113,7 +134,7 @@ def delete_webhook(shell: Shell, name: str, write: Write) -> None:
 @click.argument("name")
 @connected
 def test_webhook(shell: Shell, name: str) -> None:
-    """Send a sample at once; exit code 1 where it is not taken."""
+    """Send a test message; exit code 1 if it is not accepted."""
     outcome = shell.client.write("POST", path_of("webhooks", name, "test"), {}, Write())
     if shell.is_json:
         show_json(outcome)

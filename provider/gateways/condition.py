@@ -18,25 +18,25 @@ UNREACHABLE_AFTER = timedelta(seconds=5)
 
 
 class GatewayState(StrEnum):
-    """How a gateway does."""
+    """State of a gateway."""
 
     OK = "ok"
     UNSEEN = "unseen"
-    """It was written down, and was not seen to poll."""
+    """Configured, but has not polled yet."""
     SILENT = "silent"
-    """It has polled, and does no more."""
+    """Has polled before, but no longer does."""
     FAILING = "failing"
-    """Its API shows an error of a router or a service of ours."""
+    """Its API reports an error of a router or service of the provider."""
     UNREACHABLE = "unreachable"
-    """Its API cannot be asked."""
+    """Its API does not respond."""
     LAGGING = "lagging"
-    """It does not take what has changed."""
+    """It has not applied the latest changes."""
 
 
 class Condition(Document):
-    """A gateway's state, since when, and what is known beside it.
+    """State of a gateway, with its start and details.
 
-    `revision_applied` is what its API has shown, and None where it has none that is known.
+    `revision_applied` is the revision that its API shows, None if unknown.
     """
 
     state: GatewayState

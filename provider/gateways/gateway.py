@@ -1,4 +1,4 @@
-"""The document of a gateway, and what its polls tell."""
+"""The spec of a gateway, and the state of its polls."""
 
 import re
 from typing import Annotated, Self
@@ -41,30 +41,32 @@ class SecretHeader(Document):
     """A header with a secret value."""
 
     name: Token
-    """Its name, such as X-Api-Key."""
+    """Name of the header, such as `X-Api-Key`."""
     secret: SecretName
-    """Name of a secret with the value."""
+    """Name of the secret that contains the value."""
 
 
 class GatewaySpec(Document):
-    """Where a Traefik can be asked what it really carries: its API, and its metrics.
+    """URLs and credentials of a gateway's API and metrics.
 
     Credentials are names of secrets: files in `CANARY_SECRETS_DIR` of every provider and controller. The files are
-    read for each request, and their contents are neither stored nor shown.
+    read for each request. Their contents are neither stored nor shown.
     """
 
     api: Endpoint | None = None
-    """Its API: without it nothing is seen to be applied, and nothing counted."""
+    """URL of Traefik's API. Without it, the provider cannot confirm that Traefik applied a configuration, and
+    counts no requests."""
     metrics: Endpoint | None = None
-    """Its metrics for Prometheus; `/metrics` beside the API if left out."""
+    """URL of Traefik's Prometheus metrics. Default: the path `/metrics` below `api`."""
     traefik: str | None = Field(default=None, pattern=r"^v?[0-9]{1,4}\.[0-9]{1,4}[ -~]{0,48}$", examples=["3.6.2"])
-    """Its oldest version: it is served what that version takes. If left out, the controller reads it from the API."""
+    """Oldest Traefik version of the gateway; the served configuration is compatible with it. Default: the version
+    that the controller reads from the API."""
     basic_auth: SecretName | None = None
-    """Name of a secret with `USER:PASSWORD`, for API and metrics."""
+    """Name of the secret that contains `USER:PASSWORD` for API and metrics."""
     header: SecretHeader | None = None
-    """A header for API and metrics, such as `Authorization` with a bearer token."""
+    """Header for API and metrics, such as `Authorization` with a bearer token."""
     ca: SecretName | None = None
-    """Name of a secret with the CA certificates in PEM that `https` URLs are verified by."""
+    """Name of the secret that contains the PEM CA certificates for `https` URLs."""
 
     @model_validator(mode="after")
     def _credentials_fit(self) -> Self:

@@ -1,4 +1,4 @@
-"""Every metric there is: its name, its words, its labels, its buckets. Who knows the figures fills them in."""
+"""All metrics with name, help text, labels and buckets; other packages fill them in."""
 
 from provider.metrics import states
 from provider.metrics.recorded import (

@@ -1,6 +1,6 @@
-"""What is counted where it happens, in every process; `/metrics` gives the sum of all of them.
+"""Metrics recorded where events happen, in every process; `/metrics` returns the sum over all processes.
 
-Where a process keeps its figures is decided before this is imported (`provider.server.metering`).
+The directory of a process's metrics is decided before this module is imported (`provider.server.metering`).
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -12,101 +12,104 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 POLLS = Counter(
     "canary_polls",
-    "Polls by what they were answered: a new body, the same, unavailable (503), or refused. "
-    "What is unavailable or refused has no gateway.",
+    "Polls by outcome: a new configuration, an unchanged one, unavailable (503) or refused. "
+    "Unavailable and refused polls have no gateway label.",
     ["gateway", "held", "outcome"],
     registry=RECORDED,
 )
-POLLS_HELD = Gauge(
-    "canary_polls_held", "Polls that are held right now.", registry=RECORDED, multiprocess_mode="livesum"
-)
+POLLS_HELD = Gauge("canary_polls_held", "Long polls in progress.", registry=RECORDED, multiprocess_mode="livesum")
 POLL_HOLD_SECONDS = Histogram(
     "canary_poll_hold_seconds",
-    "How long polls were held that may be held, by outcome.",
+    "Duration of long polls in seconds, by outcome.",
     ["outcome"],
     buckets=(0.001, 0.01, 0.1, 0.5, 1, 2, 4, 5, 6, 8),
     registry=RECORDED,
 )
 PROPAGATION_SECONDS = Histogram(
     "canary_propagation_seconds",
-    "From a change's commit until a gateway was served it, by each connection, and until its API was seen to have "
-    "it, as the watcher looks every two seconds.",
+    "Time in seconds from the commit of a change until a gateway was served it, per "
+    "connection, and until its API confirmed it; the watcher reads the API every two seconds.",
     ["stage"],
     buckets=(0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
     registry=RECORDED,
 )
 API_REQUEST_SECONDS = Histogram(
     "canary_api_request_duration_seconds",
-    "API requests by route template, method and status; of a stream until it begins. What has no route is other.",
+    "Duration of API requests in seconds, by route template, method and status; of a stream, "
+    "until it begins. Requests without a route have the route other.",
     ["method", "route", "status"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60),
     registry=RECORDED,
 )
 STORE_CALL_SECONDS = Histogram(
     "canary_store_call_duration_seconds",
-    "Calls of Redis by kind and outcome: ok, or unavailable. Of the kind changes, Redis holds the answer up to 2 s.",
+    "Duration of Redis calls in seconds, by kind and outcome (ok or unavailable). Calls of "
+    "the kind changes are long polls of up to 2 s.",
     ["call", "outcome"],
     buckets=(0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 1, 2.5),
     registry=RECORDED,
 )
 LOOK_SECONDS = Histogram(
     "canary_look_duration_seconds",
-    "Looks at canaries (loop controller) and at gateways and shares (loop watcher), by outcome: ok, failed, or "
-    "unavailable where the store was away.",
+    "Duration in seconds of measurements of canaries (loop controller) and of gateways and "
+    "traffic shares (loop watcher), by outcome: ok, failed, or unavailable if the store was "
+    "unavailable.",
     ["loop", "outcome"],
     buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
     registry=RECORDED,
 )
 LAST_ROUND = Gauge(
     "canary_loop_last_round_timestamp_seconds",
-    "When a loop went round last, with something to do or not, in Unix time: controller, watcher, discovery, "
-    "messenger, feed, snapshot, sightings.",
+    "Unix time of a loop's last iteration, even without work: controller, watcher, "
+    "discovery, messenger, feed, snapshot, sightings.",
     ["loop"],
     registry=RECORDED,
     multiprocess_mode="max",
 )
 VERDICTS = Counter(
-    "canary_verdicts", "Looks at a canary by what they came to.", ["rollout", "outcome"], registry=RECORDED
+    "canary_verdicts", "Measurements of a canary, by outcome.", ["rollout", "outcome"], registry=RECORDED
 )
 ROLLOUT_E_VALUE = Gauge(
     "canary_rollout_e_value",
-    "Evidence that the canary is worse than stable, or is not worse than the margin, over its whole attempt.",
+    "E-value over the whole attempt for the claim that the canary is worse than stable, or "
+    "not worse than the margin.",
     ["rollout", "metric", "claim"],
     registry=RECORDED,
     multiprocess_mode="mostrecent",
 )
 ROLLOUT_E_VALUE_NEEDED = Gauge(
     "canary_rollout_e_value_needed",
-    "What the e-value must reach for the claim to hold.",
+    "E-value at which the claim is accepted.",
     ["rollout", "metric", "claim"],
     registry=RECORDED,
     multiprocess_mode="mostrecent",
 )
 ROLLOUT_ENDS = Counter(
-    "canary_rollout_ends", "Ends of canaries, by how they ended.", ["rollout", "outcome"], registry=RECORDED
+    "canary_rollout_ends", "Finished canaries, by outcome.", ["rollout", "outcome"], registry=RECORDED
 )
 ROLLOUT_SECONDS = Histogram(
     "canary_rollout_duration_seconds",
-    "How long canaries were on their way, by how they ended: promoted, aborted, withdrawn or deleted.",
+    "Duration of canaries in seconds, by outcome: promoted, aborted, withdrawn or deleted.",
     ["outcome"],
     buckets=(10, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, 12 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY),
     registry=RECORDED,
 )
 CHANGES = Counter(
     "canary_changes",
-    "Changes of documents by kind and action, counted by who made them.",
+    "Changes of documents, by kind and action, counted by the process that made them.",
     ["kind", "action"],
     registry=RECORDED,
 )
 WEBHOOK_DELIVERIES = Counter(
     "canary_webhook_deliveries",
-    "Tries to tell a webhook something: delivered, failed (to be tried again), given-up, or gone (it answered 410).",
+    "Attempts to deliver a message to a webhook: delivered, failed (to be retried), "
+    "given-up, or gone (the receiver responded with 410).",
     ["webhook", "outcome"],
     registry=RECORDED,
 )
 SNAPSHOT_REVISION = Gauge(
     "canary_snapshot_revision",
-    "The revision that the snapshot on disk has.",
+    "Revision of the snapshot on disk.",
     registry=RECORDED,
     multiprocess_mode="mostrecent",
 )

@@ -1,4 +1,4 @@
-"""What holds at the moment of a scrape: filled in from a worker's image, so any worker says the same."""
+"""Metrics of the state at the time of a scrape, filled in from a worker's image, so that all workers agree."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ STATES: list["State"] = []
 
 @dataclass(frozen=True)
 class State:
-    """A gauge that is made anew for every scrape."""
+    """A gauge that is created for every scrape."""
 
     name: str
     words: str
@@ -30,50 +30,49 @@ def _state(name: str, words: str, *labels: str) -> State:
 
 
 ROLLOUTS = _state("rollouts", "Rollouts by phase.", "phase")
-PHASE = _state("rollout_phase", "1 for the phase that a rollout is in.", "rollout", "phase")
-WEIGHT = _state("rollout_weight_percent", "The canary's share as asked for.", "rollout")
+PHASE = _state("rollout_phase", "1 for the current phase of a rollout.", "rollout", "phase")
+WEIGHT = _state("rollout_weight_percent", "Requested weight of the canary in percent.", "rollout")
 IN_FORCE = _state(
     "rollout_weight_in_force_percent",
-    "The weight that every gateway has which carries the rollout: as its API shows, or else as it was served.",
+    "Weight in percent at every gateway that serves the rollout: confirmed by its API, or else as served.",
     "rollout",
 )
-SHARE = _state("rollout_share_percent", "The canary's share as counted by Traefik.", "rollout")
-STARVED = _state("rollout_starved", "1 while a canary gets far less than was asked for.", "rollout")
-STEP = _state("rollout_step", "The step that runs, counted from 1; 0 where there are none, or no canary.", "rollout")
-STEPS = _state("rollout_steps", "How many steps there are.", "rollout")
+SHARE = _state("rollout_share_percent", "Achieved share of the canary in percent, by Traefik's counters.", "rollout")
+STARVED = _state("rollout_starved", "1 while a canary receives far less than the requested weight.", "rollout")
+STEP = _state("rollout_step", "Current step, counted from 1; 0 without steps or without a canary.", "rollout")
+STEPS = _state("rollout_steps", "Number of steps.", "rollout")
 SIDE = _state(
     "rollout_side_info",
-    "1 for the service that counts a side's requests in Traefik's own metrics.",
+    "1 for the service that has a side's requests in Traefik's metrics.",
     "rollout",
     "side",
     "service",
 )
 SERVERS = _state(
     "rollout_servers",
-    "The servers that answer for a side, found or written down; none is told of a service of another provider.",
+    "Number of servers of a side, listed or discovered; absent for a service of another provider.",
     "rollout",
     "side",
 )
 SERVERS_KEPT = _state(
     "rollout_servers_kept",
-    "1 while a side has servers that are kept although they are not found any more, else 0.",
+    "1 while a side keeps servers that discovery no longer finds, else 0.",
     "rollout",
     "side",
 )
-REVISION = _state("revision", "The revision that is served.")
-FOLLOWING = _state("store_following", "1 while the store is followed.")
+REVISION = _state("revision", "Served revision.")
+FOLLOWING = _state("store_following", "1 while the provider follows the store's changes.")
 STORE_STATE = _state(
     "store_state",
-    "1 for how the worker that is asked stands to the store: starting, following, store-away, or, where a person "
-    "must decide, store-went-back or store-shrank.",
+    "1 for the state of the responding worker's connection to the store: starting, "
+    "following, store-away, or, where an administrator must restore, store-went-back or "
+    "store-shrank.",
     "state",
 )
-UNREADABLE = _state("unreadable_documents", "Stored documents that are damaged.")
-GATEWAY_STATE = _state("gateway_state", "1 for the state that a gateway is in.", "gateway", "state")
-LAST_POLL = _state("gateway_last_poll_timestamp_seconds", "When it polled last, in Unix time.", "gateway")
+UNREADABLE = _state("unreadable_documents", "Number of corrupt documents in the store.")
+GATEWAY_STATE = _state("gateway_state", "1 for the current state of a gateway.", "gateway", "state")
+LAST_POLL = _state("gateway_last_poll_timestamp_seconds", "Unix time of the gateway's last poll.", "gateway")
 SERVED = _state(
-    "gateway_revision_served", "The oldest revision that one of its instances was served last.", "gateway"
+    "gateway_revision_served", "Lowest of the revisions last served to the gateway's instances.", "gateway"
 )
-APPLIED = _state(
-    "gateway_revision_applied", "The revision that was seen in its API; none where that is not known.", "gateway"
-)
+APPLIED = _state("gateway_revision_applied", "Revision confirmed by the gateway's API; absent if unknown.", "gateway")

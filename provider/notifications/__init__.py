@@ -1,4 +1,4 @@
-"""What people are told of a rollout: which change means what, in which words, shaped for whom, and signed. Pure."""
+"""Notifications about rollouts: which change sends what, formatting and signing. Pure."""
 
 from provider.notifications.notice import Notice, NoticeKind, Occasion, describe, sample
 from provider.notifications.rendering import Message, render

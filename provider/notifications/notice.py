@@ -1,4 +1,4 @@
-"""What a change of a rollout means to people."""
+"""Notifications: what a change of a rollout means to people."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,32 +12,32 @@ _FOR_A_PERSON = "waiting for a person"
 
 
 class NoticeKind(StrEnum):
-    """What has happened."""
+    """Kind of a notification."""
 
     CREATED = "created"
-    """A rollout without a canary."""
+    """A rollout without a canary was created."""
     STARTED = "started"
-    """A canary begins, or begins again."""
+    """A canary was started or restarted."""
     STEPPED = "stepped"
-    """Its weight, or what it waits for, is another one: by its steps or by hand."""
+    """The weight or the current step changed, automatically or manually."""
     WAITING = "waiting"
-    """It goes no further until a person says so."""
+    """The rollout waits for manual approval."""
     ABORTED = "aborted"
-    """All traffic is on stable again."""
+    """The canary was aborted: all traffic is on stable."""
     PROMOTED = "promoted"
-    """The canary has become stable, or a version that was stable a moment ago has again."""
+    """The canary was promoted, or a former stable version was restored."""
     WITHDRAWN = "withdrawn"
-    """The canary was taken out of the spec."""
+    """The canary was removed from the spec."""
     DELETED = "deleted"
     TEST = "test"
-    """Sent by hand, to see that it arrives."""
+    """Test message, sent on request."""
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing that has happened. `phase` is empty for what is no longer there; `weight` is in per cent.
+    """A notification. `phase` is empty for a deleted rollout; `weight` is in percent.
 
-    `request_id` is that of who asked for it; empty where nobody did.
+    `request_id` is the ID of the request that made the change, empty if no request did.
     """
 
     kind: NoticeKind
@@ -54,7 +54,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Occasion:
-    """Who changed a rollout, when and why, and the revision that it made."""
+    """Actor, time and reason of a change, and the revision that it created."""
 
     name: str
     actor: str

@@ -1,4 +1,4 @@
-"""The document of a webhook: where it is, what it wants to be told, and in which shape."""
+"""The spec of a webhook: its URL, events, format and secret."""
 
 import re
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _MOST_ROLLOUTS = 1_000
 
 
 class Format(StrEnum):
-    """For whom a message is shaped."""
+    """Format of the messages."""
 
     JSON = "json"
     SLACK = "slack"
@@ -61,18 +61,19 @@ Template = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEMPLATE), Aft
 
 
 class ShownSpec(Document):
-    """What may be shown of a webhook: all but its secret."""
+    """Spec of a webhook without its secret."""
 
     url: Address = Field(repr=False)
-    """Where messages go, by POST."""
+    """URL that receives the messages by POST."""
     format: Format = Format.JSON
-    """For whom they are shaped."""
+    """Format of the messages."""
     template: Template | None = None
-    """The whole body for `json`, the words for a chat; `$text`, `$rollout`, `$weight`, …"""
+    """Template of the whole body for `json`, or of the text for a chat. Placeholders: `$text`, `$rollout`,
+    `$weight`, …"""
     events: tuple[Event, ...] | None = Field(default=None, min_length=1)
-    """All, if left out."""
+    """Events to send. Default: all events."""
     rollouts: tuple[Name, ...] | None = Field(default=None, min_length=1, max_length=_MOST_ROLLOUTS)
-    """All, if left out."""
+    """Rollouts to send events of. Default: all rollouts."""
 
     @model_validator(mode="after")
     def _fits_its_format(self) -> Self:
@@ -87,12 +88,12 @@ class ShownSpec(Document):
 
 
 class WebhookSpec(ShownSpec):
-    """A webhook with what its messages are signed with; in a body, none keeps it and an empty one takes it away."""
+    """Spec of a webhook. Without `secret`, the stored secret is kept; an empty `secret` removes it."""
 
     secret: Annotated[str, AfterValidator(_secret), Field(json_schema_extra={"pattern": _SECRET_PATTERN})] | None = (
         Field(default=None, repr=False)
     )
-    """What messages are signed with."""
+    """Secret that signs the messages, 16 to 256 printable ASCII characters."""
 
     @property
     def shown(self) -> ShownSpec:
@@ -102,7 +103,7 @@ class WebhookSpec(ShownSpec):
 
 @dataclass(frozen=True)
 class Webhook:
-    """A webhook as it is stored; `version` is the revision that wrote it."""
+    """A stored webhook; `version` is the revision that wrote it."""
 
     name: str
     version: int

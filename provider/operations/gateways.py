@@ -43,12 +43,12 @@ _NOT_COUNTED = (
 
 
 class Delivery(StrEnum):
-    """How far a rollout has come at a gateway."""
+    """Delivery state of a rollout at a gateway."""
 
     APPLIED = "applied"
-    """Seen in Traefik's own API."""
+    """Traefik's API confirms that the configuration is applied."""
     SERVED = "served"
-    """Sent to every instance that polls; its API was not given, so that is all that is known."""
+    """Served to every instance that polls. Without the URL of the API, it cannot be confirmed."""
     PENDING = "pending"
 
 

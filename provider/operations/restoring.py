@@ -9,12 +9,12 @@ from provider.store import Contents, Store, StoreUnavailableError
 
 
 class Truth(StrEnum):
-    """Where the truth is taken from."""
+    """Source of the state to restore."""
 
     SERVED = "served"
-    """What the provider serves, from memory or its snapshot."""
+    """The state that the provider serves, from memory or its snapshot."""
     STORED = "stored"
-    """What Redis has now, even if that is nothing."""
+    """The state in Redis, even if it is empty."""
 
 
 # A worker writes the snapshot every second.

@@ -21,7 +21,7 @@ _LAST_LOOK_SECONDS = 0.25
 
 
 class Goal(StrEnum):
-    """What can be waited for."""
+    """State to wait for."""
 
     APPLIED = "applied"
     HEALTHY = "healthy"

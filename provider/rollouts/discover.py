@@ -1,4 +1,4 @@
-"""Where the servers of a side are looked for, when they are not written down."""
+"""Service discovery: how the servers of a side are found when the spec does not list them."""
 
 from ipaddress import ip_address
 from typing import Annotated, Literal, Self
@@ -26,21 +26,21 @@ def _resolver(text: str) -> str:
 
 
 class Dns(Document):
-    """A name that has an address for every server; asked for again when its answer's time is over."""
+    """DNS discovery: one server per address of a name. The name is resolved again when the records' TTL expires."""
 
     name: HostName
-    """The name that is looked up."""
+    """DNS name to resolve."""
     type: Literal["A", "AAAA", "SRV"] = "A"
-    """Which records: A and AAAA have addresses, SRV has ports and weights too."""
+    """Record type: `A` and `AAAA` contain addresses, `SRV` also ports and weights."""
     port: WholeNumber | None = Field(default=None, ge=1, le=65_535)
-    """Where each address listens; SRV says it by itself."""
+    """Port of the servers; required for `A` and `AAAA`, not allowed for `SRV`."""
     scheme: Literal["http", "https", "h2c"] = "http"
-    """How the servers are spoken to."""
+    """Scheme of the servers' URLs."""
     resolver: Annotated[str, AfterValidator(_resolver)] | None = Field(
         default=None,
         max_length=60,
     )
-    """The name server to ask, as ADDRESS or ADDRESS:PORT; those of the system if left out."""
+    """DNS server as `ADDRESS` or `ADDRESS:PORT`. Default: the DNS servers of the system."""
 
     @model_validator(mode="after")
     def _port_by_type(self) -> Self:
@@ -57,14 +57,14 @@ class Dns(Document):
 
 
 class Discover(Document):
-    """How servers are found: by a name in the DNS, or as instances that register under the name of their group."""
+    """Service discovery by DNS, or by instances that register in a group."""
 
     model_config = one_of("dns", "registered")
 
     dns: Dns | None = None
-    """By a name in the DNS."""
+    """Discover servers by DNS."""
     registered: Name | None = None
-    """The group of instances that announce themselves, such as v2."""
+    """Name of the group that instances register in, such as `v2`."""
 
     @model_validator(mode="after")
     def _one_way(self) -> Self:

@@ -19,7 +19,7 @@ class Found(Document):
 
     servers: tuple[Server, ...] = Field(min_length=1, max_length=MOST_SERVERS)
     kept: str | None = None
-    """Why these are kept although they are not found now."""
+    """Why these servers are kept although discovery no longer finds them."""
 
 
 def sources_of(rollout: Rollout) -> Mapping[str, Discover]:

@@ -1,4 +1,4 @@
-"""Requests that go to one side whatever the weight."""
+"""Requests that are routed to one side regardless of the weight."""
 
 from typing import Literal, Self
 
@@ -11,34 +11,34 @@ MOST_OVERRIDES = 32
 
 
 class HeaderMatch(Document):
-    """A request header with just this value."""
+    """A request header with an exact value."""
 
     name: Token
-    """The header's name."""
+    """Name of the header."""
     value: HeaderValue
-    """Its value, compared exactly."""
+    """Value of the header, compared exactly."""
 
 
 class CookieMatch(Document):
-    """A request cookie with just this value."""
+    """A request cookie with an exact value."""
 
     name: Token
-    """The cookie's name."""
+    """Name of the cookie."""
     value: CookieValue
-    """Its value, compared exactly."""
+    """Value of the cookie, compared exactly."""
 
 
 class Override(Document):
-    """Requests that go to one side whatever the weight."""
+    """Requests that are routed to one side regardless of the weight."""
 
     model_config = one_of("header", "cookie")
 
     header: HeaderMatch | None = None
-    """By a header."""
+    """Match requests by a header."""
     cookie: CookieMatch | None = None
-    """By a cookie."""
+    """Match requests by a cookie."""
     to: Literal["stable", "canary"]
-    """The side that they go to."""
+    """Side that receives the matching requests."""
 
     @model_validator(mode="after")
     def _one_match(self) -> Self:

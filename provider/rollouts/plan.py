@@ -19,7 +19,7 @@ _LIKELY = 0.5
 
 
 class TrafficSource(StrEnum):
-    """Where a figure of the traffic comes from."""
+    """Source of a traffic figure."""
 
     MEASURED = "measured"
     GIVEN = "given"
@@ -28,10 +28,10 @@ class TrafficSource(StrEnum):
 
 
 class ExpectedTraffic(Document):
-    """The traffic that a plan is made for. Both sides together; shares of bad responses are in percent."""
+    """Traffic that a forecast is based on: both sides together, shares of bad responses in percent."""
 
     requests_per_second: float | None = None
-    """None if it was neither measured nor given."""
+    """Requests per second; absent if neither measured nor given."""
     requests_from: TrafficSource
     errors: float
     slow: float
@@ -48,10 +48,10 @@ class ExpectedTraffic(Document):
 
 
 class Detection(Document):
-    """How a regression is found. `factor` is how many times stable's errors the canary has; None for a total failure.
+    """Detection of a regression. `factor` is the canary's errors as a multiple of stable's, null for a total failure.
 
-    `probability` is that the canary has failed by the end of the step, None for a step without an end.
-    `median_seconds` is the median time until that at the step's weight alone, None if longer than thirty days.
+    `probability` is the probability that the canary fails by the end of the step, null for a step without an end.
+    `median_seconds` is the median time until it fails at the step's weight alone, null if longer than thirty days.
     """
 
     factor: float | None
@@ -60,10 +60,11 @@ class Detection(Document):
 
 
 class PlannedStep(Document):
-    """A step that waits, and what can be expected of it.
+    """A step that waits, with its forecast.
 
-    `weight` is its last one. `seconds` is None for a step that a person or a verdict ends. `known_good_seconds` is
-    the median time until a canary like stable is known to be good at this weight, None if longer than thirty days.
+    `weight` is the last weight of the step. `seconds` is null for a step that ends by manual approval or a verdict.
+    `known_good_seconds` is the median time until a canary like stable is known to be good at this weight, null if
+    longer than thirty days.
     """
 
     index: int
@@ -76,7 +77,7 @@ class PlannedStep(Document):
 
 
 class WarningCode(StrEnum):
-    """Why a step cannot be expected to come to a verdict."""
+    """Why a step is unlikely to reach a verdict."""
 
     NO_REQUESTS = "no-requests"
     TOO_FEW_REQUESTS = "too-few-requests"
@@ -84,7 +85,7 @@ class WarningCode(StrEnum):
 
 
 class StepWarning(Document):
-    """A step that cannot be expected to come to a verdict. `pointer` is its place in the rollout."""
+    """A step that is unlikely to reach a verdict. `pointer` is its location in the rollout."""
 
     reason_code: WarningCode
     pointer: str
@@ -92,7 +93,7 @@ class StepWarning(Document):
 
 
 class Plan(Document):
-    """What each step that waits can be expected to show, with the traffic that it was computed for."""
+    """Forecast of each waiting step, with the traffic that it is based on."""
 
     traffic: ExpectedTraffic
     steps: tuple[PlannedStep, ...]

@@ -1,6 +1,6 @@
-"""What a rollout does about requests that fail, hang or come in crowds: retries, timeouts, a breaker, a limit.
+"""Retries, timeouts, circuit breaker and concurrency limit of a rollout.
 
-The fields that are Traefik's are named as there (`pkg/config/dynamic/middlewares.go`).
+Fields that pass through to Traefik have its names (`pkg/config/dynamic/middlewares.go`).
 """
 
 import re
@@ -65,67 +65,67 @@ def _statuses(text: str) -> str:
 
 
 class Retry(Document):
-    """A request that failed is sent again: one that reached nobody, and one that got such an answer."""
+    """Send failed requests again: those that reached no server, and those with a status listed in `status`."""
 
     attempts: WholeNumber = Field(ge=2, le=10)
-    """How often a request is sent in all; 3 are two retries."""
+    """Maximum number of attempts, including the first; `3` means up to two retries."""
     status: tuple[Annotated[str, AfterValidator(_statuses)], ...] | None = Field(
         default=None,
         min_length=1,
         max_length=32,
     )
-    """Answers after which it is sent again. Left out: only a request that reached nobody is."""
+    """Response statuses to retry, such as `503` or `500-599`. Default: retry only requests that reached no server."""
     initial_interval: Duration | None = None
-    """The pause before the first retry, which grows from try to try; none if left out."""
+    """Delay before the first retry; it grows with each attempt. Default: no delay."""
     timeout: Duration | None = None
-    """After so long nothing is sent again."""
+    """No further attempts after this time. Default: no timeout."""
     retry_non_idempotent_method: StrictBool | None = None
-    """POST, PATCH and LOCK too are sent again after such an answer."""
+    """Also retry `POST`, `PATCH` and `LOCK` requests on a status listed in `status`."""
 
 
 class Timeouts(Document):
-    """How long Traefik waits for a server; it answers 504 then."""
+    """Timeouts of the connections to servers. Traefik responds with status 504 when one expires."""
 
     connect: Duration | None = None
-    """Until a connection is there; 30s if left out."""
+    """Maximum time to establish a connection. Default: `30s`."""
     response_header: Duration | None = None
-    """Until the answer's header is there; as long as it takes if left out."""
+    """Maximum time to wait for the response headers. Default: no timeout."""
 
 
 class CircuitBreaker(Document):
-    """A side that answers badly is left alone for a while. Each side has a breaker of its own."""
+    """Stop sending requests to a failing side for a while. Each side has its own circuit breaker."""
 
     expression: Annotated[str, AfterValidator(_expression)] = Field(
         max_length=512, examples=["ResponseCodeRatio(500, 600, 0, 600) > 0.25"]
     )
-    """When it opens, in Traefik's words."""
+    """Condition that opens the circuit breaker, in Traefik's expression syntax."""
     check_period: Duration | None = None
-    """How often that is looked at; every 100ms if left out."""
+    """Time between two evaluations of the expression. Default: `100ms`."""
     fallback_duration: Duration | None = None
-    """How long nothing is let through; 10s if left out."""
+    """Time that the circuit breaker stays open. Default: `10s`."""
     recovery_duration: Duration | None = None
-    """How long it takes to let all through again; 10s if left out."""
+    """Time over which traffic gradually returns after `fallbackDuration`. Default: `10s`."""
     response_code: WholeNumber | None = Field(default=None, ge=400, le=599)
-    """What is answered while it is open; 503 if left out."""
+    """Status of the responses while the circuit breaker is open. Default: `503`."""
 
 
 class InFlight(Document):
-    """How many requests may be under way at once; one more is answered 429."""
+    """Maximum number of simultaneous requests. Traefik responds to further requests with status 429."""
 
     amount: WholeNumber = Field(ge=1, le=1_000_000)
-    """How many."""
+    """Maximum number of simultaneous requests."""
     per: Literal["host", "client"] = "host"
-    """Counted for the host that is asked, or for each client."""
+    """Count requests per requested host or per client address."""
 
 
 class Resilience(Document):
-    """What is done about requests that fail, hang or come in crowds."""
+    """Retries, timeouts, circuit breaker and concurrency limit."""
 
     retry: Retry | None = None
-    """Send a request again that failed."""
+    """Retry failed requests."""
     timeouts: Timeouts | None = None
-    """Wait for a server for so long only."""
+    """Timeouts of the connections to servers."""
     circuit_breaker: CircuitBreaker | None = None
-    """Leave a side alone that answers badly."""
+    """Stop sending requests to a failing side for a while."""
     in_flight: InFlight | None = None
-    """Refuse what is too much at once."""
+    """Limit the number of simultaneous requests."""

@@ -1,4 +1,4 @@
-"""When steps may advance by themselves: windows in a time zone, and days on which nothing moves."""
+"""When steps may advance automatically: time windows and freezes in a time zone."""
 
 import re
 from datetime import date, datetime, time, timedelta
@@ -71,14 +71,14 @@ Date = Annotated[
 
 
 class Window(Document):
-    """Hours of some days of the week; one that ends before it begins goes on past midnight."""
+    """A daily time window. A window whose end is before its start continues past midnight."""
 
     days: tuple[Day, ...] = Field(default=_DAYS, min_length=1, max_length=7)
-    """Days of the week."""
+    """Days of the week on which the window starts."""
     from_: TimeOfDay = Field(default=time(0, 0), alias="from")
-    """When it begins, such as "09:00", in quotes."""
+    """Start of the window, such as `"09:00"`, in quotes."""
     to: TimeOfDay = time(0, 0)
-    """When it ends; 00:00 is midnight."""
+    """End of the window; `"00:00"` is midnight."""
 
     def holds(self, moment: datetime) -> bool:
         """Tell whether a moment, in the schedule's own time zone, lies within."""
@@ -90,12 +90,12 @@ class Window(Document):
 
 
 class Freeze(Document):
-    """Days on which nothing advances by itself, the first and the last included."""
+    """A range of days on which no step advances automatically, including the first and the last day."""
 
     from_: Date = Field(alias="from")
-    """The first day, such as 2026-12-23."""
+    """First day, such as `2026-12-23`."""
     to: Date
-    """The last day."""
+    """Last day."""
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:
@@ -105,14 +105,14 @@ class Freeze(Document):
 
 
 class Schedule(Document):
-    """When steps may advance by themselves. A person, and a canary that is taken back, waits for nothing."""
+    """When steps may advance automatically. Manual changes and rollbacks are always possible."""
 
     time_zone: TimeZone = "UTC"
-    """The time zone of hours and days, such as Europe/Berlin."""
+    """Time zone of windows and freezes, such as `Europe/Berlin`."""
     windows: tuple[Window, ...] | None = Field(default=None, min_length=1, max_length=32)
-    """Hours in which steps may advance; any if left out."""
+    """Time windows in which steps may advance. Default: at any time."""
     freezes: tuple[Freeze, ...] | None = Field(default=None, min_length=1, max_length=100)
-    """Days on which none does."""
+    """Days on which no step advances."""
 
     def is_open(self, now: datetime) -> bool:
         """Tell whether steps may advance at a moment (aware)."""

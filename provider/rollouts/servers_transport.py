@@ -1,4 +1,4 @@
-"""How Traefik connects to the servers of a side that speak TLS."""
+"""TLS settings of the connections from Traefik to the servers of a side."""
 
 from typing import Annotated, Self
 
@@ -40,26 +40,26 @@ Authority = Annotated[
 
 
 class ClientCertificate(Document):
-    """A certificate that Traefik presents to servers, by the paths of its files where Traefik runs."""
+    """A client certificate for mutual TLS, as paths of files on the Traefik host."""
 
     cert_file: FilePath
-    """The certificate in PEM, followed by its intermediates."""
+    """Path of the PEM certificate, followed by its intermediates."""
     key_file: FilePath
-    """Its private key in PEM. Only the path is stored."""
+    """Path of the PEM private key. Only the path is stored."""
 
 
 class ServersTransport(Document):
-    """TLS to the servers of a side, in the words of Traefik's `serversTransport`.
+    """TLS settings of the connections to the servers of a side, named as in Traefik's `serversTransport`.
 
-    Traefik falls back to its default transport, and logs an error, where it cannot read a file.
+    If Traefik cannot read a file, it logs an error and uses its default transport.
     """
 
     server_name: HeaderValue | None = None
-    """The name that is sent as SNI and that the certificate must be for; default: the host of the URL."""
+    """Server name for SNI and certificate verification. Default: the host of the URL."""
     insecure_skip_verify: StrictBool | None = None
-    """Accept any certificate. Default: false."""
+    """Accept any certificate. Default: `false`."""
     root_cas: tuple[Authority, ...] | None = Field(default=None, alias="rootCAs", min_length=1, max_length=16)
-    """CAs that are trusted instead of the system's: paths of files where Traefik runs, or certificates in PEM."""
+    """Trusted CAs instead of the system's: paths of files on the Traefik host, or PEM certificates."""
     certificates: tuple[ClientCertificate, ...] | None = Field(default=None, min_length=1, max_length=16)
     """Client certificates for mutual TLS."""
 

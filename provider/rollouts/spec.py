@@ -1,4 +1,4 @@
-"""What a person asks for: the spec of a rollout, valid by construction."""
+"""The spec of a rollout: its desired state, valid by construction."""
 
 import re
 from datetime import timedelta
@@ -37,14 +37,14 @@ MIRROR_BODY_BYTES = 1_048_576
 
 
 class Server(Document):
-    """One address that answers for a side."""
+    """One server of a side."""
 
     url: ServerUrl
-    """Where it listens: scheme, host and port, without a path."""
+    """URL of the server: scheme, host and port, without a path."""
     weight: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
-    """Its share beside the other servers of the side; 1 if left out."""
+    """Weight relative to the other servers of the side. Default: `1`."""
     drain: StrictBool | None = None
-    """It gets no new requests; those that are under way end in peace."""
+    """Send the server no new requests. Requests in flight complete."""
 
     @field_validator("drain", mode="after")
     @classmethod
@@ -64,30 +64,30 @@ Servers = Annotated[tuple[Server, ...], Field(min_length=1, max_length=1_000), A
 
 
 class HealthCheck(Document):
-    """Traefik's active check of every server of a side."""
+    """Traefik's active health check of every server of a side."""
 
     path: CheckedPath
-    """What is asked for, such as /healthz."""
+    """Path of the request, such as `/healthz`."""
     interval: Duration | None = None
-    """How often; every 30s if left out."""
+    """Time between two checks. Default: `30s`."""
     unhealthy_interval: Duration | None = None
-    """How often while the server is not healthy; as `interval` if left out."""
+    """Time between two checks of an unhealthy server. Default: `interval`."""
     timeout: Duration | None = None
-    """How long an answer may take; 5s if left out."""
+    """Maximum time to wait for a response; must be shorter than `interval`. Default: `5s`."""
     scheme: Literal["http", "https"] | None = None
-    """The server's own if left out."""
+    """Scheme of the request. Default: the scheme of the server's URL."""
     hostname: HeaderValue | None = None
-    """The Host header; the server's own if left out."""
+    """`Host` header of the request. Default: the host of the server's URL."""
     port: WholeNumber | None = Field(default=None, ge=1, le=65_535)
-    """The server's own if left out."""
+    """Port of the request. Default: the port of the server's URL."""
     method: Token | None = None
-    """GET if left out."""
+    """HTTP method of the request. Default: `GET`."""
     status: WholeNumber | None = Field(default=None, ge=200, le=599)
-    """The status that is healthy; any below 400 if left out."""
+    """Status code of a healthy server. Default: any status from 200 to 399."""
     headers: dict[Token, HeaderValue] | None = Field(default=None, min_length=1, max_length=32)
-    """What is sent with it, by name."""
+    """Headers of the request, by name."""
     follow_redirects: StrictBool | None = None
-    """Whether a redirect is followed; true if left out."""
+    """Follow redirects. Default: `true`."""
 
     @model_validator(mode="after")
     def _timeout_below_interval(self) -> Self:
@@ -97,36 +97,37 @@ class HealthCheck(Document):
 
 
 class PassiveHealthCheck(Document):
-    """Traefik's judgement of a server by the answers it gave."""
+    """Traefik's passive health check: it observes the responses of each server."""
 
     failure_window: Duration | None = None
-    """How long failures are remembered; 10s if left out."""
+    """Time window in which failures are counted. Default: `10s`."""
     # Traefik's own default, said because it takes no empty check.
     max_failed_attempts: WholeNumber = Field(default=1, ge=1, le=1_000_000)
-    """So many failures within the window take the server out for a while."""
+    """Number of failures within the window after which Traefik marks the server as unhealthy."""
 
 
 class CookieOptions(Document):
-    """What a browser does with a cookie."""
+    """Attributes of a cookie."""
 
     secure: StrictBool | None = None
-    """By TLS only."""
+    """Set the `Secure` attribute: browsers send the cookie over HTTPS only."""
     http_only: StrictBool | None = None
-    """Not for scripts."""
+    """Set the `HttpOnly` attribute: scripts cannot read the cookie."""
     same_site: Literal["none", "lax", "strict"] | None = None
-    """Whether other sites send it along."""
+    """Value of the `SameSite` attribute."""
     max_age: WholeNumber | None = Field(default=None, ge=0, le=2**31 - 1)
-    """Seconds until it is over; as long as the browser runs if left out or 0."""
+    """Seconds until the cookie expires. Default, and with `0`: a session cookie."""
     path: UrlPath | None = None
-    """Where it holds; / if left out."""
+    """Value of the `Path` attribute. Default: `/`."""
     domain: HeaderValue | None = None
-    """For which hosts it holds; the one that was asked if left out."""
+    """Value of the `Domain` attribute. Default: the host of the request."""
 
 
 class ServerCookie(CookieOptions):
-    """The cookie by which a client stays on one server of a side.
+    """The cookie that keeps a client on one server of a side.
 
-    It has no name of its own: with one name, two sides and the split between them would overwrite each other's.
+    Its name is not configurable: Traefik derives it from the service of each side, so that the two sides and the
+    split between them do not overwrite each other's cookies.
     """
 
     @model_validator(mode="before")
@@ -138,35 +139,36 @@ class ServerCookie(CookieOptions):
 
 
 class StickyServers(Document):
-    """How clients stay on one server of a side."""
+    """Sticky sessions between the servers of a side."""
 
     cookie: ServerCookie
-    """What the browser does with it; {} has the defaults."""
+    """Attributes of the cookie. `{}` uses the defaults."""
 
 
 class Side(Document):
-    """Who answers for stable or canary: servers of our own, written down or found, or another provider's service."""
+    """The backend of stable or canary: a list of servers, discovered servers, or a service of another provider."""
 
     model_config = one_of("servers", "service", "discover")
 
     servers: Servers | None = None
-    """Servers that are written down."""
+    """List of servers."""
     service: Reference | None = None
-    """A service of another of Traefik's providers, such as shop-v2@docker."""
+    """Service of another Traefik provider, such as `shop-v2@docker`."""
     discover: Discover | None = None
-    """Servers that are looked for."""
+    """Service discovery."""
     health_check: HealthCheck | None = None
-    """Have Traefik ask every server whether it is well. With one on both sides, stable stands in for a canary."""
+    """Active health check. When both sides have one, stable receives the canary's requests while the canary is
+    unhealthy."""
     passive_health_check: PassiveHealthCheck | None = None
-    """Have Traefik take a server out that fails."""
+    """Passive health check."""
     pass_host_header: StrictBool | None = None
-    """Whether the server gets the Host that the client sent; true if left out."""
+    """Forward the client's `Host` header. Default: `true`."""
     keep_alive_timeout: Duration | None = None
-    """How long the backend keeps an idle connection: Traefik is told to let go first."""
+    """Time after which the backend closes idle connections. Traefik is configured to close them earlier."""
     servers_transport: ServersTransport | None = None
-    """How Traefik connects to servers that speak TLS: their CA and name, and its own certificate."""
+    """TLS settings of the connections from Traefik to the servers."""
     sticky: StickyServers | None = None
-    """Keep a client on one server of the side."""
+    """Keep each client on one server of the side."""
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -198,20 +200,20 @@ class Side(Document):
 
 
 class Mirror(Document):
-    """Shadow traffic: a copy of stable's requests goes to the canary, whose answers are thrown away."""
+    """Traffic mirroring: Traefik copies requests of stable to the canary and discards the canary's responses."""
 
     percent: WholeNumber = Field(ge=0, le=100)
-    """How many per cent of stable's requests."""
+    """Percentage of stable's requests to copy."""
     # Traefik's own default holds bodies of any size in memory, which can take stable down.
     max_body_size: WholeNumber = Field(default=MIRROR_BODY_BYTES, ge=0, le=2**40)
-    """The largest body in bytes that is copied: Traefik holds it in memory."""
+    """Maximum size of a mirrored request body in bytes. Traefik buffers it in memory."""
 
 
 class StickyCookie(CookieOptions):
-    """The cookie by which a client stays on the side that it got first."""
+    """The cookie that keeps a client on one side."""
 
     name: Token
-    """The cookie's name."""
+    """Name of the cookie."""
 
     @model_validator(mode="after")
     def _not_of_servers(self) -> Self:
@@ -221,84 +223,85 @@ class StickyCookie(CookieOptions):
 
 
 class Sticky(Document):
-    """How clients stay on one side."""
+    """Sticky sessions: keep each client on one side."""
 
     cookie: StickyCookie
-    """The cookie that keeps them there."""
+    """Name and attributes of the cookie."""
 
 
 class Domain(Document):
-    """Names that a certificate is asked for."""
+    """Domain names of a certificate."""
 
     main: HeaderValue
-    """The first name."""
+    """Main domain name."""
     sans: tuple[HeaderValue, ...] | None = Field(default=None, min_length=1, max_length=100)
-    """Further names."""
+    """Subject alternative names."""
 
 
 class Tls(Document):
-    """Traefik's TLS options of the router."""
+    """TLS settings of the router."""
 
     cert_resolver: EntryPoint | None = None
-    """A certificate resolver of Traefik's."""
+    """Name of a certificate resolver in Traefik's static configuration."""
     options: HeaderValue | None = None
-    """TLS options by name, such as modern@file."""
+    """Name of the TLS options, such as `modern@file`."""
     domains: tuple[Domain, ...] | None = Field(default=None, min_length=1, max_length=100)
-    """The names to ask the resolver for; those of the rule if left out."""
+    """Domains to request certificates for. Default: the hosts of the rule."""
 
 
 class Strategy(StrEnum):
-    """How Traefik picks a side: by turns, or by the client's address."""
+    """How Traefik chooses a side: weighted round robin (`wrr`) or by client address (`hrw`)."""
 
     WRR = "wrr"
     HRW = "hrw"
 
 
 class Spec(Document):
-    """What is asked of a rollout."""
+    """Desired state of a rollout."""
 
     rule: Rule
-    """Traefik's router rule: which requests are meant."""
+    """Traefik router rule that selects the requests."""
     entry_points: tuple[EntryPoint, ...] | None = Field(default=None, min_length=1, max_length=32)
-    """Traefik's entry points. All of them if left out, which makes Traefik build the router for each."""
+    """Traefik entry points. Default: all entry points; Traefik then builds one router for each."""
     middlewares: tuple[Reference, ...] | None = Field(default=None, min_length=1, max_length=32)
-    """Middlewares of other providers, such as auth@file, in this order."""
+    """Middlewares of other providers, such as `auth@file`, applied in this order."""
     priority: WholeNumber | None = Field(default=None, ge=2, le=HIGHEST_PRIORITY)
-    """The router's priority; Traefik takes the length of the rule if left out."""
+    """Priority of the router. Default: the length of the rule, as in Traefik."""
     tls: Tls | None = None
-    """Terminate TLS; {} does it with what Traefik has."""
+    """Terminate TLS. `{}` enables TLS with Traefik's default certificate."""
     gateways: tuple[Name, ...] | None = Field(default=None, min_length=1, max_length=100)
-    """The Traefiks that carry it; all of them if left out."""
+    """Gateways that serve the rollout. Default: all gateways."""
     strategy: Strategy = Strategy.WRR
-    """wrr takes turns; hrw goes by the client's address, and is steady across reloads."""
+    """`wrr` is weighted round robin. `hrw` chooses by the client's address and is stable across configuration
+    reloads."""
     sticky: Sticky | None = None
-    """Keep a client on the side that it got first."""
+    """Keep each client on the side of its first request."""
     stable: Side
-    """Who answers when nothing is tried out."""
+    """The stable version."""
     canary: Side | None = None
-    """The version that is tried out."""
+    """The new version."""
     overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=MOST_OVERRIDES)
-    """Requests that go to one side whatever the weight."""
+    """Requests that are routed to one side regardless of the weight."""
     mirror: Mirror | None = None
-    """Copy requests to the canary."""
+    """Traffic mirroring to the canary."""
     resilience: Resilience | None = None
-    """Retries, timeouts, a circuit breaker and a limit."""
+    """Retries, timeouts, circuit breaker and concurrency limit."""
     steps: tuple[Step, ...] | None = Field(default=None, min_length=1, max_length=200)
-    """How a canary takes over. Without steps it moves by hand alone."""
+    """Steps of the rollout. Without steps, the weight changes only on request."""
     analysis: Analysis | None = None
-    """How the canary is judged all the while it gets traffic; one that fails is aborted."""
+    """Analysis in the background while the canary receives traffic. A canary that fails is aborted."""
     progress_deadline: Duration | None = None
-    """A canary that waits longer in one step, and not for a person, is aborted."""
+    """Abort a canary that stays in one step for longer than this. Manual approvals are exempt."""
     schedule: Schedule | None = None
-    """When steps may advance by themselves."""
+    """Times at which steps may advance automatically."""
     rollback_window: Duration | None = None
-    """A version that was stable so recently takes over at once when it comes back."""
+    """A version that was stable within this time is promoted at once when it is set as the canary again."""
     revert_when_broken: StrictBool | None = Field(
         default=None,
     )
-    """A change that Traefik reports as broken is taken back to the last state that it carried well."""
+    """Revert a change that Traefik reports as invalid to the last state that Traefik accepted."""
     dry_run: StrictBool | None = None
-    """Verdicts change nothing: what they would have done is said instead."""
+    """Evaluate the analysis without acting on it: verdicts are reported but do not abort or pause the canary."""
 
     @model_validator(mode="after")
     def _sticky_needs_turns(self) -> Self:

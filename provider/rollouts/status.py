@@ -1,4 +1,4 @@
-"""Where a rollout stands."""
+"""The status of a rollout."""
 
 from enum import StrEnum
 
@@ -12,10 +12,10 @@ from provider.rollouts.transitions import Phase
 
 
 class Promotion(Document):
-    """The last canary that took over, and the side that it replaced.
+    """The last promoted canary, and the side that it replaced.
 
-    Kept so that a file from git that still names the two, applied again, is known to be done and does not send
-    traffic back to the old version.
+    Kept so that applying an outdated file, which still names both, is recognized and does not send traffic back to
+    the old version.
     """
 
     stable: Side
@@ -23,45 +23,45 @@ class Promotion(Document):
 
 
 class Former(Document):
-    """A side that was stable once, and until when."""
+    """A former stable side, and the end of its rollback window."""
 
     side: Side
     until: Moment
 
 
 class StatusCode(StrEnum):
-    """Why a rollout stands where it does; the code that logic branches on."""
+    """Machine-readable reason of the status."""
 
     NOT_MEASURED = "not-measured"
-    """The controller holds the canary, as its sources do not respond. It continues when they do."""
+    """The controller holds the canary because its metric sources do not respond. It resumes when they do."""
 
 
 class Status(Document):
-    """Where a rollout stands. What follows from the spec is not repeated here.
+    """Status of a rollout: its observed state, without what follows from the spec.
 
-    `generation` counts the attempts that there ever were: the canary has the newest number and keeps it when it
-    becomes stable; a retry has a new one. Traefik's services are named by it: a sticky client stays with its version,
-    but does not return to a canary that was aborted, and metrics of one version never run into the next one's.
+    `generation` counts the attempts of the rollout. A canary has the newest number and keeps it when it is promoted;
+    a retry gets a new number. The names of Traefik's services contain it, so that sticky clients stay with their
+    version but do not return to an aborted canary, and the metrics of versions stay separate.
     """
 
     phase: Phase
     weight: Weight
     step_index: WholeNumber = Field(ge=0)
-    """The step that runs, or that comes next while held."""
+    """Index of the current step, or of the next step while the weight is held manually."""
     reason: str
     reason_code: StatusCode | None = None
     since: Moment
     paused_until: Moment | None = None
     started: Moment | None = None
-    """When this canary began, or was begun again."""
+    """Start of the current attempt."""
     judged_since: Moment | None = None
-    """Since when an analysis step runs."""
+    """Start of the current analysis step."""
     mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
-    """What a step has set."""
+    """Mirrored percentage, if a step has set it."""
     overrides: tuple[Override, ...] | None = None
-    """What a step has set."""
+    """Overrides, if a step has set them."""
     generation: WholeNumber = Field(default=1, ge=1)
     stable_generation: WholeNumber = Field(default=1, ge=1)
     promoted: Promotion | None = None
     former: tuple[Former, ...] | None = None
-    """The sides that were stable, newest first."""
+    """Former stable sides, newest first."""

@@ -1,4 +1,4 @@
-"""The steps of a rollout: what each takes, sets and waits for."""
+"""The steps of a rollout: what each step sets and waits for."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -13,23 +13,23 @@ from provider.rollouts.overrides import MOST_OVERRIDES, Override
 
 
 class Pause(Document):
-    """Wait: for a duration, or for a person where none is given."""
+    """Wait for a duration, or for manual approval."""
 
     duration: Duration | None = None
-    """For a person if left out."""
+    """Length of the pause. Default: wait for manual approval."""
 
 
 class AnalysisStep(Document):
-    """Judge the canary: for so long, or until it is known to be good or bad, by the deadline at most."""
+    """Analyze the canary for a duration, or until the verdict is known."""
 
     model_config = one_of("duration", "until")
 
     duration: Duration | None = None
-    """Judge for so long."""
+    """Length of the analysis."""
     until: Literal["known"] | None = None
-    """Judge until the verdict is known."""
+    """`known` ends the step as soon as the canary is known to be good or bad."""
     deadline: Duration | None = None
-    """With `until`: when to end all the same; `analysis.onUndecided` says how."""
+    """Maximum length of a step with `until`. `analysis.onUndecided` sets what happens then."""
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:
@@ -39,16 +39,16 @@ class AnalysisStep(Document):
 
 
 class Ramp(Document):
-    """Weights that rise in even steps, each held for `every`: from 5 to 50 by 5 every 2m."""
+    """Increase the weight in equal steps, such as from 5 to 50 by 5 every `2m`."""
 
     from_: Weight = Field(alias="from")
-    """The first weight, in per cent."""
+    """First weight, in percent."""
     to: Weight
-    """The last weight."""
+    """Last weight, in percent."""
     by: Weight
-    """How much it rises each time."""
+    """Increase per step, in percentage points."""
     every: Duration
-    """How long each weight is held."""
+    """Time at each weight."""
 
     @model_validator(mode="after")
     def _rises(self) -> Self:
@@ -72,17 +72,17 @@ class Step(Document):
     model_config = one_of("setWeight", "pause", "analysis", "ramp", "setMirror", "setOverride")
 
     set_weight: Weight | None = None
-    """The canary's per cent, with two decimals at most."""
+    """Weight of the canary in percent, with at most two decimals."""
     pause: Pause | None = None
-    """Wait."""
+    """Wait for a duration or for manual approval."""
     analysis: AnalysisStep | None = None
-    """Judge."""
+    """Analyze the canary."""
     ramp: Ramp | None = None
-    """Rise in even steps."""
+    """Increase the weight in equal steps."""
     set_mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
-    """Copy so many per cent of stable's requests to the canary, until it ends."""
+    """Mirror this percentage of stable's requests to the canary, until the canary ends."""
     set_override: tuple[Override, ...] | None = Field(default=None, max_length=MOST_OVERRIDES)
-    """Replace the overrides until the canary ends; [] has none."""
+    """Replace the overrides until the canary ends. `[]` removes all overrides."""
 
     @model_validator(mode="before")
     @classmethod

@@ -5,20 +5,20 @@ from enum import StrEnum
 
 
 class Phase(StrEnum):
-    """Where a rollout stands."""
+    """Phase of a rollout."""
 
     HEALTHY = "Healthy"
-    """No canary, or it has taken over."""
+    """No canary, or the canary has been promoted."""
     PROGRESSING = "Progressing"
-    """Moving through steps, or held at a weight by hand."""
+    """The canary moves through its steps, or its weight is held manually."""
     PAUSED = "Paused"
-    """Waits for a duration, or for a person."""
+    """Waiting for a duration or for manual approval."""
     DEGRADED = "Degraded"
     """Aborted: all traffic is on stable."""
 
 
 class Action(StrEnum):
-    """What can be done to a rollout."""
+    """Actions on a rollout."""
 
     START = "start"
     EDIT = "edit"

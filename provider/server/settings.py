@@ -18,11 +18,11 @@ _FALSE = {"0", "false", "no", "off", ""}
 
 
 class SettingError(Exception):
-    """A setting with a value that makes no sense; the words name it and say what would."""
+    """A setting has an invalid value; the message names the setting and valid values."""
 
 
 def default_data_dir() -> Path:
-    """Give where state is kept unless something else is said: the XDG state directory. Raises SettingError."""
+    """Return the default data directory: the XDG state directory. Raises SettingError."""
     try:
         state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     except RuntimeError as error:  # a container with a user that is in no /etc/passwd
@@ -42,7 +42,7 @@ def address_of(bind: str, *, setting: str = "bind (CANARY_BIND)") -> tuple[str, 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a provider runs. Each field is a flag of `serve` and a variable `CANARY_…`."""
+    """Settings of a provider. Each field is an option of `serve` and a variable `CANARY_…`."""
 
     bind: str = "127.0.0.1:8080"
     reuse_port: bool = False

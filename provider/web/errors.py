@@ -56,7 +56,7 @@ class _ErrorPages:
         # The words of an unforeseen error may hold anything: they are for the log only.
         log.error("page.failed", exc_info=error)
         words = f"The provider's log has the details, under the request id {request_id()}."
-        return self._page(Kind(500, "internal", "Something unforeseen went wrong"), words)
+        return self._page(Kind(500, "internal", "Internal server error"), words)
 
     def forged(self, error: ForgedFormError) -> Response:  # noqa: ARG002 what a handler is given
         words = "You may have signed in again meanwhile. Nothing was changed; load the page again."

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _UNLIMITED = frozenset({"/livez", "/readyz"})
 _PROBLEM = {
     "type": "urn:traefik-canary:too-fast",
-    "title": "So many calls a second are not taken",
+    "title": "Rate limit exceeded",
     "status": 429,
 }
 

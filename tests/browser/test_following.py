@@ -142,6 +142,6 @@ def test_a_page_of_a_deleted_rollout_does_not_break(scene: Scene) -> None:
     eventually(lambda: scene.stack.get(Host=f"{name}.localhost").status_code == 404, what="its route is gone")
     page.get_by_role("button", name="50 %", exact=True).click()
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("There is no such thing")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
     # Where the page was still asking whether Traefik has it, that was answered so too.
     scene.problems[:] = [problem for problem in scene.problems if f"/{name}/delivery" not in problem]

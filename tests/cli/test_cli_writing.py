@@ -61,7 +61,7 @@ def test_what_is_said_twice_with_one_key_happens_once(run: Run, shop: str) -> No
     assert json.loads(first.stdout) == json.loads(second.stdout)
     assert 2 == len(reasons(run, shop))
     assert 1 == other.exit_code
-    assert "The Idempotency-Key was used for another request" in other.stderr
+    assert "Idempotency key already used for another request" in other.stderr
 
 
 def test_what_is_said_twice_without_a_key_happens_twice(run: Run, shop: str, world: World) -> None:

@@ -250,7 +250,7 @@ def test_a_damaged_document_is_a_page_that_says_so(admin: Browser, shop: str, wo
     answer = admin.open(shop)
 
     assert 409 == answer.status_code
-    assert "The stored document is damaged" in admin.text
+    assert "Stored document is corrupt" in admin.text
 
 
 def test_the_word_after_a_change_is_said_once_and_not_to_a_part_of_another_tab(
