@@ -18,7 +18,7 @@ def main() -> int:
     for name in options.tables or TABLES:
         table = TABLES[name]()
         results = []
-        for attempts in simulate(name, runs=options.runs, seed=options.seed, jobs=options.jobs):
+        for attempts in simulate(name, runs=options.runs, seed=options.seed, jobs=options.jobs, rows=options.rows):
             results.append(attempts)
             sys.stderr.write(f"simulation: {name}: {len(results)} of {len(table.cells)}\n")
         sys.stdout.write(f"{table.title}\n\n{as_text(table, results)}\n")
@@ -35,6 +35,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--runs", type=_positive, default=1_000, metavar="N", help="attempts per cell (default 1000)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="the same seed gives the same figures")
     parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, metavar="N", help="processes")
+    parser.add_argument("--rows", type=_positive, metavar="N", help="only the first rows of each table")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every attempt's numbers to a file")
     options = parser.parse_args()
     unknown = [name for name in options.tables if name not in TABLES]

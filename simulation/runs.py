@@ -12,9 +12,9 @@ _CHUNK = 10
 Task = tuple[str, int, int, range]
 
 
-def simulate(table: str, *, runs: int, seed: int, jobs: int) -> Iterator[Sequence[Numbers]]:
-    """Yield the attempts of each cell of a table, in order."""
-    cells = _table(table).cells
+def simulate(table: str, *, runs: int, seed: int, jobs: int, rows: int | None = None) -> Iterator[Sequence[Numbers]]:
+    """Yield the attempts of each cell of a table, in order; only of the first `rows` cells if given."""
+    cells = _table(table).cells[:rows]
     wanted = [min(runs, cell.most_runs or runs) for cell in cells]
     tasks = [
         (table, index, seed, range(start, min(start + _CHUNK, number)))

@@ -100,9 +100,9 @@ def test_the_pooled_tests_find_a_difference_and_no_other(make: type[MixtureSprt]
 def figures(directory: Path, *, seed: int, jobs: int) -> object:
     """Simulate in a process of its own: multiprocessing's helper process ends with it."""
     file = directory / f"{seed}-{jobs}.json"
-    options = ["--runs", "1", "--seed", str(seed), "--jobs", str(jobs), "--json", str(file)]
+    options = ["--runs", "1", "--seed", str(seed), "--jobs", str(jobs), "--rows", "2", "--json", str(file)]
     done = subprocess.run(
-        [sys.executable, "-m", "simulation", "latency", *options], capture_output=True, check=False, timeout=100
+        [sys.executable, "-m", "simulation", "peers", *options], capture_output=True, check=False, timeout=100
     )
     assert done.returncode == 0
     return json.loads(file.read_text())["tables"]
