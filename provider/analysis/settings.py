@@ -187,6 +187,8 @@ class Analysis(Document):
     """After more errors of its sources in a row, and `errorLimit`, the canary is held."""
     error_limit: DurationOrZero = timedelta(minutes=5)
     """A canary that cannot be measured for this long is held, until its sources respond again."""
+    max_tries: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+    """After so many tries of the same canary, `retry` is refused unless it is forced. Default: no limit."""
 
     @model_validator(mode="before")
     @classmethod

@@ -17,6 +17,7 @@ from provider.operations import (
     ExistsError,
     NotFoundError,
     NotInTimeError,
+    OtherAttemptError,
     OtherSourceError,
     OutOfReachError,
     SameRequestsError,
@@ -28,7 +29,7 @@ from provider.operations import (
     TooManyError,
     UnreadableDocumentError,
 )
-from provider.rollouts import IllegalMoveError, StableChangedError, StableLagsError
+from provider.rollouts import IllegalMoveError, StableChangedError, StableLagsError, TriesUsedUpError
 from provider.routing import UnfitFragmentError, UnsupportedFeatureError
 from provider.store import RequestReusedError, StoreUnavailableError
 from provider.tracing import request_id
@@ -82,6 +83,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     NotFoundError: Kind(404, "not-found", "There is no such thing"),
     ExistsError: Kind(409, "exists", "It is there already"),
     IllegalMoveError: Kind(409, "illegal-move", "The rollout's phase does not allow this"),
+    OtherAttemptError: Kind(409, "other-attempt", "Another attempt is current"),
     OtherSourceError: Kind(409, "other-source", "The servers of this side do not register"),
     OutOfReachError: Kind(409, "out-of-reach", "This is not reached by waiting"),
     UnreadableDocumentError: Kind(409, "unreadable-document", "The stored document is damaged"),
@@ -89,6 +91,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     StableChangedError: Kind(409, "stable-changed", "The spec names another stable version"),
     StableLagsError: Kind(409, "stable-lags", "The spec lags behind a promotion"),
     CanaryUnavailableError: Kind(409, "canary-unavailable", "Nothing proves that the version can take traffic"),
+    TriesUsedUpError: Kind(409, "tries-used-up", "The canary has had all its tries"),
     SameRequestsError: Kind(409, "same-requests", "Another rollout matches the same requests"),
     TooManyError: Kind(409, "too-many", "There are as many as there may be"),
     ContentionError: Kind(409, "contention", "Others kept changing it"),

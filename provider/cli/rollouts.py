@@ -31,6 +31,7 @@ from provider.cli.output import (
     ago,
     as_yaml,
     attempt_of,
+    attempt_words,
     between,
     overlap,
     phase,
@@ -282,10 +283,17 @@ def _move(action: str, words: str) -> click.Command:
     return move
 
 
-def _forcible_move(action: str, words: str) -> click.Command:
+_RETRYING = click.option(
+    "--force",
+    is_flag=True,
+    help="Even beyond analysis.maxTries, or where nothing proves that the version can take more traffic",
+)
+
+
+def _forcible_move(action: str, words: str, force_option: Callable[..., Any] = forcing) -> click.Command:
     @click.command(action, help=words)
     @click.argument("name")
-    @forcing
+    @force_option
     @changing
     @connected
     def move(shell: Shell, name: str, force: bool, change: Change) -> None:
@@ -294,11 +302,27 @@ def _forcible_move(action: str, words: str) -> click.Command:
     return move
 
 
+@click.command()
+@click.argument("name")
+@click.option(
+    "--attempt",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only if this attempt, which set-canary and status print, is the current one; default: any",
+)
+@changing
+@connected
+def abort(shell: Shell, name: str, attempt: int | None, change: Change) -> None:
+    """Send all traffic to stable, at once."""
+    document = {} if attempt is None else {"attempt": attempt}
+    finish(shell, shell.client.write("POST", rollout_path(name, "abort"), document, change.write), change)
+
+
 MOVES = (
-    _move("abort", "Send all traffic to stable, at once."),
+    abort,
     _move("pause", "Hold at this weight until somebody goes on."),
     _forcible_move("resume", "Go on after a pause, or after a hold by hand."),
-    _forcible_move("retry", "Begin again with the canary that was aborted."),
+    _forcible_move("retry", "Begin again with the canary that was aborted.", _RETRYING),
     _forcible_move("skip", "Go past the step that runs."),
 )
 
@@ -323,7 +347,7 @@ def status(shell: Shell, name: str) -> None:
             "rule": spec["rule"],
             "stable": side(spec["stable"]) + found.get("stable", ""),
             "canary": side(spec.get("canary")) + found.get("canary", ""),
-            "attempt": str(attempt_of(rollout)) if "canary" in spec else "",
+            "attempt": attempt_words(rollout),
             "steps": _steps(rollout),
             "overlap": overlap(rollout),
             "waiting": "{reasonCode}: {detail}".format(**rollout["waiting"]) if "waiting" in rollout else "",

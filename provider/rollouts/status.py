@@ -54,6 +54,8 @@ class Status(Document):
     paused_until: Moment | None = None
     started: Moment | None = None
     """When this canary began, or was begun again."""
+    tries: WholeNumber | None = Field(default=None, ge=1)
+    """Which try of this canary's version it is: 1 at first, and one more with each retry."""
     judged_since: Moment | None = None
     """Since when an analysis step runs."""
     mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
