@@ -1,1 +1,1 @@
-"""One fault after another under load, and what users and writers see of it: `python -m chaos`, docs/chaos.md."""
+"""Chaos tests: one fault after another under load (`python -m chaos`, docs/chaos.md)."""

@@ -28,14 +28,14 @@ RANDOM = "at-random"
 
 
 def main() -> int:
-    """Break everything and print what became of it; the exit code."""
+    """Run the faults and print the results. Return the exit code."""
     options = _options()
-    # As Ctrl-C: what was started ends with us.
+    # As Ctrl-C: the child processes end with this one.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = list(_results(options))
     except KeyboardInterrupt:
-        _say("ended")
+        _say("interrupted")
         return 130
     except (NotInTimeError, ProcessFailedError, ServerEndedError, TraefikMissingError, OSError) as error:
         _say(f"failed: {error}")
@@ -54,7 +54,7 @@ def main() -> int:
 
 
 def machine() -> str:
-    """Say on what this ran."""
+    """Return a description of the machine."""
     version = subprocess.run([traefik_binary(), "version"], capture_output=True, text=True, check=True).stdout
     parts = (
         f"{os.cpu_count()} cores",
@@ -90,7 +90,7 @@ def _in(home: Home, faults: Sequence[Fault], options: argparse.Namespace, *, min
         for fault in chosen:
             _say(f"{fault.name}: {fault.words}")
             result = run(fault, scene)
-            _say("  well" if result.is_good else f"  {as_words([result])}")
+            _say("  passed" if result.is_good else f"  {as_words([result])}")
             yield result
 
 
@@ -114,7 +114,7 @@ def _system(home: Home) -> Iterator[System]:
 
 @contextmanager
 def _small_disk(folder: Path, *, wanted: bool) -> Iterator[None]:
-    """Put a disk of its own under a data directory, where that can be done."""
+    """Mount a small disk under a data directory, where mounting is permitted."""
     folder.mkdir(mode=0o700)
     mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "none", str(folder)]
     is_there = wanted and not cannot_mount()
@@ -128,17 +128,17 @@ def _small_disk(folder: Path, *, wanted: bool) -> Iterator[None]:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser("python -m chaos", description="What breaks, and who notices.")
-    parser.add_argument("--minutes", type=float, default=3.0, metavar="N", help="of faults at random; 0 for none")
-    parser.add_argument("--seed", type=int, default=1, metavar="S", help="another one draws other faults")
+    parser = argparse.ArgumentParser("python -m chaos", description="Break one part after another under load.")
+    parser.add_argument("--minutes", type=float, default=3.0, metavar="N", help="minutes of random faults, or 0")
+    parser.add_argument("--seed", type=int, default=1, metavar="S", help="seed of the random faults")
     parser.add_argument(
         "--only",
         action="append",
         choices=[*(fault.name for fault in FAULTS), RANDOM],
         metavar="FAULT",
-        help=f"this fault; may be given several times: {', '.join(fault.name for fault in FAULTS)}, {RANDOM}",
+        help=f"run this fault only; repeatable: {', '.join(fault.name for fault in FAULTS)}, {RANDOM}",
     )
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was seen there")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all results to this file")
     parser.add_argument("--docs", type=Path, metavar="FILE", help="write the table into this page")
     return parser.parse_args()
 

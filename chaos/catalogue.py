@@ -1,4 +1,4 @@
-"""All faults, and the system that each belongs to."""
+"""All faults, and the system of each."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -13,7 +13,7 @@ from chaos.wire import Weather
 
 
 class Home(StrEnum):
-    """Which system a fault belongs to."""
+    """The system in which a fault runs."""
 
     SINGLE = "one Redis"
     REPLICAS = "two providers"
@@ -24,10 +24,10 @@ class Home(StrEnum):
 
 @dataclass(frozen=True)
 class Fault:
-    """Something that goes wrong: for so many seconds, unless it is over at once.
+    """A fault that lasts `seconds`, unless it ends at once.
 
-    `polls_may_fail` where that which answers them is what is gone. `needs` says why it cannot be tried here, or
-    nothing.
+    `polls_may_fail` is true if the fault ends the process that answers polls. `needs` returns why the fault cannot
+    be run here, or an empty text.
     """
 
     name: str
@@ -41,15 +41,15 @@ class Fault:
 
     @property
     def part(self) -> str:
-        """What it breaks: the first word of its name."""
+        """Return the part that breaks: the first word of the name."""
         return self.name.partition("-")[0]
 
 
 FAULTS: tuple[Fault, ...] = (
     Fault("worker-killed", "kill -9 of a worker", faults.worker_killed, polls_may_fail=True),
-    Fault("provider-killed", "kill -9 of the provider, all of it", faults.provider_killed, polls_may_fail=True),
+    Fault("provider-killed", "kill -9 of the whole provider", faults.provider_killed, polls_may_fail=True),
     Fault("master-killed", "kill -9 of gunicorn's master alone", faults.parent_killed, polls_may_fail=True),
-    Fault("processes-signaled", "SIGUSR2 and the like to every process", faults.processes_signaled),
+    Fault("processes-signaled", "SIGUSR2 and similar signals to every process", faults.processes_signaled),
     Fault(
         "worker-stopped",
         "a worker is stopped (SIGSTOP)",
@@ -58,20 +58,20 @@ FAULTS: tuple[Fault, ...] = (
         polls_may_fail=True,
     ),
     Fault("controller-stopped", "the controller is stopped (SIGSTOP)", faults.controller_stopped, seconds=6),
-    Fault("peers-dripping", "a gateway's API and a check drip for ever", faults.peers_dripping, seconds=8),
+    Fault("peers-dripping", "a gateway's API and a check send endless headers", faults.peers_dripping, seconds=8),
     Fault("redis-killed", "kill -9 of Redis", faults.redis_killed),
     Fault("controller-killed", "kill -9 of the controller", faults.controller_killed),
     Fault("traefik-killed", "kill -9 of a Traefik", faults.traefik_killed),
     Fault("redis-stopped", "Redis is stopped (SIGSTOP)", faults.redis_stopped, seconds=6),
     Fault(
         "redis-slow",
-        "Redis is slow: 300 ms each way",
+        "Redis is slow: 300 ms in each direction",
         partial(faults.redis_under, weather=Weather(delay_seconds=0.3)),
         seconds=6,
     ),
     Fault(
         "redis-cut-off",
-        "Redis cannot be reached",
+        "Redis is unreachable",
         partial(faults.redis_under, weather=Weather(is_cut=True)),
         seconds=4,
     ),
@@ -81,10 +81,10 @@ FAULTS: tuple[Fault, ...] = (
         partial(faults.redis_under, weather=Weather(loss=0.5)),
         seconds=12,
     ),
-    Fault("redis-read-only", "Redis is a replica, which takes no writes", faults.redis_read_only, seconds=3),
+    Fault("redis-read-only", "Redis is a replica and rejects writes", faults.redis_read_only, seconds=3),
     Fault(
         "redis-lacks-replicas",
-        "Redis lacks the replicas that it wants (min-replicas-to-write)",
+        "Redis lacks replicas (min-replicas-to-write)",
         partial(faults.redis_configured, name="min-replicas-to-write", value=1, usual=0),
         seconds=3,
     ),
@@ -101,8 +101,10 @@ FAULTS: tuple[Fault, ...] = (
         seconds=4,
         is_at_random=False,
     ),
-    Fault("redis-corrupted", "nonsense in Redis, and all workers load it", faults.documents_corrupted, seconds=3),
-    Fault("files-refused", "the provider can write to no file (RLIMIT_FSIZE)", faults.files_refused, seconds=4),
+    Fault(
+        "redis-corrupted", "corrupted documents in Redis, loaded by workers", faults.documents_corrupted, seconds=3
+    ),
+    Fault("files-refused", "the provider cannot write files (RLIMIT_FSIZE)", faults.files_refused, seconds=4),
     Fault(
         "disk-read-only",
         "the data directory is read-only",
@@ -113,13 +115,13 @@ FAULTS: tuple[Fault, ...] = (
     Fault("workers-reloaded", "all workers are replaced, twice (SIGHUP)", partial(faults.workers_reloaded, times=2)),
     Fault(
         "started-without-redis",
-        "the provider starts while Redis is away",
+        "the provider starts while Redis is down",
         faults.started_without_redis,
         seconds=5,
         polls_may_fail=True,
         is_at_random=False,
     ),
-    Fault("providers-rolled", "two providers end and start in turn", faults.providers_rolled, home=Home.REPLICAS),
+    Fault("providers-rolled", "two providers restart in turn", faults.providers_rolled, home=Home.REPLICAS),
     Fault(
         "one-provider-killed",
         "kill -9 of one of two providers",
@@ -143,14 +145,14 @@ FAULTS: tuple[Fault, ...] = (
     ),
     Fault(
         "cluster-primary-killed",
-        "kill -9 of our primary, a Cluster of three",
+        "kill -9 of the namespace's primary, a Cluster of three",
         partial(faults.primary_lost, breaks=Node.kill),
         seconds=6,
         home=Home.CLUSTER,
     ),
     Fault(
         "all-killed",
-        "kill -9 of provider and embedded Valkey",
+        "kill -9 of the provider and the embedded Valkey",
         faults.provider_killed,
         home=Home.EMBEDDED,
         polls_may_fail=True,

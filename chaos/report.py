@@ -1,4 +1,4 @@
-"""What came out, for people, for machines, and for docs/chaos.md."""
+"""The results as a table, as JSON, and in docs/chaos.md."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
@@ -17,7 +17,7 @@ _HEAD = (
     "out of order",
     "longest without a write",
     "writes again after",
-    "a change in traffic within",
+    "change in traffic within",
     "polls",
     "late",
     "failed",
@@ -25,7 +25,7 @@ _HEAD = (
 
 
 def as_document(results: Sequence[Result], *, machine: str, seed: int) -> dict[str, Any]:
-    """Give all of it as JSON's types."""
+    """Return all results as JSON types."""
     return {
         "machine": machine,
         "seed": seed,
@@ -34,7 +34,7 @@ def as_document(results: Sequence[Result], *, machine: str, seed: int) -> dict[s
 
 
 def as_table(results: Sequence[Result]) -> str:
-    """Give a table that reads well as text and is Markdown."""
+    """Return a Markdown table that is readable as text."""
     rows = [_HEAD, *(_row(result) for result in results)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
     lines = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
@@ -42,12 +42,12 @@ def as_table(results: Sequence[Result]) -> str:
 
 
 def as_words(results: Sequence[Result]) -> str:
-    """Say what went wrong, one line each."""
+    """Return one line for each failure."""
     return "".join(f"{line}\n" for result in results for line in _complaints(result))
 
 
 def written_into(page: str, text: str) -> str:
-    """Put a text between the markers of a page. ValueError where it has none."""
+    """Return a page with a text between its markers. Raise ValueError if it has none."""
     before, begin, rest = page.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
@@ -81,7 +81,7 @@ def _complaints(result: Result) -> Iterator[str]:
     for found in (*result.lost, *result.violations):
         yield f"{result.fault}: {found}"
     if result.late:
-        yield f"{result.fault}: polls were answered after {', '.join(f'{seconds:.1f} s' for seconds in result.late)}"
+        yield f"{result.fault}: late polls, answered after {', '.join(f'{seconds:.1f} s' for seconds in result.late)}"
     if result.failed_polls and not result.polls_may_fail:
         yield f"{result.fault}: {result.failed_polls} polls failed"
     if result.error:

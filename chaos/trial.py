@@ -162,6 +162,6 @@ def at_random(faults: Sequence[Fault], scene: Scene, *, seconds: float) -> Fault
             scene.writers.go()
         yield
 
-    words = f"any of them at random, one or two at a time, {seconds / 60:g} minutes"
+    words = f"random faults, one or two at a time, {seconds / 60:g} minutes"
     may_fail = any(fault.polls_may_fail for fault in faults)
     return Fault("at-random", words, breaks, 0.0, polls_may_fail=may_fail)

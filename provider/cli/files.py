@@ -115,7 +115,7 @@ def diff(shell: Shell, file: IO[bytes], exit_code: bool) -> None:
         for drift in drifts:
             say(f"drift: {drift['detail']}")
         for line in lines:
-            say(click.style(line, fg=_COLOURS.get(line[:1])))
+            say(line, color=_COLOURS.get(line[:1]))
     if exit_code and lines:
         raise click.exceptions.Exit(1)
 

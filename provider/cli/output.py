@@ -11,9 +11,10 @@ import click
 from provider.visible import visible
 
 
-def say(text: str) -> None:
-    """Print a line."""
-    click.echo(visible(text))
+def say(text: str, *, color: str | None = None) -> None:
+    """Print a line, on a terminal in a color."""
+    shown = visible(text)
+    click.echo(click.style(shown, fg=color) if color else shown)
 
 
 def show_json(document: object) -> None:

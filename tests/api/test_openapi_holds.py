@@ -115,7 +115,8 @@ def make_anew(world: World, case: Case) -> None:
 
 def look_at(world: World, name: str) -> None:
     """Have something known of a canary."""
-    looks = [((2_000, 2), (200, 20))]
+    # For two minutes: the evidence must not rest on a short time.
+    looks = [((200 * number, 0), (20 * number, 2 * number)) for number in range(1, 25)]
     rollout = world.operations.rollouts.get(name)
     record = seen(rollout, looks, now=world.clock(), checks=(check(Outcome.SUCCESSFUL),))
     remember(world.operations, name, record)

@@ -16,8 +16,8 @@ pytestmark = pytest.mark.traefik
 SHORT = (
     Fault("redis-killed", "kill -9 of Redis", redis_killed, seconds=0.5),
     Fault("traefik-killed", "kill -9 of a Traefik", traefik_killed, seconds=0.5),
-    Fault("processes-signaled", "SIGUSR2 and the like to every process", processes_signaled, seconds=0.5),
-    Fault("peers-dripping", "a gateway's API and a check drip for ever", peers_dripping, seconds=1),
+    Fault("processes-signaled", "SIGUSR2 and similar signals to every process", processes_signaled, seconds=0.5),
+    Fault("peers-dripping", "a gateway's API and a check send endless headers", peers_dripping, seconds=1),
     Fault("workers-reloaded", "all workers are replaced", partial(workers_reloaded, times=1), seconds=0),
 )
 

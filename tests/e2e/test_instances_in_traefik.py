@@ -29,7 +29,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
                 stack.start_app(name, port)
             servers = [{"url": f"http://{HOST}:{port}"} for port in ports]
             sides[side] = {"servers": servers, "sticky": {"cookie": {}}, "healthCheck": CHECK}
-        stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(**sides)})
+        stack.done("PUT", "/rollouts/shop?replaceStable=true", {"spec": stack.spec(**sides)})
         stack.wait_applied()
         yield stack
 

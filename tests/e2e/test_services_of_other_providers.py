@@ -65,12 +65,14 @@ def test_a_canary_that_was_never_there_leaves_stable_alone(foreign: Stack) -> No
     foreign.define_in_files(without_canary(foreign))
     refer(foreign)
     with foreign.under_load() as load:
-        foreign.done("PUT", "/rollouts/shop/weight", {"weight": 50})
+        refused = foreign.call("PUT", "/rollouts/shop/weight", {"weight": 50})
+        foreign.done("PUT", "/rollouts/shop/weight", {"weight": 50, "force": True})
         eventually(lambda: foreign.traefik_shows("routers/shop_fallback@http"), what="Traefik has the rollout")
         load.see()
         answer = foreign.call("GET", "/rollouts/shop/wait?for=applied&timeout=0")
 
     assert {"v1"} == set(load.answers)
+    assert refused.status_code == 409
     assert 504 == answer.status_code
     assert "shop-canary@file" in answer.json()["detail"]
 

@@ -17,7 +17,7 @@ from tests.store.writing import SHOP, write
 SECRET = "s3cret"
 NO_SENTINEL = "no Sentinel can be reached that knows a primary of this service"
 NO_CLUSTER = "Redis is no Cluster: its URL is redis://, without +cluster"
-NOT_PERMITTED = "Redis refuses user or password, or does not permit the command"
+NOT_PERMITTED = "Redis refuses user or password"
 UNTRUSTED = "Redis' certificate is not trusted (ssl_ca_certs), or is for another name"
 
 

@@ -34,7 +34,7 @@ def test_another_worker_writes_right_after_a_restore(world: World) -> None:
     other = Feed(world.store)
     other.start()
     # It must have seen a write: a worker that has seen none does not know that the store is another one.
-    world.operations.rollouts.create("blog", spec(), ME)
+    world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)
     assert wait_until(lambda: other.revision > 0)
     gone_back(world)
     assert wait_until(lambda: other.state is State.WENT_BACK)
