@@ -17,6 +17,7 @@ from provider.operations import (
     ExistsError,
     NotFoundError,
     NotInTimeError,
+    OtherAttemptError,
     OtherSourceError,
     OutOfReachError,
     SameRequestsError,
@@ -28,7 +29,7 @@ from provider.operations import (
     TooManyError,
     UnreadableDocumentError,
 )
-from provider.rollouts import IllegalMoveError, StableChangedError, StableLagsError
+from provider.rollouts import IllegalMoveError, StableChangedError, StableLagsError, TriesUsedUpError
 from provider.routing import UnfitFragmentError, UnsupportedFeatureError
 from provider.store import RequestReusedError, StoreUnavailableError
 from provider.tracing import request_id
@@ -82,6 +83,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     NotFoundError: Kind(404, "not-found", "Not found"),
     ExistsError: Kind(409, "exists", "Already exists"),
     IllegalMoveError: Kind(409, "illegal-move", "Action not allowed in this phase"),
+    OtherAttemptError: Kind(409, "other-attempt", "Another attempt is current"),
     OtherSourceError: Kind(409, "other-source", "Side does not use registration"),
     OutOfReachError: Kind(409, "out-of-reach", "State cannot be reached by waiting"),
     UnreadableDocumentError: Kind(409, "unreadable-document", "Stored document is corrupt"),
@@ -89,6 +91,7 @@ KINDS: Mapping[type[Exception], Kind] = {
     StableChangedError: Kind(409, "stable-changed", "Stable version would change"),
     StableLagsError: Kind(409, "stable-lags", "Spec is older than a promotion"),
     CanaryUnavailableError: Kind(409, "canary-unavailable", "Version not confirmed to be available"),
+    TriesUsedUpError: Kind(409, "tries-used-up", "Maximum number of tries reached"),
     SameRequestsError: Kind(409, "same-requests", "Overlapping rules"),
     TooManyError: Kind(409, "too-many", "Limit reached"),
     ContentionError: Kind(409, "contention", "Conflict"),

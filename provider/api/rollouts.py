@@ -4,6 +4,7 @@ from provider.access import Permission
 from provider.analysis import roughly
 from provider.api.endpoints import Answer, Endpoint, Exchange, Handler
 from provider.api.schemas import (
+    AbortBody,
     AnalysisAnswer,
     CanaryBody,
     CreateBody,
@@ -21,6 +22,7 @@ from provider.api.schemas import (
     ReasonBody,
     ReplaceQuery,
     ReportAnswer,
+    RetryBody,
     RolloutAnswer,
     RolloutList,
     ServersBody,
@@ -42,15 +44,14 @@ from provider.store import Event
 _ROOT = "/api/v1/rollouts"
 _ONE = f"{_ROOT}/<name>"
 _MOVES = {
-    Action.ABORT: "Abort: send all traffic to stable at once",
     Action.PAUSE: "Pause at the current weight until resumed or promoted",
     Action.RESUME: "Resume after a pause, or after the weight was set manually",
-    Action.RETRY: "Retry: start the aborted canary again",
+    Action.RETRY: "Retry: start the aborted canary again; 409 beyond `analysis.maxTries`",
     Action.SKIP: "Skip the current step",
 }
 
-# Moves that may give the canary more traffic.
-_GAINING = {Action.RESUME, Action.RETRY, Action.SKIP}
+# Moves that may give the canary more traffic take `force`.
+_BODIES = {Action.RESUME: MoveBody, Action.RETRY: RetryBody, Action.SKIP: MoveBody}
 
 
 def list_rollouts(exchange: Exchange) -> Answer:
@@ -129,6 +130,12 @@ def promote(exchange: Exchange) -> Answer:
     body: PromoteBody = exchange.body
     action = Action.PROMOTE_FULL if body.full else Action.PROMOTE
     return _moved(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
+
+
+def abort(exchange: Exchange) -> Answer:
+    """Send all traffic to stable."""
+    body: AbortBody = exchange.body
+    return _moved(exchange.operations.rollouts.abort(exchange.name, exchange.call, attempt=body.attempt))
 
 
 def undo(exchange: Exchange) -> Answer:
@@ -213,7 +220,7 @@ def _move(action: Action) -> Endpoint:
         handler,
         Permission.OPERATE,
         _MOVES[action],
-        body=MoveBody if action in _GAINING else ReasonBody,
+        body=_BODIES.get(action, ReasonBody),
         answers={200: RolloutAnswer},
         problems=(404, 409),
     )
@@ -325,6 +332,16 @@ ENDPOINTS = (
         Permission.OPERATE,
         "Promote to the next step, or with `full` make the canary stable now",
         body=PromoteBody,
+        answers={200: RolloutAnswer},
+        problems=(404, 409),
+    ),
+    Endpoint(
+        "POST",
+        f"{_ONE}/abort",
+        abort,
+        Permission.OPERATE,
+        "Send all traffic to stable in one change; with `attempt` only if that is the current one",
+        body=AbortBody,
         answers={200: RolloutAnswer},
         problems=(404, 409),
     ),

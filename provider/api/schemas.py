@@ -44,6 +44,13 @@ class ReasonBody(Document):
     """Reason of the change, kept in the history."""
 
 
+class AbortBody(ReasonBody):
+    """Why it is done, and which attempt it is about."""
+
+    attempt: WholeNumber | None = Field(default=None, ge=1, le=2**53)
+    """Abort only if this is the current attempt (`status.generation`). Default: any attempt."""
+
+
 class MoveBody(ReasonBody):
     """Reason of a change, and whether to skip the check that the version can take more traffic."""
 
@@ -65,6 +72,13 @@ class SpecBody(ReasonBody):
 
     spec: Spec
     """Spec of the rollout."""
+
+
+class RetryBody(MoveBody):
+    """Why it is done, and whether without proof that the canary can take traffic, and beyond `analysis.maxTries`."""
+
+    force: StrictBool = False
+    """Retry although nothing proves that the canary can take traffic, and beyond `analysis.maxTries`."""
 
 
 class CanaryBody(Side, MoveBody):

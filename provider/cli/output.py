@@ -139,6 +139,15 @@ def attempt_of(rollout: Mapping[str, Any]) -> int:
     return int(rollout["status"].get(key, 1))
 
 
+def attempt_words(rollout: Mapping[str, Any]) -> str:
+    """Say which attempt the canary is, and which try of its version; empty without a canary."""
+    if "canary" not in rollout["spec"]:
+        return ""
+    most = rollout["spec"].get("analysis", {}).get("maxTries")
+    limit = f" (at most {most})" if most else ""
+    return f"{attempt_of(rollout)}, try {rollout['status'].get('tries', 1)} of this canary{limit}"
+
+
 def overlap(rollout: Mapping[str, Any]) -> str:
     """Say which rollouts take requests of one; empty where none does."""
     if other := rollout.get("shadowedBy"):

@@ -31,6 +31,7 @@ from provider.cli.output import (
     ago,
     as_yaml,
     attempt_of,
+    attempt_words,
     between,
     overlap,
     phase,
@@ -288,10 +289,17 @@ def _move(action: str, words: str) -> click.Command:
     return move
 
 
-def _forcible_move(action: str, words: str) -> click.Command:
+_RETRYING = click.option(
+    "--force",
+    is_flag=True,
+    help="Even beyond analysis.maxTries, or where nothing proves that the version can take more traffic",
+)
+
+
+def _forcible_move(action: str, words: str, force_option: Callable[..., Any] = forcing) -> click.Command:
     @click.command(action, help=words)
     @click.argument("name")
-    @forcing
+    @force_option
     @changing
     @connected
     def move(shell: Shell, name: str, force: bool, change: Change) -> None:
@@ -300,11 +308,27 @@ def _forcible_move(action: str, words: str) -> click.Command:
     return move
 
 
+@click.command()
+@click.argument("name")
+@click.option(
+    "--attempt",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Only if this attempt, which set-canary and status print, is the current one; default: any",
+)
+@changing
+@connected
+def abort(shell: Shell, name: str, attempt: int | None, change: Change) -> None:
+    """Send all traffic to stable, at once."""
+    document = {} if attempt is None else {"attempt": attempt}
+    finish(shell, shell.client.write("POST", rollout_path(name, "abort"), document, change.write), change)
+
+
 MOVES = (
-    _move("abort", "Abort the canary: send all traffic to stable at once."),
+    abort,
     _move("pause", "Pause at the current weight until resumed or promoted."),
     _forcible_move("resume", "Resume after a pause, or after the weight was set manually."),
-    _forcible_move("retry", "Start the aborted canary again."),
+    _forcible_move("retry", "Start the aborted canary again.", _RETRYING),
     _forcible_move("skip", "Skip the current step."),
 )
 
@@ -329,7 +353,7 @@ def status(shell: Shell, name: str) -> None:
             "rule": spec["rule"],
             "stable": side(spec["stable"]) + found.get("stable", ""),
             "canary": side(spec.get("canary")) + found.get("canary", ""),
-            "attempt": str(attempt_of(rollout)) if "canary" in spec else "",
+            "attempt": attempt_words(rollout),
             "steps": _steps(rollout),
             "overlap": overlap(rollout),
             "waiting": "{reasonCode}: {detail}".format(**rollout["waiting"]) if "waiting" in rollout else "",

@@ -16,7 +16,7 @@ class Call:
     any; the write is refused when none of that is so. `request` makes a repeated call happen once; without one the
     call is taken as new. `allow_shrink` says that a gateway may be left with little or nothing, `replace_stable` that
     another version may get all traffic at once, `force` that a version may get more traffic without proof that it
-    can take any.
+    can take any, and a canary another try than `analysis.maxTries` allows.
     """
 
     actor: str
@@ -68,6 +68,16 @@ class StaleVersionError(Exception):
         what = f"is at version {actual}" if actual else "is not there"
         seen = f", not at {expected}" if expected is not None else ""
         super().__init__(f"{key.kind} {key.name} {what}{seen}")
+
+
+class OtherAttemptError(Exception):
+    """The attempt that the caller means is not the current one; nothing was changed."""
+
+    def __init__(self, name: str, wanted: int | None, current: int) -> None:
+        super().__init__(
+            f"the current attempt of {name} is {current}, not {wanted}; leave out attempt (--attempt) to change "
+            "whatever attempt is current"
+        )
 
 
 class UnreadableDocumentError(Exception):

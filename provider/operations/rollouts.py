@@ -14,7 +14,14 @@ from provider.documents import InvalidDocumentError, NotJsonError, write
 from provider.documents.addresses import Networks
 from provider.feed import Feed, State, read_rollout
 from provider.operations.availability import Availability
-from provider.operations.calls import Call, ExistsError, NotFoundError, ShrinkError, UnreadableDocumentError
+from provider.operations.calls import (
+    Call,
+    ExistsError,
+    NotFoundError,
+    OtherAttemptError,
+    ShrinkError,
+    UnreadableDocumentError,
+)
 from provider.operations.discovery import Discovery
 from provider.operations.documents import Decision, Documents
 from provider.operations.ends import count_end
@@ -171,14 +178,29 @@ class Rollouts:
         return self._move(name, Action.SET_WEIGHT, self._proven(shift, call), call)
 
     def move(self, name: str, action: Action, call: Call) -> Rollout:
-        """Do one of MOVES; IllegalMoveError where the phase does not allow it, CanaryUnavailableError."""
+        """Do one of MOVES; IllegalMoveError where the phase does not allow it, CanaryUnavailableError.
+
+        A retry raises TriesUsedUpError where `analysis.maxTries` does not allow another one.
+        """
         if action is Action.RETRY:
 
             def retry(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
+                if not call.force:
+                    rollout.check_tries()
                 return self._availability.begun(rollout, rollout.retry(now=now, reason=reason), call, now=now)
 
             return self._move(name, action, retry, call)
         return self._move(name, action, self._proven(MOVES[action], call), call)
+
+    def abort(self, name: str, call: Call, *, attempt: int | None = None) -> Rollout:
+        """Send all traffic to stable; OtherAttemptError unless the attempt is the current one. Default: any."""
+
+        def abort(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
+            if attempt not in {None, rollout.attempt}:
+                raise OtherAttemptError(name, attempt, rollout.attempt)
+            return rollout.abort(now=now, reason=reason)
+
+        return self._move(name, Action.ABORT, abort, call)
 
     def scale(self, name: str, side: SideName, servers: Servers, call: Call) -> Rollout:
         """Give a side other servers of its version; IllegalMoveError where they would be another version."""

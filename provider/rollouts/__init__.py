@@ -14,6 +14,7 @@ from provider.rollouts.status import Former, Promotion, Status, StatusCode
 from provider.rollouts.steps import Ramp, Step
 from provider.rollouts.succession import StableChangedError, StableLagsError, stable_change
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
+from provider.rollouts.tries import TriesUsedUpError
 
 __all__ = [
     "MOST_SERVERS",
@@ -46,6 +47,7 @@ __all__ = [
     "StepWarning",
     "Strategy",
     "TrafficSource",
+    "TriesUsedUpError",
     "attempt_of",
     "current_record",
     "exposure_of",

@@ -16,7 +16,7 @@ def settings_of(rollout: Rollout) -> Analysis:
 
 
 def attempt_of(rollout: Rollout) -> str:
-    """Name the attempt: another canary, a retry, or other settings are another one."""
+    """Name the attempt: another canary, a retry, or other settings of how it is judged are another one."""
     settings = _digest(settings_of(rollout))
     started = rollout.status.started
     return f"{rollout.status.generation}@{started.isoformat() if started else ''}:{settings}"
@@ -58,5 +58,9 @@ def exposure_of(rollout: Rollout) -> Exposure:
 
 @lru_cache(maxsize=4_096)
 def _digest(settings: Analysis) -> str:
-    """Give what tells settings apart; it is asked for at every tick, of every canary that is judged."""
-    return hashlib.sha256(encode(settings).encode()).hexdigest()[:12]
+    """Give what tells settings apart; it is asked for at every tick, of every canary that is judged.
+
+    How often a canary may be tried changes no verdict.
+    """
+    judged = settings.model_copy(update={"max_tries": None})
+    return hashlib.sha256(encode(judged).encode()).hexdigest()[:12]

@@ -24,6 +24,7 @@ from provider.rollouts.succession import (
     without_finished_canary,
 )
 from provider.rollouts.transitions import TRANSITIONS, Action, IllegalMoveError, Phase
+from provider.rollouts.tries import TriesUsedUpError, tries_begun
 
 ZERO = Decimal(0)
 # What follows from a new spec, servers, the time or an earlier state, and is not asked for by its name alone.
@@ -77,6 +78,21 @@ class Rollout(Document):
     def attempt(self) -> int:
         """The generation of the canary, or of the stable version while there is no canary."""
         return self.status.generation if self.spec.canary else self.status.stable_generation
+
+    @property
+    def tries(self) -> int:
+        """How many tries the canary has had, the current or last one included; 0 without a canary."""
+        return (self.status.tries or 1) if self.spec.canary else 0
+
+    @property
+    def max_tries(self) -> int | None:
+        """After how many tries a retry is refused; None for no limit."""
+        return self.spec.analysis.max_tries if self.spec.analysis else None
+
+    @property
+    def is_out_of_tries(self) -> bool:
+        """Tell whether the canary was aborted in the last try that it may have."""
+        return self.status.phase is Phase.DEGRADED and self.max_tries is not None and self.tries >= self.max_tries
 
     @property
     def mirror(self) -> Mirror | None:
@@ -150,6 +166,7 @@ class Rollout(Document):
         started = self._with(
             spec=self.spec.model_copy(update={"canary": canary}),
             generation=self.status.generation + 1,
+            tries=tries_begun(canary, former=self.spec.canary, tries=self.tries),
         )
         until = stable_until(canary, self.status.former or (), now=now, window=self.spec.rollback_window)
         if until is None:
@@ -164,9 +181,16 @@ class Rollout(Document):
         """Begin again with the canary that was aborted.
 
         It is a new attempt with a new name in Traefik: clients that were sticky to the aborted canary are split anew.
+        Whether the canary may have another try is for the caller to check (`check_tries`).
         """
         self._check(Action.RETRY)
-        return self._with(generation=self.status.generation + 1)._from_first_step(now=now, reason=reason)
+        begun = self._with(generation=self.status.generation + 1, tries=self.tries + 1)
+        return begun._from_first_step(now=now, reason=reason)
+
+    def check_tries(self) -> None:
+        """Raise TriesUsedUpError where the canary has had as many tries as `analysis.maxTries` allows."""
+        if self.max_tries is not None and self.is_out_of_tries:
+            raise TriesUsedUpError(self.name, self.tries, self.max_tries)
 
     def await_canary(self, *, now: datetime, reason: str = "") -> Self:
         """Wait without traffic before the first step, until the canary is known to be available."""
@@ -269,7 +293,9 @@ class Rollout(Document):
         if spec.canary is None:
             return edited if before.spec.canary is None else edited._withdrawn(now=now, reason=reason)
         if before.spec.canary is None or not spec.canary.is_same_version(before.spec.canary):
-            return edited.start(spec.canary, now=now, reason=reason)
+            # The canary that there was tells which try it is.
+            with_former = spec.model_copy(update={"canary": before.spec.canary})
+            return before._with(spec=with_former).start(spec.canary, now=now, reason=reason)
         return edited if spec.steps == before.spec.steps else edited._repositioned(now=now, reason=reason)
 
     def scale(self, side: SideName, servers: tuple[Server, ...]) -> Self:
@@ -303,12 +329,24 @@ class Rollout(Document):
             former = former_without(earlier.spec.stable, former_without(self.spec.stable, former))
         # What was found out about the canary then counts no more: it begins again.
         back = self._with(
-            spec=earlier.spec, stable_generation=stable, generation=canary, former=former or None, started=now
+            spec=earlier.spec,
+            stable_generation=stable,
+            generation=canary,
+            tries=self._tries_of(earlier, generation=canary),
+            former=former or None,
+            started=now,
         )
         if earlier.spec.canary is None:
             return back._withdrawn(now=now, reason=reason, why="as it was earlier, without a canary")
         held = back._placed(earlier.status.step_index)._held(earlier.status.weight, now=now, reason=reason)
         return held.abort(now=now, reason=reason) if earlier.status.phase is Phase.DEGRADED else held
+
+    def _tries_of(self, earlier: Self, *, generation: int) -> int:
+        """Count the tries of the canary of an earlier state, which comes back in a generation."""
+        former, canary = self.spec.canary, earlier.spec.canary
+        is_same = former is not None and canary is not None and canary.is_same_version(former)
+        is_begun = generation != self.status.generation and earlier.status.phase is not Phase.DEGRADED
+        return (self.tries if is_same else earlier.tries) + is_begun
 
     def _serving(self, action: Action, change: Callable[[Spec], Spec]) -> Self:
         self._check(action)
@@ -342,9 +380,12 @@ class Rollout(Document):
             return replaced
         was_aborted = self.status.phase is Phase.DEGRADED and self.spec.canary is not None
         if was_aborted and self.spec.canary and spec.canary.is_same_version(self.spec.canary):
-            again = replaced._with(spec=spec, generation=newest + 1, started=now)
+            again = replaced._with(spec=spec, generation=newest + 1, tries=self.tries, started=now)
             return again._with(phase=Phase.DEGRADED, reason=_words("aborted: all traffic is on stable", reason))
-        return replaced.start(spec.canary, now=now, reason=reason)
+        started = replaced.start(spec.canary, now=now, reason=reason)
+        if started.spec.canary is None:  # it was stable within the rollback window
+            return started
+        return started._with(tries=tries_begun(spec.canary, former=self.spec.canary, tries=self.tries))
 
     def _repositioned(self, *, now: datetime, reason: str) -> Self:
         if self.status.phase is Phase.DEGRADED:
@@ -464,7 +505,7 @@ class Rollout(Document):
 
 
 _WAITS_FOR_NOTHING: dict[str, Any] = {"paused_until": None, "judged_since": None}
-_NO_CANARY: dict[str, Any] = {**_WAITS_FOR_NOTHING, "started": None, "mirror": None, "overrides": None}
+_NO_CANARY: dict[str, Any] = {**_WAITS_FOR_NOTHING, "started": None, "tries": None, "mirror": None, "overrides": None}
 
 
 def _words(what: str, reason: str) -> str:

@@ -17,7 +17,7 @@ from provider.operations import (
     ShrinkError,
     StaleVersionError,
 )
-from provider.rollouts import Action, IllegalMoveError, Rollout
+from provider.rollouts import Action, IllegalMoveError, Rollout, TriesUsedUpError
 from provider.web.changes import Change, Move, move_of, shift_of, undo_of
 from provider.web.outlook import Outlook, configuration, of_moves
 from provider.web.timeline import since, timeline
@@ -77,7 +77,18 @@ def look(visit: Visit) -> Page:
     """Show what a shift, a move or the way back would do, with the button that does it."""
     read = next((reader for name, reader in _READERS.items() if name in visit.query), shift_of)
     rollout = visit.operations.rollouts.get(visit.name)
-    return _outlook_page(visit, read(visit.query), rollout)
+    change = read(visit.query)
+    return _outlook_page(visit, change, rollout, problem=_refusal(change, rollout))
+
+
+def _refusal(change: Change, rollout: Rollout) -> str:
+    """Say why a change is refused unless it is forced; empty where it is not."""
+    if isinstance(change, Move) and change.action is Action.RETRY:
+        try:
+            rollout.check_tries()
+        except TriesUsedUpError as error:
+            return str(error)
+    return ""
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, str]], Change]] = {"action": move_of, "revision": undo_of}
@@ -99,7 +110,7 @@ def _change(visit: Visit, change: Change) -> Page:
         done = change.make(visit.name, rollouts, call)
     except ShrinkError:
         return _outlook_page(visit, change, rollout), 409
-    except CanaryUnavailableError as error:
+    except (CanaryUnavailableError, TriesUsedUpError) as error:
         return _outlook_page(visit, change, rollout, problem=str(error)), 409
     except StaleVersionError:
         return _conflict_page(visit, change, seen=call.if_match or 0), 412

@@ -96,6 +96,8 @@ TEMPLATES: Mapping[str, Sequence[Any]] = {
     "PromoteBody": ({}, {"full": True}),
     "ReasonBody": ({}, {"reason": "why not"}),
     "MoveBody": ({}, {"force": True}),
+    "RetryBody": ({}, {"force": True}),
+    "AbortBody": ({}, {"attempt": 2}, {"attempt": 3}),
     "UndoBody": ({"toRevision": 3}, {"toRevision": 50}),
     # Where nobody listens: whoever asks is answered at once.
     "GatewayBody": ({"spec": {}}, {"spec": {"api": "http://127.0.0.1:1", "metrics": "http://127.0.0.1:1/metrics"}}),

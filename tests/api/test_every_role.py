@@ -29,6 +29,8 @@ CALLERS = [*map(str, Role), "nobody", "revoked", "made-up"]
 BODIES: Mapping[str, Any] = {
     "CreateBody": {"name": "new", "spec": write(spec(rule="Host(`new.localhost`)"))},
     "MoveBody": {},
+    "RetryBody": {},
+    "AbortBody": {"reason": "a test"},
     "SpecBody": {"spec": write(spec(priority=7))},
     "CanaryBody": {"service": "shop-v3@docker"},
     "ServersBody": {"servers": [{"url": f"http://127.0.0.1:900{number}"} for number in (1, 2, 3)]},

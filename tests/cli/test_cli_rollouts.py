@@ -302,9 +302,33 @@ def test_a_status_says_where_a_rollout_stands_and_what_may_be_done(run: Run, sho
     assert "shop is Paused, 5 % to the canary: waiting 10m" == facts["rollout"]
     assert facts["since"].startswith("2026-01-01T00:00:00.000Z (")
     assert (RULE, STABLE, CANARY) == (facts["rule"], facts["stable"], facts["canary"])
+    assert "2, try 1 of this canary" == facts["attempt"]
     assert "5 % > [pause 10m] > 50 % > pause" == facts["steps"]
     assert "no Traefik that carries shop has polled" == facts["traefik"]
     assert "set-canary, set-weight, promote, promote --full, abort, pause, resume, skip" == facts["may"]
+
+
+def test_a_retry_counts_and_is_refused_beyond_the_limit_unless_forced(run: Run, world: World) -> None:
+    stored(world, "shop", analysis={"maxTries": 2})
+    for command in ("abort", "retry", "abort"):
+        run(command, "shop")
+
+    assert "attempt  3, try 2 of this canary (at most 2)\n" in run("status", "shop").stdout
+
+    refused = run("retry", "shop")
+    assert (1, Phase.DEGRADED) == (refused.exit_code, phase(world)[0])
+    assert "analysis.maxTries" in refused.stderr
+    assert 0 == run("retry", "shop", "--force").exit_code
+    assert "attempt  4, try 3 of this canary (at most 2)\n" in run("status", "shop").stdout
+
+
+def test_an_abort_of_another_attempt_is_refused(run: Run, shop: str, world: World) -> None:
+    refused = run("abort", shop, "--attempt", "1")
+
+    assert (1, Phase.PAUSED) == (refused.exit_code, phase(world)[0])
+    assert "the current attempt of shop is 2, not 1" in refused.stderr
+    assert 0 == run("abort", shop, "--attempt", "2").exit_code
+    assert Phase.DEGRADED is phase(world)[0]
 
 
 def test_a_status_leaves_out_what_there_is_not(run: Run, world: World) -> None:

@@ -27,6 +27,8 @@ class Script:
     environment: Mapping[str, str]
     notes: Path | None = None
     """The file of variables that earlier steps leave for later ones, as GITHUB_ENV is."""
+    folder: Path | None = None
+    """The working directory."""
 
     @contextmanager
     def started(self) -> Iterator[subprocess.Popen[str]]:
@@ -35,6 +37,7 @@ class Script:
         path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
         with subprocess.Popen(
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", self.text],
+            cwd=self.folder,
             env={**own, **self.environment, **self._noted(), "PATH": path, "PYTHONPATH": str(ROOT)},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -100,19 +103,20 @@ def gitlab(inputs: Mapping[str, str]) -> Job:
     environment = {
         **job["variables"],
         **{name.upper(): value for name, value in inputs.items() if name not in {"url", "token"}},
+        "CI_JOB_ID": "4711",
         "CANARY_REQUEST_ID": job["variables"]["CANARY_REQUEST_ID"].replace("$CI_JOB_ID", "4711"),
         "CANARY_URL": inputs["url"],
         "CANARY_TOKEN": inputs["token"],
     }
     *start, wait = job["script"]
-    notes = _new_notes()
+    notes, folder = _new_notes(), Path(tempfile.mkdtemp(prefix="ci-folder-"))
     # GitLab runs all lines in one shell; here the variables of the first ones are handed on.
     hand_on = 'echo "CANARY_ATTEMPT=$CANARY_ATTEMPT" >> "$GITHUB_ENV"'
     return Job(
         install=Script(_lines(job["before_script"]), environment),
-        start=Script(_lines([*start, hand_on]), environment, notes),
-        wait=Script(wait, environment, notes),
-        cancelled=Script(_lines(job["after_script"]), {**environment, "CI_JOB_STATUS": "canceled"}),
+        start=Script(_lines([*start, hand_on]), environment, notes, folder),
+        wait=Script(wait, environment, notes, folder),
+        cancelled=Script(_lines(job["after_script"]), {**environment, "CI_JOB_STATUS": "canceled"}, folder=folder),
     )
 
 

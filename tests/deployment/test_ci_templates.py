@@ -138,6 +138,23 @@ def test_a_job_that_is_cancelled_takes_its_canary_back(rollout: Rollout, templat
     assert "was cancelled" in said
 
 
+@pytest.mark.parametrize("is_started", [True, False], ids=["started", "not started"])
+def test_a_job_that_is_cancelled_leaves_the_canary_of_another_job(
+    rollout: Rollout, template: Template, is_started: bool
+) -> None:
+    job = template(rollout.inputs)
+
+    if is_started:
+        job.start.run()
+    canary = {"servers": [{"url": "http://127.0.0.1:12"}]}
+    rollout.provider.call("PUT", f"/rollouts/{rollout.name}/canary", canary)
+    other = rollout.read()
+    _, said = job.cancelled.run()
+
+    assert "Degraded" != rollout.phase, said
+    assert other == rollout.read()
+
+
 def test_a_start_that_is_refused_fails_the_job(rollout: Rollout, template: Template) -> None:
     code, said = template({**rollout.inputs, "rollout": "not-there"}).start.run()
 

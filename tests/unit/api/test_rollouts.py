@@ -121,6 +121,26 @@ def test_an_illegal_move_is_refused_in_words_and_changes_nothing(admin: Client, 
     assert before == admin("GET", f"/rollouts/{shop}").json
 
 
+def test_a_retry_beyond_the_tries_is_refused_in_words_and_can_be_forced(admin: Client) -> None:
+    admin("POST", "/rollouts", {"name": "shop", "spec": body(analysis={"maxTries": 1})})
+    admin("POST", "/rollouts/shop/abort")
+    refused = admin("POST", "/rollouts/shop/retry")
+
+    assert (409, "urn:traefik-canary:tries-used-up") == (refused.status_code, refused.json["type"])
+    assert 1 == admin("GET", "/rollouts/shop").json["status"]["tries"]
+    forced = admin("POST", "/rollouts/shop/retry", {"force": True})
+    assert (200, 2) == (forced.status_code, forced.json["status"]["tries"])
+
+
+def test_an_abort_of_another_attempt_is_refused_in_words(admin: Client, shop: str) -> None:
+    current = admin("GET", f"/rollouts/{shop}").json["status"]["generation"]
+    refused = admin("POST", f"/rollouts/{shop}/abort", {"attempt": current - 1})
+
+    assert (409, "urn:traefik-canary:other-attempt") == (refused.status_code, refused.json["type"])
+    assert "Progressing" == admin("GET", f"/rollouts/{shop}").json["status"]["phase"]
+    assert 200 == admin("POST", f"/rollouts/{shop}/abort", {"attempt": current}).status_code
+
+
 def test_rollouts_are_listed_in_pages_by_name(admin: Client) -> None:
     for name in ("c", "a", "b"):
         admin("POST", "/rollouts", {"name": name, "spec": body(rule=f"Host(`{name}`)")})

@@ -13,11 +13,12 @@ from provider.operations import (
     ExistsError,
     NotFoundError,
     Operations,
+    OtherAttemptError,
     ShrinkError,
     StaleVersionError,
     UnreadableDocumentError,
 )
-from provider.rollouts import Action, IllegalMoveError, Phase, Rollout, Side
+from provider.rollouts import Action, IllegalMoveError, Phase, Rollout, Side, TriesUsedUpError
 from provider.routing import UnfitFragmentError
 from provider.store import Key, Kind, Request, RequestReusedError
 from tests.unit.operations.conftest import Race, overwrite
@@ -372,6 +373,51 @@ def test_rollouts_are_listed_by_phase_and_gateway(
 
     assert names == [rollout.name for rollout in page.rollouts]
     assert page.cursor is None
+
+
+def test_a_retry_beyond_the_tries_is_refused_unless_it_is_forced(world: World) -> None:
+    created(world.operations, analysis={"maxTries": 2})
+    move = world.operations.rollouts.move
+    for action in (Action.ABORT, Action.RETRY):
+        move("shop", action, ME)
+    aborted = move("shop", Action.ABORT, ME)
+
+    with pytest.raises(TriesUsedUpError):
+        move("shop", Action.RETRY, ME)
+    assert aborted == world.operations.rollouts.get("shop")
+    assert 3 == move("shop", Action.RETRY, replace(ME, force=True)).status.tries
+
+
+def test_a_retry_that_the_phase_does_not_allow_is_refused_for_its_phase(world: World) -> None:
+    created(world.operations, analysis={"maxTries": 1})
+
+    with pytest.raises(IllegalMoveError):
+        world.operations.rollouts.move("shop", Action.RETRY, ME)
+
+
+def test_a_change_of_the_limit_alone_is_no_other_analysis(world: World) -> None:
+    created(world.operations, analysis={"margin": 3})
+    world.operations.rollouts.replace("shop", spec(steps=STEPS, analysis={"margin": 3, "maxTries": 2}), ME)
+
+    assert "anew" not in last_action(world)[2]
+
+
+@pytest.mark.parametrize("attempt", [None, 3])
+def test_an_abort_of_the_current_attempt_or_of_any_is_done(world: World, attempt: int | None) -> None:
+    created(world.operations)
+    world.operations.rollouts.start("shop", OTHER, ME)
+
+    assert Phase.DEGRADED is world.operations.rollouts.abort("shop", ME, attempt=attempt).status.phase
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 4])
+def test_an_abort_of_another_attempt_changes_nothing(world: World, attempt: int) -> None:
+    created(world.operations)
+    current = world.operations.rollouts.start("shop", OTHER, ME)
+
+    with pytest.raises(OtherAttemptError, match=f"the current attempt of shop is 3, not {attempt}"):
+        world.operations.rollouts.abort("shop", ME, attempt=attempt)
+    assert current == world.operations.rollouts.get("shop")
 
 
 def test_history_is_read_newest_first_and_on_from_where_it_ended(world: World) -> None:

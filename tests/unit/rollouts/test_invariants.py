@@ -229,6 +229,13 @@ class RolloutMachine(RuleBasedStateMachine):
         assert self.rollout.spec.canary is None or status.stable_generation < status.generation
 
     @invariant()
+    def a_canary_has_a_try_and_no_canary_has_none(self) -> None:
+        status = self.rollout.status
+
+        assert (self.rollout.spec.canary is None) is (status.tries is None)
+        assert (status.tries or 0) == self.rollout.tries < status.generation
+
+    @invariant()
     def it_survives_the_store(self) -> None:
         assert self.rollout == read(Rollout, decode_json(encode(self.rollout)))
 
@@ -251,6 +258,7 @@ class RolloutMachine(RuleBasedStateMachine):
         allowed = [phases for action, phases in TRANSITIONS[before.status.phase].items() if action in BY_SPEC]
 
         assert before == after or after.status.phase in frozenset().union(*allowed)
+        self._check_tries(before, after)
         assert after == after.replace(spec, now=self.now)
         self.is_aborted = self.is_aborted and before.status.generation == after.status.generation
         self.rollout = after
@@ -268,6 +276,8 @@ class RolloutMachine(RuleBasedStateMachine):
         assert after.status.generation >= before.status.generation
         self._check_steps(before, after, action)
         self._check_sides(before, after, action)
+        if action is not Action.UNDO or is_same_canary(before, after):
+            self._check_tries(before, after)
         is_begun_again = action in {Action.RETRY, Action.START, Action.UNDO}
         self.is_aborted = action is Action.ABORT or (self.is_aborted and not is_begun_again)
         self.rollout = after
@@ -288,6 +298,18 @@ class RolloutMachine(RuleBasedStateMachine):
         if ramp and before.step == after.step and before.canary and not before.is_held and weight < ramp.to:
             assert weight < after.status.weight <= ramp.to
 
+    def _check_tries(self, before: Rollout, after: Rollout) -> None:
+        """An edit resets nothing, and each new attempt of the same canary that begins is one more try."""
+        if after.spec.canary is None:
+            return
+        is_new = before.status.generation != after.status.generation
+        is_begun = is_new and after.status.phase is not Phase.DEGRADED
+        # A spec may name the canary as stable and a side that shares its servers as the next canary.
+        has_taken_over = before.spec.canary is not None and after.status.stable_generation == before.status.generation
+        is_same = is_same_canary(before, after) and not has_taken_over
+
+        assert (before.tries + is_begun if is_same else 1) == after.tries
+
     def _check_sides(self, before: Rollout, after: Rollout, action: Action) -> None:
         stable, former = after.spec.stable, after.status.former or ()
         if action is Action.START:
@@ -297,6 +319,11 @@ class RolloutMachine(RuleBasedStateMachine):
             assert not is_back or before.spec.rollback_window
         if before.status.stable_generation != after.status.stable_generation:
             assert not any(one.side.is_same_version(stable) for one in former)
+
+
+def is_same_canary(before: Rollout, after: Rollout) -> bool:
+    former, canary = before.spec.canary, after.spec.canary
+    return former is not None and canary is not None and canary.is_same_version(former)
 
 
 def leads_somewhere(rollout: Rollout, move: Callable[..., Rollout], now: datetime) -> bool:

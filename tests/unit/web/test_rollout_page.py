@@ -154,6 +154,41 @@ def test_there_are_just_the_buttons_that_the_phase_allows(operator: Browser, sho
     assert "weight-number" not in operator.page.text
 
 
+def test_attempt_and_try_are_shown(operator: Browser, shop: str, world: World) -> None:
+    for action in (Action.ABORT, Action.RETRY):
+        world.operations.rollouts.move("shop", action, ME)
+    operator.open(shop)
+
+    assert "Attempt 3, try 2 of this canary" in operator.text
+    assert " disabled" not in operator.page.text
+
+    world.operations.rollouts.move("shop", Action.PROMOTE_FULL, ME)
+    operator.open(shop)
+
+    assert 'id="attempt"' not in operator.page.text
+
+
+def test_a_canary_without_tries_left_can_only_be_retried_by_force(operator: Browser, world: World) -> None:
+    world.operations.rollouts.create("shop", spec(steps=STEPS, analysis={"maxTries": 1}), ME)
+    world.operations.rollouts.move("shop", Action.ABORT, ME)
+    world.caught_up()
+    operator.open("/rollouts/shop")
+
+    assert re.search(r'<button name="action" value="retry"[^>]* disabled>', operator.page.text)
+    assert "analysis.maxTries" in operator.text
+
+    refused = operator.send("/rollouts/shop/move", {"action": "retry"})
+    assert (409, Phase.DEGRADED) == (refused.status_code, world.operations.rollouts.get("shop").status.phase)
+
+    operator.open("/rollouts/shop/outlook?action=retry")
+    assert "Nothing was done" in operator.text
+    operator.send("/rollouts/shop/move", {"action": "retry", "confirmed": "yes", "force": operator.hidden("force")})
+    assert (Phase.PAUSED, 2) == (
+        world.operations.rollouts.get("shop").status.phase,
+        world.operations.rollouts.get("shop").status.tries,
+    )
+
+
 @pytest.mark.parametrize("action", ["", "advance", "explode"])
 def test_what_is_no_move_is_refused(operator: Browser, shop: str, action: str) -> None:
     operator.open(shop)
