@@ -133,7 +133,7 @@ def promote(exchange: Exchange) -> Answer:
 
 
 def abort(exchange: Exchange) -> Answer:
-    """Send all traffic to stable."""
+    """Abort the canary, or only one attempt of it."""
     body: AbortBody = exchange.body
     return _moved(exchange.operations.rollouts.abort(exchange.name, exchange.call, attempt=body.attempt))
 
@@ -340,7 +340,7 @@ ENDPOINTS = (
         f"{_ONE}/abort",
         abort,
         Permission.OPERATE,
-        "Send all traffic to stable in one change; with `attempt` only if that is the current one",
+        "Abort: send all traffic to stable at once; with `attempt`, only if that is the current attempt",
         body=AbortBody,
         answers={200: RolloutAnswer},
         problems=(404, 409),

@@ -45,7 +45,7 @@ class ReasonBody(Document):
 
 
 class AbortBody(ReasonBody):
-    """Why it is done, and which attempt it is about."""
+    """Reason of an abort, and the attempt to abort."""
 
     attempt: WholeNumber | None = Field(default=None, ge=1, le=2**53)
     """Abort only if this is the current attempt (`status.generation`). Default: any attempt."""
@@ -75,10 +75,10 @@ class SpecBody(ReasonBody):
 
 
 class RetryBody(MoveBody):
-    """Why it is done, and whether without proof that the canary can take traffic, and beyond `analysis.maxTries`."""
+    """Reason of a retry, and whether to skip the checks of `analysis.maxTries` and of the canary's availability."""
 
     force: StrictBool = False
-    """Retry although nothing proves that the canary can take traffic, and beyond `analysis.maxTries`."""
+    """Retry beyond `analysis.maxTries`, and even if it is not confirmed that the canary can take traffic."""
 
 
 class CanaryBody(Side, MoveBody):

@@ -140,7 +140,7 @@ def attempt_of(rollout: Mapping[str, Any]) -> int:
 
 
 def attempt_words(rollout: Mapping[str, Any]) -> str:
-    """Say which attempt the canary is, and which try of its version; empty without a canary."""
+    """Return the canary's attempt and the try of its version, such as `7, try 3 of this canary`."""
     if "canary" not in rollout["spec"]:
         return ""
     most = rollout["spec"].get("analysis", {}).get("maxTries")

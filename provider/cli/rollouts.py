@@ -292,7 +292,7 @@ def _move(action: str, words: str) -> click.Command:
 _RETRYING = click.option(
     "--force",
     is_flag=True,
-    help="Even beyond analysis.maxTries, or where nothing proves that the version can take more traffic",
+    help="Retry beyond analysis.maxTries, and even if it is not confirmed that the version can take traffic",
 )
 
 
@@ -314,12 +314,12 @@ def _forcible_move(action: str, words: str, force_option: Callable[..., Any] = f
     "--attempt",
     type=click.IntRange(min=1),
     metavar="N",
-    help="Only if this attempt, which set-canary and status print, is the current one; default: any",
+    help="Abort only if this attempt, as printed by set-canary and status, is the current one (default: any)",
 )
 @changing
 @connected
 def abort(shell: Shell, name: str, attempt: int | None, change: Change) -> None:
-    """Send all traffic to stable, at once."""
+    """Abort the canary: send all traffic to stable at once."""
     document = {} if attempt is None else {"attempt": attempt}
     finish(shell, shell.client.write("POST", rollout_path(name, "abort"), document, change.write), change)
 

@@ -71,12 +71,12 @@ class StaleVersionError(Exception):
 
 
 class OtherAttemptError(Exception):
-    """The attempt that the caller means is not the current one; nothing was changed."""
+    """Raised when the attempt in the call is not the current one; nothing was changed."""
 
     def __init__(self, name: str, wanted: int | None, current: int) -> None:
         super().__init__(
-            f"the current attempt of {name} is {current}, not {wanted}; leave out attempt (--attempt) to change "
-            "whatever attempt is current"
+            f"the current attempt of {name} is {current}, not {wanted}; "
+            "omit attempt (--attempt) to abort whichever attempt is current"
         )
 
 

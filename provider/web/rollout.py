@@ -82,7 +82,7 @@ def look(visit: Visit) -> Page:
 
 
 def _refusal(change: Change, rollout: Rollout) -> str:
-    """Say why a change is refused unless it is forced; empty where it is not."""
+    """Return why a change is rejected unless it is forced; empty if it is not."""
     if isinstance(change, Move) and change.action is Action.RETRY:
         try:
             rollout.check_tries()

@@ -98,7 +98,7 @@ def test_a_retry_is_refused_once_the_tries_are_used_up(most: int | None, rollout
 
     assert is_refused is limited.is_out_of_tries
     if is_refused:
-        with pytest.raises(TriesUsedUpError, match=rf"analysis\.maxTries \({most}\).*set-canary.*force=true"):
+        with pytest.raises(TriesUsedUpError, match=rf"analysis\.maxTries is {most};.*set-canary.*force=true"):
             limited.check_tries()
     else:
         limited.check_tries()
