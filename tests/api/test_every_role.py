@@ -83,7 +83,7 @@ def headers(tokens: Mapping[str, str], caller: str) -> dict[str, str]:
 
 
 def documented_permission(operation: Mapping[str, Any]) -> Permission:
-    found = re.fullmatch(r"Needs a role that may (\w+)\.", operation["description"])
+    found = re.fullmatch(r"Requires a role with the permission `(\w+)`\.", operation["description"])
     assert found
     return Permission(found[1])
 

@@ -350,10 +350,10 @@ def test_what_a_token_registers_names_it_in_the_event(world: World) -> None:
 
 def test_few_instances_register_before_their_rollouts_exist(world: World) -> None:
     server = Server(url="http://10.0.0.1:8080")
-    for number in range(100):
+    for number in range(1_000):
         world.operations.discovery.announce(f"r{number}", "v1", "one", server, seconds=60)
-    with pytest.raises(TooManyError, match="there is no rollout r100"):
-        world.operations.discovery.announce("r100", "v1", "one", server, seconds=60)
+    with pytest.raises(TooManyError, match="there is no rollout r1000"):
+        world.operations.discovery.announce("r1000", "v1", "one", server, seconds=60)
 
-    assert [] == world.store.instances("r100")
+    assert [] == world.store.instances("r1000")
     world.operations.discovery.announce("r1", "v1", "one", server, seconds=60)
