@@ -35,6 +35,8 @@ class SightingBook:
         # Encoded when it is reported: what a poll costs is paid by every poll. None is one that is gone.
         self._unreported: dict[str, Sighting | None] = {}
         self._lock = threading.Lock()
+        # What is reported later must not be overtaken by what was seen earlier.
+        self._reporting = threading.Lock()
         self._wake = threading.Event()
         self._is_skewed = False
         self._host = socket.gethostname()
@@ -101,6 +103,14 @@ class SightingBook:
 
     def report(self) -> None:
         """Tell the store what has not been told yet; what cannot be told now is told later."""
+        with self._reporting:
+            self._report()
+
+    def close(self) -> None:
+        """Report that all connections of this worker end with it: others must not wait for them."""
+        self._survive(self._forget_all)
+
+    def _report(self) -> None:
         with self._lock:
             unreported, self._unreported = self._unreported, {}
         if not unreported:
@@ -146,7 +156,6 @@ class SightingBook:
             self._wake.clear()
             self._survive(self.report)
             metrics.LAST_ROUND.labels("sightings").set_to_current_time()
-        self._survive(self._forget_all)
 
     def _survive(self, act: Callable[[], None]) -> None:
         try:
@@ -155,9 +164,9 @@ class SightingBook:
             log.exception("sightings.failed")
 
     def _forget_all(self) -> None:
-        """Report that all connections of this worker end with it."""
         with self._lock:
-            self._unreported = dict.fromkeys(self._seen)
+            self._unreported |= dict.fromkeys(self._seen)
+            self._seen = {}
         self.report()
 
 

@@ -50,6 +50,8 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Refuse what cannot be parsed as the API does, instead of with a page of HTML."""
+        if isinstance(exc, gevent.GreenletExit):
+            return  # the worker ends, and its idle connections with it
         refusal = refusal_of(exc)
         if refusal is None:
             super().handle_error(req, client, addr, exc)
@@ -86,6 +88,7 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         self.alive = False  # from here on an answer is the last on its connection
         self.app.feed.close()
         self._wait_for_the_last(servers)
+        self.app.book.close()
 
     def _joins(self, ending: Event) -> bool:
         """Listen beside other providers once polls can be answered, as those do until then; False at an early end."""

@@ -140,7 +140,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         from provider.server.worker import build_worker  # noqa: PLC0415 not before gevent's patches
 
         worker = build_worker(self._settings, recorded)
-        self.feed = worker.feed
+        self.feed, self.book = worker.feed, worker.book
         return worker.application
 
 

@@ -37,10 +37,11 @@ _SIBLING_WAIT_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker's application, and the feed that ends everything in it when it closes."""
+    """A worker's application, the feed that ends everything in it when it closes, and what it closes at last."""
 
     application: WSGI
     feed: Feed
+    book: SightingBook
 
 
 def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker:
@@ -69,7 +70,7 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
         Discovering(operations).start()
     Messenger(operations).start()
     threading.Thread(target=_give_out_admin, args=(settings, operations), name="admin", daemon=True).start()
-    return Worker(application, feed)
+    return Worker(application, feed, book)
 
 
 def _give_out_admin(settings: Settings, operations: Operations) -> None:
