@@ -253,7 +253,9 @@ class RolloutMachine(RuleBasedStateMachine):
             assert is_back or after.spec.stable.is_same_version(before.spec.stable)
         except StableChangedError:
             after = before.replace(spec, now=self.now, replace_stable=True)
-            assert not after.spec.stable.is_same_version(before.spec.stable)
+            # So is one that was stable until it was replaced just now.
+            returns = spec.rollback_window and spec.canary and spec.canary.is_same_version(before.spec.stable)
+            assert returns or not after.spec.stable.is_same_version(before.spec.stable)
             assert after.status.stable_generation > before.status.stable_generation
         allowed = [phases for action, phases in TRANSITIONS[before.status.phase].items() if action in BY_SPEC]
 
@@ -276,7 +278,7 @@ class RolloutMachine(RuleBasedStateMachine):
         assert after.status.generation >= before.status.generation
         self._check_steps(before, after, action)
         self._check_sides(before, after, action)
-        if action is not Action.UNDO or is_same_canary(before, after):
+        if action is not Action.UNDO or (is_same_canary(before, after) and not has_taken_over(before, after)):
             self._check_tries(before, after)
         is_begun_again = action in {Action.RETRY, Action.START, Action.UNDO}
         self.is_aborted = action is Action.ABORT or (self.is_aborted and not is_begun_again)
@@ -304,9 +306,7 @@ class RolloutMachine(RuleBasedStateMachine):
             return
         is_new = before.status.generation != after.status.generation
         is_begun = is_new and after.status.phase is not Phase.DEGRADED
-        # A spec may name the canary as stable and a side that shares its servers as the next canary.
-        has_taken_over = before.spec.canary is not None and after.status.stable_generation == before.status.generation
-        is_same = is_same_canary(before, after) and not has_taken_over
+        is_same = is_same_canary(before, after) and not has_taken_over(before, after)
 
         assert (before.tries + is_begun if is_same else 1) == after.tries
 
@@ -324,6 +324,11 @@ class RolloutMachine(RuleBasedStateMachine):
 def is_same_canary(before: Rollout, after: Rollout) -> bool:
     former, canary = before.spec.canary, after.spec.canary
     return former is not None and canary is not None and canary.is_same_version(former)
+
+
+def has_taken_over(before: Rollout, after: Rollout) -> bool:
+    """Tell whether the canary is stable now; a side that shares its servers may be the next canary."""
+    return before.spec.canary is not None and after.status.stable_generation == before.status.generation
 
 
 def leads_somewhere(rollout: Rollout, move: Callable[..., Rollout], now: datetime) -> bool:
