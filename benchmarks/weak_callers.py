@@ -113,6 +113,12 @@ def _history(caller: Caller) -> None:
     caller.ask("GET", "/api/v1/rollouts/large/history?limit=1000")
 
 
+def _plan(caller: Caller) -> None:
+    factors = ",".join(str(number) for number in range(2, 12))
+    for rate in (5, 50, 5_000):
+        caller.ask("GET", f"/api/v1/rollouts/long/plan?rate={rate}&k={factors}")
+
+
 def _ignore(_status: int) -> None:
     return None
 
@@ -124,6 +130,7 @@ ATTACKS: Sequence[Attack] = (
     Attack("nobody", "POST /sign-in, a form of 1 MiB, 5 times", _form),
     Attack("viewer", "POST of a link, 300 kB of JSON with one key twice", _repeated_key("POST", "/sign-in-links")),
     Attack("viewer", "GET history?limit=1000, 150 changes of 2,000 servers", _history),
+    Attack("viewer", "GET plan of 40 steps for 10 regressions, 3 rates", _plan),
     Attack("viewer", "GET /gateways, 50 times", _repeatedly("/api/v1/gateways", 50)),
     Attack("instance", "PUT of a server, 300 kB of JSON with one key twice", _repeated_key("PUT", _SERVER)),
     Attack("instance", "300 changes of an address", _addresses),
@@ -206,6 +213,13 @@ def _filled(provider: ProviderProcess, *, is_shifted: bool) -> dict[str, str]:
     }
     large = {"rule": "Host(`large.localhost`)", **sides, "steps": [{"setWeight": 5}, {"pause": {}}]}
     provider.call("POST", "/rollouts", {"name": "large", "spec": large})
+    steps = [
+        part for weight in range(5, 101, 5) for part in ({"setWeight": weight}, {"analysis": {"duration": "10m"}})
+    ]
+    sides = {side: {"servers": [{"url": f"http://10.3.0.{n}:80"}]} for n, side in enumerate(("stable", "canary"))}
+    provider.call(
+        "POST", "/rollouts", {"name": "long", "spec": {"rule": "Host(`long.localhost`)", **sides, "steps": steps}}
+    )
     instance = Caller(provider, tokens["instance"])
     instance.send("/rollouts/crew/groups/v1/servers/one", {"url": "http://10.1.0.1:80"}, "PUT")
     crew = {"rule": "Host(`crew.localhost`)", "stable": {"discover": {"registered": "v1"}}}

@@ -8,14 +8,19 @@ the results with the verdicts of the real judge on simulated traffic.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import count
 from math import ceil, inf, log, log1p
 
 from provider.analysis.bound import upper_bound
 from provider.analysis.comparison import ODDS, Comparison
 from provider.analysis.counts import Trials
 from provider.analysis.expected import ExpectedWindows, expected_windows
-from provider.analysis.passage import median_seconds, poisson_at_least, poisson_at_most, reached
+from provider.analysis.passage import (
+    median_seconds,
+    poisson_at_least,
+    poisson_at_most,
+    poisson_highest,
+    reached,
+)
 from provider.analysis.record import CANARY_REQUESTS, STABLE_REQUESTS
 from provider.analysis.reference import reference_rate
 from provider.analysis.ruin import LEAST_BAD, SPAN
@@ -145,9 +150,7 @@ class Forecast:
         if not self._block:
             return 0
         mean, times = self._block * self.rates.requests * stretch.share * bad, 2 * stretch.seconds / self._block
-        return next(
-            most for most in count(int(mean)) if max(1.0, times) * poisson_at_least(most + 1, mean) <= _MEDIAN
-        )
+        return poisson_highest(mean, exceeded=_MEDIAN / max(1.0, times))
 
     def _by_failures(self, stretches: Sequence[Stretch]) -> float:
         """Return the probability that so many requests to a canary that fails all of them are enough evidence."""

@@ -1,8 +1,10 @@
 """Plans of rollouts, with the traffic that the controller has measured."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from provider.analysis import Forecast, Record, Verdict, seconds_until_known
+from provider.off_loop import run_off_loop
 from provider.operations.analyses import Analyses
 from provider.operations.traffic import Traffic
 from provider.rollouts import (
@@ -49,7 +51,8 @@ class Plans:
             traffic = traffic.model_copy(
                 update={"errors": errors, "slow": errors, "errors_from": TrafficSource.GIVEN}
             )
-        return plan_of(rollout, traffic, factors=factors)
+        # Of many steps it takes up to seconds.
+        return run_off_loop(partial(plan_of, rollout, traffic, factors=factors))
 
     def warnings(self, rollout: Rollout) -> Sequence[StepWarning]:
         """Return why some of its analysis steps cannot be expected to come to a verdict."""

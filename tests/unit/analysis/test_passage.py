@@ -5,7 +5,13 @@ from random import Random
 
 import pytest
 
-from provider.analysis.passage import median_seconds, poisson_at_least, poisson_at_most, reached
+from provider.analysis.passage import (
+    median_seconds,
+    poisson_at_least,
+    poisson_at_most,
+    poisson_highest,
+    reached,
+)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +43,20 @@ def test_poisson_probabilities() -> None:
     assert 0.6472 == pytest.approx(poisson_at_most(3, 3), abs=1e-4)
     assert 0.5 == pytest.approx(poisson_at_most(5_000, 5_000), abs=0.01)
     assert isclose(poisson_at_least(1, 0.5), 1 - 0.60653066, abs_tol=1e-6)
+
+
+@pytest.mark.parametrize("mean", [0.01, 1.5, 30, 480])
+@pytest.mark.parametrize("exceeded", [0.5, 0.01, 1e-6])
+def test_the_highest_number_is_the_smallest_that_is_exceeded_so_rarely(mean: float, exceeded: float) -> None:
+    highest = poisson_highest(mean, exceeded=exceeded)
+
+    assert poisson_at_least(highest + 1, mean) <= exceeded
+    assert highest == 0 or poisson_at_least(highest, mean) > exceeded
+
+
+def test_the_normal_distribution_continues_the_exact_one() -> None:
+    assert abs(poisson_highest(501, exceeded=0.001) - poisson_highest(499, exceeded=0.001)) <= 4
+    assert poisson_at_most(520, 501) == pytest.approx(poisson_at_most(518, 499), abs=0.01)
 
 
 def test_the_median_is_where_one_half_is_reached() -> None:
