@@ -6,9 +6,9 @@ from math import inf, isclose, log
 from typing import Self
 
 from provider.analysis.comparison import EDGE_ODDS, Comparison
-from provider.analysis.counts import Counts, Trials, Window
+from provider.analysis.context import Context
+from provider.analysis.counts import Trials, Window
 from provider.analysis.mixture import log_mean
-from provider.analysis.reference import reference_rate
 from provider.analysis.settings import Analysis, Latency
 from provider.analysis.values import Value
 
@@ -16,15 +16,6 @@ from provider.analysis.values import Value
 MOST_EDGES = 10
 # What an acquittal can have over its threshold (the log of a factor): a canary that breaks loses it at once.
 _RESERVE = 2.0
-
-
-@dataclass(frozen=True)
-class Context:
-    """What a window is judged with: stable's counts of the attempt before it, and when it was (see `Mixture`)."""
-
-    stable_so_far: Counts | None = None
-    period: int = 0
-    unit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -48,16 +39,8 @@ class Edge(Value):
             return self
         stable_so_far = context.stable_so_far
         so_far = stable_so_far.latency.above(self.seconds) if stable_so_far else None
-        comparison = self.comparison.updated(
-            canary=canary,
-            stable=stable,
-            margin=settings.margin,
-            dispersion=settings.dispersion,
-            worse_than=settings.worse_than_odds,
-            period=context.period,
-            unit=context.unit,
-            reference=reference_rate(so_far, settings) if stable.total == 0 else None,
-            odds=EDGE_ODDS,
+        comparison = context.compared(
+            self.comparison, settings, canary=canary, stable=stable, stable_so_far=so_far, odds=EDGE_ODDS
         )
         if comparison is self.comparison:
             return self

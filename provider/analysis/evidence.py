@@ -2,15 +2,14 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Self
 
 from provider.analysis.comparison import Comparison
+from provider.analysis.context import Context
 from provider.analysis.counts import Counts, Trials, Window
-from provider.analysis.edges import Context, Edge, edges_of
+from provider.analysis.edges import Edge, edges_of
 from provider.analysis.exceedance import Exceedance
 from provider.analysis.limits import limited_trials
-from provider.analysis.reference import reference_rate
 from provider.analysis.settings import Analysis, ClientErrors
 from provider.analysis.values import Value
 
@@ -31,32 +30,27 @@ class Evidence(Value):
     limits: dict[str, Exceedance] = field(default_factory=dict)
 
     def updated(
-        self,
-        window: Window,
-        settings: Analysis,
-        *,
-        stable_so_far: Counts | None = None,
-        period: int = 0,
-        unit: int | None = None,
-        is_of_step: bool = False,
+        self, window: Window, settings: Analysis, context: Context | None = None, *, is_of_step: bool = False
     ) -> Self:
         """Add a window to it, for the metrics that the settings have judged.
 
-        `stable_so_far` are stable's counts of the attempt before this window: a window without requests to stable is
-        compared with their upper bound. Without them such a window adds nothing. `Mixture` explains `period` and
-        `unit`. The evidence of a step decides only whether a canary is known to be good: of the edges, the slow one
-        is enough.
+        The evidence of a step decides only whether a canary is known to be good: the slow edge is enough for that.
         """
-        context = Context(stable_so_far, period, unit)
-        compared = partial(_compared, window=window, settings=settings, context=context)
+        context = context or Context()
         is_ignored = is_of_step or settings.client_errors is ClientErrors.IGNORE
         edges = self.slow
         if not edges and "latency" in settings.metrics:
             edges = edges_of(window, settings.latency, only_slow=is_of_step)
+
+        def compared(comparison: Comparison, trials: Callable[[Counts], Trials]) -> Comparison:
+            so_far = trials(context.stable_so_far) if context.stable_so_far else None
+            canary, stable = trials(window.canary), trials(window.stable)
+            return context.compared(comparison, settings, canary=canary, stable=stable, stable_so_far=so_far)
+
         return type(self)(
-            errors=compared(self.errors, trials=_failing) if "errors" in settings.metrics else self.errors,
+            errors=compared(self.errors, _failing) if "errors" in settings.metrics else self.errors,
             slow=tuple([edge.updated(window, settings, context) for edge in edges]),
-            client_errors=self.client_errors if is_ignored else compared(self.client_errors, trials=_refusing),
+            client_errors=self.client_errors if is_ignored else compared(self.client_errors, _refusing),
             limits={**self.limits, **self._limits(window, settings, context)}
             if settings.limits.count
             else self.limits,
@@ -81,25 +75,3 @@ def _failing(side: Counts) -> Trials:
 
 def _refusing(side: Counts) -> Trials:
     return side.refusing
-
-
-def _compared(
-    comparison: Comparison,
-    *,
-    window: Window,
-    settings: Analysis,
-    context: Context,
-    trials: Callable[[Counts], Trials],
-) -> Comparison:
-    so_far = context.stable_so_far
-    is_alone = window.stable.requests == 0
-    return comparison.updated(
-        canary=trials(window.canary),
-        stable=trials(window.stable),
-        margin=settings.margin,
-        dispersion=settings.dispersion,
-        worse_than=settings.worse_than_odds,
-        period=context.period,
-        unit=context.unit,
-        reference=reference_rate(trials(so_far) if so_far else None, settings) if is_alone else None,
-    )

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from math import ceil, log
 from typing import Self
 
-from provider.analysis.counts import Counts, Window
+from provider.analysis.context import Context
+from provider.analysis.counts import Window
 from provider.analysis.evidence import Evidence
 from provider.analysis.outcome import Outcome, ReasonCode, worst
 from provider.analysis.replicas import is_gone, is_replica, several_traefiks, with_start
@@ -71,20 +72,10 @@ class Sums(Value):
     totals: Window = field(default_factory=Window)
 
     def with_evidence(
-        self,
-        window: Window,
-        settings: Analysis,
-        *,
-        stable_so_far: Counts | None = None,
-        period: int = 0,
-        unit: int | None = None,
-        is_of_step: bool = False,
+        self, window: Window, settings: Analysis, context: Context | None = None, *, is_of_step: bool = False
     ) -> Self:
         """Judge a window that is closed."""
-        evidence = self.evidence.updated(
-            window, settings, stable_so_far=stable_so_far, period=period, unit=unit, is_of_step=is_of_step
-        )
-        return replace(self, evidence=evidence)
+        return replace(self, evidence=self.evidence.updated(window, settings, context, is_of_step=is_of_step))
 
     def with_counts(self, window: Window) -> Self:
         """Add what was counted since the last sample to the totals."""
@@ -274,10 +265,10 @@ class Record(Value):
         self, whole: Sums, in_step: Sums, window: Window, settings: Analysis, *, now: datetime
     ) -> tuple[Sums, Sums]:
         age = max(timedelta(), now - (self.began_at or now))
-        period, unit = age // _PERIOD, 2 * age // settings.sustained if settings.sustained else None
-        stable_so_far = self.whole.totals.stable
+        unit = 2 * age // settings.sustained if settings.sustained else None
+        context = Context(self.whole.totals.stable, period=age // _PERIOD, unit=unit)
         return (
-            whole.with_evidence(window, settings, stable_so_far=stable_so_far, period=period, unit=unit),
+            whole.with_evidence(window, settings, context),
             in_step.with_evidence(window, settings, is_of_step=True),
         )
 

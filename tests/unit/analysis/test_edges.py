@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from provider.analysis import Analysis, Counts, Evidence, Histogram, Outcome, Verdict, Window, judge
-from provider.analysis.edges import MOST_EDGES, Context, Edge, edges_of, most_telling, slower
+from provider.analysis.context import Context
+from provider.analysis.edges import MOST_EDGES, Edge, edges_of, most_telling, slower
 from provider.documents import read
 
 TRAEFIK = (0.1, 0.3, 1.2, 5.0)
@@ -42,7 +43,7 @@ def canary_requests_until_failed(
     settings = settings or Analysis()
     for number in range(most // 10):
         window = Window(stable=side(draw, 90, stable_median, edges), canary=side(draw, 10, canary_median, edges))
-        evidence, totals = evidence.updated(window, settings, period=number // 60), totals + window
+        evidence, totals = evidence.updated(window, settings, Context(period=number // 60)), totals + window
         if judge(evidence, totals, settings).outcome is Outcome.FAILED:
             return 10 * (number + 1)
     return None

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from provider.analysis import Analysis, Counts, Evidence, Histogram, MetricVerdict, Outcome, Verdict, Window, judge
 from provider.analysis.comparison import Comparison
+from provider.analysis.context import Context
 from provider.analysis.mixture import Mixture
 from provider.documents import read
 
@@ -87,7 +88,7 @@ def test_a_canary_that_was_good_for_hours_and_breaks_fails() -> None:
     good, bad = Window(stable=side(10_000, 50), canary=side(10_000, 50)), Window(side(1_000, 5), side(1_000, 60))
     evidence = Evidence()
     for period, window in enumerate([*[good] * 100, bad]):
-        evidence = evidence.updated(window, ERRORS, period=period)
+        evidence = evidence.updated(window, ERRORS, Context(period=period))
     verdict = judge(evidence, sum([good] * 100, bad), ERRORS)
 
     assert only(verdict).not_worse > only(verdict).passed_at
