@@ -33,7 +33,7 @@ def plan(shell: Shell, name: str, rate: float | None, errors: float | None, k: s
         return
     traffic = made["traffic"]
     if "requestsPerSecond" not in traffic:
-        raise CommandError("no traffic has been measured in the last minutes: say how much with --rate REQUESTS/S")
+        raise CommandError("no traffic has been measured in the last minutes; set --rate REQUESTS_PER_SECOND")
     rollout = shell.client.get(rollout_path(name))
     show_facts(_facts(traffic))
     say("")

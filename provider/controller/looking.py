@@ -177,7 +177,7 @@ class Looking:
             return CheckResult(check.name, Outcome.ERROR, str(error))
         except Exception as error:
             log.exception("source.failed", extra={"source": f"check {check.name}"})
-            return CheckResult(check.name, Outcome.ERROR, f"it could not be asked: {type(error).__name__}")
+            return CheckResult(check.name, Outcome.ERROR, f"the check could not be evaluated: {type(error).__name__}")
         return CheckResult(check.name, answer.outcome, answer.reason)
 
 

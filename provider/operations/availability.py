@@ -27,7 +27,7 @@ class CanaryUnavailableError(Exception):
     """A version that would get more traffic cannot take any, or nothing proves that it can; nothing was changed."""
 
     def __init__(self, name: str, why: str) -> None:
-        super().__init__(f"{name}: {why}; say force=true (--force) to shift traffic all the same")
+        super().__init__(f"{name}: {why}; set force=true (--force) to shift traffic anyway")
 
 
 class ConnectionProbe:

@@ -37,8 +37,8 @@ _SHOWN_PROBLEMS = 10
 _AT_A_TIME = 50
 _SHOWN_STRANGERS = 50
 _NOT_COUNTED = (
-    "not counted: it polls without a token under a name that nobody registered; "
-    "run `traefik-canary gateway set {name}`, or give it a token of the role gateway"
+    "not counted: the gateway polls without a token under an unregistered name; "
+    "run `traefik-canary gateway set {name}`, or use a token with the role gateway"
 )
 
 

@@ -22,7 +22,7 @@ def stable_change(name: str, wanted: Spec, *, current: Spec, status: Status) -> 
     if wanted.stable.is_same_version(current.stable):
         return None
     present, other = words_of_side(current.stable), words_of_side(wanted.stable)
-    explicitly = "say replaceStable=true (--replace-stable)"
+    explicitly = "set replaceStable=true (--replace-stable)"
     if makes_canary_stable(wanted, current=current):
         return StableChangedError(
             f"stable of {name} is {present}; this spec makes the canary {other} stable at once: "
