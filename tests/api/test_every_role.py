@@ -152,7 +152,7 @@ def test_each_request_of_the_walk_does_what_it_would(world: World, tokens: Mappi
         if not 200 <= answer.status_code < 300:
             refused.append((method, path, answer.text))
 
-    assert [] == refused
+    assert refused == []
 
 
 def announce(world: World) -> None:

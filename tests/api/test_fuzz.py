@@ -212,13 +212,13 @@ def test_no_request_makes_a_worker_fail_or_traefik_refuse(world: World, tokens: 
         statuses[answered.status] += 1
         where = f"seed {SEED}, request {number}: {asked}\n{answered}"
 
-        assert [] == list(mistakes(asked, answered)), where
+        assert list(mistakes(asked, answered)) == [], where
         if asked.method in {"POST", "PUT", "DELETE"} and 200 <= answered.status < 300:
             bodies += 1
             world.caught_up()
             body = world.feed.body("edge")
             assert body, where
-            assert [] == list(mistakes_of_body(body.as_json)), where
+            assert list(mistakes_of_body(body.as_json)) == [], where
     seconds = time.monotonic() - begun
     counts = dict(sorted(statuses.items()))
     print(f"{REQUESTS:,} requests, {bodies:,} bodies, {seconds:.0f} s, seed {SEED}: {counts}")  # noqa: T201 for make fuzz

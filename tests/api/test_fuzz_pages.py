@@ -115,7 +115,7 @@ def test_no_form_makes_a_page_fail_or_does_what_a_role_may_not(
         assert b"Traceback" not in body, where
         assert b" object at 0x" not in body, where
         assert b"<script>" not in body, where
-        assert "nosniff" == answer.headers["X-Content-Type-Options"], where
+        assert answer.headers["X-Content-Type-Options"] == "nosniff", where
         assert not answer.headers.get("Location", "").startswith(("//", "http")), where
         if role is None or not role.permissions & {route.permission} or "csrf" not in form:
             assert before == world.store.revision(), where

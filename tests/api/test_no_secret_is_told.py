@@ -140,7 +140,7 @@ def test_no_event_tells_a_secret(system: System, caller: str) -> None:
 def test_no_refusal_tells_a_secret(system: System, method: str, path: str, body: Mapping[str, Any]) -> None:
     answer = system.stack.call(method, path, body)
 
-    assert 422 == answer.status_code
+    assert answer.status_code == 422
     assert set() == found(answer.text, (*system.never_told, WEBHOOK_PATH))
 
 
@@ -162,7 +162,7 @@ def test_what_is_kept_on_disk_is_for_its_owner_alone(system: System) -> None:
     eventually(lambda: any(data.glob("snapshot-*.json")), what="a snapshot is written")
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (data, *data.rglob("*"))}
 
-    assert {} == {name: oct(mode) for name, mode in modes.items() if mode & 0o077}
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
     assert PASSWORD not in "".join(path.read_text(errors="replace") for path in data.rglob("*") if path.is_file())
 
 

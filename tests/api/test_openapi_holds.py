@@ -169,7 +169,7 @@ def test_under_a_name_that_is_none_nothing_is_stored(
     body = {"spec": SPEC if kind == "rollouts" else {}}
     answer = app.test_client().put(f"/api/v1/{kind}/{name}", json=body, headers=as_admin)
 
-    assert 400 == answer.status_code
+    assert answer.status_code == 400
     assert "a name is lower-case letters" in answer.get_json()["detail"]
     assert before == world.store.load()
 
@@ -177,7 +177,7 @@ def test_under_a_name_that_is_none_nothing_is_stored(
 def test_a_body_that_is_needed_must_be_there(app: Flask, as_admin: dict[str, str]) -> None:
     answer = app.test_client().put("/api/v1/rollouts/shop/canary", headers=as_admin)
 
-    assert 415 == answer.status_code
+    assert answer.status_code == 415
     assert DOCUMENT.raw_schema["paths"]["/api/v1/rollouts/{name}/canary"]["put"]["requestBody"]["required"]
 
 
@@ -251,4 +251,4 @@ def test_what_is_known_of_a_canary_is_answered_as_the_document_says(
     operation.app = operation.schema.app = app
     answer = operation.Case(path_parameters={"name": "shop"}).call_and_validate(headers=as_admin)
 
-    assert (200, "Failed") == (answer.status_code, answer.json()["whole"]["outcome"])
+    assert (answer.status_code, answer.json()["whole"]["outcome"]) == (200, "Failed")

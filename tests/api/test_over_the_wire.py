@@ -59,11 +59,11 @@ def test_a_body_in_chunks_that_is_right_is_taken(provider: Stack) -> None:
     body = b'9\r\n{"weight"\r\n4\r\n: 5}\r\n0\r\n\r\n'
     status, _ = answer_to(provider, [head(provider, WEIGHT, "Transfer-Encoding: chunked"), body])
 
-    assert 404 == status  # it was read, and there is no such rollout
+    assert status == 404  # it was read, and there is no such rollout
 
 
 def test_a_body_that_is_announced_too_long_is_not_waited_for(provider: Stack) -> None:
-    assert 413 == answer_to(provider, [head(provider, WEIGHT, f"Content-Length: {100 * MIB}")])[0]
+    assert answer_to(provider, [head(provider, WEIGHT, f"Content-Length: {100 * MIB}")])[0] == 413
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_request_that_is_too_much_or_two_at_once_is_refused(provider: Stack, l
     assert "Content-Type: application/problem+json" in text
     assert '"type": "urn:traefik-canary:' in text
     assert provider.token not in text
-    assert 1 == text.count("HTTP/1.1 ")  # what follows is not answered as a request of its own
+    assert text.count("HTTP/1.1 ") == 1  # what follows is not answered as a request of its own
 
 
 def test_a_document_that_is_deep_or_has_huge_numbers_is_refused(provider: Stack) -> None:
@@ -116,4 +116,4 @@ def test_a_client_of_a_proxy_on_this_host_cannot_hide_a_path_from_its_rules(prov
 def test_two_slashes_are_not_redirected_to_a_host_of_the_callers(provider: Stack) -> None:
     status, text = answer_to(provider, [head(provider, "GET /api/v1//rollouts HTTP/1.1")])
 
-    assert (404, False) == (status, "ocation:" in text)
+    assert (status, "ocation:" in text) == (404, False)

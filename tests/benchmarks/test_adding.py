@@ -7,5 +7,5 @@ def test_each_way_is_told_beside_ours() -> None:
     ours, peer = [Added(0.010, 0.020)] * 3, [Added(0.015, 0.800)] * 3
     _, first, second = table({"ours": ours, "peer": peer})
 
-    assert ["ours", "3", "10.0", "10.0", "1.00", "20.0", "20.0", "1.00"] == first.split()
-    assert ["peer", "3", "15.0", "15.0", "1.50", "800.0", "800.0", "40.00"] == second.split()
+    assert first.split() == ["ours", "3", "10.0", "10.0", "1.00", "20.0", "20.0", "1.00"]
+    assert second.split() == ["peer", "3", "15.0", "15.0", "1.50", "800.0", "800.0", "40.00"]

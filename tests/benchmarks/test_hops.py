@@ -13,9 +13,9 @@ def test_a_table_compares_each_way_with_the_first() -> None:
     }
     _, head, direct, hop = as_text(Plan(rounds=3), ways).splitlines()
 
-    assert ["p50", "ms", "added", "p95", "ms", "added", "a", "second", "ratio", "client"] == head.split()
-    assert ["direct", "0.20", "0.00", "0.29", "0.00", "20,000", "1.00", "90%"] == direct.split()
-    assert ["one", "hop", "0.50", "0.30", "0.59", "0.30", "5,000", "0.25", "50%"] == hop.split()
+    assert head.split() == ["p50", "ms", "added", "p95", "ms", "added", "a", "second", "ratio", "client"]
+    assert direct.split() == ["direct", "0.20", "0.00", "0.29", "0.00", "20,000", "1.00", "90%"]
+    assert hop.split() == ["one", "hop", "0.50", "0.30", "0.59", "0.30", "5,000", "0.25", "50%"]
 
 
 class Backend(BaseHTTPRequestHandler):
@@ -39,5 +39,5 @@ def test_every_way_is_measured_in_every_round() -> None:
         ways = measure(plan, {"direct": server.server_port, "again": server.server_port})
         server.shutdown()
 
-    assert [(6, 2, 2)] * 2 == [(len(way.latencies), len(way.rates), len(way.client)) for way in ways.values()]
+    assert [(len(way.latencies), len(way.rates), len(way.client)) for way in ways.values()] == [(6, 2, 2)] * 2
     assert all(rate > 0 for way in ways.values() for rate in way.rates)

@@ -16,7 +16,7 @@ def bars(figures: dict[str, float]) -> list[tuple[str, float, float]]:
 def test_a_bar_ends_right_of_the_goal_where_it_is_reached_and_begins_left_of_it_where_not() -> None:
     (reached, from_goal, right), (missed, left, to_goal) = bars({"serving": 0.4, "holding.last": 2_000})
 
-    assert ("reached", "missed") == (reached, missed)
+    assert (reached, missed) == ("reached", "missed")
     assert from_goal == to_goal
     assert right - from_goal == to_goal - left
 
@@ -28,4 +28,4 @@ def test_what_is_far_beyond_its_target_stays_in_the_picture() -> None:
 
 
 def test_a_picture_of_nothing_has_no_bars() -> None:
-    assert [] == bars({})
+    assert bars({}) == []

@@ -49,5 +49,5 @@ def test_a_baseline_is_written_for_this_python_beside_those_of_others(tmp_path: 
     written = json.loads(file.read_text())
 
     assert done.returncode == 0, done.stderr
-    assert {"ratios": {"joining": 1.5}} == written["CPython 2.7"]
+    assert written["CPython 2.7"] == {"ratios": {"joining": 1.5}}
     assert all(ratio > 0 for ratio in written[version()]["ratios"].values())

@@ -22,11 +22,11 @@ def outcome(*, peer: bool = True) -> Outcome:
 def test_the_document_holds_milliseconds_and_what_they_come_from() -> None:
     document = json.loads(json.dumps(as_document(outcome())))
 
-    assert {"sent": 100, "failed": 1, "stale": 2} == document["requests"]
-    assert 250 == pytest.approx(document["ratio"])
-    assert 10 == pytest.approx(document["milliseconds"]["arrived"]["p50"])
-    assert 3 == pytest.approx(document["milliseconds"]["servedToArrived"]["max"])
-    assert [8, 10, 30] == document["samples"]["arrived"]
+    assert document["requests"] == {"sent": 100, "failed": 1, "stale": 2}
+    assert pytest.approx(document["ratio"]) == 250
+    assert pytest.approx(document["milliseconds"]["arrived"]["p50"]) == 10
+    assert pytest.approx(document["milliseconds"]["servedToArrived"]["max"]) == 3
+    assert document["samples"]["arrived"] == [8, 10, 30]
     assert "probeGap" not in document["samples"]
 
 

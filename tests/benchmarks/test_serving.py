@@ -21,8 +21,8 @@ def test_the_text_has_both_ways_to_count_and_the_target() -> None:
     _, plan, _, clock, cpu, _, target = as_text(outcome()).splitlines()
 
     assert "7 rollouts at rest are 330 kB" in plan
-    assert ["by", "the", "clock", "900", "2,000", "0.50"] == clock.split()
-    assert ["by", "CPU", "time", "1,000", "4,000", "0.25"] == cpu.split()
+    assert clock.split() == ["by", "the", "clock", "900", "2,000", "0.50"]
+    assert cpu.split() == ["by", "CPU", "time", "1,000", "4,000", "0.25"]
     assert target.endswith("reached")
 
 
@@ -30,6 +30,6 @@ def test_rollouts_at_rest_are_such_as_a_worker_takes() -> None:
     image = Image()
     image.replace(contents(at_rest(300)))
 
-    assert {} == image.unreadable
-    assert 300 == len(image.rollouts)
+    assert image.unreadable == {}
+    assert len(image.rollouts) == 300
     assert b"http://10.0.1.43:8080" in image.bodies.body("edge").as_json

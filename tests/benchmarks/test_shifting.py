@@ -23,11 +23,11 @@ def test_a_short_run_measures_both_ways_and_loses_no_request(tmp_path: Path) -> 
     document = json.loads(file.read_text())
     milliseconds, samples = document["milliseconds"], document["samples"]
 
-    assert (5, 2) == (document["changes"], document["otherRollouts"])
-    assert (5, 5, 2, 1) == tuple(len(samples[name]) for name in ("arrived", "called", "served", "peerArrived"))
+    assert (document["changes"], document["otherRollouts"]) == (5, 2)
+    assert tuple(len(samples[name]) for name in ("arrived", "called", "served", "peerArrived")) == (5, 5, 2, 1)
     assert all(value > 0 for name in ("arrived", "called", "served", "peerArrived") for value in samples[name])
     assert milliseconds.keys() == samples.keys() | {"probeGap"}
-    assert {"failed": 0, "stale": 0} == {name: document["requests"][name] for name in ("failed", "stale")}
+    assert {name: document["requests"][name] for name in ("failed", "stale")} == {"failed": 0, "stale": 0}
     assert document["requests"]["sent"] > 5
     assert "change reaches traffic (5)" in done.stdout
     assert "times as long" in done.stdout
@@ -68,8 +68,8 @@ def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, number: int) -
         said = running.stderr.read()
 
     assert running.returncode == 130, said
-    assert [] == list(tmp_path.iterdir())
-    assert [] == processes_that_name(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    assert processes_that_name(tmp_path) == []
 
 
 def processes_that_name(directory: Path) -> list[bytes]:

@@ -28,7 +28,7 @@ def test_stages_are_rows_and_sizes_are_columns() -> None:
     found = {size: {stage: [0.001, 0.002 * size, 9.0] for stage in stages.STAGES} for size in (1, 1_000)}
     head, *rows = stages.table(found)
 
-    assert ["1", "1,000"] == head.split()[-2:]
+    assert head.split()[-2:] == ["1", "1,000"]
     assert [stage for stage in stages.STAGES if stage in rows[stages.STAGES.index(stage)]] == list(stages.STAGES)
     assert {("2.0", "2000.0")} == {tuple(row.split()[-2:]) for row in rows}
 
@@ -37,8 +37,8 @@ def test_every_way_stands_beside_the_first() -> None:
     taken = {"JSON": telling.Taken([0.1, 0.2, 0.3], [0.4, 0.4]), "YAML": telling.Taken([0.1], [0.2])}
     _, first, second = telling.table(5_000, taken)
 
-    assert ["JSON", "200.0", "1.00", "400.0", "1.00"] == first.split()
-    assert ["YAML", "100.0", "0.50", "200.0", "0.50"] == second.split()
+    assert first.split() == ["JSON", "200.0", "1.00", "400.0", "1.00"]
+    assert second.split() == ["YAML", "100.0", "0.50", "200.0", "0.50"]
 
 
 @pytest.mark.parametrize("module", ["stages", "telling"])

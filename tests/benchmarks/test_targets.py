@@ -21,16 +21,16 @@ def test_a_target_is_reached_on_its_own_side_of_the_goal(target: Target, value: 
 
 
 def test_a_margin_tells_how_many_times_better_than_the_goal() -> None:
-    assert 2 == FLOOR.margin(20)
-    assert 2 == CEILING.margin(5)
-    assert 0.5 == CEILING.margin(20)
+    assert FLOOR.margin(20) == 2
+    assert CEILING.margin(5) == 2
+    assert CEILING.margin(20) == 0.5
 
 
 def test_a_table_names_each_figure_its_target_and_whether_that_is_reached() -> None:
     _, missed, reached = table({"holding.last": 1_500, "serving": 0.25})
 
     assert missed.startswith(TARGETS["holding.last"].what)
-    assert ["NOT", "reached"] == missed.split()[-2:]
+    assert missed.split()[-2:] == ["NOT", "reached"]
     assert "1,500 ms" in missed
     assert "≥ 0.2 times" in reached
     assert reached.endswith("1.25  reached")

@@ -19,8 +19,9 @@ def test_a_request_has_the_length_of_its_body_in_bytes() -> None:
     written = request("PUT", "/weight", headers={"Host": "shop"}, body='{"reason":"ü"}')
 
     assert (
-        b"PUT /weight HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
-        b'{"reason":"\xc3\xbc"}' == written
+        written
+        == b"PUT /weight HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nContent-Length: 15\r\n\r\n"
+        b'{"reason":"\xc3\xbc"}'
     )
 
 

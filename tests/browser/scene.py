@@ -148,7 +148,7 @@ class Scene:
         """Raise AssertionError where a console has said something, and forget it."""
         problems = list(self.problems)
         self.problems.clear()
-        assert [] == problems, problems
+        assert problems == [], problems
 
     # What breaks
 

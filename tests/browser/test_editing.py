@@ -40,7 +40,7 @@ def test_a_rollout_made_with_the_form_has_traffic(scene: Scene) -> None:
     expect(page.locator(".word")).to_have_text("made is there.")
     expect(page.locator("#weight")).to_have_text("25 %")
     expect(page.locator(".timeline")).to_contain_text("first try")
-    assert 5 == scene.canary_gets("made")
+    assert scene.canary_gets("made") == 5
 
 
 def test_each_mistake_stands_beside_its_field_and_nothing_typed_is_lost(scene: Scene) -> None:
@@ -70,7 +70,7 @@ def test_each_mistake_stands_beside_its_field_and_nothing_typed_is_lost(scene: S
         expect(page.locator(f"#{field}")).to_have_value(text)
     expect(page.locator("#steps-mistake-1")).to_contain_text("line 2: must be a step such as 25 %, pause")
     expect(page.locator("#more")).to_have_value("nonsense: 1")
-    assert 404 == scene.stack.call("GET", "/rollouts/mistaken").status_code
+    assert scene.stack.call("GET", "/rollouts/mistaken").status_code == 404
 
 
 def test_a_name_that_is_taken_or_is_none_is_told_beside_it(scene: Scene) -> None:
@@ -86,7 +86,7 @@ def test_a_name_that_is_taken_or_is_none_is_told_beside_it(scene: Scene) -> None
     press(page, "Create")
     expect(page.locator("#name")).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#name-mistake-1")).to_contain_text("lower-case letters")
-    assert "Host(`shop.localhost`)" == scene.stack.done("GET", "/rollouts/shop")["spec"]["rule"]
+    assert scene.stack.done("GET", "/rollouts/shop")["spec"]["rule"] == "Host(`shop.localhost`)"
 
 
 def test_a_rule_is_checked_while_it_is_typed(scene: Scene) -> None:
@@ -111,14 +111,14 @@ def test_what_an_edit_would_change_is_seen_before_anything_is_saved(scene: Scene
     preview = page.locator("#preview")
     expect(preview.locator(".added", has_text="PathPrefix(`/new`)")).to_have_count(1)
     expect(preview.locator(".removed", has_text="Host(`edited.localhost`)")).to_have_count(1)
-    assert 5 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 5
     press(page, "Save")
     expect(page.locator(".word")).to_have_text("The spec is changed.")
     expect(page.locator(".rule")).to_contain_text("PathPrefix(`/new`)")
     expect(page.locator(".timeline")).to_contain_text("only /new")
     scene.stack.wait_applied(name=name)
-    assert 404 == answers(scene, name)
-    assert 200 == scene.stack.get("/new", Host=f"{name}.localhost").status_code
+    assert answers(scene, name) == 404
+    assert scene.stack.get("/new", Host=f"{name}.localhost").status_code == 200
 
 
 def test_what_has_no_field_of_its_own_outlives_an_edit(scene: Scene) -> None:
@@ -148,11 +148,11 @@ def test_who_saves_second_learns_what_the_first_did_and_keeps_the_text(scene: Sc
     expect(notice).to_contain_text("Somebody was faster")
     expect(notice).to_contain_text("10 % → 20 %")
     expect(page.locator("#rule")).to_have_value("Host(`raced.localhost`) && PathPrefix(`/mine`)")
-    assert 4 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 4
     press(page, "Save")
     expect(page.locator(".rule")).to_contain_text("PathPrefix(`/mine`)")
     scene.stack.wait_applied(name=name)
-    assert 404 == answers(scene, name)
+    assert answers(scene, name) == 404
 
 
 def test_deleting_asks_first_and_then_traefik_routes_it_no_more(scene: Scene) -> None:
@@ -160,7 +160,7 @@ def test_deleting_asks_first_and_then_traefik_routes_it_no_more(scene: Scene) ->
     page = scene.visit(f"/rollouts/{name}")
     page.get_by_role("link", name="Delete").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Delete deleted?")
-    assert 10 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 10
     press(page, "Delete deleted")
 
     expect(page.locator(".word")).to_contain_text("deleted is deleted")
@@ -180,4 +180,4 @@ def test_what_a_form_sends_twice_is_done_once(scene: Scene) -> None:
 
     expect(page.locator(".rule")).to_contain_text("PathPrefix(`/`)")
     actions = [entry["action"] for entry in scene.stack.done("GET", f"/rollouts/{name}/history")["history"]]
-    assert ["replace", "set-weight", "create"] == actions
+    assert actions == ["replace", "set-weight", "create"]

@@ -87,8 +87,8 @@ def test_a_page_shuts_nobody_out_and_runs_nothing_from_elsewhere(walk: Walk, axe
     found = [words for look in LOOKS for words in mistakes(page, axe, *look)]
 
     assert stop.path == path
-    assert [] == found
-    assert [] == [words for answer in answers for words in weaknesses(answer)]
+    assert found == []
+    assert [words for answer in answers for words in weaknesses(answer)] == []
     assert {"document", "stylesheet", "script"} <= {answer.request.resource_type for answer in answers}
     walk.scenes[stop.is_lone].all_is_well()
 
@@ -112,7 +112,7 @@ def weaknesses(answer: Response) -> Sequence[str]:
     is_static = "/static/" in answer.url
     found = {
         "policy": policy == POLICY,
-        "headers": HARDENED == {name: headers.get(name) for name in HARDENED},
+        "headers": {name: headers.get(name) for name in HARDENED} == HARDENED,
         "cache": headers.get("cache-control") == ("public, max-age=31536000, immutable" if is_static else "no-store"),
     }
     return [f"{answer.url}: {name}: {headers}" for name, is_strict in found.items() if not is_strict]
@@ -144,7 +144,7 @@ def test_each_page_weighs_less_than_100_kb_with_a_thousand_rollouts(crowd: Scene
     visitor, stranger = crowd.visitor(), crowd.context().new_page()
     weights = {path: weight(stranger if path == "/sign-in" else visitor, path) for path in paths}
 
-    assert {} == {path: size for path, size in weights.items() if not 40_000 < size < LARGEST_PAGE_BYTES}
+    assert {path: size for path, size in weights.items() if not 40_000 < size < LARGEST_PAGE_BYTES} == {}
 
 
 def weight(page: Page, path: str) -> int:

@@ -41,7 +41,7 @@ def test_a_second_tab_follows_a_shift(scene: Scene) -> None:
     expect(mine.locator(".timeline li").first).to_contain_text("from the other tab")
     expect(mine.locator(".delivery")).to_contain_text("edge: in Traefik")
     expect(mine.locator("#weight-number")).to_have_value("50")
-    assert 10 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 10
 
 
 def test_an_open_page_learns_that_the_canary_was_aborted_and_offers_what_is_possible_now(scene: Scene) -> None:
@@ -54,7 +54,7 @@ def test_an_open_page_learns_that_the_canary_was_aborted_and_offers_what_is_poss
     expect(page.get_by_role("button", name="Abort")).to_have_count(0)
     page.get_by_role("button", name="Retry").click()
     expect(page.locator(".head .phase")).not_to_contain_text("Degraded")
-    assert "Degraded" != scene.status(name)["phase"]
+    assert scene.status(name)["phase"] != "Degraded"
 
 
 def test_the_fleet_follows(scene: Scene) -> None:
@@ -80,7 +80,7 @@ def test_a_shift_is_sent_first_and_then_in_traefik(scene: Scene) -> None:
         expect(page.locator(".delivery")).to_contain_text("edge: sent, not yet in Traefik", timeout=2 * TOLD_MS)
 
     expect(page.locator(".delivery")).to_contain_text("edge: in Traefik")
-    assert 10 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 10
 
 
 def test_a_lost_connection_is_said_and_recovers_by_itself(scene: Scene) -> None:
@@ -90,14 +90,14 @@ def test_a_lost_connection_is_said_and_recovers_by_itself(scene: Scene) -> None:
     scene.stop_provider()
     try:
         expect(page.locator("#connection")).to_have_text("connection lost: what you see may be old", timeout=TOLD_MS)
-        assert 2 == scene.stack.count(20, host=f"{name}.localhost")["v2"]
+        assert scene.stack.count(20, host=f"{name}.localhost")["v2"] == 2
     finally:
         scene.start_provider()
     scene.stack.shift(30, name=name)
 
     is_live(page)
     expect(page.locator("#weight")).to_have_text("30 %", timeout=TOLD_MS)
-    assert 6 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 6
     # The console may say that nobody answered: the page has said so too.
     away = ("net::ERR_", "Failed to fetch")
     scene.problems[:] = [problem for problem in scene.problems if not any(words in problem for words in away)]
@@ -118,10 +118,10 @@ def test_a_form_that_is_typed_in_is_left_alone_and_loses_the_race_knowingly(scen
     expect(page.get_by_role("heading", level=1)).to_have_text("Somebody was faster")
     expect(page.locator(".timeline li")).to_have_count(1)
     expect(page.locator(".timeline li")).to_contain_text("admin set the weight 10 % → 20 %")
-    assert 4 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 4
     page.get_by_role("button", name="Shift to 35 %").click()
     expect(page.locator(".timeline li").first).to_contain_text("mine")
-    assert 7 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 7
 
 
 def test_an_abort_is_done_whatever_others_did_meanwhile(scene: Scene) -> None:
@@ -131,7 +131,7 @@ def test_an_abort_is_done_whatever_others_did_meanwhile(scene: Scene) -> None:
     page.get_by_role("button", name="Abort", exact=True).click()
 
     expect(page.locator(".head .phase")).to_contain_text("Degraded")
-    assert 0 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 0
 
 
 def test_a_page_of_a_deleted_rollout_does_not_break(scene: Scene) -> None:

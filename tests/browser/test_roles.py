@@ -51,7 +51,7 @@ def test_a_viewer_sees_no_button_but_the_one_out(scene: Scene, path: str) -> Non
     page = scene.visit(path, role="viewer")
     buttons = [button for button in page.get_by_role("button").all_inner_texts() if button != "Find"]
 
-    assert ["Sign out"] == buttons
+    assert buttons == ["Sign out"]
     expect(page.get_by_role("link", name="Edit")).to_have_count(0)
     expect(page.get_by_role("link", name="New rollout")).to_have_count(0)
     expect(page.get_by_role("link", name="Tokens")).to_have_count(0)
@@ -74,7 +74,7 @@ def test_a_page_that_the_role_may_not_see_says_which_role_may(scene: Scene, path
     answer = page.goto(path)
 
     assert answer
-    assert 403 == answer.status
+    assert answer.status == 403
     expect(page.get_by_role("main")).to_contain_text(
         "your role, operator, may not do this; it needs admin", ignore_case=True
     )
@@ -92,7 +92,7 @@ def test_the_server_refuses_what_the_role_may_not_send(scene: Scene, role: str) 
     assert dict.fromkeys(forms, 403) == {path: status for path, (status, _) in answers.items()}
     assert all(f"your role, {role}, may not do this" in text.lower() for _, text in answers.values())
     assert before == everything(scene)
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2
 
 
 @pytest.mark.parametrize("forged", ["none", "wrong", "of another session"])
@@ -113,7 +113,7 @@ def test_a_form_that_is_not_from_here_is_refused_and_changes_nothing(scene: Scen
     assert dict.fromkeys(answers, 400) == {path: status for path, (status, _) in answers.items()}
     assert all("This form is not from here" in text for _, text in answers.values())
     assert before == everything(scene)
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Rollouts")
 
@@ -123,6 +123,6 @@ def test_a_form_without_its_version_would_overwrite_others_and_is_refused(scene:
     page = scene.visit()
     status, text = send(page, f"/rollouts/{name}/weight", {"csrf": own(page), "weight": "50"})
 
-    assert 400 == status
+    assert status == 400
     assert "which version it was made for" in text
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2

@@ -37,7 +37,7 @@ def test_the_slider_shifts(scene: Scene) -> None:
     expect(number(page)).to_have_value("25")
     press(page, "Shift")
     seen_in_traefik(page, "25 %")
-    assert 5 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 5
 
 
 def test_a_number_shifts_and_its_reason_is_kept(scene: Scene) -> None:
@@ -51,7 +51,7 @@ def test_a_number_shifts_and_its_reason_is_kept(scene: Scene) -> None:
     expect(page.locator(".timeline li").first).to_contain_text(
         "a-operator set the weight 0 % → 12.5 % a <b>careful</b> start"
     )
-    assert 12.5 == scene.status(name)["weight"]
+    assert scene.status(name)["weight"] == 12.5
     assert "v2" in scene.stack.count(16, host=f"{name}.localhost")
 
 
@@ -62,7 +62,7 @@ def test_enter_in_the_number_field_shifts(scene: Scene) -> None:
     number(page).press("Enter")
 
     seen_in_traefik(page, "40 %")
-    assert 8 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 8
 
 
 def test_a_quick_weight_shifts_at_once(scene: Scene) -> None:
@@ -72,7 +72,7 @@ def test_a_quick_weight_shifts_at_once(scene: Scene) -> None:
 
     seen_in_traefik(page, "50 %")
     expect(page.get_by_role("button", name="50 %", exact=True)).to_have_attribute("aria-current", "true")
-    assert 10 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 10
 
 
 def test_a_jump_over_50_points_asks_once_more(scene: Scene) -> None:
@@ -83,12 +83,12 @@ def test_a_jump_over_50_points_asks_once_more(scene: Scene) -> None:
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Shift to 100 %?")
     expect(page.locator(".notice")).to_contain_text("more than 50 points")
-    assert 5 == scene.status(name)["weight"]
-    assert 1 == scene.canary_gets(name)
+    assert scene.status(name)["weight"] == 5
+    assert scene.canary_gets(name) == 1
     press(page, "Shift to 100 %")
     seen_in_traefik(page, "100 %")
     expect(page.locator(".timeline li").first).to_contain_text("it is good")
-    assert 20 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 20
 
 
 def test_a_jump_of_just_50_points_and_any_way_down_do_not_ask(scene: Scene) -> None:
@@ -99,7 +99,7 @@ def test_a_jump_of_just_50_points_and_any_way_down_do_not_ask(scene: Scene) -> N
     press(page, "0 %")
 
     seen_in_traefik(page, "0 %")
-    assert 0 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 0
 
 
 def test_looking_first_changes_nothing_and_then_does_it(scene: Scene) -> None:
@@ -110,10 +110,10 @@ def test_looking_first_changes_nothing_and_then_does_it(scene: Scene) -> None:
 
     expect(page.locator(".would")).to_contain_text("The canary goes from 10 % to 30 % of the requests")
     expect(page.locator(".difference .added")).not_to_have_count(0)
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2
     press(page, "Shift to 30 %")
     seen_in_traefik(page, "30 %")
-    assert 6 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 6
 
 
 @pytest.mark.parametrize("text", ["101", "-1", "12.345"])
@@ -127,7 +127,7 @@ def test_a_number_that_is_no_weight_is_refused(scene: Scene, text: str) -> None:
     press(page, "Shift")
 
     expect(page.get_by_role("main")).to_contain_text("must be a number from 0 to 100 with at most two decimals")
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2
 
 
 @pytest.mark.parametrize(
@@ -159,7 +159,7 @@ def test_a_hold_by_hand_can_be_paused_and_resumed(scene: Scene) -> None:
     expect(page.locator(".head .phase")).to_contain_text("Progressing")
     press(page, "Pause")
     expect(page.locator(".head .phase")).to_contain_text("Paused")
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2
     press(page, "Resume")
 
     expect(page.locator("#weight")).not_to_have_text("10 %")
@@ -171,11 +171,11 @@ def test_what_was_aborted_begins_again_from_the_first_step(scene: Scene) -> None
     page = scene.visit(f"/rollouts/{name}")
     press(page, "Abort")
     expect(page.locator(".head .phase")).to_contain_text("Degraded")
-    assert 0 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 0
     press(page, "Retry")
 
     seen_in_traefik(page, "25 %")
-    assert 5 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 5
 
 
 def test_the_canary_becomes_stable_after_one_more_question(scene: Scene) -> None:
@@ -183,12 +183,12 @@ def test_the_canary_becomes_stable_after_one_more_question(scene: Scene) -> None
     page = scene.visit(f"/rollouts/{name}")
     press(page, "Promote in full")
     expect(page.locator(".notice")).to_contain_text("more than 50 points")
-    assert 5 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 5
     press(page, "Promote in full")
 
     expect(page.locator(".head .phase")).to_contain_text("Healthy")
     expect(page.locator(".sides")).to_contain_text(f"stable 100 % http://{HOST}:{scene.stack.canary_port}")
-    assert 20 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 20
 
 
 def test_the_history_leads_back_to_an_earlier_weight(scene: Scene) -> None:
@@ -201,7 +201,7 @@ def test_the_history_leads_back_to_an_earlier_weight(scene: Scene) -> None:
     press(page, "Shift to 10 %")
 
     seen_in_traefik(page, "10 %")
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2
 
 
 def test_the_history_leads_back_to_the_canary_before_it_was_promoted(scene: Scene) -> None:
@@ -209,10 +209,10 @@ def test_the_history_leads_back_to_the_canary_before_it_was_promoted(scene: Scen
     page = scene.visit(f"/rollouts/{name}")
     press(page, "Promote in full")
     expect(page.locator(".head .phase")).to_contain_text("Healthy")
-    assert 20 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 20
     page.locator(".timeline li", has_text="set the weight").get_by_role("link", name="Back to this").click()
     press(page, page.get_by_role("heading", level=1).inner_text().removesuffix("?"))
 
     seen_in_traefik(page, "60 %")
     expect(page.locator(".timeline li").first).to_contain_text("went back to an earlier state")
-    assert 12 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 12

@@ -30,7 +30,7 @@ def test_a_token_signs_in_and_leads_to_the_page_that_was_asked_for(scene: Scene)
     assert f"{scene.url}/rollouts/{name}?history=20" == page.url
     page.get_by_role("button", name="50 %", exact=True).click()
     expect(page.locator("#weight")).to_have_text("50 %")
-    assert 10 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 10
 
 
 def test_a_wrong_token_is_told_beside_its_field_and_opens_nothing(scene: Scene) -> None:
@@ -87,10 +87,10 @@ def test_an_open_page_of_a_revoked_token_is_closed_and_its_form_refused(scene: S
     scene.stack.done("DELETE", "/tokens/revoked")
     refused = page.context.request.post(f"/rollouts/{name}/weight", form={**fields, "weight": "100"}, max_redirects=0)
 
-    assert (303, "/sign-in") == (refused.status, refused.headers["location"])
+    assert (refused.status, refused.headers["location"]) == (303, "/sign-in")
     scene.stack.shift(20, name=name)  # what the open page would follow
     heading(page, "Sign in")
-    assert 4 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 4
 
 
 @pytest.mark.parametrize(
@@ -151,5 +151,5 @@ def test_too_many_wrong_tokens_are_refused_and_the_right_one_is_accepted_all_the
     ]
     sign_in(page, lone.stack.token)
 
-    assert (422, 429) == (statuses[0], statuses[-1])
+    assert (statuses[0], statuses[-1]) == (422, 429)
     heading(page, "Rollouts")

@@ -30,7 +30,7 @@ def test_signing_in_shifting_and_signing_out_need_no_script(scene: Scene) -> Non
     expect(page.locator("#weight")).to_have_text("30 %")
     expect(page.locator(".word")).to_contain_text("Seen in Traefik")
     expect(page.locator(".timeline li").first).to_contain_text("no script")
-    assert 6 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 6
     press(page, "Sign out")
     expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
 
@@ -40,14 +40,14 @@ def test_a_quick_weight_and_a_bold_one_need_no_script(scene: Scene) -> None:
     page = plain(scene, f"/rollouts/{name}")
     press(page, "10 %")
     expect(page.locator("#weight")).to_have_text("10 %")
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2
     press(page, "100 %")
     expect(page.get_by_role("heading", level=1)).to_have_text("Shift to 100 %?")
-    assert 2 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 2
     press(page, "Shift to 100 %")
 
     expect(page.locator("#weight")).to_have_text("100 %")
-    assert 20 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 20
 
 
 def test_aborting_and_looking_whether_traefik_has_it_need_no_script(scene: Scene) -> None:
@@ -58,7 +58,7 @@ def test_aborting_and_looking_whether_traefik_has_it_need_no_script(scene: Scene
     page.get_by_role("link", name="Look whether Traefik has it").click()
 
     expect(page.locator(".delivery")).to_contain_text("edge: in Traefik")
-    assert 0 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 0
 
 
 def test_editing_needs_no_script(scene: Scene) -> None:
@@ -71,7 +71,7 @@ def test_editing_needs_no_script(scene: Scene) -> None:
     press(page, "Save")
 
     expect(page.locator(".head .phase")).to_contain_text("Healthy")
-    assert 0 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 0
 
 
 def test_a_lost_race_is_told_without_a_script(scene: Scene) -> None:
@@ -81,11 +81,11 @@ def test_a_lost_race_is_told_without_a_script(scene: Scene) -> None:
     press(page, "50 %")
     expect(page.get_by_role("heading", level=1)).to_have_text("Somebody was faster")
     expect(page.locator(".timeline li")).to_contain_text("10 % → 20 %")
-    assert 4 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 4
     press(page, "Shift to 50 %")
 
     expect(page.locator("#weight")).to_have_text("50 %")
-    assert 10 == scene.canary_gets(name)
+    assert scene.canary_gets(name) == 10
 
 
 def test_searching_filtering_and_sorting_need_no_script(scene: Scene) -> None:
@@ -96,6 +96,6 @@ def test_searching_filtering_and_sorting_need_no_script(scene: Scene) -> None:
     page.get_by_label("Sort by").select_option("weight")
     press(page, "Find")
 
-    assert ["plain-find-50", "plain-find-5"] == page.locator(".fleet .name").all_inner_texts()
+    assert page.locator(".fleet .name").all_inner_texts() == ["plain-find-50", "plain-find-5"]
     page.get_by_role("link", name="Degraded").click()
     expect(page.locator(".empty")).to_contain_text("No rollout matches")

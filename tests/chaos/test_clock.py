@@ -48,20 +48,20 @@ def test_a_clock_that_jumps_back_makes_a_timed_pause_longer(world: World, contro
     world.operations.rollouts.create("shop", spec(steps=STEPS), ME)
     world.clock.pass_time(-HOUR)
 
-    assert 0 == ticked(world, controller)
+    assert ticked(world, controller) == 0
     world.clock.pass_time(HOUR + 599)
-    assert 0 == ticked(world, controller)
+    assert ticked(world, controller) == 0
     world.clock.pass_time(1)
-    assert 1 == ticked(world, controller)
-    assert 50 == world.operations.rollouts.get("shop").status.weight
+    assert ticked(world, controller) == 1
+    assert world.operations.rollouts.get("shop").status.weight == 50
 
 
 def test_a_clock_that_jumps_ahead_ends_a_timed_pause_once(world: World, controller: Controller) -> None:
     world.operations.rollouts.create("shop", spec(steps=STEPS), ME)
     world.clock.pass_time(24 * HOUR)
 
-    assert 1 == ticked(world, controller)
-    assert 0 == ticked(world, controller)
+    assert ticked(world, controller) == 1
+    assert ticked(world, controller) == 0
     world.clock.pass_time(-24 * HOUR)
-    assert 0 == ticked(world, controller)
-    assert 50 == world.operations.rollouts.get("shop").status.weight
+    assert ticked(world, controller) == 0
+    assert world.operations.rollouts.get("shop").status.weight == 50

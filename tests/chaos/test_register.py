@@ -95,7 +95,7 @@ UNEXPLAINED = {
 def test_what_can_be_explained_is_no_violation(name: str) -> None:
     history, operations = EXPLAINED[name]
 
-    assert [] == violations(history, operations)
+    assert violations(history, operations) == []
 
 
 @pytest.mark.parametrize("name", UNEXPLAINED)
@@ -106,6 +106,6 @@ def test_what_cannot_be_explained_is_said(name: str) -> None:
 
 
 def test_a_write_is_lost_when_the_history_has_another_or_none_at_its_version() -> None:
-    assert [] == lost(HISTORY, [A, B, READ, REFUSED])
-    assert [B] == lost(HISTORY[:2], [A, B, READ])
-    assert [B] == lost([*HISTORY[:2], Entry(4, "c", "20")], [A, B])
+    assert lost(HISTORY, [A, B, READ, REFUSED]) == []
+    assert lost(HISTORY[:2], [A, B, READ]) == [B]
+    assert lost([*HISTORY[:2], Entry(4, "c", "20")], [A, B]) == [B]

@@ -43,7 +43,7 @@ def test_a_page_gets_the_table_between_its_markers_each_time_anew() -> None:
     page = "before\n<!-- what came out -->\nold\n<!-- until here -->\nafter\n"
     once = written_into(page, "new\n")
 
-    assert "before\n<!-- what came out -->\nnew\n<!-- until here -->\nafter\n" == once
+    assert once == "before\n<!-- what came out -->\nnew\n<!-- until here -->\nafter\n"
     assert once == written_into(once, "new\n")
     with pytest.raises(ValueError, match="lacks"):
         written_into("no markers", "new\n")

@@ -19,26 +19,26 @@ def test_a_token_that_is_made_is_all_that_is_printed_and_works(run: Run) -> None
     made = run("token", "create", "ci", "--role", "operator")
     secret = made.stdout.strip()
 
-    assert 0 == made.exit_code
+    assert made.exit_code == 0
     assert secret.startswith("tcy_")
-    assert 0 == run("list", environment={"CANARY_TOKEN": secret}).exit_code
+    assert run("list", environment={"CANARY_TOKEN": secret}).exit_code == 0
 
 
 def test_a_token_for_machines_says_what_it_is(run: Run) -> None:
     made = json.loads(run("token", "create", "ci", "--role", "viewer", "-o", "json").stdout)
 
     assert {"name", "role", "token"} == set(made)
-    assert ("ci", "viewer") == (made["name"], made["role"])
+    assert (made["name"], made["role"]) == ("ci", "viewer")
 
 
 def test_tokens_are_listed_without_secrets(run: Run) -> None:
-    assert 0 == run("token", "create", "z-edge", "--role", "gateway", "--gateway", "edge").exit_code
+    assert run("token", "create", "z-edge", "--role", "gateway", "--gateway", "edge").exit_code == 0
     listed, shown = run("token", "list"), run("token", "list", "-o", "json")
 
     heading, *rows, bound = (line.split() for line in listed.stdout.splitlines())
-    assert ["NAME", "ROLE", "GATEWAY"] == heading
+    assert heading == ["NAME", "ROLE", "GATEWAY"]
     assert [[role, role] for role in sorted(Role)] == rows
-    assert ["z-edge", "gateway", "edge"] == bound
+    assert bound == ["z-edge", "gateway", "edge"]
     fields = [set(token) for token in json.loads(shown.stdout)]
     assert [{"name", "role", "version"}] * len(Role) + [{"name", "role", "version", "gateway"}] == fields
 
@@ -49,7 +49,7 @@ def test_a_revoked_token_is_worthless_at_once(run: Run, output: str) -> None:
     refused = run("list", role=Role.VIEWER)
 
     assert (0, "viewer is revoked\n" if output == "table" else "") == (revoked.exit_code, revoked.stdout)
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "the token is not known; it may have been revoked (set CANARY_TOKEN, or --token)" in refused.stderr
 
 
@@ -73,9 +73,9 @@ def test_a_token_that_cannot_be_is_refused(run: Run, arguments: list[str], code:
 def test_no_gateway_is_said_with_how_there_is_one(run: Run) -> None:
     told = run("gateway", "list")
 
-    assert (0, "") == (told.exit_code, told.stdout)
-    assert "No Traefik has polled yet; see traefik/traefik.yml for how it does.\n" == told.stderr
-    assert [] == json.loads(run("gateway", "list", "-o", "json").stdout)
+    assert (told.exit_code, told.stdout) == (0, "")
+    assert told.stderr == "No Traefik has polled yet; see traefik/traefik.yml for how it does.\n"
+    assert json.loads(run("gateway", "list", "-o", "json").stdout) == []
 
 
 def test_gateways_are_listed_with_where_they_stand(
@@ -98,13 +98,13 @@ def test_gateways_are_listed_with_where_they_stand(
     revision = str(world.feed.revision)
 
     heading, *rows = (line.split() for line in listed.stdout.splitlines())
-    assert ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "STATE"] == heading
+    assert heading == ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "STATE"]
     assert [
         ["core", "1", "0s", "ago", revision, "-", "current"],
         ["edge", "1", "0s", "ago", revision, revision, "current"],
         ["lost", "0", "never", "-", "-", "has", "not", "polled"],
     ] == rows
-    assert ["core", "edge", "lost"] == [gateway["name"] for gateway in json.loads(shown.stdout)]
+    assert [gateway["name"] for gateway in json.loads(shown.stdout)] == ["core", "edge", "lost"]
     assert "routers/shop@http is not there yet; " in broken.stdout
 
 
@@ -125,11 +125,11 @@ def test_a_gateway_is_written_down_and_forgotten(run: Run) -> None:
     gone = run("gateway", "delete", "edge", "--reason", "moved")
     again = run("gateway", "delete", "edge", "-o", "json")
 
-    assert "edge is asked at http://edge:8080\n" == known.stdout
-    assert "lost is written down; without --api it cannot be asked\n" == blind.stdout
-    assert {"api": "http://edge:8080"} == json.loads(shown.stdout)["spec"]
-    assert "edge is forgotten\n" == gone.stdout
-    assert (1, "", "traefik-canary: there is no gateway edge\n") == (again.exit_code, again.stdout, again.stderr)
+    assert known.stdout == "edge is asked at http://edge:8080\n"
+    assert blind.stdout == "lost is written down; without --api it cannot be asked\n"
+    assert json.loads(shown.stdout)["spec"] == {"api": "http://edge:8080"}
+    assert gone.stdout == "edge is forgotten\n"
+    assert (again.exit_code, again.stdout, again.stderr) == (1, "", "traefik-canary: there is no gateway edge\n")
 
 
 def test_forgetting_a_gateway_says_nothing_to_machines(run: Run) -> None:
@@ -137,13 +137,13 @@ def test_forgetting_a_gateway_says_nothing_to_machines(run: Run) -> None:
 
     done = run("gateway", "delete", "edge", "-o", "json")
 
-    assert (0, "") == (done.exit_code, done.stdout)
+    assert (done.exit_code, done.stdout) == (0, "")
 
 
 def test_a_gateway_whose_address_is_none_is_refused(run: Run) -> None:
     refused = run("gateway", "set", "edge", "--api", "edge:8080")
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "  /spec/api: must be an address such as http://edge:8080: the scheme must be http or https" in (
         refused.stderr
     )
@@ -156,12 +156,12 @@ def test_after_redis_was_emptied_a_write_names_the_way_out_and_it_works(run: Run
     assert wait_until(lambda: world.feed.state is State.FOLLOWING)
     done = run("delete", "shop", "--yes")
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "`traefik-canary restore --from served` writes it back; `--from stored` takes what Redis has" in (
         refused.stderr
     )
     assert "what was served is right; Redis and the provider agree at revision " in restored.stdout
-    assert 0 == done.exit_code
+    assert done.exit_code == 0
 
 
 def test_machines_learn_the_revision_of_a_restore(run: Run, shop: str) -> None:
@@ -171,7 +171,7 @@ def test_machines_learn_the_revision_of_a_restore(run: Run, shop: str) -> None:
 def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:
     refused = offline("restore")
 
-    assert 2 == refused.exit_code
+    assert refused.exit_code == 2
     assert "Missing option '--from'" in refused.stderr
 
 
@@ -180,10 +180,10 @@ def test_credentials_of_a_gateway_are_sent_by_their_names(run: Run, offline: Run
     done = run("gateway", "set", "edge", "--api", "https://127.0.0.1:1", *options, "-o", "json")
     refused = offline("gateway", "set", "edge", "--api", "https://127.0.0.1:1", "--header", "X-Api-Key")
 
-    assert {
+    assert json.loads(done.stdout)["spec"] == {
         "api": "https://127.0.0.1:1",
         "basicAuth": "edge-password",
         "header": {"name": "X-Api-Key", "secret": "edge-key"},
         "ca": "edge-ca",
-    } == json.loads(done.stdout)["spec"]
+    }
     assert "--header must be NAME=SECRET" in refused.stderr

@@ -30,15 +30,15 @@ def test_what_is_known_is_told_in_lines_and_a_table(run: Run, judged: str) -> No
     told = run("analysis", judged)
     facts, table, settings = told.stdout.split("\n\n")
 
-    assert 0 == told.exit_code
-    assert ["canary", "this step", "smoke"] == [line.split("  ")[0] for line in facts.splitlines()]
+    assert told.exit_code == 0
+    assert [line.split("  ")[0] for line in facts.splitlines()] == ["canary", "this step", "smoke"]
     assert "canary     Successful: canary errors 0.4 % against 0.5 %" in facts
     assert "smoke      Inconclusive: it said inconclusive" in facts
     heading, latest, first = table.splitlines()
-    assert ["WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"] == heading.split()
-    assert ["2026-01-01T00:00:00Z", "Inconclusive", "3000", "30000", "smoke:"] == latest.split()[:5]
-    assert ["2025-12-31T23:59:55Z", "Inconclusive", "0", "0", "no"] == first.split()[:5]
-    assert ["SETTING", "VALUE", "ORIGIN"] == settings.splitlines()[0].split()
+    assert heading.split() == ["WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"]
+    assert latest.split()[:5] == ["2026-01-01T00:00:00Z", "Inconclusive", "3000", "30000", "smoke:"]
+    assert first.split()[:5] == ["2025-12-31T23:59:55Z", "Inconclusive", "0", "0", "no"]
+    assert settings.splitlines()[0].split() == ["SETTING", "VALUE", "ORIGIN"]
     assert ["interval", "5s", "default"] in [line.split() for line in settings.splitlines()]
 
 
@@ -53,17 +53,17 @@ def test_a_machine_gets_what_the_api_says(run: Run, judged: str) -> None:
     told = json.loads(run("analysis", judged, "-o", "json").stdout)
 
     assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
-    assert (2, "Successful") == (len(told["looks"]), told["whole"]["outcome"])
+    assert (len(told["looks"]), told["whole"]["outcome"]) == (2, "Successful")
 
 
 def test_who_may_only_read_may_read_it(run: Run, judged: str) -> None:
-    assert 0 == run("analysis", judged, role=Role.VIEWER).exit_code
+    assert run("analysis", judged, role=Role.VIEWER).exit_code == 0
 
 
 def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
     told = run("analysis", shop)
 
-    assert (1, "") == (told.exit_code, told.stdout)
+    assert (told.exit_code, told.stdout) == (1, "")
     assert "shop: it has no canary that was looked at" in told.stderr
 
 

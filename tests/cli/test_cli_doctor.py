@@ -25,14 +25,14 @@ SHIPPED = Path(__file__).parents[2] / "traefik" / "traefik.yml"
 def test_wrong_usage_is_told(offline: Run, arguments: list[str], words: str) -> None:
     answer = offline("doctor", *arguments)
 
-    assert 2 == answer.exit_code
+    assert answer.exit_code == 2
     assert words in answer.stderr
 
 
 def test_the_provider_is_asked_with_a_token_only(offline: Run) -> None:
     answer = offline("doctor", role=None)
 
-    assert 2 == answer.exit_code
+    assert answer.exit_code == 2
     assert "a token is needed" in answer.stderr
 
 
@@ -55,7 +55,7 @@ def test_a_file_that_is_none_is_told_with_the_place(offline: Run, tmp_path: Path
     file.write_text(content)
     answer = offline("doctor", "--static", str(file))
 
-    assert 1 == answer.exit_code
+    assert answer.exit_code == 1
     assert f"{file}: " in answer.stderr
     assert words in answer.stderr
 
@@ -63,7 +63,7 @@ def test_a_file_that_is_none_is_told_with_the_place(offline: Run, tmp_path: Path
 def test_a_provider_without_any_traefik_is_told(run: Run) -> None:
     answer = run("doctor")
 
-    assert 1 == answer.exit_code
+    assert answer.exit_code == 1
     assert "the provider knows no gateway" in answer.stderr
 
 
@@ -71,7 +71,7 @@ def test_a_traefik_that_polls_without_a_name_is_found_by_its_polls(run: Run, pol
     poll("default")
     answer = run("doctor", "-o", "json")
 
-    assert 1 == answer.exit_code
+    assert answer.exit_code == 1
     assert {"gateway-name", "unknown-api", "held-polls"} == {
         finding["check"] for finding in json.loads(answer.stdout)["findings"] if finding["of"] == "default"
     }
@@ -81,7 +81,7 @@ def test_what_is_no_traefik_is_told(offline: Run) -> None:
     with impostor(http("200 OK", "hello")) as other:
         answer = offline("doctor", "--api", other.url)
 
-    assert 1 == answer.exit_code
+    assert answer.exit_code == 1
     assert "does not answer as Traefik does" in answer.stdout
 
 
@@ -89,5 +89,5 @@ def test_a_backend_that_keeps_no_connection_is_told(offline: Run) -> None:
     with impostor(http("200 OK", "hello")) as other:
         answer = offline("doctor", "--backend", other.url)
 
-    assert 1 == answer.exit_code
+    assert answer.exit_code == 1
     assert "keeps no connection" in answer.stderr

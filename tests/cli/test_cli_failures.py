@@ -19,10 +19,10 @@ Answer = Callable[[bytes], bytes]
 def test_a_provider_that_is_away_is_said_with_what_to_do(offline: Run) -> None:
     refused = offline("list")
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert (
-        "traefik-canary: cannot reach the provider at http://127.0.0.1:1; is it running? "
-        "Name another one with --url or CANARY_URL\n" == refused.stderr
+        refused.stderr == "traefik-canary: cannot reach the provider at http://127.0.0.1:1; is it running? "
+        "Name another one with --url or CANARY_URL\n"
     )
 
 
@@ -42,7 +42,7 @@ def test_a_provider_that_is_away_is_said_with_what_to_do(offline: Run) -> None:
 def test_an_address_that_is_none_is_said_with_one_that_is(offline: Run, url: str) -> None:
     refused = offline("list", "--url", url)
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert f"{url!r} is not the address of a provider, such as http://127.0.0.1:8080; see --url" in refused.stderr
 
 
@@ -97,9 +97,9 @@ def test_what_else_answers_there_is_told_from_a_provider(offline: Run, answer: A
     with impostor(answer) as what:
         refused = offline("list", "--url", what.url)
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert words.format(url=what.url) in refused.stderr
-    assert 1 == refused.stderr.count("\n")
+    assert refused.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("answer", [http("200 OK", "<h1>It works!</h1>"), http("502 Bad Gateway")])
@@ -112,7 +112,7 @@ def test_no_command_takes_what_else_answers_for_done(offline: Run, answer: Answe
     with impostor(answer) as what:
         refused = offline(*command, "--url", what.url)
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert what.url in refused.stderr
 
 
@@ -121,7 +121,7 @@ def test_an_answer_that_lacks_something_is_no_crash(offline: Run, command: str, 
     with impostor(http("200 OK", '{"version": 1}')) as what:
         refused = offline(command, "shop", "--url", what.url)
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert f"the answer of {what.url} has no '{field}'; is the provider of another version?" in refused.stderr
 
 
@@ -129,8 +129,8 @@ def test_a_redirect_does_not_carry_the_token_away(run: Run) -> None:
     with impostor(http("200 OK", "{}")) as thief, impostor(http("302 Found", Location=thief.url)) as what:
         run("list", "--url", what.url)
 
-    assert [] == thief.asked
-    assert 1 == len(what.asked)
+    assert thief.asked == []
+    assert len(what.asked) == 1
 
 
 def test_no_tls_is_said_to_be_that(offline: Run) -> None:
@@ -138,7 +138,7 @@ def test_no_tls_is_said_to_be_that(offline: Run) -> None:
         url = what.url.replace("http://", "https://")
         refused = offline("list", "--url", url)
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert f"there is no TLS to be had at {url}, or its certificate is not trusted; is it http://?" in refused.stderr
 
 
@@ -155,7 +155,7 @@ def test_a_write_whose_answer_was_lost_is_sent_again_and_happens_once(run: Run, 
     with impostor(forward_and_lose_the_first) as proxy:
         done = run("promote", shop, "--url", proxy.url)
 
-    assert (0, 2) == (done.exit_code, len(proxy.asked))
+    assert (done.exit_code, len(proxy.asked)) == (0, 2)
     assert "shop is Paused, 50 % to the canary" in done.stdout
     assert before + 1 == len(world.operations.rollouts.history(shop, limit=9))
 
@@ -176,7 +176,7 @@ def test_a_proxys_own_timeout_does_not_pass_for_the_providers(offline: Run) -> N
     with impostor(http("504 Gateway Timeout")) as what:
         refused = offline("wait", "shop", "--url", what.url)
 
-    assert (1, 1) == (refused.exit_code, len(what.asked))
+    assert (refused.exit_code, len(what.asked)) == (1, 1)
 
 
 def test_a_long_wait_is_made_of_short_ones(offline: Run) -> None:
@@ -188,14 +188,14 @@ def test_a_long_wait_is_made_of_short_ones(offline: Run) -> None:
     with impostor(lambda _: answers.pop(0)) as what:
         waited = offline("wait", "shop", "--for", "healthy", "--timeout", "3600", "--url", what.url)
 
-    assert (0, "shop is Healthy: no canary\n") == (waited.exit_code, waited.stdout)
-    assert [[b"timeout=20.000", b"attempt=7"]] * 3 == [asked.split()[1].split(b"&")[1:] for asked in what.asked[1:]]
+    assert (waited.exit_code, waited.stdout) == (0, "shop is Healthy: no canary\n")
+    assert [asked.split()[1].split(b"&")[1:] for asked in what.asked[1:]] == [[b"timeout=20.000", b"attempt=7"]] * 3
 
 
 def test_a_token_is_needed_before_anybody_is_asked(offline: Run) -> None:
     refused = offline("list", role=None)
 
-    assert 2 == refused.exit_code
+    assert refused.exit_code == 2
     assert "a token is needed: set CANARY_TOKEN, or --token" in refused.stderr
 
 
@@ -203,21 +203,21 @@ def test_a_token_is_needed_before_anybody_is_asked(offline: Run) -> None:
 def test_a_token_that_nobody_knows_is_refused_with_a_hint(run: Run, token: str) -> None:
     refused = run("list", "--token", token)
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert (
-        "traefik-canary: the token is not known; it may have been revoked (set CANARY_TOKEN, or --token)\n"
-        == refused.stderr
+        refused.stderr
+        == "traefik-canary: the token is not known; it may have been revoked (set CANARY_TOKEN, or --token)\n"
     )
 
 
 def test_a_token_from_a_file_may_end_its_line(run: Run) -> None:
-    assert 0 == run("list", "--token", f" {run.secrets[Role.VIEWER]}\r\n").exit_code
+    assert run("list", "--token", f" {run.secrets[Role.VIEWER]}\r\n").exit_code == 0
 
 
 def test_options_go_before_the_environment(run: Run, offline: Run) -> None:
     told = offline("list", "--url", f"{run.url}/", "--token", run.secrets[Role.VIEWER])
 
-    assert 0 == told.exit_code
+    assert told.exit_code == 0
 
 
 @pytest.mark.parametrize(
@@ -241,7 +241,7 @@ def test_a_password_for_this_host_does_not_take_the_place_of_the_token(run: Run,
     with_file = run("list", environment={"NETRC": str(netrc)})
     in_url = run("list", "--url", run.url.replace("//", "//me:secret@"))
 
-    assert (0, 0) == (with_file.exit_code, in_url.exit_code)
+    assert (with_file.exit_code, in_url.exit_code) == (0, 0)
 
 
 def test_a_store_that_is_away_is_said_at_once(offline: Run) -> None:
@@ -251,8 +251,8 @@ def test_a_store_that_is_away_is_said_at_once(offline: Run) -> None:
     with impostor(http("503 Service Unavailable", problem, Retry_After="30")) as what:
         refused = offline("abort", "shop", "--url", what.url)
 
-    assert (1, "traefik-canary: Redis cannot be reached\n") == (refused.exit_code, refused.stderr)
-    assert 1 == len(what.asked)
+    assert (refused.exit_code, refused.stderr) == (1, "traefik-canary: Redis cannot be reached\n")
+    assert len(what.asked) == 1
 
 
 def test_a_proxy_that_cannot_be_reached_is_named(offline: Run, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +260,6 @@ def test_a_proxy_that_cannot_be_reached_is_named(offline: Run, monkeypatch: pyte
     monkeypatch.setenv("no_proxy", "")
     refused = offline("list", "--url", "http://canary.invalid")
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "cannot reach the provider at http://canary.invalid by the proxy 127.0.0.1:1 (HTTP_PROXY" in refused.stderr
     assert "s3cret" not in refused.stderr

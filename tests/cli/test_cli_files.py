@@ -35,9 +35,9 @@ def test_a_file_is_made_so_and_then_is_so(run: Run, tmp_path: Path) -> None:
     path.write_text(text(document("blog"), document("shop", priority=9)))
     third = run("apply", "-f", str(path))
 
-    assert (0, "blog: created\nshop: created\n") == (first.exit_code, first.stdout)
-    assert (0, "blog: unchanged\nshop: unchanged\n") == (second.exit_code, second.stdout)
-    assert (0, "blog: unchanged\nshop: changed\n") == (third.exit_code, third.stdout)
+    assert (first.exit_code, first.stdout) == (0, "blog: created\nshop: created\n")
+    assert (second.exit_code, second.stdout) == (0, "blog: unchanged\nshop: unchanged\n")
+    assert (third.exit_code, third.stdout) == (0, "blog: unchanged\nshop: changed\n")
 
 
 def test_json_may_be_indented_with_tabs(run: Run, world: World) -> None:
@@ -45,14 +45,14 @@ def test_json_may_be_indented_with_tabs(run: Run, world: World) -> None:
     single = run("apply", "-f", "-", stdin=json.dumps(one, indent="\t"))
     several = run("apply", "-f", "-", stdin=json.dumps([one, other], indent="\t"))
 
-    assert (0, "blog: created\n") == (single.exit_code, single.stdout)
-    assert (0, "blog: unchanged\nshop: created\n") == (several.exit_code, several.stdout)
+    assert (single.exit_code, single.stdout) == (0, "blog: created\n")
+    assert (several.exit_code, several.stdout) == (0, "blog: unchanged\nshop: created\n")
 
 
 def test_a_mistake_in_json_with_tabs_is_located(offline: Run) -> None:
     refused = offline("apply", "-f", "-", stdin='{\n\t"name": "shop",\n\t"spec": {},\n}')
 
-    assert 0 != refused.exit_code
+    assert refused.exit_code != 0
     assert "is not JSON: " in refused.stderr
     assert "line 4, column 1" in refused.stderr
 
@@ -60,14 +60,14 @@ def test_a_mistake_in_json_with_tabs_is_located(offline: Run) -> None:
 def test_yaml_in_braces_is_still_read(run: Run) -> None:
     flow = "{name: blog, spec: {rule: 'Host(`blog.localhost`)', stable: {servers: [{url: 'http://127.0.0.1:1'}]}}}"
 
-    assert "blog: created\n" == run("apply", "-f", "-", stdin=flow).stdout
+    assert run("apply", "-f", "-", stdin=flow).stdout == "blog: created\n"
 
 
 def test_a_bare_pause_is_read_from_yaml(run: Run, world: World) -> None:
     run("apply", "-f", "-", stdin=text(document("shop", steps=[{"setWeight": 5}, {"pause": None}])))
 
     steps = world.operations.rollouts.get("shop").spec.steps or ()
-    assert [False, True] == [step.pause is not None for step in steps]
+    assert [step.pause is not None for step in steps] == [False, True]
 
 
 def test_what_is_unchanged_is_not_written(run: Run, world: World) -> None:
@@ -83,7 +83,7 @@ def test_a_canary_on_its_way_keeps_its_weight(run: Run, shop: str, world: World)
     edited = document(shop, stable=STABLE, canary={"servers": [{"url": CANARY}]}, steps=STEPS, priority=9)
     done = run("apply", "-f", "-", "-o", "json", stdin=text(edited))
 
-    assert 33 == json.loads(done.stdout)[0]["status"]["weight"]
+    assert json.loads(done.stdout)[0]["status"]["weight"] == 33
 
 
 @pytest.mark.parametrize(
@@ -96,8 +96,8 @@ def test_what_is_printed_can_be_applied(run: Run, shop: str, command: list[str])
     run("delete", shop, "--yes")
     anew = run("apply", "-f", "-", stdin=printed)
 
-    assert "shop: unchanged\n" == again.stdout
-    assert "shop: created\n" == anew.stdout
+    assert again.stdout == "shop: unchanged\n"
+    assert anew.stdout == "shop: created\n"
 
 
 def test_all_are_checked_before_the_first_is_written(run: Run, world: World) -> None:
@@ -105,7 +105,7 @@ def test_all_are_checked_before_the_first_is_written(run: Run, world: World) -> 
         "apply", "-f", "-", stdin=text(document("blog"), document("shop", stable="ftp://a"), document("wiki"))
     )
 
-    assert (1, "", []) == (refused.exit_code, refused.stdout, names(world))
+    assert (refused.exit_code, refused.stdout, names(world)) == (1, "", [])
     assert refused.stderr.startswith("traefik-canary: shop: not valid:\n  /spec/stable/servers/0/url: must be ")
 
 
@@ -114,9 +114,10 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(run: Run, shop: str, wo
     told = run("apply", "-f", "-", "--dry-run", "--wait", stdin=text(document("blog"), document(shop)))
     shown = run("apply", "-f", "-", "--dry-run", "-o", "json", stdin=text(document("blog"), document(shop)))
 
-    assert "blog: created (not written: --dry-run)\nshop: changed (not written: --dry-run)\n" == told.stdout
-    assert [("blog", "Healthy"), ("shop", "Healthy")] == [
-        (one["name"], one["status"]["phase"]) for one in json.loads(shown.stdout)
+    assert told.stdout == "blog: created (not written: --dry-run)\nshop: changed (not written: --dry-run)\n"
+    assert [(one["name"], one["status"]["phase"]) for one in json.loads(shown.stdout)] == [
+        ("blog", "Healthy"),
+        ("shop", "Healthy"),
     ]
     assert before == world.store.revision()
 
@@ -131,7 +132,7 @@ def test_a_reason_goes_with_every_rollout(run: Run) -> None:
 def test_one_key_serves_for_all_rollouts_of_a_file(run: Run) -> None:
     done = run("apply", "-f", "-", "--idempotency-key", "build-7", stdin=text(document("blog"), document("shop")))
 
-    assert (0, "blog: created\nshop: created\n") == (done.exit_code, done.stdout)
+    assert (done.exit_code, done.stdout) == (0, "blog: created\nshop: created\n")
 
 
 def test_a_version_goes_with_one_rollout(run: Run, shop: str, offline: Run) -> None:
@@ -140,10 +141,10 @@ def test_a_version_goes_with_one_rollout(run: Run, shop: str, offline: Run) -> N
     done = run("apply", "-f", "-", "--if-match", version, stdin=text(document(shop)))
     two = offline("apply", "-f", "-", "--if-match", version, stdin=text(document("blog"), document(shop)))
 
-    assert 1 == stale.exit_code
+    assert stale.exit_code == 1
     assert f"traefik-canary: shop: rollout shop is at version {version}, not at 999\n" == stale.stderr
-    assert "shop: changed\n" == done.stdout
-    assert 2 == two.exit_code
+    assert done.stdout == "shop: changed\n"
+    assert two.exit_code == 2
     assert "--if-match goes with a single rollout" in two.stderr
 
 
@@ -154,19 +155,19 @@ def test_a_file_waits_for_traefik_in_all(run: Run, poll: Callable[[str], None]) 
     told = run(*arguments, stdin=text(document("blog"), document("shop")))
     shown = run(*arguments, "-o", "json", stdin=text(document("blog"), document("shop")))
 
-    assert 3 == late.exit_code
-    assert "blog: created\nshop: created\n" == late.stdout
+    assert late.exit_code == 3
+    assert late.stdout == "blog: created\nshop: created\n"
     assert "no Traefik that carries blog has polled within" in late.stderr
     assert "blog: edge: sent to Traefik" in told.stdout
-    assert ["blog", "shop"] == [one["name"] for one in json.loads(shown.stdout) if one["gateways"]]
+    assert [one["name"] for one in json.loads(shown.stdout) if one["gateways"]] == ["blog", "shop"]
 
 
 def test_a_difference_is_shown_as_lines(run: Run, shop: str) -> None:
     same = run("diff", "-f", "-", "--exit-code", stdin=run("export", shop).stdout)
     other = run("diff", "-f", "-", stdin=text(document(shop), document("blog")))
 
-    assert (0, "") == (same.exit_code, same.stdout)
-    assert 0 == other.exit_code
+    assert (same.exit_code, same.stdout) == (0, "")
+    assert other.exit_code == 0
     assert {"--- shop (now)", "+++ shop (then)", "-  phase: Paused", "+  phase: Healthy", "+name: blog"} <= set(
         other.stdout.splitlines()
     )
@@ -176,10 +177,10 @@ def test_a_difference_has_an_exit_code_where_that_is_asked_for(run: Run, shop: s
     differs = run("diff", "-f", "-", "--exit-code", "-o", "json", stdin=text(document(shop)))
     same = run("diff", "-f", "-", "--exit-code", "-o", "json", stdin=run("export", shop).stdout)
 
-    assert 1 == differs.exit_code
+    assert differs.exit_code == 1
     assert json.loads(differs.stdout)["differs"] is True
     assert "-  phase: Paused" in json.loads(differs.stdout)["diff"]
-    assert (0, {"differs": False, "diff": "", "drift": []}) == (same.exit_code, json.loads(same.stdout))
+    assert (same.exit_code, json.loads(same.stdout)) == (0, {"differs": False, "diff": "", "drift": []})
 
 
 def test_another_stable_version_is_refused_unless_it_is_to_be_replaced(run: Run, world: World) -> None:
@@ -192,7 +193,7 @@ def test_another_stable_version_is_refused_unless_it_is_to_be_replaced(run: Run,
 
     assert (1, 1, before) == (refused.exit_code, looked.exit_code, unwritten)
     assert "--replace-stable" in refused.stderr
-    assert (0, "shop: changed\n") == (done.exit_code, done.stdout)
+    assert (done.exit_code, done.stdout) == (0, "shop: changed\n")
 
 
 def test_a_file_that_lags_behind_a_promotion_is_reported_as_drift(run: Run, shop: str) -> None:
@@ -203,13 +204,13 @@ def test_a_file_that_lags_behind_a_promotion_is_reported_as_drift(run: Run, shop
 
     assert found["differs"]
     assert [(shop, "stable-lags")] == [(one["name"], one["reasonCode"]) for one in found["drift"]]
-    assert (1, True) == (differs.exit_code, differs.stdout.startswith("drift: "))
+    assert (differs.exit_code, differs.stdout.startswith("drift: ")) == (1, True)
 
 
 def test_a_difference_changes_nothing_and_tells_mistakes(run: Run, world: World) -> None:
     refused = run("diff", "-f", "-", stdin=text(document("shop", stable="ftp://a")))
 
-    assert (1, []) == (refused.exit_code, names(world))
+    assert (refused.exit_code, names(world)) == (1, [])
     assert "  /spec/stable/servers/0/url: must be " in refused.stderr
 
 
@@ -219,8 +220,8 @@ def test_all_rollouts_or_those_named_are_exported(run: Run, world: World) -> Non
     everything = list(yaml.safe_load_all(run("export").stdout))
     some = json.loads(run("export", "wiki", "blog", "-o", "json").stdout)
 
-    assert ["blog", "shop", "wiki"] == [one["name"] for one in everything]
-    assert ["wiki", "blog"] == [one["name"] for one in some]
+    assert [one["name"] for one in everything] == ["blog", "shop", "wiki"]
+    assert [one["name"] for one in some] == ["wiki", "blog"]
     assert {"name", "spec"} == set(everything[0])
     assert "größe" in run("export", "shop").stdout
 
@@ -228,8 +229,8 @@ def test_all_rollouts_or_those_named_are_exported(run: Run, world: World) -> Non
 def test_an_export_of_nothing_is_no_document(run: Run) -> None:
     told = run("export")
 
-    assert (0, "", "There is no rollout.\n") == (told.exit_code, told.stdout, told.stderr)
-    assert [] == json.loads(run("export", "-o", "json").stdout)
+    assert (told.exit_code, told.stdout, told.stderr) == (0, "", "There is no rollout.\n")
+    assert json.loads(run("export", "-o", "json").stdout) == []
 
 
 VALID = text(document("shop"))
@@ -276,17 +277,17 @@ def test_a_file_that_makes_no_sense_is_explained(
 ) -> None:
     refused = offline(command, "-f", "-", stdin=content)
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.startswith("traefik-canary: <stdin>")
     assert words in refused.stderr
-    assert 1 == refused.stderr.count("\n")
+    assert refused.stderr.count("\n") == 1
 
 
 def test_a_date_stays_the_text_that_was_written(run: Run, world: World) -> None:
     overrides = "  overrides: [{header: {name: X-Day, value: 2026-01-01}, to: stable}]\n"
     done = run("apply", "-f", "-", stdin=VALID.replace("name: shop", "name: 2026-01-01") + overrides)
 
-    assert (0, ["2026-01-01"]) == (done.exit_code, names(world))
+    assert (done.exit_code, names(world)) == (0, ["2026-01-01"])
     assert "value: '2026-01-01'" in run("export").stdout
 
 
@@ -310,9 +311,10 @@ spec:
 """
     done = run("apply", "-f", "-", "-o", "json", stdin=content)
 
-    assert {"servers": [{"url": CANARY}], "healthCheck": {"path": "/healthz"}} == (
-        json.loads(done.stdout)[0]["spec"]["canary"]
-    )
+    assert (json.loads(done.stdout)[0]["spec"]["canary"]) == {
+        "servers": [{"url": CANARY}],
+        "healthCheck": {"path": "/healthz"},
+    }
     assert Phase.PROGRESSING is world.operations.rollouts.get("shop").status.phase
 
 
@@ -320,7 +322,7 @@ spec:
 def test_a_name_that_none_may_have_is_refused_before_anything_is_written(run: Run, world: World, name: str) -> None:
     refused = run("apply", "-f", "-", stdin=text(document("blog"), document(name)))
 
-    assert (1, []) == (refused.exit_code, names(world))
+    assert (refused.exit_code, names(world)) == (1, [])
     assert "lower-case letters, digits and inner hyphens" in refused.stderr
 
 
@@ -328,13 +330,13 @@ def test_a_name_that_none_may_have_is_refused_before_anything_is_written(run: Ru
 def test_a_file_that_cannot_be_read_is_wrong_usage(offline: Run, path: str) -> None:
     refused = offline("apply", "-f", path)
 
-    assert 2 == refused.exit_code
+    assert refused.exit_code == 2
     assert f"Invalid value for '--file' / '-f': '{path}'" in refused.stderr
 
 
 def test_a_file_is_needed(offline: Run) -> None:
-    assert 2 == offline("apply").exit_code
-    assert 2 == offline("diff").exit_code
+    assert offline("apply").exit_code == 2
+    assert offline("diff").exit_code == 2
 
 
 def test_a_file_that_would_empty_a_gateway_is_refused_before_it_is_written_and_applied_when_that_is_meant(
@@ -345,8 +347,8 @@ def test_a_file_that_would_empty_a_gateway_is_refused_before_it_is_written_and_a
     shown = run("diff", "-f", "-", stdin=moved)
     done = run("apply", "-f", "-", "--allow-shrink", stdin=moved)
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert "would be served no rollout; say allowShrink=true (--allow-shrink)" in refused.stderr
     assert "+  - inner" in shown.stdout
-    assert "shop: changed\n" == done.stdout
-    assert ("inner",) == world.operations.rollouts.get("shop").spec.gateways
+    assert done.stdout == "shop: changed\n"
+    assert world.operations.rollouts.get("shop").spec.gateways == ("inner",)

@@ -44,7 +44,7 @@ def test_every_command_and_option_says_what_it_does(
 ) -> None:
     shown = offline(*path, "--help")
 
-    assert 0 == shown.exit_code
+    assert shown.exit_code == 0
     assert f"Usage: traefik-canary {' '.join(path)}" in shown.stdout
     assert command.help
     assert "\n\n" in command.help or command.help.endswith(".")
@@ -67,7 +67,7 @@ def test_the_help_shows_every_command_once_and_whole(offline: Run) -> None:
 
     assert "..." not in shown.split("Shift traffic:")[1]
     for name in cli.commands:
-        assert 1 == sum(line.startswith(f"  {name} ") for line in shown.splitlines())
+        assert sum(line.startswith(f"  {name} ") for line in shown.splitlines()) == 1
 
 
 def test_the_version_is_told(offline: Run) -> None:
@@ -95,20 +95,20 @@ def test_the_version_is_told(offline: Run) -> None:
 def test_wrong_usage_has_an_exit_code_of_its_own(offline: Run, arguments: list[str], words: str) -> None:
     refused = offline(*arguments)
 
-    assert (2, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (2, "")
     assert words in refused.stderr
 
 
 def test_a_client_does_not_wait_for_what_it_does_not_need() -> None:
     code = f"import sys, provider.cli; print(sorted({HEAVY!r} & set(sys.modules)))"
 
-    assert "[]\n" == python("-c", code).stdout
+    assert python("-c", code).stdout == "[]\n"
 
 
 def test_the_module_is_the_command() -> None:
     done = python("-m", "provider", "token", "--help")
 
-    assert (0, "") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")
     assert "Usage: traefik-canary token" in done.stdout
 
 
@@ -121,7 +121,7 @@ def test_a_reader_that_has_gone_is_no_error_to_look_at(run: Run, shop: str, argu
     done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, env=environment, check=False)
     os.close(writer)
 
-    assert (1, b"") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (1, b"")
 
 
 def test_what_a_terminal_cannot_show_is_no_crash(run: Run, shop: str) -> None:
@@ -167,13 +167,13 @@ def test_time_that_has_passed_is_told_in_its_largest_unit(seconds: int, words: s
 def test_steps_are_told_in_few_words() -> None:
     steps: list[dict[str, Any]] = [{"setWeight": 2.5}, {"pause": {"duration": "10m"}}, {"pause": {}}]
 
-    assert ["2.5 %", "pause 10m", "pause"] == [step(one) for one in steps]
+    assert [step(one) for one in steps] == ["2.5 %", "pause 10m", "pause"]
 
 
 def test_facts_of_no_value_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
     show_facts({"rollout": "shop", "canary": "", "may": "start"})
 
-    assert "rollout  shop\nmay      start\n" == capsys.readouterr().out
+    assert capsys.readouterr().out == "rollout  shop\nmay      start\n"
 
 
 @pytest.mark.parametrize(
@@ -188,5 +188,5 @@ def test_facts_of_no_value_are_left_out(capsys: pytest.CaptureFixture[str]) -> N
 def test_every_answer_for_machines_is_one_json_document(run: Run, shop: str, command: list[str]) -> None:
     done = run(*command, "--output", "json")
 
-    assert (0, "") == (done.exit_code, done.stderr)
+    assert (done.exit_code, done.stderr) == (0, "")
     assert json.loads(done.stdout) is not None

@@ -27,7 +27,7 @@ def planned(world: World) -> str:
 def test_without_measured_traffic_a_rate_is_asked_for(run: Run, planned: str) -> None:
     told = run("plan", planned)
 
-    assert 1 == told.exit_code
+    assert told.exit_code == 1
     assert "--rate" in told.stderr
 
 
@@ -36,12 +36,12 @@ def test_each_step_is_a_row(run: Run, planned: str) -> None:
     facts, table = told.stdout.split("\n\n")
     heading, judged, paused = table.splitlines()
 
-    assert 0 == told.exit_code
+    assert told.exit_code == 0
     assert "20 requests/s (given)" in facts
     assert "0.5% (given)" in facts
     assert heading.split("  ")[0] == "STEP"
     assert " ".join(heading.split()).endswith("5x ERRORS ALL FAIL KNOWN GOOD AFTER")
-    assert ["2", "judge", "for", "10m", "5%", "600"] == judged.split()[:6]
+    assert judged.split()[:6] == ["2", "judge", "for", "10m", "5%", "600"]
     assert "100%" in judged
     assert paused.split()[-2:] == ["not", "judged"]
 
@@ -57,13 +57,13 @@ def test_a_machine_gets_what_the_api_says(run: Run, planned: str) -> None:
     told = json.loads(run("plan", planned, "--rate", "1", "-o", "json").stdout)
 
     assert {"traffic", "steps", "warnings"} == told.keys()
-    assert ["too-few-requests"] == [warning["reasonCode"] for warning in told["warnings"]]
+    assert [warning["reasonCode"] for warning in told["warnings"]] == ["too-few-requests"]
 
 
 def test_steps_that_cannot_conclude_are_warned_of(run: Run, planned: str) -> None:
     told = run("plan", planned, "--rate", "1")
 
-    assert 0 == told.exit_code
+    assert told.exit_code == 0
     assert "warning: step 2 (5%, 10m) will see about 30 canary requests" in told.stderr
 
 
@@ -72,7 +72,7 @@ def test_apply_warns_by_the_traffic_that_was_measured(run: Run, planned: str, wo
     remember(world.operations, "shop", seen(rollout, [((475, 5), (25, 0))], now=world.clock()))
     told = run("apply", "-f", "-", "--dry-run", stdin=FILE)
 
-    assert 0 == told.exit_code
+    assert told.exit_code == 0
     assert "warning: step 2 (5%, 5s) will see about 25 canary requests" in told.stderr
 
 

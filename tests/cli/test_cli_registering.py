@@ -60,8 +60,8 @@ def test_a_command_is_registered_when_it_listens_and_withdrawn_before_it_is_ende
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=20)
 
-    assert ["v1/first"] == names(instances)
-    assert 7 == process.returncode, "the command's own"
+    assert names(instances) == ["v1/first"]
+    assert process.returncode == 7, "the command's own"
     assert [
         f"traefik-canary: two is registered as http://127.0.0.1:{port} in group v1 of shop",
         "traefik-canary: two is withdrawn",
@@ -90,7 +90,7 @@ def test_without_a_command_an_address_is_registered_while_it_answers(
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=20)
 
-    assert (0, ["v1/first"]) == (process.returncode, names(instances))
+    assert (process.returncode, names(instances)) == (0, ["v1/first"])
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_what_makes_no_sense_is_said(run: Run, instances: World, arguments: list
 
     assert code == done.exit_code
     assert words in done.stderr
-    assert ["v1/first"] == names(instances)
+    assert names(instances) == ["v1/first"]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_what_the_provider_refuses_at_first_ends_it(
 ) -> None:
     done = run("register", "shop", *arguments, "--server", listening, role=role)
 
-    assert 1 == done.exit_code
+    assert done.exit_code == 1
     assert words in done.stderr
 
 
@@ -136,14 +136,14 @@ def test_who_answers_for_a_side_is_shown(run: Run, instances: World) -> None:
     shown, document = run("servers", "shop"), json.loads(run("servers", "shop", "-o", "json").stdout)
 
     assert [f"stable  {STABLE}  first, until {until}", "canary  shop-v2@docker"] == shown.stdout.splitlines()
-    assert {"registered": "v1"} == document["stable"]["discover"]
+    assert document["stable"]["discover"] == {"registered": "v1"}
 
 
 def test_a_canary_is_set_by_where_its_servers_are_found(run: Run, instances: World) -> None:
     instances.operations.discovery.announce("shop", "v2", "one", Server(url=CANARY), seconds=3_600)
     done = run("set-canary", "shop", "registered:v2")
 
-    assert 0 == done.exit_code, done.stderr
+    assert done.exit_code == 0, done.stderr
     assert "canary   instances of v2, 1 found\n" in run("status", "shop").stdout
 
 

@@ -28,9 +28,9 @@ def phase(world: World, name: str = "shop") -> tuple[Phase, Decimal]:
 def test_no_rollout_is_said_to_people_and_an_empty_list_to_machines(run: Run) -> None:
     told, listed = run("list"), run("list", "-o", "json")
 
-    assert (0, "") == (told.exit_code, told.stdout)
-    assert "There is no rollout yet; make one with create or apply.\n" == told.stderr
-    assert [] == json.loads(listed.stdout)
+    assert (told.exit_code, told.stdout) == (0, "")
+    assert told.stderr == "There is no rollout yet; make one with create or apply.\n"
+    assert json.loads(listed.stdout) == []
 
 
 def test_rollouts_are_listed_as_a_table(run: Run, shop: str, world: World) -> None:
@@ -38,8 +38,8 @@ def test_rollouts_are_listed_as_a_table(run: Run, shop: str, world: World) -> No
     stored(world, "wiki", steps=None)
     heading, *rows = (line.split(maxsplit=5) for line in run("list").stdout.splitlines())
 
-    assert ["NAME", "PHASE", "WEIGHT", "STEP", "SINCE", "REASON"] == heading
-    assert ["blog", "Healthy", "-", "-"] == rows[0][:4]
+    assert heading == ["NAME", "PHASE", "WEIGHT", "STEP", "SINCE", "REASON"]
+    assert rows[0][:4] == ["blog", "Healthy", "-", "-"]
     assert "shop  Paused       5 %     2/4" in run("list").stdout
     assert "wiki  Progressing  0 %     -" in run("list").stdout
 
@@ -56,10 +56,11 @@ def test_a_list_is_narrowed_by_phase_and_gateway(run: Run, shop: str, world: Wor
     stored(world, "blog", canary=None, steps=None, gateways=["edge"])
 
     assert run("list", "--phase", "paused").stdout.splitlines()[1].startswith("shop ")
-    assert ["blog", "shop"] == [
-        one["name"] for one in json.loads(run("list", "--gateway", "edge", "-o", "json").stdout)
+    assert [one["name"] for one in json.loads(run("list", "--gateway", "edge", "-o", "json").stdout)] == [
+        "blog",
+        "shop",
     ]
-    assert "There is no such rollout.\n" == run("list", "--phase", "Degraded", "--gateway", "edge").stderr
+    assert run("list", "--phase", "Degraded", "--gateway", "edge").stderr == "There is no such rollout.\n"
 
 
 def test_a_rollout_is_printed_whole(run: Run, shop: str) -> None:
@@ -68,8 +69,8 @@ def test_a_rollout_is_printed_whole(run: Run, shop: str) -> None:
 
     assert document == yaml.safe_load(as_yaml.stdout)
     assert {"name", "version", "spec", "status", "actions"} == set(document)
-    assert (RULE, STEPS) == (document["spec"]["rule"], document["spec"]["steps"])
-    assert ["name", "version", "spec", "status", "actions"] == list(yaml.safe_load(as_yaml.stdout))
+    assert (document["spec"]["rule"], document["spec"]["steps"]) == (RULE, STEPS)
+    assert list(yaml.safe_load(as_yaml.stdout)) == ["name", "version", "spec", "status", "actions"]
 
 
 def test_a_rollout_is_made_of_options(run: Run) -> None:
@@ -89,23 +90,23 @@ def test_a_rollout_is_made_of_options(run: Run) -> None:
         ),
     )
 
-    assert 0 == made.exit_code
-    assert {
+    assert made.exit_code == 0
+    assert json.loads(made.stdout)["spec"] == {
         "rule": RULE,
         "strategy": "wrr",
         "entryPoints": ["web"],
         "gateways": ["edge", "core"],
         "stable": {"servers": [{"url": STABLE}, {"url": "http://10.0.0.3:8080"}]},
         "canary": {"service": "shop-v2@docker"},
-    } == json.loads(made.stdout)["spec"]
+    }
 
 
 def test_a_rollout_needs_no_canary_and_is_made_once(run: Run) -> None:
     arguments = ("create", "shop", "--rule", RULE, "--stable", STABLE)
     first, second = run(*arguments), run(*arguments)
 
-    assert (0, "shop is Healthy: no canary\n") == (first.exit_code, first.stdout)
-    assert (1, "traefik-canary: there is a rollout shop already\n") == (second.exit_code, second.stderr)
+    assert (first.exit_code, first.stdout) == (0, "shop is Healthy: no canary\n")
+    assert (second.exit_code, second.stderr) == (1, "traefik-canary: there is a rollout shop already\n")
 
 
 @pytest.mark.parametrize(
@@ -126,24 +127,24 @@ def test_a_rollout_needs_no_canary_and_is_made_once(run: Run) -> None:
 def test_a_side_that_is_none_is_wrong_usage(offline: Run, sides: list[str], words: str) -> None:
     refused = offline("set-canary", "shop", *sides)
 
-    assert (2, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (2, "")
     assert words in refused.stderr
 
 
 def test_every_mistake_is_on_a_line_of_its_own_with_its_place(run: Run) -> None:
     refused = run("create", "Shop", "--rule", "Hots(`a`)", "--stable", "ftp://a")
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     first, *mistakes = refused.stderr.splitlines()
-    assert "traefik-canary: not valid:" == first
-    assert ["  /name", "  /spec/rule", "  /spec/stable/servers/0/url"] == [line.split(":")[0] for line in mistakes]
+    assert first == "traefik-canary: not valid:"
+    assert [line.split(":")[0] for line in mistakes] == ["  /name", "  /spec/rule", "  /spec/stable/servers/0/url"]
     assert "did you mean `Host`?" in mistakes[1]
 
 
 def test_a_new_canary_starts_the_steps(run: Run, shop: str, world: World) -> None:
     done = run("set-canary", shop, "http://10.0.0.9:80")
 
-    assert "shop is Paused, 5 % to the canary: waiting 10m\nattempt 3\n" == done.stdout
+    assert done.stdout == "shop is Paused, 5 % to the canary: waiting 10m\nattempt 3\n"
     assert "http://10.0.0.9:80" in run("status", shop).stdout
 
 
@@ -153,13 +154,13 @@ def test_a_new_canary_starts_the_steps(run: Run, shop: str, world: World) -> Non
 def test_a_canary_with_all_its_options_is_read_from_a_file(run: Run, shop: str, text: str) -> None:
     done = run("set-canary", shop, "-f", "-", "-o", "json", stdin=text)
 
-    assert {"servers": [{"url": "http://10.0.0.9:80"}]} == json.loads(done.stdout)["spec"]["canary"]
+    assert json.loads(done.stdout)["spec"]["canary"] == {"servers": [{"url": "http://10.0.0.9:80"}]}
 
 
 def test_a_file_of_two_canaries_is_refused(offline: Run) -> None:
     refused = offline("set-canary", "shop", "-f", "-", stdin="service: a@docker\n---\nservice: b@docker\n")
 
-    assert (1, "traefik-canary: <stdin> must hold one document, not 2\n") == (refused.exit_code, refused.stderr)
+    assert (refused.exit_code, refused.stderr) == (1, "traefik-canary: <stdin> must hold one document, not 2\n")
 
 
 @pytest.mark.parametrize(("text", "weight"), [("25", "25"), ("12.5", "12.5"), ("0", "0"), ("100%", "100")])
@@ -174,14 +175,14 @@ def test_a_weight_is_set_by_hand(run: Run, shop: str, world: World, text: str, w
 def test_a_weight_that_is_none_is_wrong_usage(offline: Run, text: str) -> None:
     refused = offline("set-weight", "shop", text)
 
-    assert 2 == refused.exit_code
+    assert refused.exit_code == 2
     assert f"{text} is not a number from 0 to 100" in refused.stderr
 
 
 def test_a_weight_too_fine_is_refused(run: Run, shop: str) -> None:
     refused = run("set-weight", shop, "0.001")
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "  /weight: must be a number from 0 to 100 with at most two decimals, not 0.001\n" in refused.stderr
 
 
@@ -206,7 +207,7 @@ def test_a_move_is_done_and_told(
     name, *options = command
     done = run(name, shop, *options)
 
-    assert (0, "") == (done.exit_code, done.stderr)
+    assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith(f"shop is {after[0]}")
     assert after == phase(world)
 
@@ -216,7 +217,7 @@ def test_a_move_that_the_phase_does_not_allow_is_refused_in_words(run: Run, worl
     stored(world, "shop", canary=None)
     refused = run(command, "shop")
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert f"traefik-canary: {command} is not possible while shop is Healthy: there is no canary" in refused.stderr
 
 
@@ -232,11 +233,11 @@ def test_what_is_not_there_is_said(run: Run, command: list[str]) -> None:
     name, *rest = command
     refused = run(name, "nope", *rest)
 
-    assert (1, "", "traefik-canary: there is no rollout nope\n") == (
+    assert (
         refused.exit_code,
         refused.stdout,
         refused.stderr,
-    )
+    ) == (1, "", "traefik-canary: there is no rollout nope\n")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../tokens", "a/b"])
@@ -246,7 +247,7 @@ def test_what_is_not_there_is_said(run: Run, command: list[str]) -> None:
 def test_what_cannot_be_a_name_reaches_nothing_else(offline: Run, command: list[str], name: str) -> None:
     refused = offline(*command, name)
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert f"traefik-canary: {name!r} is not a name" in refused.stderr
 
 
@@ -254,7 +255,7 @@ def test_what_cannot_be_a_name_reaches_nothing_else(offline: Run, command: list[
 def test_a_name_that_none_may_have_is_explained(run: Run, name: str) -> None:
     refused = run("get", name)
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}" in refused.stderr
 
 
@@ -262,10 +263,10 @@ def test_deleting_asks_for_consent_in_so_many_words(offline: Run, run: Run, shop
     unasked = offline("delete", shop)
     done = run("delete", shop, "--yes")
 
-    assert 2 == unasked.exit_code
+    assert unasked.exit_code == 2
     assert "this takes shop out of Traefik; say --yes to do it" in unasked.stderr
-    assert (0, "shop is deleted\n") == (done.exit_code, done.stdout)
-    assert [] == world.operations.rollouts.page(limit=9).rollouts
+    assert (done.exit_code, done.stdout) == (0, "shop is deleted\n")
+    assert world.operations.rollouts.page(limit=9).rollouts == []
 
 
 @pytest.mark.parametrize(
@@ -293,19 +294,19 @@ def test_a_person_is_asked_before_something_is_deleted(
 
 
 def test_a_delete_says_nothing_to_machines(run: Run, shop: str) -> None:
-    assert "" == run("delete", shop, "--yes", "-o", "json").stdout
+    assert run("delete", shop, "--yes", "-o", "json").stdout == ""
 
 
 def test_a_status_says_where_a_rollout_stands_and_what_may_be_done(run: Run, shop: str) -> None:
     facts = dict(line.split(maxsplit=1) for line in run("status", shop).stdout.splitlines())
 
-    assert "shop is Paused, 5 % to the canary: waiting 10m" == facts["rollout"]
+    assert facts["rollout"] == "shop is Paused, 5 % to the canary: waiting 10m"
     assert facts["since"].startswith("2026-01-01T00:00:00.000Z (")
-    assert (RULE, STABLE, CANARY) == (facts["rule"], facts["stable"], facts["canary"])
-    assert "2, try 1 of this canary" == facts["attempt"]
-    assert "5 % > [pause 10m] > 50 % > pause" == facts["steps"]
-    assert "no Traefik that carries shop has polled" == facts["traefik"]
-    assert "set-canary, set-weight, promote, promote --full, abort, pause, resume, skip" == facts["may"]
+    assert (facts["rule"], facts["stable"], facts["canary"]) == (RULE, STABLE, CANARY)
+    assert facts["attempt"] == "2, try 1 of this canary"
+    assert facts["steps"] == "5 % > [pause 10m] > 50 % > pause"
+    assert facts["traefik"] == "no Traefik that carries shop has polled"
+    assert facts["may"] == "set-canary, set-weight, promote, promote --full, abort, pause, resume, skip"
 
 
 def test_a_retry_counts_and_is_refused_beyond_the_limit_unless_forced(run: Run, world: World) -> None:
@@ -316,26 +317,31 @@ def test_a_retry_counts_and_is_refused_beyond_the_limit_unless_forced(run: Run, 
     assert "attempt  3, try 2 of this canary (at most 2)\n" in run("status", "shop").stdout
 
     refused = run("retry", "shop")
-    assert (1, Phase.DEGRADED) == (refused.exit_code, phase(world)[0])
+    assert (refused.exit_code, phase(world)[0]) == (1, Phase.DEGRADED)
     assert "analysis.maxTries" in refused.stderr
-    assert 0 == run("retry", "shop", "--force").exit_code
+    assert run("retry", "shop", "--force").exit_code == 0
     assert "attempt  4, try 3 of this canary (at most 2)\n" in run("status", "shop").stdout
 
 
 def test_an_abort_of_another_attempt_is_refused(run: Run, shop: str, world: World) -> None:
     refused = run("abort", shop, "--attempt", "1")
 
-    assert (1, Phase.PAUSED) == (refused.exit_code, phase(world)[0])
+    assert (refused.exit_code, phase(world)[0]) == (1, Phase.PAUSED)
     assert "the current attempt of shop is 2, not 1" in refused.stderr
-    assert 0 == run("abort", shop, "--attempt", "2").exit_code
+    assert run("abort", shop, "--attempt", "2").exit_code == 0
     assert Phase.DEGRADED is phase(world)[0]
 
 
 def test_a_status_leaves_out_what_there_is_not(run: Run, world: World) -> None:
     stored(world, "shop", canary=None, steps=None)
 
-    assert ["rollout", "since", "rule", "stable", "traefik", "may"] == [
-        line.split()[0] for line in run("status", "shop").stdout.splitlines()
+    assert [line.split()[0] for line in run("status", "shop").stdout.splitlines()] == [
+        "rollout",
+        "since",
+        "rule",
+        "stable",
+        "traefik",
+        "may",
     ]
 
 
@@ -344,7 +350,7 @@ def test_a_status_for_machines_is_the_rollout_and_its_delivery(run: Run, shop: s
 
     traffic = status.pop("traffic")
     assert {**rollout, "delivery": ["no Traefik that carries shop has polled"]} == status
-    assert ("unknown", 5) == (traffic["state"], traffic["asked"])
+    assert (traffic["state"], traffic["asked"]) == ("unknown", 5)
 
 
 @pytest.mark.parametrize(
@@ -369,7 +375,7 @@ def test_a_status_says_what_the_canary_really_gets(
 
 def test_what_may_be_done_are_commands(run: Run, shop: str) -> None:
     for command in ("set-canary", "set-weight", "promote", "abort", "pause", "resume", "skip", "retry"):
-        assert 0 == run(command, "--help").exit_code
+        assert run(command, "--help").exit_code == 0
     assert "--full" in run("promote", "--help").stdout
 
 
@@ -379,7 +385,7 @@ def test_a_history_tells_who_did_what_when_and_why(run: Run, shop: str, world: W
     run("abort", shop)
     heading, *lines = run("history", shop).stdout.splitlines()
 
-    assert ["WHEN", "REVISION", "WHO", "WHAT", "WEIGHT", "WHY"] == heading.split()
+    assert heading.split() == ["WHEN", "REVISION", "WHO", "WHAT", "WEIGHT", "WHY"]
     assert [
         ["2026-01-01T00:00:00.000Z", str(created + 2), "admin", "abort", "25 % > 0 %"],
         ["2026-01-01T00:00:00.000Z", str(created + 1), "operator", "set-weight", "5 % > 25 %", "Größe zählt: 見て"],
@@ -392,13 +398,13 @@ def test_a_rollout_goes_back_to_a_revision_of_its_history(run: Run, shop: str, w
     run("promote", shop, "--full")
     undone = run("undo", shop, "--to-revision", str(revision), "--reason", "v2 leaks")
 
-    assert "shop is Progressing, 5 % to the canary: held at 5 % by hand: v2 leaks\n" == undone.stdout
+    assert undone.stdout == "shop is Progressing, 5 % to the canary: held at 5 % by hand: v2 leaks\n"
 
 
 def test_a_revision_that_is_none_of_its_history_is_refused(run: Run, shop: str) -> None:
     refused = run("undo", shop, "--to-revision", "999")
 
-    assert (1, "traefik-canary: shop: its history has no revision 999\n") == (refused.exit_code, refused.stderr)
+    assert (refused.exit_code, refused.stderr) == (1, "traefik-canary: shop: its history has no revision 999\n")
 
 
 def test_a_history_tells_a_canary_that_took_over_from_one_that_was_taken_back(run: Run, shop: str) -> None:
@@ -411,7 +417,7 @@ def test_a_history_is_cut_where_that_is_asked_for(run: Run, shop: str) -> None:
     run("abort", shop)
     entries = json.loads(run("history", shop, "--limit", "1", "-o", "json").stdout)
 
-    assert ["abort"] == [entry["action"] for entry in entries]
+    assert [entry["action"] for entry in entries] == ["abort"]
     assert {"revision", "action", "actor", "reason", "at", "requestId", "before", "after"} == set(entries[0])
 
 
@@ -424,8 +430,8 @@ def test_a_history_goes_on_past_what_was_damaged_by_hand_and_a_delete(run: Run, 
     run("delete", shop, "--yes")
     told = run("history", shop)
 
-    assert 0 == told.exit_code
-    assert ["delete", "meddle", "meddle", "create"] == [line.split()[3] for line in told.stdout.splitlines()[1:]]
+    assert told.exit_code == 0
+    assert [line.split()[3] for line in told.stdout.splitlines()[1:]] == ["delete", "meddle", "meddle", "create"]
 
 
 @pytest.mark.parametrize(("goal", "action"), [("healthy", Action.PROMOTE_FULL), ("degraded", Action.ABORT)])
@@ -433,20 +439,20 @@ def test_a_phase_that_is_reached_ends_the_wait(run: Run, shop: str, world: World
     world.operations.rollouts.move(shop, action, ME)
     waited = run("wait", shop, "--for", goal)
 
-    assert 0 == waited.exit_code
+    assert waited.exit_code == 0
     assert waited.stdout.startswith(f"shop is {goal.capitalize()}")
 
 
 def test_what_is_not_so_in_time_has_an_exit_code_of_its_own(run: Run, shop: str) -> None:
     waited = run("wait", shop, "--for", "healthy", "--timeout", "0.05")
 
-    assert (3, "") == (waited.exit_code, waited.stdout)
-    assert "traefik-canary: shop is still Paused after 0.05 s (waiting 10m)\n" == waited.stderr
+    assert (waited.exit_code, waited.stdout) == (3, "")
+    assert waited.stderr == "traefik-canary: shop is still Paused after 0.05 s (waiting 10m)\n"
 
 
 def test_what_does_not_come_by_waiting_is_a_failure_at_once(run: Run, shop: str, world: World) -> None:
     world.operations.rollouts.move(shop, Action.ABORT, ME)
     waited = run("wait", shop, "--for", "healthy")
 
-    assert 1 == waited.exit_code
+    assert waited.exit_code == 1
     assert "it does not become healthy by itself" in waited.stderr

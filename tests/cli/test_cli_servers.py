@@ -39,7 +39,7 @@ def provider(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 def test_a_busy_port_keeps_the_provider_from_starting(busy_port: int, tmp_path: Path) -> None:
     refused = provider("serve", "--bind", f"127.0.0.1:{busy_port}", "--data-dir", str(tmp_path / "data"))
 
-    assert (1, "") == (refused.returncode, refused.stdout)
+    assert (refused.returncode, refused.stdout) == (1, "")
     assert (
         f"traefik-canary: cannot listen on 127.0.0.1:{busy_port}: Address already in use; "
         "choose another address with --bind or CANARY_BIND\n" == refused.stderr
@@ -63,7 +63,7 @@ def test_a_busy_port_keeps_the_demonstration_from_starting(
 ) -> None:
     refused = offline("demo", *demo_ports, option, str(busy_port))
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert f"traefik-canary: port {busy_port} on 127.0.0.1, wanted for " in refused.stderr
     assert f"choose another one with {option}\n" in refused.stderr
 
@@ -71,7 +71,7 @@ def test_a_busy_port_keeps_the_demonstration_from_starting(
 def test_a_demonstration_uses_no_port_twice(offline: Run) -> None:
     refused = offline("demo", "--port", "9001")
 
-    assert 2 == refused.exit_code
+    assert refused.exit_code == 2
     assert "--port and --stable-port are both 9001" in refused.stderr
 
 
@@ -104,9 +104,9 @@ def test_a_setting_that_makes_no_sense_is_named(
 ) -> None:
     refused = offline(*command, environment=variables)
 
-    assert (1, "") == (refused.exit_code, refused.stdout)
+    assert (refused.exit_code, refused.stdout) == (1, "")
     assert refused.stderr.startswith(f"traefik-canary: {words}")
-    assert 1 == refused.stderr.count("\n")
+    assert refused.stderr.count("\n") == 1
     assert "hunter2" not in refused.stderr
 
 
@@ -115,7 +115,7 @@ def test_an_option_goes_before_the_environment(offline: Run, option: str) -> Non
     variable = f"CANARY_{option[2:].upper()}"
     refused = offline("serve", option, "-1", environment={variable: "1"})
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert variable in refused.stderr
     assert "-1" in refused.stderr
 
@@ -133,7 +133,7 @@ def test_an_option_goes_before_the_environment(offline: Run, option: str) -> Non
 def test_wrong_usage_starts_nothing(offline: Run, command: list[str], words: str) -> None:
     refused = offline(*command)
 
-    assert 2 == refused.exit_code
+    assert refused.exit_code == 2
     assert words in refused.stderr
 
 
@@ -143,11 +143,11 @@ def test_a_data_directory_that_cannot_be_made_is_named(offline: Run, demo_ports:
     served = provider("serve", "--bind", f"127.0.0.1:{demo_ports[1]}", "--data-dir", directory)
     shown = offline("demo", *demo_ports, "--data-dir", directory)
 
-    assert (1, 1) == (served.returncode, shown.exit_code)
+    assert (served.returncode, shown.exit_code) == (1, 1)
     for said in (served.stderr, shown.stderr):
         assert "Not a directory" in said
         assert directory in said
-        assert 1 == said.count("\n")
+        assert said.count("\n") == 1
 
 
 def test_a_certificate_is_written_for_the_names_that_are_asked_for_and_kept(offline: Run, tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def test_a_certificate_is_written_for_the_names_that_are_asked_for_and_kept(offl
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 
     assert (0, f"{tmp_path / 'new'} has default.crt and default.key\n") == (first.exit_code, first.stdout)
-    assert ["a.example", "*.b.example"] == names.get_values_for_type(x509.DNSName)
-    assert 0o600 == (tmp_path / "new" / "default.key").stat().st_mode & 0o777
+    assert names.get_values_for_type(x509.DNSName) == ["a.example", "*.b.example"]
+    assert (tmp_path / "new" / "default.key").stat().st_mode & 0o777 == 0o600
     assert f"{tmp_path / 'new'} has default.crt and default.key already; they are kept\n" == second.stdout
     assert content == (tmp_path / "new" / "default.crt").read_bytes()
 
@@ -168,7 +168,7 @@ def test_a_certificate_is_written_for_the_names_that_are_asked_for_and_kept(offl
 def test_a_name_that_no_certificate_can_have_is_refused(offline: Run, tmp_path: Path, host: str) -> None:
     refused = offline("certificate", str(tmp_path / "new"), "--host", host)
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert f"traefik-canary: no certificate can be made for {host!r}: " in refused.stderr
     assert not (tmp_path / "new").exists()
 
@@ -177,7 +177,7 @@ def test_a_directory_that_cannot_be_written_is_named(offline: Run, tmp_path: Pat
     (tmp_path / "default.crt").mkdir()
     refused = offline("certificate", str(tmp_path))
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert f"traefik-canary: cannot write to {tmp_path}: Is a directory\n" == refused.stderr
 
 
@@ -203,5 +203,5 @@ def _page(url: str) -> str:
 def test_metrics_of_a_controller_need_an_address(tmp_path: Path) -> None:
     refused = provider("controller", "--metrics", "9100", "--data-dir", str(tmp_path))
 
-    assert 1 == refused.returncode
+    assert refused.returncode == 1
     assert "--metrics must be HOST:PORT such as 127.0.0.1:8080, not 9100" in refused.stderr

@@ -16,8 +16,8 @@ def servers(world: World, side: str = "stable") -> list[object]:
 def test_a_side_is_scaled(run: Run, shop: str, world: World) -> None:
     scaled = run("scale", shop, "stable", STABLE, MORE, "--reason", "the sale begins")
 
-    assert 0 == scaled.exit_code
-    assert [{"url": STABLE}, {"url": MORE}] == servers(world)
+    assert scaled.exit_code == 0
+    assert servers(world) == [{"url": STABLE}, {"url": MORE}]
     assert "scale" in run("history", shop).stdout.splitlines()[1]
 
 
@@ -26,7 +26,7 @@ def test_a_server_that_stays_keeps_what_is_known_of_it(run: Run, shop: str, worl
     run("drain", shop, MORE)
     run("scale", shop, "canary", f"{MORE}/", CANARY)
 
-    assert [{"url": MORE, "drain": True}, {"url": CANARY}] == servers(world, "canary")
+    assert servers(world, "canary") == [{"url": MORE, "drain": True}, {"url": CANARY}]
 
 
 def test_a_server_drains_until_that_is_undone(run: Run, shop: str, world: World) -> None:
@@ -35,13 +35,13 @@ def test_a_server_drains_until_that_is_undone(run: Run, shop: str, world: World)
     shown = run("status", shop).stdout
     back = run("drain", shop, MORE, "--undo", role=Role.OPERATOR)
 
-    assert [0, 0] == [drained.exit_code, back.exit_code]
+    assert [drained.exit_code, back.exit_code] == [0, 0]
     assert f"{STABLE}, {MORE} (draining)" in shown
-    assert [{"url": STABLE}, {"url": MORE}] == servers(world)
+    assert servers(world) == [{"url": STABLE}, {"url": MORE}]
 
 
 def test_another_version_is_not_scaled_to(run: Run, shop: str) -> None:
     refused = run("scale", shop, "stable", MORE)
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "no server of stable stays, so it would be another version: start it with set-canary" in refused.stderr

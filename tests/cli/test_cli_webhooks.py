@@ -32,24 +32,24 @@ def test_a_webhook_is_set_listed_and_deleted(run: Run) -> None:
     done = run("webhook", "set", "team", URL, "--format", "slack", "--event", "aborted", "--rollout", "shop")
     listed = run("webhook", "list")
 
-    assert (0, "team is told what happens; `traefik-canary webhook test team` shows whether it hears it\n") == (
+    assert (
         done.exit_code,
         done.stdout,
-    )
+    ) == (0, "team is told what happens; `traefik-canary webhook test team` shows whether it hears it\n")
     header, row = listed.stdout.splitlines()
-    assert ["NAME", "FORMAT", "EVENTS", "ROLLOUTS", "SIGNED", "ADDRESS"] == header.split()
-    assert ["team", "slack", "aborted", "shop", "no", "https://hooks.slack.com/…"] == row.split()
+    assert header.split() == ["NAME", "FORMAT", "EVENTS", "ROLLOUTS", "SIGNED", "ADDRESS"]
+    assert row.split() == ["team", "slack", "aborted", "shop", "no", "https://hooks.slack.com/…"]
     deleted = run("webhook", "delete", "team")
-    assert (0, "team is told nothing more\n") == (deleted.exit_code, deleted.stdout)
+    assert (deleted.exit_code, deleted.stdout) == (0, "team is told nothing more\n")
     assert "There is no webhook" in run("webhook", "list").stderr
 
 
 def test_everything_there_is_for_machines(run: Run) -> None:
     made = json.loads(run("webhook", "set", "team", URL, "--template", '"$text"', "-o", "json").stdout)
 
-    assert {"url": URL, "format": "json", "template": '"$text"'} == made["spec"]
+    assert made["spec"] == {"url": URL, "format": "json", "template": '"$text"'}
     assert [made] == json.loads(run("webhook", "list", "-o", "json").stdout)
-    assert "" == run("webhook", "delete", "team", "-o", "json").stdout
+    assert run("webhook", "delete", "team", "-o", "json").stdout == ""
 
 
 def test_a_secret_is_read_from_a_file_and_stays(run: Run, world: World, tmp_path: Path) -> None:
@@ -59,11 +59,11 @@ def test_a_secret_is_read_from_a_file_and_stays(run: Run, world: World, tmp_path
     def signed(*arguments: str, stdin: str | None = None) -> str | None:
         done = run("webhook", "set", "team", URL, *arguments, stdin=stdin)
         shown.append(done.output + run("webhook", "list", "-o", "json").output)
-        assert 0 == done.exit_code
+        assert done.exit_code == 0
         return world.operations.webhooks.views()[0].spec.secret
 
-    assert SECRET == signed("--secret-file", str(tmp_path / "secret"))
-    assert SECRET == signed("--event", "aborted")
+    assert signed("--secret-file", str(tmp_path / "secret")) == SECRET
+    assert signed("--event", "aborted") == SECRET
     assert SECRET[:-1] == signed("--secret-file", "-", stdin=SECRET[:-1])
     assert signed("--no-secret") is None
     assert SECRET[:-1] not in "".join(shown)
@@ -104,11 +104,11 @@ def test_a_test_tells_whether_it_was_heard(run: Run, receiver: Receiver, status:
     assert [code, code] == [done.exit_code, machines.exit_code]
     assert words in done.output
     assert (status < 300, status) == tuple(json.loads(machines.stdout)[name] for name in ("delivered", "status"))
-    assert 2 == len(receiver.received)
+    assert len(receiver.received) == 2
 
 
 def test_webhooks_are_for_admins(run: Run) -> None:
     refused = run("webhook", "list", role=Role.OPERATOR)
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "the role operator may not administer" in refused.stderr

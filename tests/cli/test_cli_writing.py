@@ -26,15 +26,15 @@ def reasons(run: Run, name: str) -> list[str]:
     ids=" ".join,
 )
 def test_a_reason_is_kept_in_the_history(run: Run, shop: str, command: list[str]) -> None:
-    assert 0 == run(*command, "--reason", "ticket 7: Größe").exit_code
+    assert run(*command, "--reason", "ticket 7: Größe").exit_code == 0
 
-    assert "ticket 7: Größe" == reasons(run, shop)[0]
+    assert reasons(run, shop)[0] == "ticket 7: Größe"
 
 
 def test_a_reason_of_two_lines_does_not_stop_an_abort(run: Run, shop: str) -> None:
-    assert 0 == run("abort", shop, "--reason", "two\nlines").exit_code
+    assert run("abort", shop, "--reason", "two\nlines").exit_code == 0
 
-    assert "two lines" == reasons(run, shop)[0]
+    assert reasons(run, shop)[0] == "two lines"
 
 
 def test_a_write_on_what_was_seen_is_done_and_a_stale_one_refused(run: Run, shop: str) -> None:
@@ -42,15 +42,15 @@ def test_a_write_on_what_was_seen_is_done_and_a_stale_one_refused(run: Run, shop
     done = run("set-weight", shop, "25", "--if-match", version)
     stale = run("delete", shop, "--yes", "--if-match", version)
 
-    assert 0 == done.exit_code
-    assert 1 == stale.exit_code
+    assert done.exit_code == 0
+    assert stale.exit_code == 1
     assert f"rollout shop is at version {int(version) + 1}, not at {version}" in stale.stderr
 
 
 def test_a_version_that_is_none_is_refused(run: Run, shop: str) -> None:
     refused = run("abort", shop, "--if-match", "latest")
 
-    assert 1 == refused.exit_code
+    assert refused.exit_code == 1
     assert "If-Match must be an ETag" in refused.stderr
 
 
@@ -59,8 +59,8 @@ def test_what_is_said_twice_with_one_key_happens_once(run: Run, shop: str) -> No
     other = run("set-weight", shop, "50", "--idempotency-key", "build-7")
 
     assert json.loads(first.stdout) == json.loads(second.stdout)
-    assert 2 == len(reasons(run, shop))
-    assert 1 == other.exit_code
+    assert len(reasons(run, shop)) == 2
+    assert other.exit_code == 1
     assert "Idempotency key already used for another request" in other.stderr
 
 
@@ -69,7 +69,7 @@ def test_what_is_said_twice_without_a_key_happens_twice(run: Run, shop: str, wor
         world.clock.pass_time(1)
         run("set-weight", shop, "25")
 
-    assert 3 == len(reasons(run, shop))
+    assert len(reasons(run, shop)) == 3
 
 
 @pytest.mark.parametrize("option", ["--token", "--if-match", "--idempotency-key"])
@@ -77,7 +77,7 @@ def test_what_is_said_twice_without_a_key_happens_twice(run: Run, shop: str, wor
 def test_what_cannot_stand_in_a_header_is_wrong_usage_and_not_repeated(offline: Run, option: str, value: str) -> None:
     refused = offline("abort", "shop", option, value)
 
-    assert 2 == refused.exit_code
+    assert refused.exit_code == 2
     assert f"Invalid value for '{option}'" in refused.stderr
     assert value not in refused.stderr
 
@@ -89,8 +89,8 @@ def test_a_command_waits_until_it_was_seen_in_traefik(run: Run, shop: str, world
         _follow(world, traefik)
         done = run("set-weight", shop, "25", "--wait", "--timeout", "5")
 
-    assert 0 == done.exit_code
-    assert "shop is Progressing, 25 % to the canary: held at 25 % by hand\nedge: seen in Traefik\n" == done.stdout
+    assert done.exit_code == 0
+    assert done.stdout == "shop is Progressing, 25 % to the canary: held at 25 % by hand\nedge: seen in Traefik\n"
 
 
 def _follow(world: World, traefik: Traefik) -> None:
@@ -112,9 +112,9 @@ def test_what_was_sent_to_a_traefik_that_cannot_be_asked_is_said_to_be_that(
     poll("edge")
     waited = run("wait", shop)
 
-    assert 0 == waited.exit_code
-    assert "shop is Paused, 5 % to the canary: waiting 10m" == waited.stdout.splitlines()[0]
-    assert "edge: sent to Traefik (its API is not known, so what it applied is not)" == waited.stdout.splitlines()[1]
+    assert waited.exit_code == 0
+    assert waited.stdout.splitlines()[0] == "shop is Paused, 5 % to the canary: waiting 10m"
+    assert waited.stdout.splitlines()[1] == "edge: sent to Traefik (its API is not known, so what it applied is not)"
     assert "traefik  edge: sent to Traefik" in run("status", shop).stdout
 
 
@@ -122,16 +122,16 @@ def test_machines_get_what_was_waited_for(run: Run, shop: str, poll: Callable[[s
     poll("edge")
     waited = json.loads(run("wait", shop, "--for", "applied", "-o", "json").stdout)
 
-    assert [("edge", "served")] == [(gateway["gateway"], gateway["state"]) for gateway in waited["gateways"]]
-    assert "shop" == waited["name"]
+    assert [(gateway["gateway"], gateway["state"]) for gateway in waited["gateways"]] == [("edge", "served")]
+    assert waited["name"] == "shop"
 
 
 def test_what_was_done_is_told_even_if_traefik_does_not_get_it_in_time(run: Run, shop: str) -> None:
     done = run("set-weight", shop, "25", "--wait", "--timeout", "0.05")
 
-    assert 3 == done.exit_code
-    assert "shop is Progressing, 25 % to the canary: held at 25 % by hand\n" == done.stdout
-    assert "traefik-canary: no Traefik that carries shop has polled within 0.05 s\n" == done.stderr
+    assert done.exit_code == 3
+    assert done.stdout == "shop is Progressing, 25 % to the canary: held at 25 % by hand\n"
+    assert done.stderr == "traefik-canary: no Traefik that carries shop has polled within 0.05 s\n"
 
 
 def test_where_it_is_missing_is_said(run: Run, shop: str, world: World) -> None:

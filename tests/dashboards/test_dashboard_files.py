@@ -95,7 +95,7 @@ def test_a_panel_has_a_unit_and_asks_the_chosen_prometheus(panel: Mapping[str, A
     assert references
     assert len(set(references)) == len(references)
     assert all(target["expr"].strip() for target in panel["targets"])
-    assert all(_DATASOURCE == found["datasource"] for found in (panel, *panel["targets"]))
+    assert all(found["datasource"] == _DATASOURCE for found in (panel, *panel["targets"]))
 
 
 @DASHBOARD
@@ -143,7 +143,7 @@ def test_a_query_is_promql(query: Query, tmp_path: Any) -> None:
     rules.write_text(f"groups: [{{name: a, rules: [{{record: 'a', expr: '{query.of()}'}}]}}]")
     done = promtool("check", "rules", rules)
 
-    assert 0 == done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 # Prometheus and the provisioning of Grafana
@@ -152,13 +152,13 @@ def test_a_query_is_promql(query: Query, tmp_path: Any) -> None:
 def test_prometheus_takes_its_configuration() -> None:
     done = promtool("check", "config", FOLDER / "prometheus.yml")
 
-    assert 0 == done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_alert_fires_when_it_should_and_not_before() -> None:
     done = promtool("test", "rules", FOLDER / "rules.test.yml")
 
-    assert 0 == done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr
     rules = [rule for group in configuration("dashboards/rules.yml")["groups"] for rule in group["rules"]]
     tested = (FOLDER / "rules.test.yml").read_text()
     assert not [name for rule in rules if (name := rule.get("alert") or rule["record"]) not in tested]

@@ -117,7 +117,7 @@ def test_both_are_scraped(system: System) -> None:
     targets = system.watch.prometheus.ask("targets")["activeTargets"]
     found = sorted((target["labels"]["job"], target["health"], target["lastError"]) for target in targets)
 
-    assert [("traefik", "up", ""), ("traefik-canary", "up", "")] == found
+    assert found == [("traefik", "up", ""), ("traefik-canary", "up", "")]
 
 
 def test_every_query_of_panels_and_rules_finds_data(system: System) -> None:
@@ -149,14 +149,14 @@ def test_the_share_achieved_is_the_share_asked_for(system: System) -> None:
         is_split = partial(system.watch.are_within, achieved, low=45, high=55)
 
         eventually(is_split, what=f"{panel}: half of the requests go to the canary")
-        assert [50] == system.watch.values(asked)
+        assert system.watch.values(asked) == [50]
 
 
 def test_both_sides_answer_without_errors_and_soon(system: System) -> None:
     value = system.watch.value
 
     for side in ("stable", "canary"):
-        assert 0 == value(f"Errors: {side}")
+        assert value(f"Errors: {side}") == 0
         assert value(f"Requests: {side}") > 1
         assert 0 < value(f"Latency: {side}_p50") <= value(f"Latency: {side}_p95") < 5
 
@@ -166,7 +166,7 @@ def test_the_provider_is_seen_as_it_is(system: System) -> None:
     url = f"http://{HOST}:{system.stack.provider_port}/readyz"
     revision = requests.get(url, timeout=5).json()["revision"]
 
-    assert (2, 1, 0) == (value("Phase: A"), value("Store: A"), value("Unreadable documents: A"))
+    assert (value("Phase: A"), value("Store: A"), value("Unreadable documents: A")) == (2, 1, 0)
     eventually(lambda: revision == value("Revision served: A"), what="the revision is scraped")
 
 
@@ -181,7 +181,7 @@ def test_promtool_finds_nothing_wrong_with_the_metrics(system: System) -> None:
     text = requests.get(f"http://{HOST}:{system.stack.provider_port}/metrics", timeout=5).text
     done = promtool("check", "metrics", text=text)
 
-    assert (0, "") == (done.returncode, done.stdout + done.stderr)
+    assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_while_mirroring_the_share_stays_right(system: System) -> None:

@@ -94,14 +94,14 @@ def test_variables_are_filled_in_as_grafana_does() -> None:
     answers = Answers()
     drawn(Panel("a", [Query('rate(a{r="$rollout"}[$__rate_interval]) + increase(b[$__range])')]), answers)
 
-    assert ['rate(a{r="shop"}[20s]) + increase(b[60s])'] == answers.asked
+    assert answers.asked == ['rate(a{r="shop"}[20s]) + increase(b[60s])']
 
 
 def test_a_legend_names_series_by_their_labels_and_tells_last_and_most() -> None:
     panel = Panel("a", [Query("x", "{{side}} of {{ rollout }}{{gone}}")], unit="percent")
     html = drawn(panel, Answers({"x": [(SIDES, [12.5, 50, 25])]}))
 
-    assert ["canary of shop", "25%", "50%"] == cells(html)
+    assert cells(html) == ["canary of shop", "25%", "50%"]
 
 
 def test_the_axis_has_the_unit_and_the_chart_the_colours_that_were_chosen() -> None:
@@ -117,7 +117,7 @@ def test_an_override_fits_names_by_an_expression() -> None:
     panel = Panel("a", [Query("x", "p50"), Query("y", "p95", "B")], overrides=[dashes])
     html = drawn(panel, Answers(otherwise=[({}, [1, 2])]))
 
-    assert 1 == html.count('stroke-dasharray="4 6"')
+    assert html.count('stroke-dasharray="4 6"') == 1
 
 
 def test_a_line_is_broken_where_nothing_is_known_unless_it_may_span_that() -> None:
@@ -125,7 +125,7 @@ def test_a_line_is_broken_where_nothing_is_known_unless_it_may_span_that() -> No
     broken = drawn(Panel("a", [Query("x", "x")]), answers)
     whole = drawn(Panel("a", [Query("x", "x")], custom={"spanNulls": 60_000}), answers)
 
-    assert [2, 1] == [html.count('fill="none"') for html in (broken, whole)]
+    assert [html.count('fill="none"') for html in (broken, whole)] == [2, 1]
 
 
 def test_what_is_stacked_stands_on_what_is_below() -> None:
@@ -143,8 +143,8 @@ def test_a_mark_is_what_is_above_0_and_a_while_is_one() -> None:
     marks = [annotation("Phase", "moves", title="{{phase}}", colour="blue")]
     html = drawn(Panel("a", [Query("x", "x")]), answers, annotations=marks)
 
-    assert 2 == html.count("<title>Paused</title>")
-    assert 1 == html.count("<rect")
+    assert html.count("<title>Paused</title>") == 2
+    assert html.count("<rect") == 1
 
 
 # Kinds of panel
@@ -173,8 +173,8 @@ def test_a_table_joins_its_queries_by_their_labels_and_sorts() -> None:
     shop, blog = {"rollout": "shop"}, {"rollout": "blog"}
     html = drawn(panel, Answers({"asked": [(shop, [5]), (blog, [50])], "got": [(shop, [4.5])]}))
 
-    assert ["Rollout", "Asked for", "Achieved"] == re.findall(r"<th[^>]*>([^<]+)</th>", html)
-    assert ["blog", "50%", "", "shop", "5%", "4.50%"] == cells(html)
+    assert re.findall(r"<th[^>]*>([^<]+)</th>", html) == ["Rollout", "Asked for", "Achieved"]
+    assert cells(html) == ["blog", "50%", "", "shop", "5%", "4.50%"]
 
 
 def test_a_timeline_has_a_bar_for_as_long_as_a_state_lasts() -> None:
@@ -183,9 +183,9 @@ def test_a_timeline_has_a_bar_for_as_long_as_a_state_lasts() -> None:
     html = drawn(panel, Answers({"x": [({"rollout": "shop"}, [1] * 6 + [2] * 6)]}))
     bars = re.findall(r'<rect[^>]*width="([\d.]+)"[^>]*fill="([^"]+)"', html)
 
-    assert [GREEN, RED] == [colour for _, colour in bars]
+    assert [colour for _, colour in bars] == [GREEN, RED]
     assert float(bars[0][0]) == pytest.approx(float(bars[1][0]), abs=0.2)
-    assert ["Healthy", "Degraded"] == re.findall(r'class="value"[^>]*>([^<]+)<', html)
+    assert re.findall(r'class="value"[^>]*>([^<]+)<', html) == ["Healthy", "Degraded"]
 
 
 def test_what_was_chosen_stands_above_all() -> None:
@@ -221,8 +221,11 @@ def test_a_number_is_written_with_its_unit(value: float, unit: str, decimals: in
 
 
 def test_at_an_axis_there_are_no_idle_digits() -> None:
-    assert ["0.5%", "2 s", "250 ms", "1.5 req/s"] == [
-        tick(value, unit) for value, unit in ((0.5, "percent"), (2, "s"), (0.25, "s"), (1.5, "reqps"))
+    assert [tick(value, unit) for value, unit in ((0.5, "percent"), (2, "s"), (0.25, "s"), (1.5, "reqps"))] == [
+        "0.5%",
+        "2 s",
+        "250 ms",
+        "1.5 req/s",
     ]
 
 
@@ -232,11 +235,11 @@ def test_axes_are_chosen_as_grafana_does() -> None:
     assert Linear(0, 100) == linear([0, 0])
     assert Linear(0, 1) == linear([0, 0.2], low=0, soft_high=1)
     assert Logarithmic(0.001, 10) == logarithmic([0.002, 0, 3])
-    assert [0.001, 0.01, 0.1, 1, 10] == pytest.approx(logarithmic([0.002, 3]).ticks(300))
+    assert pytest.approx(logarithmic([0.002, 3]).ticks(300)) == [0.001, 0.01, 0.1, 1, 10]
 
 
 def test_the_time_is_that_of_the_day_in_utc() -> None:
-    assert ["00:17", "00:18", "00:19", "00:20"] == [words for _, words in time_ticks(1_000, 1_200, 400)]
+    assert [words for _, words in time_ticks(1_000, 1_200, 400)] == ["00:17", "00:18", "00:19", "00:20"]
 
 
 # The picture
@@ -256,5 +259,5 @@ def test_a_page_becomes_a_picture_of_few_colours(tmp_path: Path) -> None:
     with Image.open(tmp_path / "a.png") as picture:
         found = picture.mode, picture.width, len(picture.getcolors() or ())
 
-    assert ("P", WIDTH) == found[:2]
+    assert found[:2] == ("P", WIDTH)
     assert 10 < found[2] <= 256

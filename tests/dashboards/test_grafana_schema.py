@@ -80,7 +80,7 @@ def _compile(compiler: str, directory: Path, dashboard: Mapping[str, Any]) -> "s
 def test_a_dashboard_is_what_grafana_takes(name: str, compiler: str, tmp_path: Path) -> None:
     done = _compile(compiler, tmp_path, DASHBOARDS[name])
 
-    assert 0 == done.returncode, done.stdout
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("wrong", [{"graphMod": "none"}, {"colorMode": "backgrounds"}])
@@ -89,4 +89,4 @@ def test_an_option_that_grafana_does_not_know_is_found(wrong: Any, compiler: str
     done = _compile(compiler, tmp_path, {"panels": [panel]})
 
     assert next(iter(wrong.values())) in done.stdout or next(iter(wrong)) in done.stdout
-    assert 0 != done.returncode
+    assert done.returncode != 0

@@ -81,12 +81,12 @@ def test_the_canary_takes_over_and_the_job_is_done(rollout: Rollout, template: T
     job = template(rollout.inputs)
 
     started, said = job.start.run()
-    assert 0 == started, said
-    assert _SIDES == tuple(server["url"] for server in rollout.read()["spec"]["canary"]["servers"])
+    assert started == 0, said
+    assert tuple(server["url"] for server in rollout.read()["spec"]["canary"]["servers"]) == _SIDES
     eventually(lambda: rollout.phase == "Paused", what="a person is asked")
     code, said = _run_while(job.wait, lambda: rollout.do("promote", full=True))
 
-    assert (0, "Healthy") == (code, rollout.phase), said
+    assert (code, rollout.phase) == (0, "Healthy"), said
     history = rollout.provider.call("GET", f"/rollouts/{rollout.name}/history").json()["history"]
     assert "shop@4f2a" in {entry["reason"] for entry in history}
     assert any(RUN.fullmatch(entry.get("requestId", "")) for entry in history), "which run it was"
@@ -98,7 +98,7 @@ def test_a_canary_that_is_taken_back_fails_the_job_which_says_why(rollout: Rollo
     job.start.run()
     code, said = _run_while(job.wait, lambda: rollout.do("abort", reason="too many answers are 5xx"))
 
-    assert (1, "Degraded") == (code, rollout.phase), said
+    assert (code, rollout.phase) == (1, "Degraded"), said
     assert "rollout  " in said, "its status"
     assert "WHEN" in said, "its history"
     assert "too many answers are 5xx" in said
@@ -113,7 +113,7 @@ def test_a_canary_that_another_job_replaced_fails_the_job(rollout: Rollout, temp
     rollout.do("promote", full=True)
     code, said = job.wait.run()
 
-    assert (1, "Healthy") == (code, rollout.phase), said
+    assert (code, rollout.phase) == (1, "Healthy"), said
 
 
 def test_a_canary_that_is_late_is_taken_back(rollout: Rollout, template: Template) -> None:
@@ -122,7 +122,7 @@ def test_a_canary_that_is_late_is_taken_back(rollout: Rollout, template: Templat
     job.start.run()
     code, said = job.wait.run()
 
-    assert (3, "Degraded") == (code, rollout.phase), said
+    assert (code, rollout.phase) == (3, "Degraded"), said
     assert "not healthy after 0 s" in said
 
 
@@ -134,7 +134,7 @@ def test_a_job_that_is_cancelled_takes_its_canary_back(rollout: Rollout, templat
         pass  # it is killed
     code, said = job.cancelled.run()
 
-    assert (0, "Degraded") == (code, rollout.phase), said
+    assert (code, rollout.phase) == (0, "Degraded"), said
     assert "was cancelled" in said
 
 
@@ -151,14 +151,14 @@ def test_a_job_that_is_cancelled_leaves_the_canary_of_another_job(
     other = rollout.read()
     _, said = job.cancelled.run()
 
-    assert "Degraded" != rollout.phase, said
+    assert rollout.phase != "Degraded", said
     assert other == rollout.read()
 
 
 def test_a_start_that_is_refused_fails_the_job(rollout: Rollout, template: Template) -> None:
     code, said = template({**rollout.inputs, "rollout": "not-there"}).start.run()
 
-    assert 1 == code
+    assert code == 1
     assert "not-there" in said
 
 
@@ -166,5 +166,5 @@ def test_what_is_installed_is_this_project(template: Template) -> None:
     inputs = {"url": "", "token": "", "rollout": "", "sides": "", "timeout": ""}
     install = template(inputs).install
 
-    assert (0, "") == install.run()
-    assert 0 != replace(install, environment={**install.environment, "PACKAGE": "./not-there"}).run()[0]
+    assert install.run() == (0, "")
+    assert replace(install, environment={**install.environment, "PACKAGE": "./not-there"}).run()[0] != 0

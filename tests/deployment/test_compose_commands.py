@@ -127,7 +127,7 @@ def project(tmp_path: Path) -> Iterator[Project]:
 
 def test_the_commands_bring_a_canary_into_traffic(project: Project) -> None:
     watched = ("shop-v1", "shop-v2", "provider", "edge")
-    assert [] == [name for name in watched if project.is_healthy(name)], "before anything runs"
+    assert [name for name in watched if project.is_healthy(name)] == [], "before anything runs"
 
     certificate = project.run("certificate")
     for name in ("shop-v1", "shop-v2", "provider"):
@@ -141,11 +141,11 @@ def test_the_commands_bring_a_canary_into_traffic(project: Project) -> None:
     rollout = project.run("rollout")
     again = project.run("rollout")
 
-    assert [0, 0, 0, 0] == [done.returncode for done in (certificate, gateway, rollout, again)], rollout.stderr
+    assert [done.returncode for done in (certificate, gateway, rollout, again)] == [0, 0, 0, 0], rollout.stderr
     assert "default.crt and default.key\n" in certificate.stdout, "a certificate is made, not found"
     assert "shop: created" in rollout.stdout
     assert "edge: seen in Traefik" in rollout.stdout
     assert "shop: unchanged" in again.stdout
-    assert (200, "v1\n") == (project.get().status_code, project.get().text)
-    assert "v2\n" == project.get(**{"X-Canary": "always"}).text
+    assert (project.get().status_code, project.get().text) == (200, "v1\n")
+    assert project.get(**{"X-Canary": "always"}).text == "v2\n"
     eventually(lambda: "not measured" not in project.run("rollout", STATUS).stdout, what="the controller looks")

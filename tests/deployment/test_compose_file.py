@@ -81,7 +81,7 @@ def test_what_is_not_needed_starts_only_with_its_profile() -> None:
 
 def test_there_is_one_loop_that_judges_canaries() -> None:
     assert _parsed(SERVICES["provider"]).params["controller"] is False
-    assert "controller" == _parsed(SERVICES["controller"]).info_name
+    assert _parsed(SERVICES["controller"]).info_name == "controller"
     assert (
         SERVICES["provider"].environment["CANARY_REDIS_URL"] == SERVICES["controller"].environment["CANARY_REDIS_URL"]
     )
@@ -90,12 +90,12 @@ def test_there_is_one_loop_that_judges_canaries() -> None:
 
 @pytest.mark.parametrize("name", RUNNING)
 def test_what_runs_on_comes_back(name: str) -> None:
-    assert "unless-stopped" == SERVICES[name].document["restart"]
+    assert SERVICES[name].document["restart"] == "unless-stopped"
 
 
 @pytest.mark.parametrize("name", sorted(set(RUNNING) - {"controller"}))  # it listens nowhere
 def test_what_listens_is_watched(name: str) -> None:
-    assert "CMD" == SERVICES[name].healthcheck[0]
+    assert SERVICES[name].healthcheck[0] == "CMD"
     assert {"interval", "timeout", "retries", "start_period", "start_interval"} <= set(
         SERVICES[name].document["healthcheck"]
     )
@@ -133,8 +133,8 @@ def test_every_container_gives_up_what_it_does_not_need(name: str) -> None:
     service = SERVICES[name].document
 
     assert service["read_only"] is True
-    assert ["ALL"] == service["cap_drop"]
-    assert ["no-new-privileges:true"] == service["security_opt"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
     assert not {"privileged", "cap_add", "devices", "pid", "ipc", "userns_mode"} & set(service)
     assert "docker.sock" not in str(service)
 
@@ -178,7 +178,7 @@ def test_the_token_has_no_default_and_stands_nowhere() -> None:
     example = (ROOT / ".env.example").read_text()
 
     assert {("CANARY_ADMIN_TOKEN", ":?")} == set(asked)
-    assert ["CANARY_ADMIN_TOKEN="] == [line for line in example.splitlines() if line and not line.startswith("#")]
+    assert [line for line in example.splitlines() if line and not line.startswith("#")] == ["CANARY_ADMIN_TOKEN="]
 
 
 # What they share
@@ -221,18 +221,18 @@ def test_short_mounts_are_named_volumes_only() -> None:
 def test_traefik_finds_its_configuration_where_it_looks() -> None:
     mounts = SERVICES["edge"].mounts
 
-    assert "./traefik/traefik.yml" == mounts["/etc/traefik/traefik.yml"]
-    assert "./traefik/dynamic.yml" == mounts[TRAEFIK["providers"]["file"]["filename"]]
+    assert mounts["/etc/traefik/traefik.yml"] == "./traefik/traefik.yml"
+    assert mounts[TRAEFIK["providers"]["file"]["filename"]] == "./traefik/dynamic.yml"
 
 
 def test_traefik_polls_the_provider_under_the_name_that_everybody_uses() -> None:
     endpoint = urlsplit(TRAEFIK["providers"]["http"]["endpoint"])
 
-    assert ("provider", "/traefik/config") == (endpoint.hostname, endpoint.path)
+    assert (endpoint.hostname, endpoint.path) == ("provider", "/traefik/config")
     assert _settings().address == ("0.0.0.0", endpoint.port)  # noqa: S104 inside a container
-    assert {"gateway": ["edge"]} == parse_qs(endpoint.query)
-    assert ["edge"] == ROLLOUT["spec"]["gateways"]
-    assert "edge" == _parsed(SERVICES["gateway"]).params["name"]
+    assert parse_qs(endpoint.query) == {"gateway": ["edge"]}
+    assert ROLLOUT["spec"]["gateways"] == ["edge"]
+    assert _parsed(SERVICES["gateway"]).params["name"] == "edge"
     assert not _settings().polls_need_token, "traefik.yml sends none"
 
 
@@ -262,7 +262,7 @@ def test_the_providers_settings_are_taken() -> None:
     settings = _settings()
 
     assert not settings.is_embedded, "the image has no Valkey in it"
-    assert "provider" == SERVICES["provider"].mounts[settings.data_dir]
+    assert SERVICES["provider"].mounts[settings.data_dir] == "provider"
 
 
 def test_no_variable_is_misspelt() -> None:
@@ -287,15 +287,15 @@ def test_the_store_keeps_what_it_acknowledged_as_the_embedded_one_does() -> None
     program, *words = SERVICES["valkey"].command
     options = dict(zip(words[::2], words[1::2], strict=True))
 
-    assert ("redis", "valkey", 6379) == (url.scheme, url.hostname, url.port)
-    assert "valkey-server" == program
-    assert {
+    assert (url.scheme, url.hostname, url.port) == ("redis", "valkey", 6379)
+    assert program == "valkey-server"
+    assert options == {
         "--appendonly": "yes",
         "--appendfsync": "always",
         "--save": "",
         "--maxmemory-policy": "noeviction",
-    } == options
-    assert "valkey" == SERVICES["valkey"].mounts["/data"]
+    }
+    assert SERVICES["valkey"].mounts["/data"] == "valkey"
 
 
 # The app and its rollout
@@ -348,9 +348,9 @@ def test_grafana_asks_the_prometheus_that_is_started() -> None:
     (source,) = document("dashboards/provisioning/datasources/prometheus.yml")["datasources"]
     (boards,) = document("dashboards/provisioning/dashboards/rollouts.yml")["providers"]
 
-    assert "http://prometheus:9090" == source["url"]
-    assert "./dashboards/provisioning" == SERVICES["grafana"].mounts["/etc/grafana/provisioning"]
-    assert "./dashboards" == SERVICES["grafana"].mounts[boards["options"]["path"]]
+    assert source["url"] == "http://prometheus:9090"
+    assert SERVICES["grafana"].mounts["/etc/grafana/provisioning"] == "./dashboards/provisioning"
+    assert SERVICES["grafana"].mounts[boards["options"]["path"]] == "./dashboards"
 
 
 def test_prometheus_has_the_files_that_its_configuration_names() -> None:
@@ -408,4 +408,4 @@ def test_python_is_one_that_the_project_runs_on() -> None:
 
 
 def test_traefik_has_the_environment_that_benchmarks_measure_with() -> None:
-    assert SHIPPED_ENVIRONMENT == SERVICES["edge"].environment
+    assert SERVICES["edge"].environment == SHIPPED_ENVIRONMENT

@@ -56,7 +56,7 @@ def test_the_target_that_the_header_names_is_there() -> None:
     done = subprocess.run(
         ["make", "--dry-run", target[1]], cwd=ROOT, capture_output=True, text=True, timeout=30, check=False
     )
-    assert 0 == done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr
     assert "constraints.txt" in done.stdout
 
 

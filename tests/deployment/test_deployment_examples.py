@@ -59,8 +59,8 @@ def test_systemd_takes_the_unit_and_calls_it_safe(tmp_path: Path) -> None:
         check=False,
     )
 
-    assert (0, "") == (verified.returncode, verified.stderr)
-    assert 0 == judged.returncode, judged.stdout[-500:]
+    assert (verified.returncode, verified.stderr) == (0, "")
+    assert judged.returncode == 0, judged.stdout[-500:]
 
 
 # Swarm

@@ -33,7 +33,7 @@ def _run(command: list[str], directory: Path = ROOT) -> subprocess.CompletedProc
 def test_a_linter_finds_nothing(name: str) -> None:
     done = _run(_LINTERS[name])
 
-    assert 0 == done.returncode, done.stdout + done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
@@ -50,4 +50,4 @@ def test_a_linter_finds_what_is_wrong(name: str, file: str, text: str, tmp_path:
     (tmp_path / file).write_text(text)
     command = [word for word in _LINTERS[name] if not word.startswith("deploy/")]
 
-    assert 1 == _run(command, tmp_path).returncode
+    assert _run(command, tmp_path).returncode == 1

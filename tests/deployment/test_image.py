@@ -59,7 +59,7 @@ def built() -> Built:
         timeout=900,
         check=False,
     )
-    assert 0 == done.returncode, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
     return Built(directory / "root", json.loads((directory / "config.json").read_text())["Docker"]["config"])
 
 
@@ -107,7 +107,7 @@ def test_its_provider_takes_a_rollout(built: Built, provider: ProviderProcess) -
         *client, "create", "shop", "--rule", "Host(`shop.localhost`)", "--stable", "http://127.0.0.1:9"
     )
 
-    assert 0 == created.returncode, created.stderr
+    assert created.returncode == 0, created.stderr
     assert "Healthy" in built.run(*client, "status", "shop").stdout
     assert "http://127.0.0.1:9" in requests.get(f"{provider.url}/traefik/config", timeout=5).text
-    assert [10001] == sorted({path.stat().st_uid for path in (built.root / "var/lib/traefik-canary").iterdir()})
+    assert sorted({path.stat().st_uid for path in (built.root / "var/lib/traefik-canary").iterdir()}) == [10001]

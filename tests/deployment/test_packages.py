@@ -195,12 +195,12 @@ def test_it_tells_its_version(installation: Installation) -> None:
 def test_help_needs_no_extra(installation: Installation, command: tuple[str, ...]) -> None:
     done = installation.run(*command)
 
-    assert (0, "") == (done.returncode, done.stderr)
+    assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("Usage: traefik-canary")
 
 
 def test_the_sample_app_needs_no_extra(installation: Installation) -> None:
-    assert 0 == installation.run("python", "-m", "provider.demo.sample_app", "--help").returncode
+    assert installation.run("python", "-m", "provider.demo.sample_app", "--help").returncode == 0
 
 
 def test_the_provider_runs_without_an_extra_where_redis_is_named(installation: Installation, tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_what_needs_an_extra_says_which(
     words = [word.replace("PORT", str(free_port())) for word in arguments]
     done = installation.run("traefik-canary", *words, CANARY_DATA_DIR=str(tmp_path))
 
-    assert 1 == done.returncode
+    assert done.returncode == 1
     assert extra in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -264,4 +264,4 @@ print(gateway.__file__)
     written = yaml.safe_load((tmp_path / "traefik.yml").read_text())
 
     assert done.stdout.startswith(str(installation.packages)), done.stderr
-    assert "http://127.0.0.1:1/traefik/config?gateway=edge" == written["providers"]["http"]["endpoint"]
+    assert written["providers"]["http"]["endpoint"] == "http://127.0.0.1:1/traefik/config?gateway=edge"

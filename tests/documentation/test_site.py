@@ -21,7 +21,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("site")
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(directory)]
     built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert 0 == built.returncode, built.stderr
+    assert built.returncode == 0, built.stderr
     return directory
 
 
@@ -42,7 +42,7 @@ def test_files_that_pages_refer_to_are_there_to_read(site: Path) -> None:
 
 
 def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
-    assert [] == [(page.name, found) for page in pages(site) for found in _LOADED.findall(page.read_text())]
+    assert [(page.name, found) for page in pages(site) for found in _LOADED.findall(page.read_text())] == []
 
 
 @pytest.mark.parametrize(("path", "text"), generated().items(), ids=lambda found: getattr(found, "name", ""))

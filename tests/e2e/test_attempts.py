@@ -45,7 +45,7 @@ def test_a_wait_fails_where_its_canary_ends_in_another_way(shared_stack: Stack, 
     end(shared_stack)
     waited = shared_stack.command("wait", "shop", "--for", "healthy", "--attempt", str(attempt), "--timeout", "20")
 
-    assert 1 == waited.returncode, waited.stdout + waited.stderr
+    assert waited.returncode == 1, waited.stdout + waited.stderr
 
 
 def clients_on_the_canary(stack: Stack) -> tuple[int, int]:

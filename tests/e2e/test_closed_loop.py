@@ -149,8 +149,8 @@ def test_the_share_that_is_seen_after_a_shift_is_what_was_asked(stack: Stack) ->
         seen = eventually(lambda: (now := share(stack))["canaryRequests"] > 20 and now, what="the share is seen")
     status = stack.command("status", "shop").stdout
 
-    assert ("ok", "") == (seen["state"], seen["words"])
-    assert 20 == pytest.approx(seen["achieved"], abs=1.5)
+    assert (seen["state"], seen["words"]) == ("ok", "")
+    assert pytest.approx(seen["achieved"], abs=1.5) == 20
     assert re.search(
         r"^traffic +asked 20 %, got [0-9.]+ % \([0-9]+ of [0-9]+ requests in [0-9]+s\)$", status, re.MULTILINE
     )
@@ -166,7 +166,7 @@ def test_a_canary_that_rebuilds_starve_is_said_to_be_once_and_hrw_feeds_it(stack
     assert starved["achieved"] < 2.5 <= fed["achieved"]
     assert starved["reloads"] > 20
     assert "strategy: hrw" in starved["words"]
-    assert (1, 1) == (len(logged(stack, "rollout.starved")), len(logged(stack, "rollout.fed")))
+    assert (len(logged(stack, "rollout.starved")), len(logged(stack, "rollout.fed"))) == (1, 1)
 
 
 def test_a_router_that_traefik_refuses_is_a_failing_gateway_until_it_is_gone(stack: Stack) -> None:
@@ -177,8 +177,8 @@ def test_a_router_that_traefik_refuses_is_a_failing_gateway_until_it_is_gone(sta
     eventually(lambda: gateway(stack)["state"] == "ok", what="it has recovered")
 
     assert "routers/broken@http" in failing["detail"]
-    assert 1 == len(logged(stack, "gateway.failing"))
-    assert 1 == len([line for line in logged(stack, "gateway.recovered") if "gateway=edge" in line])
+    assert len(logged(stack, "gateway.failing")) == 1
+    assert len([line for line in logged(stack, "gateway.recovered") if "gateway=edge" in line]) == 1
 
 
 def test_a_traefik_that_was_stopped_is_said_to_be_silent_once(stack: Stack) -> None:
@@ -187,7 +187,7 @@ def test_a_traefik_that_was_stopped_is_said_to_be_silent_once(stack: Stack) -> N
 
     assert 'canary_gateway_state{gateway="spare",state="silent"} 1.0' in page
     assert 'canary_gateway_state{gateway="edge",state="ok"} 1.0' in page
-    assert ["spare"] == [re.findall(r"gateway=(\S+)", line)[0] for line in logged(stack, "gateway.silent")]
+    assert [re.findall(r"gateway=(\S+)", line)[0] for line in logged(stack, "gateway.silent")] == ["spare"]
 
 
 def test_a_burst_of_changes_costs_few_rebuilds(stack: Stack) -> None:
@@ -214,10 +214,10 @@ def test_a_change_that_traefik_cannot_carry_is_taken_back_once_where_that_is_ask
     newest = stack.done("GET", "/rollouts/careful/history?limit=1")["history"][0]
     stack.wait_applied(name="careful")
 
-    assert ("undo", "controller") == (newest["action"], newest["actor"])
+    assert (newest["action"], newest["actor"]) == ("undo", "controller")
     assert 'middleware "gone@file" does not exist' in newest["reason"]
     assert "middlewares" not in stack.done("GET", "/rollouts/careful")["spec"]
-    assert 1 == len(logged(stack, "rollout.taken_back"))
+    assert len(logged(stack, "rollout.taken_back")) == 1
     stack.done("DELETE", "/rollouts/careful?allowShrink=true")
 
 

@@ -28,17 +28,18 @@ def test_what_the_demo_prints_can_be_opened_and_tried(tmp_path: Path) -> None:
         code = demo.process.wait(20)
 
         assert dict.fromkeys(pages, 200) == statuses
-        assert 4 == len(pages)
-        assert (0, "") == (tried.returncode, tried.stderr)
-        assert ["75 v1", "25 v2"] == [
-            " ".join(line.split()) for line in tried.stdout.splitlines() if " v" in line[:13]
+        assert len(pages) == 4
+        assert (tried.returncode, tried.stderr) == (0, "")
+        assert [" ".join(line.split()) for line in tried.stdout.splitlines() if " v" in line[:13]] == [
+            "75 v1",
+            "25 v2",
         ]
         assert "edge: seen in Traefik" in tried.stdout
         assert "just a try" in tried.stdout.split("WHEN")[1]
-        assert 0 == code
-        assert [] == demo.processes()
+        assert code == 0
+        assert demo.processes() == []
         assert demo.said().endswith("Done.\n")
-        assert ["said.txt"] == [path.name for path in tmp_path.iterdir()]
+        assert [path.name for path in tmp_path.iterdir()] == ["said.txt"]
 
 
 def status(page: str) -> int:
@@ -56,11 +57,11 @@ def test_a_busy_port_is_one_clear_line(tmp_path: Path, option: str) -> None:
         with running(tmp_path, option, str(port)) as demo:
             code = demo.process.wait(20)
 
-            assert 1 == code
+            assert code == 1
             assert f"port {port} on {HOST}" in demo.said()
             assert f"choose another one with {option}" in demo.said()
-            assert 1 == len(demo.said().splitlines())
-            assert [] == demo.processes()
+            assert len(demo.said().splitlines()) == 1
+            assert demo.processes() == []
 
 
 @pytest.mark.parametrize("number", [pytest.param(signal.SIGTERM, marks=pytest.mark.slow), signal.SIGKILL])
@@ -81,10 +82,10 @@ def test_a_part_that_dies_ends_the_demo_and_is_named(tmp_path: Path) -> None:
         os.kill(traefik_of(demo), signal.SIGKILL)
         code = demo.process.wait(20)
 
-        assert 1 == code
+        assert code == 1
         assert "traefik has ended with code -9" in demo.said()
         assert "Traceback" not in demo.said()
-        assert [] == demo.processes()
+        assert demo.processes() == []
 
 
 def traefik_of(demo: Demo) -> int:

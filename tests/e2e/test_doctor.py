@@ -66,7 +66,7 @@ def checks(shown: str, of: str) -> set[str]:
 def test_what_is_set_badly_is_found_and_what_is_shipped_is_well(shared_stack: Stack, bad: Path) -> None:
     answer = shared_stack.command("doctor", "-o", "json")
 
-    assert 1 == answer.returncode, answer.stderr
+    assert answer.returncode == 1, answer.stderr
     assert set() == checks(answer.stdout, "edge")
     assert {
         "buckets",
@@ -106,7 +106,7 @@ def test_a_backend_is_measured(shared_stack: Stack) -> None:
     start_app(shared_stack.processes, version="v3", port=port, options=("--idle-timeout", "1"))
     answer = shared_stack.command("doctor", "--backend", f"http://{HOST}:{port}")
 
-    assert 0 == answer.returncode, answer.stderr
+    assert answer.returncode == 0, answer.stderr
     found = re.search(r"It closed 3 of 3 connections after ([\d.]+), ([\d.]+), ([\d.]+) s", answer.stdout)
     assert found, answer.stdout
     # A clock tick early, or late as far as the machine is busy.

@@ -24,9 +24,9 @@ def test_the_first_admins_token_is_written_to_a_file_once_and_printed_nowhere(tm
         names = [token["name"] for token in stack.done("GET", "/tokens")["tokens"]]
         kept = b"".join(path.read_bytes() for path in (tmp_path / "data").rglob("*") if path.is_file())
 
-    assert ["admin", "ci"] == names
+    assert names == ["admin", "ci"]
     assert [str(path)] == SAID.findall(stack.log())
-    assert 0o600 == mode
+    assert mode == 0o600
     assert stack.token not in stack.log()
     assert b"sha256" in kept
     assert stack.token.encode() not in kept

@@ -63,9 +63,9 @@ def test_a_client_stays_on_one_server_of_each_side_over_every_shift(stack: Stack
     last = [met(browser) for browser in browsers]
 
     assert set(NAMES["stable"]) == set.union(*first)
-    assert [1] * 6 == [len(servers) for servers in first]
+    assert [len(servers) for servers in first] == [1] * 6
     assert both == [one | other for one, other in zip(first, last, strict=True)]
-    assert [2] * 6 == [len(servers) for servers in both]
+    assert [len(servers) for servers in both] == [2] * 6
 
 
 def test_clients_of_a_server_that_drains_or_dies_move_to_another_and_stay_there(stack: Stack) -> None:
@@ -102,4 +102,4 @@ def test_a_request_under_way_on_a_server_that_is_left_out_is_not_cut(stack: Stac
 
     assert was_under_way
     assert {"c2", "c3"} == newcomers
-    assert ["c1", "c2", "c3"] == sorted(answer.text.strip() for answer in answers)
+    assert sorted(answer.text.strip() for answer in answers) == ["c1", "c2", "c3"]

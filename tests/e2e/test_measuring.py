@@ -42,7 +42,7 @@ def sent_and_measured(stack: Stack, look: Callable[[], Snapshots]) -> None:
 
     assert (sent["v1"], 0) == (seen.stable.requests, seen.stable.errors)
     assert (sent["v2"] + sent["502"], sent["502"]) == (seen.canary.requests, seen.canary.errors)
-    assert 100 == sent["v1"] + sent["v2"] + sent["502"]
+    assert sent["v1"] + sent["v2"] + sent["502"] == 100
     assert min(sent["v1"], sent["v2"], sent["502"]) > 10
     assert seen.stable.latency.total == seen.stable.requests
     assert seen.canary.latency.total == seen.canary.requests

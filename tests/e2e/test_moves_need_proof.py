@@ -57,12 +57,12 @@ def test_a_canary_that_is_down_gets_no_more_traffic_by_hand_unless_that_is_force
     stack.done("POST", "/rollouts/shop/abort")
     stack.start_app("v2", stack.canary_port)
 
-    assert UNAVAILABLE == by_api
-    assert 1 == by_command.returncode
+    assert by_api == UNAVAILABLE
+    assert by_command.returncode == 1
     assert "--force" in by_command.stderr
-    assert ("Paused", 1) == before
+    assert before == ("Paused", 1)
     assert less.ok
-    assert 0 == forced.returncode, forced.stderr
+    assert forced.returncode == 0, forced.stderr
 
 
 def test_a_canary_whose_service_does_not_exist_gets_no_traffic_at_all(shared_stack: Stack) -> None:
@@ -70,9 +70,9 @@ def test_a_canary_whose_service_does_not_exist_gets_no_traffic_at_all(shared_sta
     begin(stack, {"service": "shop-v9@docker"}, steps=STEPS)
     found = standing(stack)
 
-    assert UNAVAILABLE == refused(stack)
-    assert ("Paused", 0) == found
-    assert {"v1": 20} == stack.count(20)
+    assert refused(stack) == UNAVAILABLE
+    assert found == ("Paused", 0)
+    assert stack.count(20) == {"v1": 20}
 
 
 def test_a_canary_without_health_checks_begins_once_its_port_is_open(shared_stack: Stack) -> None:
@@ -87,8 +87,8 @@ def test_a_canary_without_health_checks_begins_once_its_port_is_open(shared_stac
     stack.start_app("v2", stack.canary_port)
     eventually(lambda: standing(stack) == ("Paused", 1), what="the canary begins", seconds=60)
 
-    assert ("Paused", 0) == before
-    assert "canary-unavailable" == waiting["reasonCode"]
+    assert before == ("Paused", 0)
+    assert waiting["reasonCode"] == "canary-unavailable"
     assert "canary-unavailable" in said
 
 
@@ -98,5 +98,5 @@ def test_a_canary_without_steps_on_a_closed_port_is_not_shifted_to(shared_stack:
     answer = stack.call("PUT", "/rollouts/shop/weight", {"weight": 100})
     full = stack.call("POST", "/rollouts/shop/promote", {"full": True})
 
-    assert [409, 409] == [answer.status_code, full.status_code]
-    assert {"v1": 20} == stack.count(20)
+    assert [answer.status_code, full.status_code] == [409, 409]
+    assert stack.count(20) == {"v1": 20}

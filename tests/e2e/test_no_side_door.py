@@ -34,11 +34,11 @@ def test_a_file_that_lags_behind_a_promotion_gives_no_traffic_back(shared_stack:
     drift = stack.command("diff", "-f", lagging, "-o", "json")
     stack.wait_applied()
 
-    assert 1 == refused.returncode
-    assert (409, "urn:traefik-canary:stable-lags") == (answer.status_code, answer.json()["type"])
-    assert ["stable-lags"] == [one["reasonCode"] for one in json.loads(drift.stdout)["drift"]]
+    assert refused.returncode == 1
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:traefik-canary:stable-lags")
+    assert [one["reasonCode"] for one in json.loads(drift.stdout)["drift"]] == ["stable-lags"]
     assert promoted == status(stack)
-    assert {"v2": 20} == stack.count(20)
+    assert stack.count(20) == {"v2": 20}
 
 
 def test_a_file_that_names_another_stable_version_leaves_a_canary_on_its_way(shared_stack: Stack) -> None:
@@ -52,7 +52,7 @@ def test_a_file_that_names_another_stable_version_leaves_a_canary_on_its_way(sha
         for stable in (third, {"servers": [{"url": "http://127.0.0.1:9"}]})
     ]
 
-    assert [409, 409] == [answer.status_code for answer in answers]
+    assert [answer.status_code for answer in answers] == [409, 409]
     assert before == status(stack)
 
 
@@ -62,6 +62,6 @@ def test_another_stable_version_is_put_in_place_when_that_is_said(shared_stack: 
     stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(stable=stable, canary=None)})
     done = stack.command("apply", "-f", file(stack, canary=None), "--replace-stable", "--wait", "--reason", "back")
 
-    assert 0 == done.returncode, done.stderr
-    assert {"v1": 20} == stack.count(20)
-    assert ("Healthy", "stable was replaced: back") == (status(stack)["phase"], status(stack)["reason"])
+    assert done.returncode == 0, done.stderr
+    assert stack.count(20) == {"v1": 20}
+    assert (status(stack)["phase"], status(stack)["reason"]) == ("Healthy", "stable was replaced: back")

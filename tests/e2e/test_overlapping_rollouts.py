@@ -17,10 +17,10 @@ def test_a_second_rollout_with_an_equal_rule_takes_no_traffic(shared_stack: Stac
     moved = stack.call("PUT", "/rollouts/thief", {"spec": {**spec, "entryPoints": ["websecure"]}})
     back = stack.call("PUT", "/rollouts/thief", {"spec": spec})
 
-    assert [409, 201, 409] == [refused.status_code, moved.status_code, back.status_code]
-    assert "urn:traefik-canary:same-requests" == refused.json()["type"]
+    assert [refused.status_code, moved.status_code, back.status_code] == [409, 201, 409]
+    assert refused.json()["type"] == "urn:traefik-canary:same-requests"
     assert "shop" in refused.json()["detail"]
-    assert {"v1": 20} == stack.count(20)
+    assert stack.count(20) == {"v1": 20}
     stack.done("DELETE", "/rollouts/thief?allowShrink=true")
 
 
@@ -34,8 +34,8 @@ def test_a_rollout_that_is_shadowed_says_by_which(shared_stack: Stack) -> None:
     traffic = stack.count(20)
     looked = stack.command("doctor", "-o", "json").stdout
 
-    assert {"v2": 20} == traffic
-    assert "taker" == stack.done("GET", "/rollouts/shop")["shadowedBy"]
+    assert traffic == {"v2": 20}
+    assert stack.done("GET", "/rollouts/shop")["shadowedBy"] == "taker"
     assert "gets no traffic: shadowed by taker" in said
     assert "shadowed-router" in json.dumps(json.loads(looked))
     stack.done("DELETE", "/rollouts/taker?allowShrink=true")
@@ -49,5 +49,5 @@ def test_rollouts_that_overlap_with_the_same_priority_are_told(shared_stack: Sta
     stack.wait_applied(name="headers")
     looked = stack.command("doctor", "-o", "json").stdout
 
-    assert ["paths"] == answer["overlapsWith"]
+    assert answer["overlapsWith"] == ["paths"]
     assert "overlapping-router" in looked

@@ -77,9 +77,9 @@ def test_a_good_canary_takes_over_with_nobody_touching_it(stack: Stack) -> None:
         load.see(100)
     weights = [entry["after"]["status"]["weight"] for entry in stack.done("GET", "/rollouts/shop/history")["history"]]
 
-    assert [0, 100, 50, 25, 5, 0] == weights[:6]
-    assert [] == load.failures
-    assert {"v2": 20} == stack.count(20)
+    assert weights[:6] == [0, 100, 50, 25, 5, 0]
+    assert load.failures == []
+    assert stack.count(20) == {"v2": 20}
 
 
 @pytest.mark.slow
@@ -95,7 +95,7 @@ def test_a_canary_that_fails_is_taken_back_within_a_minute(stack: Stack) -> None
     assert bad_seconds(load) < 60
     assert "aborted: all traffic is on stable: canary errors" in reason
     assert "e-value" in reason
-    assert {"v1": 20} == stack.count(20)
+    assert stack.count(20) == {"v1": 20}
 
 
 @pytest.mark.parametrize(("error_rate", "code", "words"), [(0, 0, "shop is Healthy"), (0.3, 1, "shop is Degraded")])
@@ -107,7 +107,7 @@ def test_a_pipeline_ends_as_its_canary_does(stack: Stack, error_rate: float, cod
         begun = stack.command("set-canary", "shop", f"http://{HOST}:{stack.canary_port}", "--reason", "deploy 4711")
         ended = stack.command("wait", "shop", "--for", "healthy", "--timeout", "60")
 
-    assert 0 == begun.returncode
+    assert begun.returncode == 0
     assert code == ended.returncode
     assert words in ended.stdout + ended.stderr
 
@@ -135,7 +135,7 @@ def test_without_traffic_nothing_is_claimed(stack: Stack) -> None:
         begin(stack)
         held = in_phase(stack, "Paused")
 
-    assert 5 == held["weight"]
+    assert held["weight"] == 5
     assert "too few requests to judge: 0 of 20" in held["reason"]
     assert "pausedUntil" not in held
 
@@ -166,8 +166,8 @@ def test_what_is_known_of_a_canary_can_be_read(stack: Stack) -> None:
         )
         known = stack.done("GET", "/rollouts/shop/analysis")
 
-    assert ["errors", "latency"] == [metric["metric"] for metric in known["whole"]["metrics"]]
-    assert 0 == known["whole"]["metrics"][0]["canaryRate"]
+    assert [metric["metric"] for metric in known["whole"]["metrics"]] == ["errors", "latency"]
+    assert known["whole"]["metrics"][0]["canaryRate"] == 0
     assert known["looks"][0]["canaryRequests"] > 0
 
 
@@ -180,7 +180,7 @@ def test_a_ramp_raises_real_traffic_and_a_version_that_was_stable_comes_back_at_
     back = stack.done("PUT", "/rollouts/shop/canary", spec["stable"])
     stack.wait_applied()
 
-    assert "Healthy" == back["status"]["phase"]
-    assert {"v1": 20} == stack.count(20)
+    assert back["status"]["phase"] == "Healthy"
+    assert stack.count(20) == {"v1": 20}
     weights = [entry["after"]["status"]["weight"] for entry in stack.done("GET", "/rollouts/shop/history")["history"]]
-    assert [0, 0, 60, 40, 20] == weights[:5]
+    assert weights[:5] == [0, 0, 60, 40, 20]

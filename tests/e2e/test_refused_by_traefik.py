@@ -86,7 +86,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @pytest.mark.parametrize("name", EACH)
 def test_traefik_refuses_or_loses_what_the_check_refuses(gateway: Gateway, name: str) -> None:
     assert gateway.take(split_fragment())
-    assert "enabled" == gateway.router()["status"]
+    assert gateway.router()["status"] == "enabled"
     fault = FAULTS[name]
     is_taken = gateway.take(fault.fragment)
     shown = gateway.router()

@@ -141,7 +141,7 @@ FLEETS = st.lists(served(rollouts().map(referring_to_files)), max_size=25, uniqu
 def test_traefik_carries_any_rollouts_as_they_were_meant(gateway: Gateway, fleet: list[Rollout]) -> None:
     gateway.publish(fleet)
 
-    assert [] == problems_of(gateway, fleet)
+    assert problems_of(gateway, fleet) == []
     gateway.carried += len(fleet)
 
 
@@ -150,7 +150,7 @@ def test_traefik_carries_what_comes_in_many_parts(gateway: Gateway) -> None:
     for _ in ("json", "yaml"):
         gateway.publish(fleet)
 
-        assert [] == problems_of(gateway, fleet)
+        assert problems_of(gateway, fleet) == []
 
 
 def problems_of(gateway: Gateway, fleet: Sequence[Rollout]) -> Sequence[str]:

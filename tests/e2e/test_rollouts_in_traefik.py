@@ -83,7 +83,7 @@ def test_only_requests_that_the_weight_splits_are_counted(shared_stack: Stack, i
 
     eventually(lambda: sum(difference()) >= sum(wanted), what="Traefik counts the requests")
 
-    assert {"always": {"v2": 7}, "never": {"v1": 7}} == overridden
+    assert overridden == {"always": {"v2": 7}, "never": {"v1": 7}}
     assert {"v1", "v2"} == ignored.keys()
     assert wanted == difference()
 
@@ -97,8 +97,8 @@ def test_overrides_work_beside_sticky_clients_copies_and_health_checks(shared_st
         shared_stack.shift(weight)
         answers = [shared_stack.get(**{"X-Canary": value}) for value in ("always", "never")]
 
-        assert ["v2", "v1"] == [answer.text.strip() for answer in answers]
-        assert ["shop_2_server", "shop_1_server"] == [next(iter(answer.cookies)).name for answer in answers]
+        assert [answer.text.strip() for answer in answers] == ["v2", "v1"]
+        assert [next(iter(answer.cookies)).name for answer in answers] == ["shop_2_server", "shop_1_server"]
         shared_stack.traffic.cookies.clear()
 
 
@@ -140,10 +140,10 @@ def test_a_mirrored_canary_gets_copies_that_count_for_nobody(shared_stack: Stack
     shared_stack.shift(0)
     answers = shared_stack.count(100)
 
-    assert {"v1": 100} == answers
+    assert answers == {"v1": 100}
     eventually(lambda: served(shared_stack, "shop_2_mirror") == 50, what="half of the requests were copied")
-    assert 100 == served(shared_stack, "shop_1_servers")
-    assert 0 == served(shared_stack, "shop_2")
+    assert served(shared_stack, "shop_1_servers") == 100
+    assert served(shared_stack, "shop_2") == 0
 
 
 def test_with_checks_on_both_sides_stable_takes_the_share_of_a_canary_that_is_down(stack: Stack) -> None:
@@ -157,7 +157,7 @@ def test_with_checks_on_both_sides_stable_takes_the_share_of_a_canary_that_is_do
     stack.start_app("v2", stack.canary_port)
     eventually(lambda: set(stack.count(20)) == {"v1", "v2"}, what="the canary is back")
 
-    assert [] == load.failures
+    assert load.failures == []
 
 
 def test_a_keep_alive_timeout_makes_a_transport_that_lets_go_earlier(shared_stack: Stack) -> None:
@@ -166,8 +166,8 @@ def test_a_keep_alive_timeout_makes_a_transport_that_lets_go_earlier(shared_stac
     shared_stack.shift(0)
     service = shared_stack.traefik_shows("services/shop_1@http")
 
-    assert "idle_4s" == service["loadBalancer"]["serversTransport"].removesuffix("@http")
-    assert {"v1": 20} == shared_stack.count(20)
+    assert service["loadBalancer"]["serversTransport"].removesuffix("@http") == "idle_4s"
+    assert shared_stack.count(20) == {"v1": 20}
 
 
 def test_who_hangs_is_not_waited_for_and_a_crowd_waits_outside(shared_stack: Stack) -> None:
@@ -182,7 +182,7 @@ def test_who_hangs_is_not_waited_for_and_a_crowd_waits_outside(shared_stack: Sta
     finally:
         requests.put(behaviour, json={}, timeout=5)
 
-    assert 504 == late
+    assert late == 504
     assert {200, 429} == crowd.keys()
     assert 2 <= crowd[200] < 8
 
@@ -220,5 +220,5 @@ def test_where_polls_need_a_token_only_who_has_one_is_answered(stack: Stack) -> 
     stack.wait_applied()
     stack.shift(100)
 
-    assert 401 == refused.status_code
-    assert {"v2": 20} == stack.count(20)
+    assert refused.status_code == 401
+    assert stack.count(20) == {"v2": 20}

@@ -56,8 +56,8 @@ def test_a_canary_that_vanishes_takes_no_stable_request_with_it(foreign: Stack, 
         foreign.wait_applied()
         load.see()
 
-    assert [] == load.failures
-    assert {"v1": 100} == gone
+    assert load.failures == []
+    assert gone == {"v1": 100}
     assert 9 <= foreign.count(100)["v2"] <= 11
 
 
@@ -73,7 +73,7 @@ def test_a_canary_that_was_never_there_leaves_stable_alone(foreign: Stack) -> No
 
     assert {"v1"} == set(load.answers)
     assert refused.status_code == 409
-    assert 504 == answer.status_code
+    assert answer.status_code == 504
     assert "shop-canary@file" in answer.json()["detail"]
 
 
@@ -101,5 +101,5 @@ def test_an_override_to_a_canary_that_vanishes_falls_back_to_stable(foreign: Sta
     foreign.define_in_files(without_canary(foreign))
     eventually(lambda: foreign.traefik_shows("services/shop-canary@file") is None, what="the canary vanishes")
 
-    assert 1 == alone  # what the weight sends; what the override sends is not counted
-    assert ("v2", "v1") == (before, foreign.get(**{"X-Canary": "always"}).text.strip())
+    assert alone == 1  # what the weight sends; what the override sends is not counted
+    assert (before, foreign.get(**{"X-Canary": "always"}).text.strip()) == ("v2", "v1")

@@ -59,11 +59,11 @@ def test_a_suspended_traefik_keeps_the_canary_at_its_step(stack: Stack) -> None:
     in_phase(stack, "Healthy")
     stack.wait_applied()
 
-    assert ("Paused", 1) == (waited["status"]["phase"], waited["status"]["weight"])
-    assert "not-applied" == waited["waiting"]["reasonCode"]
+    assert (waited["status"]["phase"], waited["status"]["weight"]) == ("Paused", 1)
+    assert waited["waiting"]["reasonCode"] == "not-applied"
     assert "edge" in waited["waiting"]["detail"]
-    assert [1, 50, 0] == weights(stack)
-    assert {"v2": 20} == stack.count(20)
+    assert weights(stack) == [1, 50, 0]
+    assert stack.count(20) == {"v2": 20}
 
 
 def test_a_canary_whose_service_does_not_exist_is_aborted_at_the_deadline(stack: Stack) -> None:
@@ -72,7 +72,7 @@ def test_a_canary_whose_service_does_not_exist_is_aborted_at_the_deadline(stack:
 
     assert "shop-v9@docker" in reason
     assert {0} == set(weights(stack))
-    assert {"v1": 20} == stack.count(20)
+    assert stack.count(20) == {"v1": 20}
 
 
 def test_a_canary_with_no_server_that_is_up_is_aborted_at_the_deadline(stack: Stack) -> None:
@@ -83,8 +83,8 @@ def test_a_canary_with_no_server_that_is_up_is_aborted_at_the_deadline(stack: St
     stack.wait_applied()
 
     assert "canary-unavailable" in stack.log()
-    assert [1, 0] == weights(stack)
-    assert {"v1": 20} == stack.count(20)
+    assert weights(stack) == [1, 0]
+    assert stack.count(20) == {"v1": 20}
 
 
 def test_a_change_is_applied_once_every_instance_of_a_gateway_has_it(stack: Stack) -> None:

@@ -57,13 +57,13 @@ def test_a_job_finds_its_change_in_log_history_webhook_and_traces(
         history = stack.done("GET", "/rollouts/shop/history")["history"]
         lines = [json.loads(line) for line in stack.log().splitlines() if line.startswith("{")]
 
-    assert 0 == shifted.returncode, shifted.stderr
-    assert "gitlab-4711" == history[0]["requestId"]
+    assert shifted.returncode == 0, shifted.stderr
+    assert history[0]["requestId"] == "gitlab-4711"
     (logged,) = [line for line in lines if line["event"] == "rollout.set-weight"]
     assert {"rollout": "shop", "actor": "admin", "request_id": "gitlab-4711"}.items() <= logged.items()
-    assert ["gitlab-4711"] == [json.loads(one.body)["requestId"] for one in team.received]
+    assert [json.loads(one.body)["requestId"] for one in team.received] == ["gitlab-4711"]
     call = spans["PUT /api/v1/rollouts/<name>/weight"]
-    assert CALLER == call.parent_span_id.hex()
+    assert call.parent_span_id.hex() == CALLER
     assert {call.span_id} == {spans[name].parent_span_id for name in NAMES - {call.name}}
     assert os.environ["CANARY_REQUEST_ID"] in {
         fact.value.string_value for fact in call.attributes if fact.key == "canary.request_id"

@@ -101,7 +101,7 @@ def test_traefik_reaches_a_side_by_its_transport_only(secured: Stack, authority:
         {name: value for name, value in right.items() if name != "rootCAs"},
     )
 
-    assert [200, 200, 200] == [_status(secured, backend, transport) for transport in (right, inline, unverified)]
+    assert [_status(secured, backend, transport) for transport in (right, inline, unverified)] == [200, 200, 200]
     assert {200}.isdisjoint({_status(secured, backend, transport) for transport in wrong})
 
 
@@ -153,8 +153,8 @@ def test_the_pages_are_served_below_a_path(secured: Stack) -> None:
         signed_in = browser.post(f"{root}{link}", data={"csrf": csrf}, allow_redirects=False)
         fleet = browser.get(f"{root}/")
 
-    assert "/tools/canary/" == signed_in.headers["Location"]
-    assert ["/tools/canary"] == [cookie.path for cookie in browser.cookies]
+    assert signed_in.headers["Location"] == "/tools/canary/"
+    assert [cookie.path for cookie in browser.cookies] == ["/tools/canary"]
     assert (200, f"{root}/") == (fleet.status_code, fleet.url)
     assert 'href="/tools/canary/rollouts/shop"' in fleet.text
     assert not re.findall(r'(?:href|action|src|hx-get)="/(?!tools/canary/)[^"]*"', fleet.text)

@@ -184,33 +184,33 @@ def site(shared_stack: Stack) -> Iterator[Site]:
 
 
 def test_a_grpc_canary_that_is_good_is_promoted(site: Site) -> None:
-    assert "Healthy" == site.ended("grpc-good")["phase"]
+    assert site.ended("grpc-good")["phase"] == "Healthy"
 
 
 def test_a_grpc_canary_that_fails_is_aborted(site: Site) -> None:
-    assert "Degraded" == site.ended("grpc-bad")["phase"]
+    assert site.ended("grpc-bad")["phase"] == "Degraded"
 
 
 def test_a_grpc_canary_whose_results_traefik_does_not_count_is_held(site: Site) -> None:
-    assert "Paused" == site.ended("grpc-unknown")["phase"]
+    assert site.ended("grpc-unknown")["phase"] == "Paused"
     assert "unknown-results" in {sample.get("reasonCode") for sample in site.samples("grpc-unknown")}
 
 
 def test_a_healthy_websocket_canary_is_promoted(site: Site) -> None:
-    assert "Healthy" == site.ended("websocket")["phase"]
+    assert site.ended("websocket")["phase"] == "Healthy"
 
 
 def test_a_canary_that_is_slow_and_fails_while_it_is_cold_is_promoted(site: Site) -> None:
-    assert "Healthy" == site.ended("cold")["phase"]
+    assert site.ended("cold")["phase"] == "Healthy"
 
 
 def test_a_canary_at_full_weight_that_breaks_is_aborted(site: Site) -> None:
-    assert "Degraded" == site.ended("full")["phase"]
+    assert site.ended("full")["phase"] == "Degraded"
 
 
 @pytest.mark.parametrize("name", ["unchecked", "ungated"], ids=["a check is down", "a gateway is unreachable"])
 def test_a_source_that_is_down_hides_no_failure(site: Site, name: str) -> None:
-    assert "Degraded" == site.ended(name)["phase"]
+    assert site.ended(name)["phase"] == "Degraded"
 
 
 def test_two_traefiks_behind_one_metrics_address_are_reported(site: Site) -> None:
@@ -270,4 +270,4 @@ def test_a_canary_of_a_quiet_service_that_fails_is_aborted_within_five_minutes(s
         site.begin("quiet", urls=urls, steps=LONG, interval="5s", minRequests=100, warmUp="30s")
         ended = site.ended("quiet", seconds=300)
 
-    assert "Degraded" == ended["phase"]
+    assert ended["phase"] == "Degraded"

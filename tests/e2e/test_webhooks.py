@@ -75,7 +75,7 @@ def test_a_worker_that_is_killed_costs_no_notice(provider: Stack, receiver: Rece
     assert expected == first_times(receiver.deliveries)
     assert sorted(receiver.deliveries) == receiver.deliveries
     bodies = [json.loads(received.body) for received in receiver.received]
-    assert ["started", "stepped", "aborted"] == first_times([body["event"] for body in bodies])
+    assert first_times([body["event"] for body in bodies]) == ["started", "stepped", "aborted"]
     assert all("x-canary-signature" in received.headers for received in receiver.received)
     assert SECRET not in provider.log()
     assert receiver.url not in provider.log()
@@ -88,7 +88,7 @@ def test_a_receiver_that_hangs_holds_up_no_change(provider: Stack, receiver: Rec
     eventually(lambda: receiver.received, what="the first notice")
     weights = [told(provider, "PUT", "/rollouts/shop/weight", {"weight": weight}) for weight in range(1, 51)]
 
-    assert 1 == len(receiver.received)  # it still has not answered
+    assert len(receiver.received) == 1  # it still has not answered
     receiver.is_open.set()
     eventually(lambda: weights[-1] in receiver.deliveries, what="the last notice")
     assert weights == first_times(receiver.deliveries)[1:]

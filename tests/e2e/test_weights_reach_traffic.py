@@ -20,13 +20,13 @@ def test_weight_10_is_a_tenth_of_a_thousand_requests(shared_stack: Stack) -> Non
 def test_weight_0_gives_the_canary_nothing(shared_stack: Stack) -> None:
     shared_stack.shift(0)
 
-    assert {"v1": 1_000} == shared_stack.count(1_000)
+    assert shared_stack.count(1_000) == {"v1": 1_000}
 
 
 def test_weight_100_gives_the_canary_everything(shared_stack: Stack) -> None:
     shared_stack.shift(100)
 
-    assert {"v2": 1_000} == shared_stack.count(1_000)
+    assert shared_stack.count(1_000) == {"v2": 1_000}
 
 
 def test_half_a_per_cent_is_five_in_a_thousand(shared_stack: Stack) -> None:
@@ -40,7 +40,7 @@ def test_an_abort_takes_everything_back_at_once(shared_stack: Stack) -> None:
     shared_stack.done("POST", "/rollouts/shop/abort", {"reason": "a try"})
     shared_stack.wait_applied()
 
-    assert {"v1": 200} == shared_stack.count(200)
+    assert shared_stack.count(200) == {"v1": 200}
     shared_stack.done("POST", "/rollouts/shop/retry")
 
 
@@ -49,10 +49,10 @@ def test_a_promoted_canary_is_the_new_stable(stack: Stack) -> None:
     stack.done("POST", "/rollouts/shop/promote", {"full": True})
     stack.wait_applied()
 
-    assert {"v2": 200} == stack.count(200)
+    assert stack.count(200) == {"v2": 200}
     stack.done("PUT", "/rollouts/shop", {"spec": stack.spec()})
     stack.wait_applied()
-    assert {"v2": 200} == stack.count(200), "the same file again must not go back"
+    assert stack.count(200) == {"v2": 200}, "the same file again must not go back"
 
 
 def test_steps_and_timed_pauses_move_real_traffic(stack: Stack) -> None:
@@ -91,7 +91,7 @@ def test_the_share_is_the_same_after_a_restart(stack: Stack, name: str) -> None:
         stack.wait_applied(name=other)
         counts = stack.count(1_000, host=f"{other}.localhost")
         assert counts["v2"] in expected
-        assert 1_000 == counts["v1"] + counts["v2"]
+        assert counts["v1"] + counts["v2"] == 1_000
 
 
 def restart(stack: Stack, name: str) -> None:

@@ -12,6 +12,6 @@ pytestmark = pytest.mark.traefik
 def test_servers_are_found_kept_and_given_up_as_the_page_says(tmp_path: Path) -> None:
     claims = played("discovery", tmp_path)
 
-    assert [] == not_so(claims)
-    assert 8 == len(claims)
-    assert [] == missing_in_page("discovery", claims)
+    assert not_so(claims) == []
+    assert len(claims) == 8
+    assert missing_in_page("discovery", claims) == []

@@ -41,7 +41,7 @@ def test_several_hosts_are_read(hosts: str, nodes: tuple[tuple[str, int], ...]) 
 
 
 def test_a_node_of_a_cluster_has_the_port_of_redis() -> None:
-    assert (("a", 6379),) == read_address("redis+cluster://a").nodes
+    assert read_address("redis+cluster://a").nodes == (("a", 6379),)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_login_and_database_are_the_servers(
 ) -> None:
     address = read_address(f"redis+sentinel://{login}a,b/main{database}?sentinel_password=other&max_connections=9")
 
-    assert "main" == address.service
+    assert address.service == "main"
     assert {**options, **db, "max_connections": 9} == address.server_options
-    assert {"password": "other"} == address.sentinel_login
+    assert address.sentinel_login == {"password": "other"}
 
 
 def test_tls_is_that_of_the_sentinels_too(tmp_path: Any) -> None:
@@ -70,7 +70,7 @@ def test_tls_is_that_of_the_sentinels_too(tmp_path: Any) -> None:
     address = read_address(f"rediss+sentinel://a/main?ssl_ca_certs={file}&ssl_check_hostname=false")
 
     assert {"ssl": True, "ssl_ca_certs": str(file), "ssl_check_hostname": False} == address.tls
-    assert {} == address.server_options
+    assert address.server_options == {}
 
 
 @pytest.mark.parametrize(

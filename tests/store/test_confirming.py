@@ -72,7 +72,7 @@ def test_a_write_is_on_disk_only_where_there_is_one(tmp_path: Path) -> None:
         words = refusal(store)
         assert "Redis has done this, but does not confirm it (" in words
         assert "appendonly is disabled" in words
-        assert 1 == version(store)
+        assert version(store) == 1
 
 
 def test_a_provider_confirms_as_it_is_set(tmp_path: Path) -> None:
@@ -80,11 +80,11 @@ def test_a_provider_confirms_as_it_is_set(tmp_path: Path) -> None:
         store = open_store(Settings(redis_url=node.url, confirm_fsync=True))
 
         assert "does not confirm it" in refusal(store)
-        assert 2 == write(open_store(Settings(redis_url=node.url))).revision
+        assert write(open_store(Settings(redis_url=node.url))).revision == 2
 
 
 def test_the_embedded_server_confirms_that_it_is_on_disk(server: EmbeddedServer) -> None:
-    assert 1 == write(RedisStore(server.url, confirm=Confirmation(fsync=True))).revision
+    assert write(RedisStore(server.url, confirm=Confirmation(fsync=True))).revision == 1
 
 
 @pytest.mark.slow
@@ -102,12 +102,12 @@ def test_a_write_that_no_replica_has_is_told_and_can_be_repeated(pair: tuple[Nod
         for ask in asks:
             with pytest.raises(StoreUnavailableError, match=f"on 0 of 1 replicas after 3 s; {NOT_IN_TIME}"):
                 ask(RedisStore(primary.url, confirm=confirm))
-        assert 1 == version(RedisStore(primary.url))
+        assert version(RedisStore(primary.url)) == 1
     store = RedisStore(primary.url, confirm=confirm)
 
-    assert 1 == store.commit(late).revision
+    assert store.commit(late).revision == 1
     assert store.commit(late) == store.recall(late.request)
-    assert [1] == [event.revision for event in store.history(SHOP, limit=9)]
+    assert [event.revision for event in store.history(SHOP, limit=9)] == [1]
 
 
 @pytest.mark.slow
@@ -130,5 +130,5 @@ def test_a_write_that_is_not_on_two_disks_is_told(pair: tuple[Node, Node]) -> No
     store = RedisStore(primary.url, confirm=Confirmation(replicas=1, fsync=True))
 
     assert f"synced to disk and on 0 of 1 replicas after 3 s; {NOT_IN_TIME}" in refusal(store)
-    assert 1 == version(store)
-    assert 2 == write(RedisStore(primary.url, confirm=Confirmation(replicas=1)), key=BLOG).revision
+    assert version(store) == 1
+    assert write(RedisStore(primary.url, confirm=Confirmation(replicas=1)), key=BLOG).revision == 2

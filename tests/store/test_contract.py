@@ -38,13 +38,13 @@ def unchanged(store: Store) -> Callable[[], bool]:
 
 
 def test_nothing_is_there_before_the_first_write(store: Store) -> None:
-    assert ("", 0) == store.revision()
+    assert store.revision() == ("", 0)
     assert Contents("", 0, {}) == store.load()
     assert store.read(SHOP)[0] is None
-    assert [] == store.history(SHOP, limit=10)
-    assert [] == store.changes(after=0, wait_seconds=0)
+    assert store.history(SHOP, limit=10) == []
+    assert store.changes(after=0, wait_seconds=0) == []
     assert store.recall(AGAIN) is None
-    assert {} == store.sightings()
+    assert store.sightings() == {}
 
 
 def test_a_change_tells_the_request_that_made_it(store: Store) -> None:
@@ -135,7 +135,7 @@ def test_a_deleted_document_is_gone(store: Store) -> None:
     write(store, "other", key=BLOG)
     event = write(store, None)
 
-    assert ("old", None) == (event.before, event.after)
+    assert (event.before, event.after) == ("old", None)
     assert store.read(SHOP)[0] is None
     assert {BLOG: Stored(2, "other")} == store.load().documents
 
@@ -186,14 +186,14 @@ def test_changes_are_those_after_a_revision_in_order(store: Store) -> None:
 
     assert events == store.changes(after=0, wait_seconds=1)
     assert events[2:] == store.changes(after=2, wait_seconds=0)
-    assert [] == store.changes(after=3, wait_seconds=0)
+    assert store.changes(after=3, wait_seconds=0) == []
 
 
 def test_who_waits_in_vain_waits_as_long_as_was_said(store: Store) -> None:
     write(store)
     started = time.monotonic()
 
-    assert [] == store.changes(after=1, wait_seconds=0.1)
+    assert store.changes(after=1, wait_seconds=0.1) == []
     assert 0.09 <= time.monotonic() - started < 5
 
 
@@ -255,7 +255,7 @@ def test_a_request_that_met_a_conflict_may_be_sent_again(store: Store) -> None:
         store.commit(change("new", request=AGAIN))
 
     assert store.recall(AGAIN) is None
-    assert 2 == store.commit(change("new", expected=1, request=AGAIN)).revision
+    assert store.commit(change("new", expected=1, request=AGAIN)).revision == 2
 
 
 # Restoring
@@ -276,9 +276,9 @@ def test_a_restored_store_goes_on(store: Store) -> None:
     store.restore(Contents("theirs", 7, {SHOP: Stored(5, "old")}), actor="me", reason="lost")
     event = store.commit(change("new", expected=5))
 
-    assert (9, "old", "new") == (event.revision, event.before, event.after)
+    assert (event.revision, event.before, event.after) == (9, "old", "new")
     assert [event] == store.changes(after=8, wait_seconds=0)
-    assert ("theirs", 9) == store.revision()
+    assert store.revision() == ("theirs", 9)
 
 
 def test_who_followed_a_store_that_is_restored_loads_everything_again(store: Store) -> None:
@@ -288,7 +288,7 @@ def test_who_followed_a_store_that_is_restored_loads_everything_again(store: Sto
     for after in range(revision):
         with pytest.raises(MissedChangesError):
             store.changes(after=after, wait_seconds=0)
-    assert [] == store.changes(after=revision, wait_seconds=0)
+    assert store.changes(after=revision, wait_seconds=0) == []
 
 
 def test_history_and_requests_outlive_a_restore(store: Store) -> None:
@@ -306,22 +306,22 @@ def test_of_each_gateway_the_newest_sighting_is_kept(store: Store) -> None:
     store.report({"edge@10.0.0.1": "old", "edge@10.0.0.2": "other"})
     store.report({"edge@10.0.0.1": "new"})
 
-    assert {"edge@10.0.0.1": "new", "edge@10.0.0.2": "other"} == store.sightings()
+    assert store.sightings() == {"edge@10.0.0.1": "new", "edge@10.0.0.2": "other"}
 
 
 def test_an_empty_sighting_forgets_the_gateway(store: Store) -> None:
     store.report({"edge": "here", "other": "here"})
     store.report({"edge": "", "unknown": ""})
 
-    assert {"other": "here"} == store.sightings()
+    assert store.sightings() == {"other": "here"}
 
 
 def test_a_sighting_is_no_change(store: Store) -> None:
     store.report({})
     store.report({"edge": "here"})
 
-    assert ("", 0) == store.revision()
-    assert [] == store.changes(after=0, wait_seconds=0)
+    assert store.revision() == ("", 0)
+    assert store.changes(after=0, wait_seconds=0) == []
 
 
 # Records
@@ -340,7 +340,7 @@ def test_a_record_is_replaced_while_it_is_the_expected_one(store: Store, text: s
     assert text == store.record("shop")
     assert store.replace_record("shop", expected=text, text=next_text)
     assert next_text == store.record("shop")
-    assert "other" == store.record("blog")
+    assert store.record("blog") == "other"
 
 
 @pytest.mark.parametrize(
@@ -367,7 +367,7 @@ def test_of_many_who_replace_a_record_at_once_one_does(store: Store) -> None:
     for thread in threads:
         thread.join()
 
-    assert 1 == done.count(True)
+    assert done.count(True) == 1
     assert store.record("shop") in set("abcdefgh")
 
 
@@ -378,8 +378,8 @@ def test_a_record_is_no_document(store: Store) -> None:
     store.replace_record("blog", expected=None, text="seen")
 
     assert is_unchanged()
-    assert [1] == [event.revision for event in store.history(SHOP, limit=9)]
-    assert [] == store.history(BLOG, limit=9)
+    assert [event.revision for event in store.history(SHOP, limit=9)] == [1]
+    assert store.history(BLOG, limit=9) == []
 
 
 # Leases
@@ -417,7 +417,7 @@ def test_leases_of_several_names_are_several(store: Store) -> None:
 def test_a_lease_is_no_change(store: Store) -> None:
     store.lease("controller", owner="first", seconds=60)
 
-    assert ("", 0) == store.revision()
+    assert store.revision() == ("", 0)
 
 
 # Which history it is
@@ -429,9 +429,9 @@ def test_each_change_has_a_mark_of_its_own_and_names_the_one_before(store: Store
 
     assert ["", *(event.mark for event in events[:2])] == [event.follows for event in seen]
     assert [store.mark(number) for number in (1, 2, 3)] == [event.mark for event in seen]
-    assert 3 == len({event.mark for event in seen} - {""})
+    assert len({event.mark for event in seen} - {""}) == 3
     assert seen[-1].mark == store.load().mark
-    assert "" == store.mark(4)
+    assert store.mark(4) == ""
 
 
 def test_a_restore_has_a_mark_and_forgets_those_before(store: Store) -> None:

@@ -57,7 +57,7 @@ def test_an_answer_that_comes_late_is_not_taken_for_the_next(store_elsewhere: Re
     with pytest.raises(StoreUnavailableError, match="Redis does not answer in time"):
         store_elsewhere.now()
 
-    assert 1 == store_elsewhere.revision()[1]
+    assert store_elsewhere.revision()[1] == 1
     assert Stored(1, "text") == store_elsewhere.read(SHOP)[0]
 
 
@@ -69,21 +69,21 @@ def test_who_is_away_cannot_be_reached(question: str) -> None:
     sentinels = f"redis+sentinel://:{SECRET}@{HOST}:1,{HOST}:2/main?sentinel_password={SECRET}"
     cluster = f"redis+cluster://:{SECRET}@{HOST}:1,{HOST}:2"
 
-    assert NO_SENTINEL == refusal(sentinels, QUESTIONS[question])
-    assert "Redis cannot be reached" == refusal(cluster, QUESTIONS[question])
+    assert refusal(sentinels, QUESTIONS[question]) == NO_SENTINEL
+    assert refusal(cluster, QUESTIONS[question]) == "Redis cannot be reached"
 
 
 def test_a_service_that_no_sentinel_knows_is_told(sentinel_url: str) -> None:
-    assert NO_SENTINEL == refusal(f"{sentinel_url}s")
+    assert refusal(f"{sentinel_url}s") == NO_SENTINEL
 
 
 def test_a_cluster_and_one_server_are_not_taken_for_each_other(cluster: Cluster, tmp_path: Path) -> None:
     owner = cluster.owner(Keys("default").revision)
     other = next(node for node in cluster.nodes if node is not owner)
 
-    assert "Redis is a Cluster: its URL is redis+cluster://HOST:6379" == refusal(other.url, write)
+    assert refusal(other.url, write) == "Redis is a Cluster: its URL is redis+cluster://HOST:6379"
     with Node(tmp_path) as node:
-        assert NO_CLUSTER == refusal(f"redis+cluster://{node.address}")
+        assert refusal(f"redis+cluster://{node.address}") == NO_CLUSTER
 
 
 # Passwords
@@ -95,11 +95,11 @@ def test_sentinels_and_servers_have_passwords_of_their_own(tmp_path: Path) -> No
         lock(servers.sentinels[0])
         url = servers.url.replace("://", f"://:{SECRET}@")
 
-        assert NOT_PERMITTED == refusal(f"{servers.url}?sentinel_password={SECRET}")
-        assert NOT_PERMITTED == refusal(f"{url.replace(SECRET, 'wrong')}?sentinel_password={SECRET}")
-        assert NO_SENTINEL == refusal(url)
-        assert NO_SENTINEL == refusal(f"{url}?sentinel_password=wrong")
-        assert 1 == write(RedisStore(f"{url}?sentinel_username=default&sentinel_password={SECRET}")).revision
+        assert refusal(f"{servers.url}?sentinel_password={SECRET}") == NOT_PERMITTED
+        assert refusal(f"{url.replace(SECRET, 'wrong')}?sentinel_password={SECRET}") == NOT_PERMITTED
+        assert refusal(url) == NO_SENTINEL
+        assert refusal(f"{url}?sentinel_password=wrong") == NO_SENTINEL
+        assert write(RedisStore(f"{url}?sentinel_username=default&sentinel_password={SECRET}")).revision == 1
 
 
 @pytest.mark.slow
@@ -107,9 +107,9 @@ def test_a_cluster_has_one_password(tmp_path: Path) -> None:
     with Cluster(tmp_path, primaries=1) as servers:
         lock(servers.nodes[0])
 
-        assert NOT_PERMITTED == refusal(servers.url)
-        assert NOT_PERMITTED == refusal(servers.url.replace("://", f"://:{SECRET}-@"))
-        assert 1 == write(RedisStore(servers.url.replace("://", f"://default:{SECRET}@"))).revision
+        assert refusal(servers.url) == NOT_PERMITTED
+        assert refusal(servers.url.replace("://", f"://:{SECRET}-@")) == NOT_PERMITTED
+        assert write(RedisStore(servers.url.replace("://", f"://default:{SECRET}@"))).revision == 1
 
 
 # TLS
@@ -119,10 +119,10 @@ def test_a_server_is_trusted_by_its_certificate_and_name(tls_url: str, tmp_path:
     bare = tls_url.partition("?")[0]
     by_name = tls_url.replace(HOST, "localhost", 1)
 
-    assert UNTRUSTED == refusal(bare)
-    assert UNTRUSTED == refusal(f"{bare}?ssl_ca_certs={make_certificate(tmp_path).certificate}")
-    assert UNTRUSTED == refusal(by_name)
-    assert "Redis cannot be reached" == refusal(bare.replace("rediss", "redis"))
+    assert refusal(bare) == UNTRUSTED
+    assert refusal(f"{bare}?ssl_ca_certs={make_certificate(tmp_path).certificate}") == UNTRUSTED
+    assert refusal(by_name) == UNTRUSTED
+    assert refusal(bare.replace("rediss", "redis")) == "Redis cannot be reached"
     for lax in (f"{by_name}&ssl_check_hostname=false", f"{bare}?ssl_cert_reqs=none"):
         RedisStore(lax).now()
 
@@ -132,7 +132,7 @@ def test_a_server_may_want_a_certificate_of_its_client(shared_tls: Certificate, 
     url = f"rediss://{HOST}:{front}?ssl_ca_certs={shared_tls.certificate}"
     context = shared_tls.context(clients=ours)
     with Node(tmp_path / "node") as node, tls_front(context, port=front, to_port=node.port):
-        assert "Redis cannot be reached" == refusal(url)
+        assert refusal(url) == "Redis cannot be reached"
         RedisStore(f"{url}&ssl_certfile={ours.certificate}&ssl_keyfile={ours.key}").now()
 
 
@@ -150,10 +150,10 @@ def test_sentinels_and_the_primary_are_asked_by_tls(shared_tls: Certificate, tmp
             stack.enter_context(tls_front(shared_tls.context(), port=to_sentinel, to_port=sentinel.port))
             stack.enter_context(tls_front(other.context(), port=also_to_sentinel, to_port=sentinel.port))
 
-            assert NO_SENTINEL == refusal(url.replace(str(to_sentinel), str(also_to_sentinel)))
-            assert 1 == write(RedisStore(url)).revision
+            assert refusal(url.replace(str(to_sentinel), str(also_to_sentinel))) == NO_SENTINEL
+            assert write(RedisStore(url)).revision == 1
         with tls_front(other.context(), port=to_primary, to_port=node.port, lets_plain_in=True):
-            assert UNTRUSTED == refusal(url)
+            assert refusal(url) == UNTRUSTED
 
 
 @pytest.mark.slow
@@ -164,5 +164,5 @@ def test_a_cluster_is_asked_by_tls(shared_tls: Certificate, tmp_path: Path) -> N
         Cluster(tmp_path, primaries=1, announced=lambda _: front) as servers,
         tls_front(shared_tls.context(), port=front, to_port=servers.nodes[0].port),
     ):
-        assert UNTRUSTED == refusal(f"{url}{other.certificate}")
-        assert 1 == write(RedisStore(f"{url}{shared_tls.certificate}")).revision
+        assert refusal(f"{url}{other.certificate}") == UNTRUSTED
+        assert write(RedisStore(f"{url}{shared_tls.certificate}")).revision == 1

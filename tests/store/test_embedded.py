@@ -31,15 +31,15 @@ def test_every_acknowledged_write_is_there_after_a_sudden_death(short_dir: Path)
         assert wait_until(lambda: not server.is_running)
         server.start()
 
-        assert 100 == store.revision()[1]
-        assert "99" == store.history(next(iter(store.load().documents)), limit=1)[0].after
+        assert store.revision()[1] == 100
+        assert store.history(next(iter(store.load().documents)), limit=1)[0].after == "99"
 
 
 def test_it_writes_to_disk_before_it_answers_and_throws_nothing_away(server: EmbeddedServer) -> None:
     with redis.Redis.from_url(server.url) as client:
         found = {name: client.config_get(name)[name] for name in ("appendonly", "appendfsync", "maxmemory-policy")}
 
-    assert {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"} == found
+    assert found == {"appendonly": "yes", "appendfsync": "always", "maxmemory-policy": "noeviction"}
 
 
 def test_it_listens_on_its_socket_only_and_for_its_user_only(server: EmbeddedServer) -> None:
@@ -47,8 +47,8 @@ def test_it_listens_on_its_socket_only_and_for_its_user_only(server: EmbeddedSer
     with redis.Redis.from_url(server.url) as client:
         port = client.config_get("port")["port"]
 
-    assert "0" == port
-    assert 0 == path.stat().st_mode & 0o077
+    assert port == "0"
+    assert path.stat().st_mode & 0o077 == 0
 
 
 def test_a_directory_belongs_to_one_server(short_dir: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_long_path_gets_a_short_socket(tmp_path: Path, temporary: str, monkeyp
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / temporary) if temporary else None)
     directory = tmp_path / ("deep" * 30)
     with EmbeddedServer(directory) as server:
-        assert 1 == write(RedisStore(server.url)).revision
+        assert write(RedisStore(server.url)).revision == 1
         assert len(server.url.removeprefix("unix://")) <= 107
     assert not Path(server.url.removeprefix("unix://")).parent.exists()
     assert embedded_url(directory) == server.url
@@ -105,6 +105,6 @@ def test_a_long_path_without_a_directory_for_temporary_files_is_said(
 
     monkeypatch.setattr(tempfile, "gettempdir", nowhere)
 
-    assert "unix:///data/valkey.sock" == embedded_url(Path("/data"))
+    assert embedded_url(Path("/data")) == "unix:///data/valkey.sock"
     with pytest.raises(EmbeddedServerError, match="choose a data directory with a shorter path"):
         embedded_url(tmp_path / ("a" * 100))

@@ -166,8 +166,8 @@ def test_the_loss_of_others_slots_is_none_of_our_business(tmp_path: Path) -> Non
         other.kill()
         store = RedisStore(servers.url)
 
-        assert 1 == write(store).revision
-        assert 2 == write(RedisStore(servers.url)).revision
+        assert write(store).revision == 1
+        assert write(RedisStore(servers.url)).revision == 2
 
 
 def test_our_slot_may_move_to_another_node(tmp_path: Path) -> None:
@@ -178,5 +178,5 @@ def test_our_slot_may_move_to_another_node(tmp_path: Path) -> None:
         events = [write(store), write(store)]
         servers.move(KEY, new)
 
-        assert 3 == write(store).revision
+        assert write(store).revision == 3
         assert events == store.changes(after=0, wait_seconds=0)[:2]

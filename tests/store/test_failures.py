@@ -89,11 +89,11 @@ def hanging(server: EmbeddedServer) -> Iterator[None]:
 @pytest.mark.parametrize("question", QUESTIONS)
 def test_a_server_that_is_away_cannot_be_reached(question: str) -> None:
     for url in (f"redis://:{SECRET}@127.0.0.1:1", f"unix://:{SECRET}@/nowhere/valkey.sock"):
-        assert "Redis cannot be reached" == refusal(QUESTIONS[question], RedisStore(url))
+        assert refusal(QUESTIONS[question], RedisStore(url)) == "Redis cannot be reached"
 
 
 def test_a_name_that_nobody_has_cannot_be_reached() -> None:
-    assert "Redis cannot be reached" == refusal(RedisStore.now, RedisStore(f"redis://:{SECRET}@redis.invalid"))
+    assert refusal(RedisStore.now, RedisStore(f"redis://:{SECRET}@redis.invalid")) == "Redis cannot be reached"
 
 
 @pytest.mark.parametrize(
@@ -136,13 +136,13 @@ def test_a_wrong_password_is_told_and_not_shown(server: EmbeddedServer, operator
     store = RedisStore(server.url.replace("://", f"://{user}"))
 
     for ask in QUESTIONS.values():
-        assert "Redis refuses user or password" == refusal(ask, store)
+        assert refusal(ask, store) == "Redis refuses user or password"
 
 
 def test_the_right_password_opens(server: EmbeddedServer, operator: redis.Redis) -> None:
     operator.config_set("requirepass", SECRET)
 
-    assert 1 == write(RedisStore(server.url.replace("://", f"://:{SECRET}@"))).revision
+    assert write(RedisStore(server.url.replace("://", f"://:{SECRET}@"))).revision == 1
 
 
 def test_a_user_who_may_only_read_cannot_write(server: EmbeddedServer, operator: redis.Redis) -> None:
@@ -151,7 +151,7 @@ def test_a_user_who_may_only_read_cannot_write(server: EmbeddedServer, operator:
     )
     store = RedisStore(server.url.replace("://", f"://reader:{SECRET}@"))
 
-    assert ("", 0) == store.revision()
+    assert store.revision() == ("", 0)
     for question in WRITES:
         assert refusal(QUESTIONS[question], store).startswith(NOT_PERMITTED)
     assert refusal(RedisStore.write_problem, store).startswith(f"{NOT_PERMITTED}evalsha;")
@@ -247,7 +247,7 @@ def test_a_redis_that_cannot_write_is_read_and_changes_nothing(
     assert contents == store.load()
     mends(operator)
     assert store.write_problem() is None
-    assert 2 == write(store).revision
+    assert write(store).revision == 2
 
 
 # Slow
@@ -258,7 +258,7 @@ def test_a_write_that_waits_for_a_pause_happens_after_it(store: RedisStore, oper
     started = time.monotonic()
     event = write(store)
 
-    assert 1 == event.revision
+    assert event.revision == 1
     assert time.monotonic() - started >= 0.1
 
 
@@ -279,8 +279,8 @@ def test_a_server_that_hangs_is_given_up_and_a_write_sent_again_happens_once(
 
     assert ["Redis does not answer in time"] * len(asks) == words
     assert time.monotonic() - started < 10
-    assert 2 == store.commit(late).revision
-    assert ["new", "old"] == [event.after for event in store.history(SHOP, limit=10)]
+    assert store.commit(late).revision == 2
+    assert [event.after for event in store.history(SHOP, limit=10)] == ["new", "old"]
 
 
 # Back again
@@ -291,9 +291,9 @@ def test_a_flushed_redis_has_no_lineage(store: RedisStore, operator: redis.Redis
     lineage, _ = store.revision()
     operator.flushall()
 
-    assert ("", 0) == store.revision()
+    assert store.revision() == ("", 0)
     assert Contents("", 0, {}) == store.load()
-    assert 1 == write(store).revision
+    assert write(store).revision == 1
     assert lineage != store.revision()[0]
 
 
@@ -301,7 +301,7 @@ def test_a_flushed_script_is_sent_again(store: RedisStore, operator: redis.Redis
     write(store)
     operator.script_flush()
 
-    assert 2 == write(store).revision
+    assert write(store).revision == 2
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
@@ -316,7 +316,7 @@ def test_a_store_finds_a_server_that_was_started_again(
     server.start()
 
     assert [event] == store.changes(after=0, wait_seconds=0)
-    assert 2 == write(store).revision
+    assert write(store).revision == 2
 
 
 def test_who_waits_for_changes_is_told_that_the_connection_ended(
@@ -332,8 +332,8 @@ def test_who_waits_for_changes_is_told_that_the_connection_ended(
     operator.client_kill_filter(_type="normal", skipme=True)
     waiting.join(5)
 
-    assert ["Redis cannot be reached"] == words
-    assert 1 == write(store).revision
+    assert words == ["Redis cannot be reached"]
+    assert write(store).revision == 1
 
 
 def test_who_waits_for_changes_is_told_at_once_that_the_server_died(
@@ -348,4 +348,4 @@ def test_who_waits_for_changes_is_told_at_once_that_the_server_died(
     os.kill(server.pid or 0, signal.SIGKILL)
     waiting.join(5)
 
-    assert ["Redis cannot be reached"] == words
+    assert words == ["Redis cannot be reached"]

@@ -15,7 +15,7 @@ def names(store: Store, rollout: str = "shop") -> list[str]:
 
 
 def test_nobody_is_there_before_somebody_says_so(store: Store) -> None:
-    assert [] == store.instances("shop")
+    assert store.instances("shop") == []
     assert not store.withdraw("shop", "v2/one")
 
 
@@ -24,7 +24,7 @@ def test_an_instance_is_there_with_what_it_says_until_its_time_is_over(store: St
     assert store.announce("shop", "v2/one", '{"url": "http://a b"}', seconds=60)
 
     (instance,) = store.instances("shop")
-    assert ("v2/one", '{"url": "http://a b"}') == (instance.name, instance.text)
+    assert (instance.name, instance.text) == ("v2/one", '{"url": "http://a b"}')
     assert 59 < (instance.until - before).total_seconds() < 70
 
 
@@ -33,7 +33,7 @@ def test_instances_are_told_by_name_and_each_rollout_has_its_own(store: Store) -
         store.announce("shop", name, "{}", seconds=60)
     store.announce("cart", "v2/a", "{}", seconds=60)
 
-    assert (["v1/c", "v2/a", "v2/b"], ["v2/a"]) == (names(store), names(store, "cart"))
+    assert (names(store), names(store, "cart")) == (["v1/c", "v2/a", "v2/b"], ["v2/a"])
 
 
 @pytest.mark.parametrize(("text", "is_news"), [("one", False), ("other", True)])
@@ -49,7 +49,7 @@ def test_who_says_nothing_any_more_is_forgotten_and_is_news_when_it_comes_back(s
     store.announce("shop", "v2/two", "{}", seconds=60)
     time.sleep(0.06)
 
-    assert ["v2/two"] == names(store)
+    assert names(store) == ["v2/two"]
     assert not store.withdraw("shop", "v2/one")
     assert store.announce("shop", "v2/one", "{}", seconds=60)
 
@@ -58,7 +58,7 @@ def test_a_withdrawn_instance_is_gone(store: Store) -> None:
     store.announce("shop", "v2/one", "{}", seconds=60)
 
     assert store.withdraw("shop", "v2/one")
-    assert [] == names(store)
+    assert names(store) == []
 
 
 def test_an_instance_is_no_change(store: Store) -> None:
@@ -74,7 +74,7 @@ def test_nothing_is_left_of_those_that_come_no_more(valkey: RedisStore, hand: re
     valkey.announce("shop", "v2/long", "{}", seconds=0.3)
     time.sleep(0.02)
     valkey.announce("shop", "v2/next", "{}", seconds=0.3)
-    assert [b"v2/long", b"v2/next"] == sorted(hand.hkeys(keys.instances("shop")))
+    assert sorted(hand.hkeys(keys.instances("shop"))) == [b"v2/long", b"v2/next"]
     time.sleep(0.35)
 
     assert not hand.exists(keys.instances("shop"))

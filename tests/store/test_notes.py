@@ -13,13 +13,13 @@ def test_a_note_is_kept_until_another_takes_its_place(store: Store) -> None:
     store.keep("session:one", "grüße", seconds=60)
     store.keep("session:two", "", seconds=60)
 
-    assert "grüße" == store.kept("session:one")
-    assert "" == store.kept("session:two")
+    assert store.kept("session:one") == "grüße"
+    assert store.kept("session:two") == ""
     assert store.kept("session:three") is None
 
     store.keep("session:one", "again", seconds=60)
 
-    assert "again" == store.kept("session:one")
+    assert store.kept("session:one") == "again"
 
 
 def test_a_note_is_gone_after_its_time(store: Store) -> None:
@@ -28,7 +28,7 @@ def test_a_note_is_gone_after_its_time(store: Store) -> None:
 
     assert wait_until(lambda: store.kept("short") is None)
     assert store.take("short") is None
-    assert "text" == store.kept("long")
+    assert store.kept("long") == "text"
 
 
 def test_a_note_is_taken_once(store: Store) -> None:
@@ -40,17 +40,17 @@ def test_a_note_is_taken_once(store: Store) -> None:
     for thread in threads:
         thread.join()
 
-    assert 1 == taken.count("text")
-    assert 7 == taken.count(None)
+    assert taken.count("text") == 1
+    assert taken.count(None) == 7
     assert store.kept("link") is None
 
 
 def test_counts_rise_until_their_time_is_over(store: Store) -> None:
-    assert [1, 2, 3] == [store.count("wrong", seconds=60) for _ in range(3)]
-    assert 1 == store.count("other", seconds=0.05)
+    assert [store.count("wrong", seconds=60) for _ in range(3)] == [1, 2, 3]
+    assert store.count("other", seconds=0.05) == 1
 
     assert wait_until(lambda: store.count("other", seconds=0.05) == 1)
-    assert 4 == store.count("wrong", seconds=60)
+    assert store.count("wrong", seconds=60) == 4
 
 
 @pytest.mark.parametrize("name", ["a", "a:b:c", "192.0.2.1"])
@@ -61,4 +61,4 @@ def test_a_note_is_no_change(store: Store, name: str) -> None:
     store.count(name, seconds=60)
 
     assert contents == store.load()
-    assert [] == store.changes(after=1, wait_seconds=0)
+    assert store.changes(after=1, wait_seconds=0) == []

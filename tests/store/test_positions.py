@@ -9,7 +9,7 @@ from tests.store.writing import write
 
 
 def test_a_webhook_that_nobody_told_anything_has_no_position(store: Store) -> None:
-    assert {} == store.positions()
+    assert store.positions() == {}
 
 
 def test_a_position_moves_from_the_expected_one(store: Store) -> None:
@@ -17,7 +17,7 @@ def test_a_position_moves_from_the_expected_one(store: Store) -> None:
     assert store.advance_position("pager", expected=None, revision=0)
     assert store.advance_position("chat", expected=7, revision=12)
 
-    assert {"chat": 12, "pager": 0} == store.positions()
+    assert store.positions() == {"chat": 12, "pager": 0}
 
 
 @pytest.mark.parametrize(("there", "expected"), [(None, 0), (None, 7), (0, None), (0, 7), (7, None), (7, 6)])
@@ -38,7 +38,7 @@ def test_a_position_can_be_forgotten_and_set_back(store: Store) -> None:
     assert store.advance_position("chat", expected=7, revision=None)
     assert store.advance_position("chat", expected=None, revision=None)
     assert store.advance_position("pager", expected=7, revision=3)
-    assert {"pager": 3} == store.positions()
+    assert store.positions() == {"pager": 3}
 
 
 def test_of_many_who_move_a_position_at_once_one_does(store: Store) -> None:
@@ -52,7 +52,7 @@ def test_of_many_who_move_a_position_at_once_one_does(store: Store) -> None:
     for thread in threads:
         thread.join()
 
-    assert 1 == done.count(True)
+    assert done.count(True) == 1
 
 
 def test_a_position_is_no_change(store: Store) -> None:
@@ -61,4 +61,4 @@ def test_a_position_is_no_change(store: Store) -> None:
     store.advance_position("chat", expected=None, revision=7)
 
     assert contents == store.load()
-    assert [] == store.changes(after=1, wait_seconds=0)
+    assert store.changes(after=1, wait_seconds=0) == []

@@ -124,7 +124,7 @@ def test_namespaces_know_nothing_of_each_other(valkey: RedisStore, shared_server
 
     assert Contents("", 0, {}) == other.load()
     assert other.recall(AGAIN) is None
-    assert 1 == write(other).revision
+    assert write(other).revision == 1
     assert valkey.revision() != other.revision()
 
 
@@ -146,7 +146,7 @@ def test_many_changes_come_in_several_answers(valkey: RedisStore) -> None:
     second = valkey.changes(after=first[-1].revision, wait_seconds=0)
 
     assert list(range(1, 65)) == [event.revision for event in (*first, *second)]
-    assert 32 == len(first)
+    assert len(first) == 32
 
 
 def test_changes_that_were_trimmed_are_missed(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:
@@ -176,7 +176,7 @@ def test_a_request_that_has_expired_is_a_new_one(valkey: RedisStore, hand: redis
     hand.expire(keys.request(AGAIN.id), 0)
 
     assert valkey.recall(AGAIN) is None
-    assert 2 == valkey.commit(change(expected=1, request=Request("again", "two"))).revision
+    assert valkey.commit(change(expected=1, request=Request("again", "two"))).revision == 2
 
 
 # By hand
@@ -192,8 +192,8 @@ def test_a_revision_that_was_lost_or_set_back_never_comes_twice(
     if text is not None:
         hand.set(keys.revision, text)
 
-    assert 4 == write(valkey, "new").revision
-    assert 4 == valkey.revision()[1]
+    assert write(valkey, "new").revision == 4
+    assert valkey.revision()[1] == 4
 
 
 @pytest.mark.parametrize("entry", ["1-1", "2-0", "2-5", "50-0"])
@@ -201,11 +201,11 @@ def test_what_a_stranger_appends_is_no_change(valkey: RedisStore, hand: redis.Re
     write(valkey, "old")
     hand.xadd(keys.events, {"any": "thing"}, id=entry)
 
-    assert [] == valkey.changes(after=1, wait_seconds=0.01)
+    assert valkey.changes(after=1, wait_seconds=0.01) == []
     event = write(valkey, "new")
     assert event.revision > int(entry.partition("-")[0])
     assert [event] == valkey.history(SHOP, limit=1)
-    assert [] == valkey.changes(after=event.revision, wait_seconds=0)
+    assert valkey.changes(after=event.revision, wait_seconds=0) == []
     with pytest.raises(MissedChangesError):
         valkey.changes(after=1, wait_seconds=0)
 
@@ -230,7 +230,7 @@ def test_a_broken_event_is_passed_over(
     hand.zadd(keys.history(SHOP), {"2": 2, "3": 3})
 
     assert [event] == valkey.history(SHOP, limit=10)
-    assert [] == valkey.changes(after=1, wait_seconds=0.01)
+    assert valkey.changes(after=1, wait_seconds=0.01) == []
     with pytest.raises(MissedChangesError):
         valkey.changes(after=0, wait_seconds=0)
 
@@ -245,7 +245,7 @@ def test_any_bytes_are_a_document_for_others_to_judge(
 
     assert Stored(1, text.decode(errors="replace")) == stored
     assert {SHOP: stored} == valkey.load().documents
-    assert 2 == write(valkey, "new").revision
+    assert write(valkey, "new").revision == 2
 
 
 def test_a_document_of_an_unknown_kind_is_not_loaded(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:
@@ -264,7 +264,7 @@ def test_a_document_whose_version_was_lost_is_at_none(
     if text is not None:
         hand.hset(keys.versions, str(SHOP), text)
 
-    assert 0 == version(valkey)
+    assert version(valkey) == 0
     assert {SHOP: Stored(0, "{}")} == valkey.load().documents
 
 
@@ -291,8 +291,8 @@ def test_a_version_that_is_no_number_is_a_conflict_until_it_is_mended(
 
     with pytest.raises(ConflictError):
         write(valkey, "new")
-    assert 2 == valkey.restore(valkey.load(), actor="me", reason="mended")
-    assert 3 == write(valkey, "new").revision
+    assert valkey.restore(valkey.load(), actor="me", reason="mended") == 2
+    assert write(valkey, "new").revision == 3
 
 
 @pytest.mark.parametrize("name", ["lineage", "documents", "versions"])
@@ -314,8 +314,8 @@ def test_a_restore_mends_a_revision_that_none_can_follow(
     contents = valkey.load()
     hand.set(keys.revision, revision)
 
-    assert 2 == valkey.restore(contents, actor="me", reason="mended")
-    assert 3 == write(valkey, "new").revision
+    assert valkey.restore(contents, actor="me", reason="mended") == 2
+    assert write(valkey, "new").revision == 3
 
 
 def test_a_restore_mends_a_stream_that_takes_no_more_entries(
@@ -325,8 +325,8 @@ def test_a_restore_mends_a_stream_that_takes_no_more_entries(
     contents = valkey.load()
     hand.xadd(keys.events, {"kind": "nonsense"}, id=f"{2**64 - 1}-{2**64 - 1}")
 
-    assert 2 == valkey.restore(contents, actor="me", reason="mended")
-    assert 3 == write(valkey, "new").revision
+    assert valkey.restore(contents, actor="me", reason="mended") == 2
+    assert write(valkey, "new").revision == 3
 
 
 def test_a_document_without_its_version_can_be_written(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:
@@ -349,7 +349,7 @@ def test_a_request_whose_revision_was_broken_is_not_done_again(
 
     with pytest.raises(RequestReusedError):
         valkey.commit(change(expected=1, request=AGAIN))
-    assert 1 == valkey.revision()[1]
+    assert valkey.revision()[1] == 1
 
 
 @pytest.mark.parametrize(

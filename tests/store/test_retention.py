@@ -43,7 +43,7 @@ def test_one_document_does_not_displace_what_was_done_to_another(shared_server: 
     for number in range(60):
         write(store, json.dumps(f"{number}" + 20 * _KIB * "x"))
 
-    assert [1] == revisions(store, BLOG)
+    assert revisions(store, BLOG) == [1]
     assert 2 <= len(revisions(store, SHOP)) <= 4
 
 
@@ -55,9 +55,9 @@ def test_what_instances_do_displaces_nothing_that_people_did(
     for number in range(300):
         write(store, str(number), key=SERVERS)
 
-    assert [1] == revisions(store, SHOP)
-    assert 21 == hand.xlen(keys.events)
-    assert 20 == hand.llen(keys.churn)
+    assert revisions(store, SHOP) == [1]
+    assert hand.xlen(keys.events) == 21
+    assert hand.llen(keys.churn) == 20
 
 
 def test_a_stream_that_was_trimmed_by_hand_keeps_what_comes_then(
@@ -70,7 +70,7 @@ def test_a_stream_that_was_trimmed_by_hand_keeps_what_comes_then(
     for number in range(3):
         write(store, str(number))
 
-    assert [23, 22, 21, 20] == revisions(store, SHOP)
+    assert revisions(store, SHOP) == [23, 22, 21, 20]
 
 
 def test_churn_is_kept_up_to_so_many_bytes(shared_server: EmbeddedServer, keys: Keys, hand: redis.Redis) -> None:
@@ -88,7 +88,7 @@ def test_a_reader_that_is_behind_finds_what_remains(shared_server: EmbeddedServe
         write(store, str(number), key=SERVERS)
     write(store, "1")
 
-    assert [1, 5, 6, 7] == [event.revision for event in store.remaining(after=0)]
+    assert [event.revision for event in store.remaining(after=0)] == [1, 5, 6, 7]
 
 
 def test_a_response_of_history_is_bounded_in_bytes(store: Store) -> None:
@@ -97,11 +97,11 @@ def test_a_response_of_history_is_bounded_in_bytes(store: Store) -> None:
     first = store.history(SHOP, limit=1_000)
     second = store.history(SHOP, limit=1_000, before=first[-1].revision)
 
-    assert [12, 11] == [event.revision for event in first]
-    assert [10, 9] == [event.revision for event in second]
+    assert [event.revision for event in first] == [12, 11]
+    assert [event.revision for event in second] == [10, 9]
 
 
 def test_a_response_of_history_has_one_event_however_large(store: Store) -> None:
     write(store, json.dumps(2 * HISTORY_BYTES * "x"))
 
-    assert [1] == revisions(store, SHOP)
+    assert revisions(store, SHOP) == [1]

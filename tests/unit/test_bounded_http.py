@@ -51,7 +51,7 @@ def test_a_deadline_holds_on_a_connection_that_was_kept() -> None:
         ):
             reply.body()
 
-    assert b"{}" == first
+    assert first == b"{}"
 
 
 def test_a_deadline_holds_for_a_tls_handshake() -> None:
@@ -76,7 +76,7 @@ def test_a_deadline_holds_under_gevent() -> None:
     """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=100)
 
-    assert "it does not answer within 0.5 s\n" == done.stdout
+    assert done.stdout == "it does not answer within 0.5 s\n"
 
 
 def test_a_deadline_holds_for_each_of_several_threads() -> None:
@@ -94,7 +94,7 @@ def test_a_deadline_holds_for_each_of_several_threads() -> None:
         for thread in threads:
             thread.join()
 
-    assert ["it does not answer within 0.5 s"] * 4 == failures
+    assert failures == ["it does not answer within 0.5 s"] * 4
 
 
 def test_an_endless_body_is_read_up_to_the_size_that_is_borne() -> None:

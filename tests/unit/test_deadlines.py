@@ -20,7 +20,7 @@ def test_a_guarded_connection_is_shut_down_at_the_deadline(pair: tuple[socket.so
     with Deadline(0.05) as deadline:
         guard_connection(pair[0])
 
-        assert b"" == pair[0].recv(1)
+        assert pair[0].recv(1) == b""
         assert deadline.is_over
 
 
@@ -33,7 +33,7 @@ def test_a_connection_that_is_guarded_too_late_is_shut_down_at_once(
         first[0].recv(1)
         guard_connection(pair[0])
 
-        assert b"" == pair[0].recv(1)
+        assert pair[0].recv(1) == b""
         assert is_too_late()
 
 
@@ -44,7 +44,7 @@ def test_a_deadline_that_was_stopped_leaves_its_connection_alone(pair: tuple[soc
 
         assert wait_until(lambda: deadline.is_over, seconds=5)
     pair[1].sendall(b"x")
-    assert b"x" == pair[0].recv(1)
+    assert pair[0].recv(1) == b"x"
 
 
 def test_a_connection_outside_of_a_deadline_is_left_alone(pair: tuple[socket.socket, socket.socket]) -> None:

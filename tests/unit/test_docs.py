@@ -43,4 +43,4 @@ def test_a_command_that_is_shown_is_there(command: str) -> None:
 def test_every_file_that_a_document_refers_to_is_there(document: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text())
 
-    assert [] == [link for link in links if not (document.parent / link).exists()]
+    assert [link for link in links if not (document.parent / link).exists()] == []

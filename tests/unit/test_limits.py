@@ -91,11 +91,11 @@ def test_callers_without_number_are_not_all_remembered(watch: Watch) -> None:
     for number in range(10_100):
         rate.of_token(f"ci-{number}")
 
-    assert 10_000 == len(rate._buckets)
+    assert len(rate._buckets) == 10_000
 
 
 def test_wrong_tokens_are_refused_for_a_minute_and_a_right_token_never(guesses: Guesses, watch: Watch) -> None:
-    assert 30 == guess_until_refused(guesses)
+    assert guess_until_refused(guesses) == 30
     with pytest.raises(TooManyGuessesError):
         tried(guesses, "a guess")
 
@@ -110,7 +110,7 @@ def test_right_tokens_do_not_count(guesses: Guesses) -> None:
     for _ in range(100):
         tried(guesses, "right")
 
-    assert 30 == guess_until_refused(guesses)
+    assert guess_until_refused(guesses) == 30
 
 
 def test_ipv4_clients_of_a_dual_stack_socket_are_throttled_apart(guesses: Guesses) -> None:

@@ -47,7 +47,7 @@ def test_redirects_are_not_followed(receiver: Receiver, status: int) -> None:
 
     assert f"it answers {status}; redirects are not followed" == outcome.detail
     assert not outcome.is_delivered
-    assert ["/"] == [received.path for received in receiver.received]
+    assert [received.path for received in receiver.received] == ["/"]
 
 
 @pytest.mark.parametrize("status", [304, 400, 404, 429, 500, 503, 999])

@@ -66,7 +66,7 @@ def test_a_child_whose_parent_is_another_one_ends_at_once() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
 
     assert os.getpid() != 1
-    assert (1, b"") == (done.returncode, done.stdout)
+    assert (done.returncode, done.stdout) == (1, b"")
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_stray_signal_ends_nothing(number: signal.Signals) -> None:
         process.send_signal(signal.SIGTERM)
         code = process.wait(20)
 
-    assert -signal.SIGTERM == code
+    assert code == -signal.SIGTERM
 
 
 def test_as_many_files_as_are_permitted_can_be_opened() -> None:

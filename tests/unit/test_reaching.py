@@ -58,7 +58,7 @@ def lead(monkeypatch: pytest.MonkeyPatch) -> Lead:
 
 def test_what_is_allowed_is_asked_by_its_name(server: Server) -> None:
     with new_session(Networks.parse("127.0.0.0/8 ::1")) as session:
-        assert "ok" == session.get(named(server, "localhost"), timeout=5).text
+        assert session.get(named(server, "localhost"), timeout=5).text == "ok"
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "2130706433", "0x7f.1", "[::ffff:127.0.0.1]"])
@@ -66,7 +66,7 @@ def test_what_is_outside_of_the_networks_is_not_even_connected_to(server: Server
     with new_session(ELSEWHERE) as session, pytest.raises(RefusedAddressError, match="CANARY_ALLOW_NETWORKS"):
         session.get(named(server, host), timeout=5)
 
-    assert [] == server.questions
+    assert server.questions == []
 
 
 @pytest.mark.parametrize("address", [METADATA, "fe80::1", "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe"])
@@ -81,8 +81,8 @@ def test_a_name_is_resolved_once_so_that_it_cannot_lead_elsewhere_after_the_chec
     with new_session() as session:
         answer = session.get(named(server, "rebound.example"), timeout=5)
 
-    assert "ok" == answer.text
-    assert 1 == asked.count("rebound.example")
+    assert answer.text == "ok"
+    assert asked.count("rebound.example") == 1
     assert server.questions[0].headers["Host"].startswith("rebound.example:")
 
 
@@ -91,7 +91,7 @@ def test_a_proxy_is_not_asked_for_what_is_written_out_and_not_allowed(server: Se
     with new_session(ELSEWHERE) as session, pytest.raises(RefusedAddressError):
         session.get(f"http://{host}/", proxies={"http": server.url}, timeout=5)
 
-    assert [] == server.questions
+    assert server.questions == []
 
 
 def test_a_name_that_is_none_is_an_error_of_requests(lead: Lead) -> None:
@@ -120,7 +120,7 @@ def test_whatever_is_asked_keeps_to_the_networks(
     with pytest.raises((SourceError, GatewayUnreachableError), match=f"is not asked: {METADATA_WORDS}"):
         ask("http://innocent.example", Networks())
 
-    assert [] == server.questions
+    assert server.questions == []
 
 
 def test_a_webhook_is_not_called_outside_of_the_networks_and_its_address_is_not_told(server: Server) -> None:
@@ -129,7 +129,7 @@ def test_a_webhook_is_not_called_outside_of_the_networks_and_its_address_is_not_
     assert None is outcome.status
     assert outcome.detail.startswith("it is not called: ")
     assert "s3cret" not in outcome.detail
-    assert [] == server.questions
+    assert server.questions == []
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -58,7 +58,7 @@ def test_polls_are_counted_by_what_they_were_answered(world: World) -> None:
     world.caught_up()
     poller.poll(connection)
 
-    assert (1, 1, 2, 2) == (unavailable.added, refused.added, new.added, same.added)
+    assert (unavailable.added, refused.added, new.added, same.added) == (1, 1, 2, 2)
     assert changed.added == 1
 
 
@@ -69,7 +69,7 @@ def test_a_poll_that_is_held_is_timed(world: World) -> None:
     world.caught_up()
     Poller(world).poll(Connection(), HTTP_PREFER="wait=8")
 
-    assert (1, 0) == (held.added, now.added)
+    assert (held.added, now.added) == (1, 0)
 
 
 def test_a_body_tells_the_first_change_that_the_one_before_lacks(world: World) -> None:
@@ -94,7 +94,7 @@ def test_a_body_tells_the_first_change_that_the_one_before_lacks(world: World) -
 def test_names_that_callers_choose_are_bounded() -> None:
     bounded = Bounded(2)
 
-    assert ["a", "b", OTHER, "a"] == [bounded(name) for name in ("a", "b", "c", "a")]
+    assert [bounded(name) for name in ("a", "b", "c", "a")] == ["a", "b", OTHER, "a"]
 
 
 # Rollouts
@@ -117,7 +117,7 @@ def test_an_end_is_counted_and_how_long_it_took(outcome: str, world: World) -> N
         case _:
             rollouts.delete("shop", ME)
 
-    assert (1, 90) == (ends.added, took.added)
+    assert (ends.added, took.added) == (1, 90)
 
 
 def test_what_ends_no_canary_is_no_end_nor_what_was_done_before_or_never(world: World) -> None:
@@ -132,7 +132,7 @@ def test_what_ends_no_canary_is_no_end_nor_what_was_done_before_or_never(world: 
         rollouts.move("shop", Action.ABORT, once)
     rollouts.delete("shop", ME)
 
-    assert (1, 1) == (ends.added, changes.added)
+    assert (ends.added, changes.added) == (1, 1)
 
 
 def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> None:
@@ -157,7 +157,7 @@ def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> 
     value = RECORDED.get_sample_value("canary_rollout_e_value", claim)
     needed = RECORDED.get_sample_value("canary_rollout_e_value_needed", claim)
 
-    assert (1, 2) == (verdict.added, looks.added)
+    assert (verdict.added, looks.added) == (1, 2)
     assert value
     assert needed
     assert value > needed
@@ -249,4 +249,4 @@ def test_requests_are_counted_by_their_routes_template(world: World) -> None:
     client.get("/api/v1/nonsense")
     client.open("/api/v1/more", method="NONSENSE")
 
-    assert (2, 2) == (found.added, unknown.added)
+    assert (found.added, unknown.added) == (2, 2)

@@ -29,8 +29,8 @@ def api(traefik: Traefik) -> Iterator[TraefikApi]:
 def test_a_part_is_shown_as_traefik_has_it(traefik: Traefik, api: TraefikApi) -> None:
     traefik.parts = {"routers/shop@http": SHOP}
 
-    assert SHOP == api.show("routers/shop@http")
-    assert ["/api/http/routers/shop@http"] == traefik.asked
+    assert api.show("routers/shop@http") == SHOP
+    assert traefik.asked == ["/api/http/routers/shop@http"]
 
 
 def test_a_part_that_traefik_lacks_is_none(api: TraefikApi) -> None:
@@ -56,22 +56,22 @@ def test_all_parts_are_read_page_by_page(traefik: Traefik, api: TraefikApi, coun
 def test_parts_of_another_section_are_left_out(traefik: Traefik, api: TraefikApi) -> None:
     traefik.parts = {"routers/shop@http": SHOP, "services/shop@http": {"name": "shop@http"}}
 
-    assert {"routers/shop@http": SHOP} == api.show_all("routers")
+    assert api.show_all("routers") == {"routers/shop@http": SHOP}
 
 
 @pytest.mark.parametrize("following", ["1", "0", "-1", "", "last", "²"])
 def test_pages_that_do_not_go_on_end_the_reading(traefik: Traefik, api: TraefikApi, following: str) -> None:
     traefik.raw = {"routers": Raw(json.dumps([SHOP]).encode(), headers={"X-Next-Page": following})}
 
-    assert {"routers/shop@http": SHOP} == api.show_all("routers")
-    assert 1 == len(traefik.asked)
+    assert api.show_all("routers") == {"routers/shop@http": SHOP}
+    assert len(traefik.asked) == 1
 
 
 def test_a_page_that_names_itself_is_not_read_for_ever(traefik: Traefik, api: TraefikApi) -> None:
     traefik.raw = {"routers": Raw(json.dumps([SHOP]).encode(), headers={"X-Next-Page": "2"})}
 
-    assert {"routers/shop@http": SHOP} == api.show_all("routers")
-    assert 2 == len(traefik.asked)
+    assert api.show_all("routers") == {"routers/shop@http": SHOP}
+    assert len(traefik.asked) == 2
 
 
 def test_answers_of_many_megabytes_and_compressed_ones_are_read(traefik: Traefik, api: TraefikApi) -> None:
@@ -131,7 +131,7 @@ def test_a_redirect_is_not_followed(traefik: Traefik, api: TraefikApi) -> None:
 
     with pytest.raises(GatewayUnreachableError, match="answers 307"):
         api.show("routers/shop@http")
-    assert ["/api/http/routers/shop@http"] == traefik.asked
+    assert traefik.asked == ["/api/http/routers/shop@http"]
 
 
 def test_an_answer_that_is_held_too_long_is_not_waited_for(traefik: Traefik) -> None:
@@ -171,7 +171,7 @@ def test_pages_without_an_end_are_not_read_for_ever(api: TraefikApi, traefik: Tr
 
     with pytest.raises(GatewayUnreachableError, match="has more than 200 pages of routers"):
         api.show_all("routers")
-    assert 200 == len(traefik.asked)
+    assert len(traefik.asked) == 200
 
 
 @pytest.mark.parametrize("following", ["9" * 5_000, "1234567890"])
@@ -209,7 +209,7 @@ def test_the_next_request_is_answered_after_a_failure(traefik: Traefik, api: Tra
         api.show("routers/shop@http")
     traefik.raw, traefik.parts = {}, {"routers/shop@http": SHOP}
 
-    assert SHOP == api.show("routers/shop@http")
+    assert api.show("routers/shop@http") == SHOP
 
 
 def test_parts_are_counted_with_those_that_something_is_wrong_with(traefik: Traefik, api: TraefikApi) -> None:
@@ -243,7 +243,7 @@ def test_a_version_is_told_where_traefik_tells_it(traefik: Traefik, api: Traefik
     first = api.version()
     traefik.raw = {"/api/version": Raw(status=404)}
 
-    assert ("3.7.15", None) == (first, api.version())
+    assert (first, api.version()) == ("3.7.15", None)
 
 
 def support_dump(name: str, content: bytes) -> bytes:
@@ -261,7 +261,7 @@ def test_the_static_configuration_is_read_from_what_traefik_makes_for_its_suppor
     assert api.static() is None
     traefik.raw["/api/support-dump"] = Raw(support_dump("static-config.json", b'{"api": {"insecure": true}}'))
 
-    assert {"api": {"insecure": True}} == api.static()
+    assert api.static() == {"api": {"insecure": True}}
 
 
 @pytest.mark.parametrize(
@@ -288,8 +288,8 @@ def test_what_traefik_says_is_wrong_is_one_short_line_that_hides_nothing(traefik
     traefik.parts = {"routers/shop@http": {**SHOP, "error": errors}}
     (shown,) = api.show_all("routers").values()
 
-    assert "a [2J b c" == shown["error"][0]
-    assert [1_000, 20] == [len(shown["error"][1]), len(shown["error"])]
+    assert shown["error"][0] == "a [2J b c"
+    assert [len(shown["error"][1]), len(shown["error"])] == [1_000, 20]
 
 
 @pytest.mark.parametrize("body", [b"404 page not found\n", b"<html></html>", b"[]", b'{"error": "no"}'])

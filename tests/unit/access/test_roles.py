@@ -19,4 +19,4 @@ def test_a_role_permits_what_the_interface_says_and_no_more(role: Role, permissi
 
 
 def test_roles_are_called_as_in_the_interface() -> None:
-    assert ["viewer", "operator", "admin", "gateway", "instance"] == [str(role) for role in Role]
+    assert [str(role) for role in Role] == ["viewer", "operator", "admin", "gateway", "instance"]

@@ -16,7 +16,7 @@ def stored(secret: str, role: Role = Role.VIEWER) -> StoredToken:
 def test_a_new_secret_is_long_random_and_fit_for_a_header() -> None:
     secrets = {new_secret() for _ in range(100)}
 
-    assert 100 == len(secrets)
+    assert len(secrets) == 100
     assert all(re.fullmatch(r"tcy_[A-Za-z0-9_-]{43}", secret) for secret in secrets)
     assert not any(map(weakness, secrets))
 

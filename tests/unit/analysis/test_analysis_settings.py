@@ -14,7 +14,7 @@ def test_everything_has_a_default() -> None:
 
     assert settings == Analysis()
     assert settings == read(Analysis, write(settings))
-    assert {
+    assert write(settings) == {
         "source": "traefik",
         "interval": "5s",
         "warmUp": "30s",
@@ -36,7 +36,7 @@ def test_everything_has_a_default() -> None:
         "failureLimit": 0,
         "consecutiveErrorLimit": 4,
         "errorLimit": "5m",
-    } == write(settings)
+    }
 
 
 def test_everything_can_be_set_and_is_written_as_it_was() -> None:
@@ -80,9 +80,9 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
     assert settings == read(Analysis, write(settings))
     assert Prometheus(url="http://prometheus:9090/some/path") == settings.source.prometheus
     assert Undecided.PROMOTE is settings.on_undecided
-    assert {50: 0.1, 90: 0.2, 95: 0.5, 99: 1.5} == {
+    assert {
         percentile: limit / timedelta(seconds=1) for percentile, limit in settings.limits.latencies().items()
-    }
+    } == {50: 0.1, 90: 0.2, 95: 0.5, 99: 1.5}
 
 
 @pytest.mark.parametrize("pattern", ["5..", "500", "50[234]", "50[0-3]", "[45]..", "5..|429", "[^1234].."])

@@ -93,7 +93,7 @@ def test_names_take_the_places_of_the_placeholders_and_end_no_string() -> None:
 
     filled = filled_in('x{s="{{canary}}",t=~"{{stable}}|{{rollout}}"}', names)
 
-    assert r'x{s="a\"b\\c",t=~"shop_1@http|shop"}' == filled
+    assert filled == r'x{s="a\"b\\c",t=~"shop_1@http|shop"}'
 
 
 @pytest.mark.parametrize("names", [{}, {"canary": ""}])

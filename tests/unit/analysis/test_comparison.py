@@ -42,15 +42,15 @@ def e_value(comparison: Comparison, *, worse: bool) -> float:
 
 
 def test_the_odds_ratios_go_from_a_tenth_worse_to_twenty_times() -> None:
-    assert 25 == len(ODDS)
+    assert len(ODDS) == 25
     assert isclose(1.1, ODDS[0])
     assert isclose(20, ODDS[-1])
     assert isclose(ODDS[1] / ODDS[0], ODDS[-1] / ODDS[-2])
 
 
 def test_no_data_are_no_evidence() -> None:
-    assert 0 == Comparison().worse
-    assert 0 == Comparison().not_worse
+    assert Comparison().worse == 0
+    assert Comparison().not_worse == 0
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_starts_in_later_periods_have_the_rest_of_the_weight() -> None:
 
     late = bad(Comparison(), period=8)
 
-    assert 8 == late.evidence.period
+    assert late.evidence.period == 8
     # Nine of the ten tenths of the weight have begun by then: all of them have seen just this window.
     assert isclose(log(0.9 * gain + 0.1), late.worse)
 
@@ -122,7 +122,7 @@ def test_a_canary_that_is_no_worse_gathers_no_evidence_on_average(
 
 @pytest.mark.parametrize(("canary", "stable"), SHAPES)
 def test_a_canary_that_is_better_gathers_even_less(canary: int, stable: int) -> None:
-    assert 1 > mean_over_outcomes(canary, stable, rates=(0.1, 0.3), worse=True, dispersion=1)
+    assert mean_over_outcomes(canary, stable, rates=(0.1, 0.3), worse=True, dispersion=1) < 1
 
 
 @pytest.mark.parametrize("dispersion", [1, 3])

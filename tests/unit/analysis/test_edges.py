@@ -136,8 +136,9 @@ def test_an_edge_that_no_bucket_has_is_named_and_nothing_is_known_to_be_good() -
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
     assert (
-        "latency.edges has 30 ms, where Traefik has no bucket edge; choose from 100 ms, 300 ms, 1.2 s, 5 s, or add "
-        "it to metrics.prometheus.buckets in Traefik" == verdict.reason
+        verdict.reason
+        == "latency.edges has 30 ms, where Traefik has no bucket edge; choose from 100 ms, 300 ms, 1.2 s, 5 s, or add "
+        "it to metrics.prometheus.buckets in Traefik"
     )
     assert Outcome.INCONCLUSIVE is verdict.at_end(settings_of(edges=["30ms", "1.2s"])).outcome
 
@@ -155,7 +156,7 @@ def test_of_many_edges_a_bounded_number_is_compared() -> None:
 
 def test_without_edges_nothing_is_telling() -> None:
     assert most_telling((), settings_of()) is None
-    assert 0 == slower((), settings_of())
+    assert slower((), settings_of()) == 0
 
 
 def slow_at(requests: int, edge: float, slow: int) -> Counts:

@@ -124,14 +124,14 @@ def test_evidence_adds_up_over_the_stretches() -> None:
     one, both = [Stretch(0.05, 600)], [Stretch(0.05, 600), Stretch(0.25, 600)]
 
     assert 0 <= forecast.caught(one, 5) < forecast.caught(both, 5) <= 1
-    assert 0 == forecast.caught([], 5)
-    assert 0 == forecast.caught([Stretch(0, 600)], inf)
+    assert forecast.caught([], 5) == 0
+    assert forecast.caught([Stretch(0, 600)], inf) == 0
 
 
 def test_at_full_weight_the_canary_is_compared_with_what_stable_was() -> None:
     forecast = Forecast(ERRORS, Rates(50, 0.005, 0.005))
 
-    assert 0 == forecast.caught([Stretch(1, 600)], 10)
+    assert forecast.caught([Stretch(1, 600)], 10) == 0
     assert forecast.caught([Stretch(0.01, 600), Stretch(1, 600)], 10) > 0.9
     assert forecast.caught([Stretch(1, 600)], inf) > 0.99
 
@@ -167,8 +167,8 @@ def test_windows_are_closed_as_the_judge_closes_them() -> None:
     assert fast is not None
 
     assert all(canary >= 3 and stable >= 1 for canary, stable in slow.requests)
-    assert 300 == pytest.approx(slow.seconds, rel=0.15)
-    assert 5 == fast.seconds
+    assert pytest.approx(slow.seconds, rel=0.15) == 300
+    assert fast.seconds == 5
     assert expected_windows(5, 0, 5) is None
     assert all(canary >= 20 and stable == 0 for canary, stable in _all_of_it())
 
@@ -180,8 +180,8 @@ def _all_of_it() -> Sequence[tuple[int, int]]:
 
 
 def test_so_many_bad_responses_are_tolerable() -> None:
-    assert -1 == most_tolerable(100, Analysis(tolerated=1))
-    assert 0 == most_tolerable(420, Analysis(tolerated=1))
+    assert most_tolerable(100, Analysis(tolerated=1)) == -1
+    assert most_tolerable(420, Analysis(tolerated=1)) == 0
     assert 50 < most_tolerable(10_000, Analysis(tolerated=1)) < 100
 
 

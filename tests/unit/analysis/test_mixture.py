@@ -89,7 +89,7 @@ def test_what_is_kept_is_bounded() -> None:
     for number in range(1_000):
         mixture = mixture.updated([0.1, -0.1], period=number // 10, unit=number)
 
-    assert (2, 2, [2, 2]) == (len(mixture.sums), len(mixture.without), [len(one) for one in mixture.before])
+    assert (len(mixture.sums), len(mixture.without), [len(one) for one in mixture.before]) == (2, 2, [2, 2])
 
 
 @pytest.mark.parametrize(("sustained", "outcome"), [(30, Outcome.INCONCLUSIVE), (0, Outcome.FAILED)])

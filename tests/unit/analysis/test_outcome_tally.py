@@ -22,7 +22,7 @@ def test_a_tally_counts_each_kind() -> None:
         tally = tally.counted(outcome)
 
     assert Tally(failed=1, inconclusive=2, consecutive_errors=2) == tally
-    assert 0 == tally.counted(S).consecutive_errors
+    assert tally.counted(S).consecutive_errors == 0
     assert tally == Tally.from_document(tally.as_document())
 
 

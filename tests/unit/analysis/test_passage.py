@@ -37,11 +37,11 @@ def test_a_rising_motion_reaches_a_bound_as_often_as_simulated() -> None:
 
 
 def test_poisson_probabilities() -> None:
-    assert 1.0 == poisson_at_least(0, 3)
-    assert 0.0 == poisson_at_most(-1, 3)
-    assert 1.0 == poisson_at_most(0, 0)
-    assert 0.6472 == pytest.approx(poisson_at_most(3, 3), abs=1e-4)
-    assert 0.5 == pytest.approx(poisson_at_most(5_000, 5_000), abs=0.01)
+    assert poisson_at_least(0, 3) == 1.0
+    assert poisson_at_most(-1, 3) == 0.0
+    assert poisson_at_most(0, 0) == 1.0
+    assert pytest.approx(poisson_at_most(3, 3), abs=1e-4) == 0.6472
+    assert pytest.approx(poisson_at_most(5_000, 5_000), abs=0.01) == 0.5
     assert isclose(poisson_at_least(1, 0.5), 1 - 0.60653066, abs_tol=1e-6)
 
 
@@ -60,6 +60,6 @@ def test_the_normal_distribution_continues_the_exact_one() -> None:
 
 
 def test_the_median_is_where_one_half_is_reached() -> None:
-    assert 120 == pytest.approx(median_seconds(lambda seconds: seconds / 240), rel=0.001)
+    assert pytest.approx(median_seconds(lambda seconds: seconds / 240), rel=0.001) == 120
     assert median_seconds(lambda _: 0.4) is None
-    assert 0 == pytest.approx(median_seconds(lambda _: 1.0), abs=0.001)
+    assert pytest.approx(median_seconds(lambda _: 1.0), abs=0.001) == 0

@@ -71,7 +71,7 @@ def test_quantiles_rise_with_the_share(steps: list[int], share: float) -> None:
 
 
 def test_without_limits_there_is_nothing_to_hold() -> None:
-    assert () == check_limits(Counts(1_000, 1_000), Analysis())
+    assert check_limits(Counts(1_000, 1_000), Analysis()) == ()
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_quantile_must_not_be_exceeded(limit: str, outcome: Outcome) -> None:
     (verdict,) = judged(Counts(1_000, 0, histogram), limited(latencyP95=limit))
 
     assert outcome is verdict.outcome
-    assert "latencyP95" == verdict.name
+    assert verdict.name == "latencyP95"
     assert isclose(0.8625, verdict.value or 0)
 
 
@@ -122,8 +122,8 @@ def test_above_the_last_edge_a_quantile_is_only_known_to_be_more(limit: str, out
 def test_too_few_requests_keep_no_limit(canary: Counts) -> None:
     verdicts = judged(canary, limited(successRate=99, latencyP95="5s"))
 
-    assert [Outcome.INCONCLUSIVE] * 2 == [verdict.outcome for verdict in verdicts]
-    assert [None] * 2 == [verdict.value for verdict in verdicts]
+    assert [verdict.outcome for verdict in verdicts] == [Outcome.INCONCLUSIVE] * 2
+    assert [verdict.value for verdict in verdicts] == [None] * 2
 
 
 def test_few_requests_break_a_limit_where_most_of_them_are_bad() -> None:
@@ -148,19 +148,20 @@ def test_every_limit_raises_what_the_evidence_must_reach() -> None:
 def test_each_limit_has_a_verdict_in_words() -> None:
     verdicts = judged(Counts(100, 1, HISTOGRAM), limited(successRate=99.5, latencyP50="200ms"))
 
-    assert [
+    assert [verdict.reason for verdict in verdicts] == [
         "success rate 99 %, at least 99.5 % wanted, not known yet: e-value 0.69 of 60",
         "p50 100 ms, at most 200 ms wanted",
-    ] == [verdict.reason for verdict in verdicts]
+    ]
 
 
 def test_a_latency_limit_below_the_first_edge_is_never_kept() -> None:
     (verdict,) = judged(Counts(1_000, 0, Histogram((0.1, 0.3), (1_000, 1_000), 1_000)), limited(latencyP50="20ms"))
 
-    assert (Outcome.INCONCLUSIVE, None) == (verdict.outcome, verdict.value)
+    assert (verdict.outcome, verdict.value) == (Outcome.INCONCLUSIVE, None)
     assert (
-        "p50 below 100 ms, the first bucket's edge: limits.latencyP50 of 20 ms cannot be judged; raise it to at "
-        "least 100 ms, or add lower metrics.prometheus.buckets to Traefik" == verdict.reason
+        verdict.reason
+        == "p50 below 100 ms, the first bucket's edge: limits.latencyP50 of 20 ms cannot be judged; raise it to at "
+        "least 100 ms, or add lower metrics.prometheus.buckets to Traefik"
     )
 
 

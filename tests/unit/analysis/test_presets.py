@@ -49,9 +49,9 @@ def test_each_setting_has_its_origin() -> None:
     settings = read(Analysis, {"preset": "careful", "margin": 3, "limits": {"successRate": 99}})
     origins = {name: origin for name, (_, origin) in settings.origins().items()}
 
-    assert (Origin.SET, Origin.SET) == (origins["margin"], origins["limits"])
-    assert (Origin.PRESET, Origin.DEFAULT) == (origins["beta"], origins["alpha"])
-    assert (1.1, Origin.PRESET) == settings.origins()["worseThan"]
+    assert (origins["margin"], origins["limits"]) == (Origin.SET, Origin.SET)
+    assert (origins["beta"], origins["alpha"]) == (Origin.PRESET, Origin.DEFAULT)
+    assert settings.origins()["worseThan"] == (1.1, Origin.PRESET)
     assert "preset" not in origins
 
 
@@ -64,4 +64,4 @@ def test_an_unknown_preset_is_reported_at_its_field(preset: object) -> None:
     with pytest.raises(InvalidDocumentError) as caught:
         read(Analysis, {"preset": preset})
 
-    assert ["/preset"] == [mistake.pointer for mistake in caught.value.mistakes]
+    assert [mistake.pointer for mistake in caught.value.mistakes] == ["/preset"]

@@ -107,7 +107,7 @@ def played(
 def test_what_a_response_counts_as(protocol: str, status: str, part: str | None) -> None:
     counts = counted({(protocol, status): 7})
 
-    assert 7 == counts.requests
+    assert counts.requests == 7
     assert {name: 7 if name == part else 0 for name in ("errors", "client_errors", "unknown")} == {
         "errors": counts.errors,
         "client_errors": counts.client_errors,
@@ -120,18 +120,18 @@ def test_code_2_is_an_error_where_traefik_reads_the_status_of_successes(side: st
     success = {("grpc", "0"): 10}
     counts = counted({("grpc", "2"): 3, **(success if side == "canary" else {})}, stable=success)
 
-    assert (3, 0) == (counts.errors, counts.unknown)
+    assert (counts.errors, counts.unknown) == (3, 0)
 
 
 def test_grpc_codes_that_are_errors_can_be_chosen() -> None:
-    assert 0 == counted({("grpc", "13"): 3}, errors={"grpc": [5]}).errors
-    assert 3 == counted({("grpc", "5"): 3}, errors={"grpc": [5]}).errors
+    assert counted({("grpc", "13"): 3}, errors={"grpc": [5]}).errors == 0
+    assert counted({("grpc", "5"): 3}, errors={"grpc": [5]}).errors == 3
 
 
 def test_without_grpc_codes_no_grpc_status_matters() -> None:
     counts = counted({("grpc", "13"): 3, ("grpc", "2"): 3}, errors={"http": "5..", "grpc": []})
 
-    assert (6, 0, 0, 0) == (counts.requests, counts.errors, counts.client_errors, counts.unknown)
+    assert (counts.requests, counts.errors, counts.client_errors, counts.unknown) == (6, 0, 0, 0)
 
 
 @pytest.mark.parametrize("success", ["0", "2"], ids=["announced trailers", "other trailers"])
@@ -155,11 +155,11 @@ def test_a_canary_whose_results_are_not_counted_is_never_known_to_be_good(protoc
     verdict = record.whole.judged(settings_of(rollout()))
 
     assert Action.HOLD is action
-    assert (Outcome.INCONCLUSIVE, ReasonCode.UNKNOWN_RESULTS) == (verdict.outcome, verdict.reason_code)
-    assert (Outcome.INCONCLUSIVE, ReasonCode.UNKNOWN_RESULTS) == (
+    assert (verdict.outcome, verdict.reason_code) == (Outcome.INCONCLUSIVE, ReasonCode.UNKNOWN_RESULTS)
+    assert (
         record.looks[0].outcome,
         record.looks[0].reason_code,
-    )
+    ) == (Outcome.INCONCLUSIVE, ReasonCode.UNKNOWN_RESULTS)
 
 
 def test_a_check_covers_what_traefik_does_not_count() -> None:

@@ -16,7 +16,7 @@ bound = partial(upper_bound, beta=0.05, dispersion=1, tolerated=0.01)
 
 @pytest.mark.parametrize("trials", [Trials(0, 0), Trials(7, 7)])
 def test_nothing_good_seen_bounds_nothing(trials: Trials) -> None:
-    assert 1 == bound(trials)
+    assert bound(trials) == 1
 
 
 def test_some_four_hundred_requests_without_an_error_are_surely_below_one_per_cent() -> None:

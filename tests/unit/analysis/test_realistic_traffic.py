@@ -152,7 +152,7 @@ def test_ten_errors_that_are_most_of_the_canarys_responses_fail_it_whatever_the_
 
     assert Outcome.INCONCLUSIVE is nine.looks[0].outcome
     assert Outcome.FAILED is ten.looks[0].outcome
-    assert "10 of the last 13 requests to the canary failed (no requests to stable)" == ten.looks[0].reason
+    assert ten.looks[0].reason == "10 of the last 13 requests to the canary failed (no requests to stable)"
 
 
 @pytest.mark.parametrize(("stable_errors", "is_ruined"), [(24, True), (25, False), (90, False)])
@@ -191,7 +191,7 @@ def test_errors_that_are_older_than_two_minutes_are_no_ruin() -> None:
             record = sampled(record, {"edge": traefik.snapshot()}, settings=settings)
 
     assert {Outcome.INCONCLUSIVE} == {look.outcome for look in record.looks}
-    assert 60 == record.whole.totals.canary.errors
+    assert record.whole.totals.canary.errors == 60
 
 
 def test_windows_stay_open_until_both_sides_can_be_compared() -> None:
@@ -205,10 +205,10 @@ def test_windows_stay_open_until_both_sides_can_be_compared() -> None:
     traefik.serve(CANARY, 1, 1)
     closed = sampled(record, {"edge": traefik.snapshot()})
 
-    assert (0, 2) == (still_open.whole.evidence.errors.worse, still_open.whole.totals.canary.errors)
-    assert 1 == len(still_open.open_windows)
+    assert (still_open.whole.evidence.errors.worse, still_open.whole.totals.canary.errors) == (0, 2)
+    assert len(still_open.open_windows) == 1
     assert closed.whole.evidence.errors.worse > 0
-    assert {} == closed.open_windows
+    assert closed.open_windows == {}
 
 
 def test_gateways_that_differ_do_not_make_an_equal_canary_look_worse() -> None:
@@ -259,7 +259,7 @@ def test_a_traefik_that_restarts_is_no_second_one() -> None:
             record = sampled(record, {"edge": traefik.snapshot()})
 
     assert Outcome.ERROR not in {look.outcome for look in record.looks}
-    assert 50 == record.whole.totals.canary.requests
+    assert record.whole.totals.canary.requests == 50
 
 
 def test_a_traefik_that_restarts_while_it_cannot_be_reached_is_no_second_one() -> None:
@@ -278,7 +278,7 @@ def test_a_traefik_that_restarts_while_it_cannot_be_reached_is_no_second_one() -
     record = sampled(record, {"edge": new.snapshot()})
 
     assert Outcome.INCONCLUSIVE is record.looks[0].outcome
-    assert 7 == record.whole.totals.canary.requests
+    assert record.whole.totals.canary.requests == 7
 
 
 def test_a_second_traefik_is_the_only_one_once_the_first_is_gone_for_five_minutes() -> None:
@@ -292,8 +292,8 @@ def test_a_second_traefik_is_the_only_one_once_the_first_is_gone_for_five_minute
         record = sampled(record, {"edge": second.snapshot()})
     outcomes = [look.outcome for look in record.looks]
 
-    assert [Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE, Outcome.ERROR] == outcomes[:3]
-    assert 9 == record.whole.totals.stable.requests
+    assert outcomes[:3] == [Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE, Outcome.ERROR]
+    assert record.whole.totals.stable.requests == 9
 
 
 def test_a_source_that_is_missing_hides_no_failure_and_allows_no_success() -> None:
@@ -308,7 +308,7 @@ def test_a_source_that_is_missing_hides_no_failure_and_allows_no_success() -> No
         records[name] = sampled(record, {"edge": traefik.snapshot()}, missing=("gateway core does not answer",))
 
     assert Outcome.FAILED is records["bad"].finding(ERRORS)[0]
-    assert (Outcome.ERROR, "gateway core does not answer") == records["good"].finding(ERRORS)
+    assert records["good"].finding(ERRORS) == (Outcome.ERROR, "gateway core does not answer")
 
 
 def test_the_life_of_a_websocket_is_no_response_time() -> None:
@@ -322,8 +322,8 @@ def test_the_life_of_a_websocket_is_no_response_time() -> None:
     record = sampled(Record("one"), {"edge": ended(1)}, settings=Analysis())
     record = sampled(record, {"edge": ended(50)}, settings=Analysis())
 
-    assert 49 == record.whole.totals.canary.requests
-    assert 0 == record.whole.totals.canary.latency.total
+    assert record.whole.totals.canary.requests == 49
+    assert record.whole.totals.canary.latency.total == 0
 
 
 def _errors(draw: random.Random, requests: int, rate: float) -> int:

@@ -56,18 +56,18 @@ def begun() -> Record:
 
 
 def test_what_was_counted_before_the_first_look_tells_nothing(begun: Record) -> None:
-    assert (0, 0) == requests(begun)
-    assert (0, 0) == (begun.looks[0].canary_requests, begun.looks[0].stable_requests)
+    assert requests(begun) == (0, 0)
+    assert (begun.looks[0].canary_requests, begun.looks[0].stable_requests) == (0, 0)
     assert Outcome.INCONCLUSIVE is begun.looks[0].outcome
 
 
 def test_each_look_adds_what_happened_since_the_one_before(begun: Record) -> None:
     record = saw(saw(begun, (1_200, 11), (130, 2)), (1_500, 11), (200, 2))
 
-    assert (100, 100) == requests(record)
-    assert 500 == record.whole.totals.stable.requests
-    assert 1 == record.whole.totals.canary.errors
-    assert [(70, 300), (30, 200), (0, 0)] == [(look.canary_requests, look.stable_requests) for look in record.looks]
+    assert requests(record) == (100, 100)
+    assert record.whole.totals.stable.requests == 500
+    assert record.whole.totals.canary.errors == 1
+    assert [(look.canary_requests, look.stable_requests) for look in record.looks] == [(70, 300), (30, 200), (0, 0)]
     assert T0 + timedelta(seconds=15) == record.looked_at == record.looks[0].at
 
 
@@ -75,23 +75,23 @@ def test_after_errors_the_next_window_reaches_back_over_them(begun: Record) -> N
     away = looked(looked(begun, Measurement(error="edge is away")), Measurement(error="edge is away"))
     back = saw(away, (1_500, 10), (150, 1))
 
-    assert (Outcome.ERROR, "edge is away") == (away.looks[0].outcome, away.looks[0].reason)
+    assert (away.looks[0].outcome, away.looks[0].reason) == (Outcome.ERROR, "edge is away")
     assert (begun.counters, begun.whole) == (away.counters, away.whole)
-    assert (2, 0) == (away.tally.consecutive_errors, back.tally.consecutive_errors)
-    assert (50, 50) == requests(back)
+    assert (away.tally.consecutive_errors, back.tally.consecutive_errors) == (2, 0)
+    assert requests(back) == (50, 50)
 
 
 def test_a_gateway_that_a_look_misses_is_made_up_for_when_it_is_back(begun: Record) -> None:
     without = looked(begun, Measurement({}))
     back = saw(without, (1_500, 10), (150, 1))
 
-    assert (0, 0) == requests(without)
-    assert (50, 50) == requests(back)
+    assert requests(without) == (0, 0)
+    assert requests(back) == (50, 50)
 
 
 def test_a_traefik_that_began_again_counts_from_nothing(begun: Record) -> None:
-    assert (30, 30) == requests(saw(begun, (300, 1), (30, 0)))
-    assert (130, 130) == requests(saw(begun, (1_300, 11), (130, 2), started=T0.timestamp() + 7))
+    assert requests(saw(begun, (300, 1), (30, 0))) == (30, 30)
+    assert requests(saw(begun, (1_300, 11), (130, 2), started=T0.timestamp() + 7)) == (130, 130)
 
 
 def test_a_gateway_that_is_new_adds_nothing_yet(begun: Record) -> None:
@@ -99,8 +99,8 @@ def test_a_gateway_that_is_new_adds_nothing_yet(begun: Record) -> None:
     first = looked(begun, Measurement(both))
     then = looked(first, Measurement({**both, **counted((9_100, 0), (905, 0), gateway="core")}))
 
-    assert (10, 10) == requests(first)
-    assert (15, 15) == requests(then)
+    assert requests(first) == (10, 10)
+    assert requests(then) == (15, 15)
 
 
 def test_counters_that_contradict_each_other_are_an_error(begun: Record) -> None:
@@ -120,10 +120,10 @@ def test_a_new_step_begins_its_sums_anew_while_the_whole_goes_on(begun: Record) 
     next_step = checked.about("one", "1@now")
     record = saw(next_step, (1_600, 10), (170, 1))
 
-    assert (50, 0) == requests(next_step)
-    assert () == next_step.checks
+    assert requests(next_step) == (50, 0)
+    assert next_step.checks == ()
     assert (checked.looks, checked.tally) == (next_step.looks, next_step.tally)
-    assert (70, 20) == requests(record)
+    assert requests(record) == (70, 20)
 
 
 def test_the_same_step_goes_on(begun: Record) -> None:
@@ -132,7 +132,7 @@ def test_the_same_step_goes_on(begun: Record) -> None:
 
 def test_another_attempt_begins_anew(begun: Record) -> None:
     assert Record("two", "1@now") == begun.about("two", "1@now")
-    assert (0, 0) == requests(saw(begun.about("two", ""), (5_000, 0), (500, 0)))
+    assert requests(saw(begun.about("two", ""), (5_000, 0), (500, 0))) == (0, 0)
 
 
 # Findings
@@ -181,7 +181,7 @@ def test_the_latest_looks_are_kept_and_all_are_tallied() -> None:
         record = looked(record, Measurement(error=str(number)))
 
     assert [str(number) for number in range(49, 29, -1)] == [look.reason for look in record.looks]
-    assert 50 == record.tally.consecutive_errors
+    assert record.tally.consecutive_errors == 50
 
 
 _COUNTS = st.tuples(st.integers(0, 5_000), st.floats(0, 1)).map(lambda both: (both[0], int(both[0] * both[1])))

@@ -35,15 +35,15 @@ def test_a_share_is_what_was_counted_from_the_first_look_to_the_last() -> None:
     pieces = added([counted(5, 95)], counted(19, 381, begin=NOW + timedelta(seconds=20), reloads=3))
     share = share_of(pieces, asked=Decimal(5), gateways=1)
 
-    assert (ShareState.OK, "", 4.8) == (share.state, share.words, share.achieved)
-    assert (24, 476, 3) == (share.canary_requests, share.stable_requests, share.reloads)
+    assert (share.state, share.words, share.achieved) == (ShareState.OK, "", 4.8)
+    assert (share.canary_requests, share.stable_requests, share.reloads) == (24, 476, 3)
     assert (NOW, NOW + timedelta(seconds=22)) == (share.since, share.seen_at)
 
 
 def test_without_requests_nothing_is_achieved() -> None:
     share = share_of([counted(0, 0)], asked=Decimal(5), gateways=1)
 
-    assert (ShareState.UNKNOWN, None, "no requests yet") == (share.state, share.achieved, share.words)
+    assert (share.state, share.achieved, share.words) == (ShareState.UNKNOWN, None, "no requests yet")
 
 
 @pytest.mark.parametrize(
@@ -117,8 +117,8 @@ def test_quick_looks_are_added_up_and_none_is_lost() -> None:
     for number in range(50):
         pieces = added(pieces, counted(1, 19, begin=NOW + timedelta(seconds=2 * number)))
 
-    assert 8 >= len(pieces)
-    assert 1_000 == sum(piece.total for piece in pieces)
+    assert len(pieces) <= 8
+    assert sum(piece.total for piece in pieces) == 1_000
 
 
 @pytest.mark.parametrize(

@@ -38,18 +38,18 @@ def test_no_data_are_inconclusive(windows: tuple[Window, ...], document: dict[st
     verdict = judged(*windows, settings=read(Analysis, document))
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
-    assert "no requests to the canary yet" == verdict.reason
+    assert verdict.reason == "no requests to the canary yet"
     assert {Outcome.INCONCLUSIVE} == {metric.outcome for metric in verdict.metrics}
-    assert [1, 1] == [metric.worse for metric in verdict.metrics]
+    assert [metric.worse for metric in verdict.metrics] == [1, 1]
 
 
 def test_a_canary_that_is_worse_fails() -> None:
     verdict = judged(Window(stable=side(900, 2), canary=side(100, 4)))
 
     assert Outcome.FAILED is verdict.outcome
-    assert "canary errors 4 % against 0.22 %, e-value 32 of 20" == verdict.reason
-    assert 0.04 == only(verdict).canary_rate
-    assert 2 / 900 == only(verdict).stable_rate
+    assert verdict.reason == "canary errors 4 % against 0.22 %, e-value 32 of 20"
+    assert only(verdict).canary_rate == 0.04
+    assert only(verdict).stable_rate == 2 / 900
     assert 20 == only(verdict).failed_at == only(verdict).passed_at
     assert 31 < only(verdict).worse < 33
 
@@ -57,7 +57,7 @@ def test_a_canary_that_is_worse_fails() -> None:
 def test_several_metrics_share_alpha() -> None:
     window = Window(stable=side(900, 1), canary=side(100, 4))
 
-    assert 40 == judged(window, settings=Analysis()).metrics[0].failed_at
+    assert judged(window, settings=Analysis()).metrics[0].failed_at == 40
     assert Outcome.FAILED is judged(window, settings=Analysis()).outcome
     assert Outcome.INCONCLUSIVE is judged(window, settings=Analysis(alpha=0.02)).outcome
 
@@ -100,7 +100,7 @@ def test_a_canary_that_is_good_by_itself_passes_where_nothing_can_be_compared() 
         verdict = judged(Window(stable=stable, canary=side(2_100)))
 
         assert Outcome.SUCCESSFUL is verdict.outcome
-        assert 1 == only(verdict).not_worse
+        assert only(verdict).not_worse == 1
         assert verdict.reason.endswith(", surely below the 0.2 % tolerated")
 
 
@@ -114,12 +114,12 @@ def test_worse_is_worse_even_below_what_is_tolerated() -> None:
 def test_success_takes_every_metric() -> None:
     verdict = judged(Window(stable=side(50_000), canary=side(2_100, slow=8)), settings=Analysis())
 
-    assert [Outcome.SUCCESSFUL, Outcome.FAILED] == [metric.outcome for metric in verdict.metrics]
+    assert [metric.outcome for metric in verdict.metrics] == [Outcome.SUCCESSFUL, Outcome.FAILED]
     assert Outcome.FAILED is verdict.outcome
 
     verdict = judged(Window(stable=side(5_000, slow=18), canary=side(2_100, slow=8)), settings=Analysis())
 
-    assert [Outcome.SUCCESSFUL, Outcome.INCONCLUSIVE] == [metric.outcome for metric in verdict.metrics]
+    assert [metric.outcome for metric in verdict.metrics] == [Outcome.SUCCESSFUL, Outcome.INCONCLUSIVE]
     assert Outcome.INCONCLUSIVE is verdict.outcome
 
 
@@ -128,7 +128,7 @@ def test_a_broken_limit_fails_a_canary_that_is_as_good_as_stable() -> None:
     verdict = judged(Window(stable=side(5_000, 100), canary=side(5_000, 100)), settings=settings)
 
     assert Outcome.FAILED is verdict.outcome
-    assert "success rate 98 %, at least 99 % wanted, e-value over a million of 40" == verdict.reason
+    assert verdict.reason == "success rate 98 %, at least 99 % wanted, e-value over a million of 40"
     assert Outcome.SUCCESSFUL is only(verdict).outcome
 
 
@@ -137,8 +137,8 @@ def test_what_is_not_known_yet_is_said_with_what_is_wanting() -> None:
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
     assert (
-        "canary errors 10 % against 0 %, not known yet: e-value 2.2 of 20 for worse, e-value 0.55 of 20 for not worse"
-        == verdict.reason
+        verdict.reason
+        == "canary errors 10 % against 0 %, not known yet: e-value 2.2 of 20 for worse, e-value 0.55 of 20 for not worse"
     )
 
 
@@ -146,7 +146,7 @@ def test_a_latency_that_no_bucket_tells_is_inconclusive() -> None:
     verdict = judged(Window(stable=Counts(9_000), canary=Counts(2_100)), settings=Analysis())
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
-    assert "nothing is known of the canary's slow answers" == verdict.reason
+    assert verdict.reason == "nothing is known of the canary's slow answers"
 
 
 def test_at_the_end_a_canary_that_did_not_fail_goes_on() -> None:
@@ -161,7 +161,7 @@ def test_at_the_end_too_few_requests_stay_inconclusive() -> None:
     verdict = judged(Window(stable=side(900, 3), canary=side(99, 1))).at_end(ERRORS)
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
-    assert "too few requests to judge: 99 of 100" == verdict.reason
+    assert verdict.reason == "too few requests to judge: 99 of 100"
 
 
 @pytest.mark.parametrize(("errors", "outcome"), [(1, Outcome.SUCCESSFUL), (2, Outcome.INCONCLUSIVE)])
@@ -192,8 +192,8 @@ def test_evidence_beyond_all_floats_is_a_number_still() -> None:
     verdict = judge(evidence, Window(stable=side(900), canary=side(100, 90)), ERRORS)
 
     assert only(verdict).worse > 1e300
-    assert 0 == only(verdict).not_worse
-    assert "canary errors 90 % against 0 %, e-value over a million of 20" == verdict.reason
+    assert only(verdict).not_worse == 0
+    assert verdict.reason == "canary errors 90 % against 0 %, e-value over a million of 20"
 
 
 @hypothesis.settings(deadline=None)

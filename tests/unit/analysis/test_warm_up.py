@@ -109,9 +109,9 @@ def test_the_samples_of_a_warm_up_are_shown_and_do_not_count() -> None:
         played.sample()
     sample = played.record.looks[0]
 
-    assert (Outcome.INCONCLUSIVE, "warming up for 15 s more") == (sample.outcome, sample.reason)
+    assert (sample.outcome, sample.reason) == (Outcome.INCONCLUSIVE, "warming up for 15 s more")
     assert sample.canary_requests > 0
-    assert 0 == played.record.whole.totals.canary.requests
+    assert played.record.whole.totals.canary.requests == 0
 
 
 def heavier(canary: Rollout, now: datetime) -> Rollout:
@@ -131,7 +131,7 @@ def test_a_weight_increase_and_scaling_begin_a_warm_up(change: Callable[[Rollout
     played = Played(rollout(steps=[{"setWeight": 25}, {"analysis": {"until": "known"}}]), cold_seconds=0)
     for _ in range(20):
         played.sample()
-    assert "" == played.record.warming_up(settings_of(played.rollout), now=played.now)
+    assert played.record.warming_up(settings_of(played.rollout), now=played.now) == ""
     counted = played.record.whole.totals.canary.requests
     played.rollout = change(played.rollout, played.now)
     played.cold_since, played._cold = played.now, timedelta(seconds=30)
@@ -148,7 +148,7 @@ def test_a_lower_weight_begins_no_warm_up() -> None:
     played.rollout = played.rollout.set_weight(Decimal(5), now=played.now)
     played.sample()
 
-    assert "" == played.record.warming_up(settings_of(played.rollout), now=played.now)
+    assert played.record.warming_up(settings_of(played.rollout), now=played.now) == ""
 
 
 def test_a_canary_that_is_plainly_down_fails_during_its_warm_up() -> None:
@@ -181,7 +181,7 @@ def test_windows_that_are_open_are_closed_by_a_new_weight() -> None:
     played.sample()
 
     assert still_open.open_windows
-    assert {} == played.record.open_windows
+    assert played.record.open_windows == {}
     assert Evidence() == still_open.whole.evidence != played.record.whole.evidence
 
 

@@ -6,7 +6,7 @@ from provider.analysis import Counts, Histogram, Trials, Window
 
 
 def test_a_rate_is_a_share_and_unknown_without_trials() -> None:
-    assert 0.25 == Trials(8, 2).rate
+    assert Trials(8, 2).rate == 0.25
     assert Trials(0, 0).rate is None
 
 
@@ -75,10 +75,10 @@ def test_a_window_goes_to_json_and_back() -> None:
     document = window.as_document()
 
     assert window == Window.from_document(document)
-    assert {
+    assert document["stable"] == {
         "requests": 10,
         "errors": 1,
         "latency": {"edges": [0.1], "counts": [5], "total": 10},
         "clientErrors": 0,
         "unknown": 0,
-    } == document["stable"]
+    }

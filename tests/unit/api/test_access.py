@@ -13,16 +13,16 @@ from tests.world import World
 def test_without_a_known_token_nothing_is_said(as_role: dict[Role | None, Client], header: str) -> None:
     answer = as_role[None]("GET", "/rollouts", Authorization=header)
 
-    assert 401 == answer.status_code
-    assert "Bearer" == answer.headers["WWW-Authenticate"]
+    assert answer.status_code == 401
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_a_revoked_token_is_worthless(admin: Client, as_role: dict[Role | None, Client]) -> None:
-    assert 200 == as_role[Role.VIEWER]("GET", "/rollouts").status_code
-    assert 204 == admin("DELETE", "/tokens/viewer").status_code
-    assert 200 == admin("GET", "/tokens").status_code  # the feed has caught up
+    assert as_role[Role.VIEWER]("GET", "/rollouts").status_code == 200
+    assert admin("DELETE", "/tokens/viewer").status_code == 204
+    assert admin("GET", "/tokens").status_code == 200  # the feed has caught up
 
-    assert 401 == as_role[Role.VIEWER]("GET", "/rollouts").status_code
+    assert as_role[Role.VIEWER]("GET", "/rollouts").status_code == 401
 
 
 def test_tokens_are_listed_without_their_secrets(admin: Client) -> None:
@@ -30,13 +30,18 @@ def test_tokens_are_listed_without_their_secrets(admin: Client) -> None:
     listed = admin("GET", "/tokens")
 
     assert made["token"].startswith("tcy_")
-    assert ["admin", "ci", "gateway", "instance", "operator", "viewer"] == [
-        token["name"] for token in listed.json["tokens"]
+    assert [token["name"] for token in listed.json["tokens"]] == [
+        "admin",
+        "ci",
+        "gateway",
+        "instance",
+        "operator",
+        "viewer",
     ]
     assert made["token"] not in listed.text
     assert "sha256" not in listed.text
-    assert 409 == admin("POST", "/tokens", {"name": "ci", "role": "operator"}).status_code
-    assert 404 == admin("DELETE", "/tokens/nope").status_code
+    assert admin("POST", "/tokens", {"name": "ci", "role": "operator"}).status_code == 409
+    assert admin("DELETE", "/tokens/nope").status_code == 404
 
 
 def test_a_token_that_cannot_be_looked_up_is_not_called_wrong(
@@ -50,7 +55,7 @@ def test_a_token_that_cannot_be_looked_up_is_not_called_wrong(
     monkeypatch.setattr(world.store, "revision", away)
     answer = Client(flask_client, "tcy_" + "x" * 43)("GET", "/rollouts")
 
-    assert (503, "urn:traefik-canary:store-unavailable") == (answer.status_code, answer.json["type"])
+    assert (answer.status_code, answer.json["type"]) == (503, "urn:traefik-canary:store-unavailable")
 
 
 @pytest.mark.parametrize(
@@ -67,5 +72,5 @@ def test_a_token_that_cannot_be_looked_up_is_not_called_wrong(
 def test_a_name_that_is_none_is_refused_by_what_it_names(admin: Client, path: str, what: str) -> None:
     refused = admin("DELETE", path)
 
-    assert 400 == refused.status_code
+    assert refused.status_code == 400
     assert f"the {what} cannot have this name" in refused.json["detail"]

@@ -32,15 +32,15 @@ def test_before_any_look_there_is_nothing_to_tell(admin: Client, judged: str, wo
         if record:
             remember(world.operations, "shop", record)
         answer = admin("GET", "/rollouts/shop/analysis")
-        assert 404 == answer.status_code
-        assert "shop: it has no canary that was looked at" == answer.json["detail"]
+        assert answer.status_code == 404
+        assert answer.json["detail"] == "shop: it has no canary that was looked at"
     assert rollout == world.operations.rollouts.get("shop")
 
 
 def test_of_no_rollout_nothing_is_told(admin: Client) -> None:
     answer = admin("GET", "/rollouts/nope/analysis")
 
-    assert (404, "there is no rollout nope") == (answer.status_code, answer.json["detail"])
+    assert (answer.status_code, answer.json["detail"]) == (404, "there is no rollout nope")
 
 
 def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> None:
@@ -51,14 +51,14 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
 
     assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
     assert told["whole"] == told["inStep"]
-    assert ("Successful", 3_000) == (told["whole"]["outcome"], told["whole"]["canaryRequests"])
-    assert ["errors", "latency"] == [metric["metric"] for metric in told["whole"]["metrics"]]
+    assert (told["whole"]["outcome"], told["whole"]["canaryRequests"]) == ("Successful", 3_000)
+    assert [metric["metric"] for metric in told["whole"]["metrics"]] == ["errors", "latency"]
     errors = told["whole"]["metrics"][0]
-    assert (0.004, 0.005) == (errors["canaryRate"], errors["stableRate"])
+    assert (errors["canaryRate"], errors["stableRate"]) == (0.004, 0.005)
     assert {"outcome", "reason", "worse", "failedAt", "notWorse", "passedAt", "atMost"} <= errors.keys()
-    assert [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}] == told["checks"]
-    assert [(3_000, 30_000), (0, 0)] == [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]]
-    assert ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"] == [look["at"] for look in told["looks"]]
+    assert told["checks"] == [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}]
+    assert [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]] == [(3_000, 30_000), (0, 0)]
+    assert [look["at"] for look in told["looks"]] == ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"]
 
 
 def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: World) -> None:
@@ -72,10 +72,10 @@ def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: 
     world.clock.pass_time(18)
     warm = admin("GET", "/rollouts/shop/analysis").json
 
-    assert ("warming up for 18 s more", "2026-01-01T00:00:30.000Z") == (
+    assert (
         warming["warmingUp"],
         warming["warmingUpUntil"],
-    )
+    ) == ("warming up for 18 s more", "2026-01-01T00:00:30.000Z")
     assert not {"warmingUp", "warmingUpUntil"} & warm.keys()
 
 
@@ -87,19 +87,19 @@ def test_effective_settings_are_shown_with_their_origin(admin: Client, world: Wo
     told = admin("GET", "/rollouts/shop/analysis").json
     settings = {one["name"]: (one["value"], one["origin"]) for one in told["settings"]}
 
-    assert "careful" == told["preset"]
-    assert (1.25, "set") == settings["margin"]
-    assert ("1s", "set") == settings["interval"]
-    assert (0.01, "preset") == settings["beta"]
-    assert (0.05, "default") == settings["alpha"]
+    assert told["preset"] == "careful"
+    assert settings["margin"] == (1.25, "set")
+    assert settings["interval"] == ("1s", "set")
+    assert settings["beta"] == (0.01, "preset")
+    assert settings["alpha"] == (0.05, "default")
 
 
 def test_a_source_that_is_away_is_told_look_by_look(admin: Client, judged: str, world: World) -> None:
     remember(world.operations, "shop", unseen(world.operations.rollouts.get("shop"), 3, now=world.clock()))
     told = admin("GET", "/rollouts/shop/analysis").json
 
-    assert [("Error", "edge does not answer")] * 3 == [(look["outcome"], look["reason"]) for look in told["looks"]]
-    assert "Inconclusive" == told["whole"]["outcome"]
+    assert [(look["outcome"], look["reason"]) for look in told["looks"]] == [("Error", "edge does not answer")] * 3
+    assert told["whole"]["outcome"] == "Inconclusive"
 
 
 def test_why_a_canary_was_taken_back_can_be_read_until_the_next_begins(
@@ -113,8 +113,8 @@ def test_why_a_canary_was_taken_back_can_be_read_until_the_next_begins(
     operations.move("shop", Action.RETRY, ME)
     retried = admin("GET", "/rollouts/shop/analysis")
 
-    assert (200, "Failed") == (aborted.status_code, aborted.json["whole"]["outcome"])
-    assert 404 == retried.status_code
+    assert (aborted.status_code, aborted.json["whole"]["outcome"]) == (200, "Failed")
+    assert retried.status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_what_cannot_be_read_is_as_if_it_were_not_there(admin: Client, judged: s
     texts: list[Any] = ["nonsense", "[]", '{"attempt": 1}', '{"attempt": "x", "looks": 5}', "\x00", "{" * 5_000]
     for text in texts:
         world.store.replace_record("shop", expected=world.store.record("shop"), text=text)
-        assert 404 == admin("GET", "/rollouts/shop/analysis").status_code
+        assert admin("GET", "/rollouts/shop/analysis").status_code == 404

@@ -70,7 +70,7 @@ def test_every_mistake_is_told_at_once_with_its_place(admin: Client) -> None:
     }
     answer = admin("POST", "/rollouts", document)
 
-    assert 422 == answer.status_code
+    assert answer.status_code == 422
     assert {
         "/name",
         "/spec/rule",
@@ -94,7 +94,7 @@ def test_every_mistake_is_told_at_once_with_its_place(admin: Client) -> None:
 def test_a_query_that_makes_no_sense_names_its_parameter(admin: Client, query: str, pointer: str) -> None:
     answer = admin("GET", f"/rollouts?{query}")
 
-    assert 400 == answer.status_code
+    assert answer.status_code == 400
     assert [pointer] == [error["pointer"] for error in answer.json["errors"]]
 
 
@@ -106,22 +106,22 @@ def test_a_reason_becomes_one_printable_line(admin: Client, shop: str, reason: s
     answer = admin("POST", f"/rollouts/{shop}/abort", {"reason": reason})
     newest = admin("GET", f"/rollouts/{shop}/history").json["history"][0]
 
-    assert 200 == answer.status_code
+    assert answer.status_code == 200
     assert ("abort", kept) == (newest["action"], newest["reason"])
 
 
 def test_a_body_of_a_move_may_be_left_out(admin: Client, shop: str) -> None:
-    assert 200 == admin("POST", f"/rollouts/{shop}/abort").status_code
+    assert admin("POST", f"/rollouts/{shop}/abort").status_code == 200
 
 
 def test_a_canary_says_its_own_mistakes(admin: Client, shop: str) -> None:
     answer = admin("PUT", f"/rollouts/{shop}/canary", {"servers": [], "service": "x@docker"})
 
-    assert 422 == answer.status_code
+    assert answer.status_code == 422
 
 
 def test_problems_are_problem_json(admin: Client) -> None:
     answer = admin("GET", "/rollouts/nope")
 
-    assert "application/problem+json" == answer.content_type
+    assert answer.content_type == "application/problem+json"
     assert {"type", "title", "status", "detail"} == set(json.loads(answer.data))

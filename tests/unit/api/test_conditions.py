@@ -13,7 +13,7 @@ from tests.world import World
 def test_a_write_on_what_was_seen_is_taken(admin: Client, shop: str) -> None:
     etag = admin("GET", f"/rollouts/{shop}").headers["ETag"]
 
-    assert 200 == admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=etag).status_code
+    assert admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=etag).status_code == 200
 
 
 def test_a_write_on_what_has_changed_is_refused(admin: Client, shop: str) -> None:
@@ -21,15 +21,15 @@ def test_a_write_on_what_has_changed_is_refused(admin: Client, shop: str) -> Non
     admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5})
     stale = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 10}, If_Match=etag)
 
-    assert 412 == stale.status_code
-    assert 5 == admin("GET", f"/rollouts/{shop}").json["status"]["weight"]
+    assert stale.status_code == 412
+    assert admin("GET", f"/rollouts/{shop}").json["status"]["weight"] == 5
 
 
 def test_a_star_asks_that_it_is_there(admin: Client, shop: str) -> None:
     spec = admin("GET", f"/rollouts/{shop}").json["spec"]
 
-    assert 200 == admin("PUT", f"/rollouts/{shop}", {"spec": spec}, If_Match="*").status_code
-    assert 412 == admin("PUT", "/rollouts/other", {"spec": spec}, If_Match="*").status_code
+    assert admin("PUT", f"/rollouts/{shop}", {"spec": spec}, If_Match="*").status_code == 200
+    assert admin("PUT", "/rollouts/other", {"spec": spec}, If_Match="*").status_code == 412
 
 
 def test_an_etag_never_comes_back(admin: Client, shop: str) -> None:
@@ -39,22 +39,22 @@ def test_an_etag_never_comes_back(admin: Client, shop: str) -> None:
     admin("PUT", f"/rollouts/{shop}", {"spec": answer.json["spec"]})
     stale = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=answer.headers["ETag"])
 
-    assert 412 == stale.status_code
+    assert stale.status_code == 412
 
 
 @pytest.mark.parametrize("form", ["{0}", '"{0}"', 'W/"{0}"', '"999", "{0}"', 'W/"999" ,W/"{0}",  "1000"'])
 def test_an_etag_may_be_weak_or_one_of_several(admin: Client, shop: str, form: str) -> None:
     version = admin("GET", f"/rollouts/{shop}").json["version"]
 
-    assert 200 == admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=form.format(version)).status_code
+    assert admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=form.format(version)).status_code == 200
 
 
 @pytest.mark.parametrize("etags", ['W/"999"', '"998", "999"'])
 def test_a_rollout_at_none_of_several_versions_is_left_as_it_is(admin: Client, shop: str, etags: str) -> None:
     refused = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=etags)
 
-    assert 412 == refused.status_code
-    assert 0 == admin("GET", f"/rollouts/{shop}").json["status"]["weight"]
+    assert refused.status_code == 412
+    assert admin("GET", f"/rollouts/{shop}").json["status"]["weight"] == 0
 
 
 @pytest.mark.parametrize(
@@ -68,9 +68,9 @@ def test_a_rollout_at_none_of_several_versions_is_left_as_it_is(admin: Client, s
 def test_a_write_without_a_version_refuses_a_condition_on_one(
     admin: Client, shop: str, method: str, path: str, body: dict[str, str]
 ) -> None:
-    assert "shop" == shop
-    assert 400 == admin(method, path, body, If_Match='"1"').status_code
-    assert 400 > admin(method, path, body, Idempotency_Key="seven").status_code
+    assert shop == "shop"
+    assert admin(method, path, body, If_Match='"1"').status_code == 400
+    assert admin(method, path, body, Idempotency_Key="seven").status_code < 400
 
 
 def test_every_write_advertises_the_conditions_that_it_honors() -> None:
@@ -98,7 +98,7 @@ def test_every_write_advertises_the_conditions_that_it_honors() -> None:
 def test_an_etag_that_is_none_is_refused(admin: Client, shop: str, etag: str) -> None:
     answer = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, If_Match=etag)
 
-    assert 400 == answer.status_code
+    assert answer.status_code == 400
     assert "If-Match" in answer.json["detail"]
 
 
@@ -106,7 +106,7 @@ def test_a_repeated_call_happens_once_and_is_answered_the_same(admin: Client, sh
     first = admin("POST", f"/rollouts/{shop}/abort", {"reason": "bad"}, Idempotency_Key="one")
     second = admin("POST", f"/rollouts/{shop}/abort", {"reason": "bad"}, Idempotency_Key="one")
 
-    assert 200 == second.status_code
+    assert second.status_code == 200
     assert first.json == second.json
     assert first.headers["ETag"] == second.headers["ETag"]
 
@@ -116,29 +116,29 @@ def test_a_repeated_creation_is_answered_the_same(admin: Client, shop: str) -> N
     spec["rule"] = "Host(`blog.localhost`)"
     answers = [admin("POST", "/rollouts", {"name": "blog", "spec": spec}, Idempotency_Key="two") for _ in range(2)]
 
-    assert [201, 201] == [answer.status_code for answer in answers]
+    assert [answer.status_code for answer in answers] == [201, 201]
     assert answers[0].json == answers[1].json
 
 
 def test_a_repeated_delete_is_done_once(admin: Client, shop: str) -> None:
     answers = [admin("DELETE", f"/rollouts/{shop}?allowShrink=true", Idempotency_Key="three") for _ in range(2)]
 
-    assert [204, 204] == [answer.status_code for answer in answers]
+    assert [answer.status_code for answer in answers] == [204, 204]
 
 
 def test_one_key_for_two_requests_is_refused(admin: Client, shop: str) -> None:
     admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, Idempotency_Key="four")
     other = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 6}, Idempotency_Key="four")
 
-    assert 422 == other.status_code
-    assert "urn:traefik-canary:idempotency-key-reused" == other.json["type"]
-    assert 5 == admin("GET", f"/rollouts/{shop}").json["status"]["weight"]
+    assert other.status_code == 422
+    assert other.json["type"] == "urn:traefik-canary:idempotency-key-reused"
+    assert admin("GET", f"/rollouts/{shop}").json["status"]["weight"] == 5
 
 
 def test_a_key_that_is_none_is_refused(admin: Client, shop: str) -> None:
     answer = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 5}, Idempotency_Key="a b")
 
-    assert 400 == answer.status_code
+    assert answer.status_code == 400
 
 
 def test_a_repeated_token_does_not_show_a_secret_that_is_none(admin: Client, world: World) -> None:
@@ -146,6 +146,6 @@ def test_a_repeated_token_does_not_show_a_secret_that_is_none(admin: Client, wor
     second = admin("POST", "/tokens", {"name": "ci", "role": "operator"}, Idempotency_Key="five")
     world.caught_up()
 
-    assert 201 == first.status_code
-    assert 409 == second.status_code
+    assert first.status_code == 201
+    assert second.status_code == 409
     assert world.feed.caller(first.json["token"])

@@ -22,14 +22,14 @@ def told(stream: Iterator[bytes], kinds: int) -> list[tuple[str, int, dict[str, 
 
 def test_changes_are_told_as_they_happen(world: World) -> None:
     stream = _events(world.feed, world.store, 0, lambda: True)
-    assert b": connected\n\n" == next(stream)
+    assert next(stream) == b": connected\n\n"
     world.operations.tokens.create("secret", Role.VIEWER, ME)
     world.operations.rollouts.create("shop", spec(), ME)
     world.operations.rollouts.delete("shop", ME)
     events = told(stream, 2)
 
-    assert [("rollout", 2), ("rollout", 3)] == [event[:2] for event in events]
-    assert ["create", "delete"] == [event[2]["action"] for event in events]
+    assert [event[:2] for event in events] == [("rollout", 2), ("rollout", 3)]
+    assert [event[2]["action"] for event in events] == ["create", "delete"]
     assert events[0][2]["document"]["spec"]["rule"] == "Host(`shop.localhost`)"
     assert events[1][2]["document"] is None
 
@@ -41,7 +41,7 @@ def test_a_listener_that_comes_back_is_told_what_it_missed(world: World) -> None
     with world.feed._changed:
         world.feed._recent.clear()
 
-    assert ["b", "c"] == [event[2]["name"] for event in told(_events(world.feed, world.store, 1, lambda: True), 2)]
+    assert [event[2]["name"] for event in told(_events(world.feed, world.store, 1, lambda: True), 2)] == ["b", "c"]
 
 
 def test_a_listener_that_was_away_too_long_is_told_to_read_everything(world: World) -> None:
@@ -51,7 +51,7 @@ def test_a_listener_that_was_away_too_long_is_told_to_read_everything(world: Wor
         world.feed._recent.clear()
     world.store._events.clear()
 
-    assert [("reset", 1)] == [event[:2] for event in told(_events(world.feed, world.store, 0, lambda: True), 1)]
+    assert [event[:2] for event in told(_events(world.feed, world.store, 0, lambda: True), 1)] == [("reset", 1)]
 
 
 def test_a_stream_ends_when_the_worker_does(world: World) -> None:
@@ -59,16 +59,16 @@ def test_a_stream_ends_when_the_worker_does(world: World) -> None:
     next(stream)
     world.feed.close()
 
-    assert [] == told(stream, 1)
+    assert told(stream, 1) == []
 
 
 def test_the_endpoint_streams(admin: Client, world: World) -> None:
     answer = admin("GET", "/events", Last_Event_ID="0")
 
-    assert 200 == answer.status_code
-    assert "text/event-stream" == answer.content_type.split(";")[0]
+    assert answer.status_code == 200
+    assert answer.content_type.split(";")[0] == "text/event-stream"
     answer.close()
-    assert 400 == admin("GET", "/events", Last_Event_ID="x").status_code
+    assert admin("GET", "/events", Last_Event_ID="x").status_code == 400
 
 
 def test_a_stream_ends_when_its_token_is_revoked(
@@ -80,4 +80,4 @@ def test_a_stream_ends_when_its_token_is_revoked(
 
     assert b"event: rollout" in next(stream)
     admin("DELETE", "/tokens/viewer")
-    assert [] == list(stream)
+    assert list(stream) == []

@@ -22,14 +22,14 @@ def test_a_gateway_is_written_down_and_forgotten(admin: Client) -> None:
     same = admin("PUT", "/gateways/edge", document)
     listed = admin("GET", "/gateways").json["gateways"]
 
-    assert [201, 200] == [created.status_code, same.status_code]
+    assert [created.status_code, same.status_code] == [201, 200]
     assert created.json == same.json
-    assert "http://127.0.0.1:1" == listed[0]["spec"]["api"]
-    assert ["http://127.0.0.1:1 does not answer: ConnectionError"] == listed[0]["errors"]
+    assert listed[0]["spec"]["api"] == "http://127.0.0.1:1"
+    assert listed[0]["errors"] == ["http://127.0.0.1:1 does not answer: ConnectionError"]
     assert "revisionApplied" not in listed[0]
-    assert 204 == admin("DELETE", "/gateways/edge").status_code
-    assert 404 == admin("DELETE", "/gateways/edge").status_code
-    assert [] == admin("GET", "/gateways").json["gateways"]
+    assert admin("DELETE", "/gateways/edge").status_code == 204
+    assert admin("DELETE", "/gateways/edge").status_code == 404
+    assert admin("GET", "/gateways").json["gateways"] == []
 
 
 def test_a_gateway_is_listed_with_how_the_controller_saw_it(admin: Client, world: World) -> None:
@@ -41,18 +41,18 @@ def test_a_gateway_is_listed_with_how_the_controller_saw_it(admin: Client, world
     watched = admin("GET", "/gateways").json["gateways"][0]
 
     assert {"state", "detail", "stateSince", "traefik"}.isdisjoint(unwatched)
-    assert ("silent", "it polls no more", "2026-01-01T00:00:00.000Z", "3.7.15") == (
+    assert (
         watched["state"],
         watched["detail"],
         watched["stateSince"],
         watched["traefik"],
-    )
+    ) == ("silent", "it polls no more", "2026-01-01T00:00:00.000Z", "3.7.15")
 
 
 def test_an_address_that_is_none_is_refused(admin: Client) -> None:
     answer = admin("PUT", "/gateways/edge", {"spec": {"api": "edge:8080"}})
 
-    assert ["/spec/api"] == [error["pointer"] for error in answer.json["errors"]]
+    assert [error["pointer"] for error in answer.json["errors"]] == ["/spec/api"]
 
 
 def test_a_gateway_that_polls_is_listed_without_being_written_down(admin: Client, world: World, shop: str) -> None:
@@ -66,16 +66,16 @@ def test_a_gateway_that_polls_is_listed_without_being_written_down(admin: Client
         gateway["isCurrent"],
         gateway["revisionServed"],
     )
-    assert "10.0.0.1:1" == gateway["instances"][0]["address"]
+    assert gateway["instances"][0]["address"] == "10.0.0.1:1"
     served = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=1")
-    assert [("edge", "served")] == [(one["gateway"], one["state"]) for one in served.json["gateways"]]
+    assert [(one["gateway"], one["state"]) for one in served.json["gateways"]] == [("edge", "served")]
 
 
 def test_an_instance_that_lags_behind_is_named(admin: Client, world: World, shop: str) -> None:
     seen(world, digest="old", revision=0)
     answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0.05")
 
-    assert 504 == answer.status_code
+    assert answer.status_code == 504
     assert "10.0.0.1:1 has not polled since" in answer.json["detail"]
     assert not admin("GET", "/gateways").json["gateways"][0]["isCurrent"]
 
@@ -84,7 +84,7 @@ def test_an_instance_that_has_stopped_polling_is_no_longer_counted(admin: Client
     seen(world, digest="old", revision=0)
     world.clock.pass_time(3_600)
 
-    assert [] == admin("GET", "/gateways").json["gateways"]
+    assert admin("GET", "/gateways").json["gateways"] == []
     assert "has polled within" in admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0").json["detail"]
 
 
@@ -99,4 +99,4 @@ def test_a_gateway_that_a_rollout_names_must_have_polled(admin: Client, world: W
 def test_what_another_version_noted_is_passed_over(admin: Client, world: World) -> None:
     world.store.report({"edge@a": "{}", "edge@b": "nonsense", "edge@c": ""})
 
-    assert [] == admin("GET", "/gateways").json["gateways"]
+    assert admin("GET", "/gateways").json["gateways"] == []

@@ -7,11 +7,11 @@ def test_a_value_is_made_once_in_a_while() -> None:
     numbers = count()
     kept = Kept(lambda: next(numbers), seconds=3_600)
 
-    assert [0, 0] == [kept.latest(), kept.latest()]
+    assert [kept.latest(), kept.latest()] == [0, 0]
 
 
 def test_a_value_that_is_not_kept_is_made_each_time() -> None:
     numbers = count()
     kept = Kept(lambda: next(numbers), seconds=0)
 
-    assert [0, 1] == [kept.latest(), kept.latest()]
+    assert [kept.latest(), kept.latest()] == [0, 1]

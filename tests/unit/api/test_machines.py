@@ -12,14 +12,14 @@ from tests.world import World
 
 
 def test_a_provider_that_lives_says_so(flask_client: Any) -> None:
-    assert b"ok\n" == flask_client.get("/livez").data
+    assert flask_client.get("/livez").data == b"ok\n"
 
 
 def test_a_provider_that_can_answer_polls_is_ready(flask_client: Any, shop: str) -> None:
     answer = flask_client.get("/readyz")
 
-    assert 200 == answer.status_code
-    assert ("following", []) == (answer.json["store"], answer.json["unreadable"])
+    assert answer.status_code == 200
+    assert (answer.json["store"], answer.json["unreadable"]) == ("following", [])
     assert "problem" not in answer.json
 
 
@@ -29,8 +29,8 @@ def test_a_provider_that_lacks_a_document_is_not_ready_and_names_it(flask_client
     world.caught_up()
     answer = flask_client.get("/readyz")
 
-    assert 503 == answer.status_code
-    assert ["rollout/shop"] == answer.json["unreadable"]
+    assert answer.status_code == 503
+    assert answer.json["unreadable"] == ["rollout/shop"]
     assert "rollout/shop can be read; replace it" in answer.json["problem"]
 
 
@@ -44,14 +44,14 @@ def test_a_provider_without_any_document_says_that_redis_is_empty() -> None:
     empty.feed.close()
 
     assert "starting" in starting.json["problem"]
-    assert (503, "Redis is empty: nothing has been written yet") == (answer.status_code, answer.json["problem"])
+    assert (answer.status_code, answer.json["problem"]) == (503, "Redis is empty: nothing has been written yet")
 
 
 def test_a_store_that_went_back_is_told_with_the_way_out(flask_client: Any, world: World) -> None:
     gone_back(world)
     answer = flask_client.get("/readyz")
 
-    assert (200, "store-went-back") == (answer.status_code, answer.json["store"])
+    assert (answer.status_code, answer.json["store"]) == (200, "store-went-back")
     assert "traefik-canary restore" in answer.json["problem"]
 
 
@@ -63,12 +63,12 @@ def test_a_damaged_document_is_told_and_mended_by_a_put(admin: Client, world: Wo
     world.store.commit(Change(key, stored.version, "nonsense", "test", "test", "", Request("a", "")))
     damaged = admin("GET", f"/rollouts/{shop}")
 
-    assert 409 == damaged.status_code
+    assert damaged.status_code == 409
     assert "replace it with a PUT or delete it" in damaged.json["detail"]
-    assert 409 == admin("POST", f"/rollouts/{shop}/abort").status_code
+    assert admin("POST", f"/rollouts/{shop}/abort").status_code == 409
     assert "after" not in admin("GET", f"/rollouts/{shop}/history").json["history"][0]
-    assert 200 == admin("PUT", f"/rollouts/{shop}", {"spec": spec}).status_code
-    assert 200 == admin("GET", f"/rollouts/{shop}").status_code
+    assert admin("PUT", f"/rollouts/{shop}", {"spec": spec}).status_code == 200
+    assert admin("GET", f"/rollouts/{shop}").status_code == 200
 
 
 def test_metrics_tell_phases_weights_and_the_revision(flask_client: Any, admin: Client, shop: str) -> None:
@@ -87,7 +87,7 @@ def test_openapi_names_every_endpoint_and_resolves_every_reference(flask_client:
     named = {(method, path) for path, methods in document["paths"].items() for method in methods}
     references = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(document)))
 
-    assert "3.1.0" == document["openapi"]
+    assert document["openapi"] == "3.1.0"
     assert served == named
     assert references <= set(document["components"]["schemas"])
     identities = [
@@ -110,15 +110,15 @@ def test_paths_that_are_none_get_problems_too(flask_client: Any, method: str, pa
     answer = flask_client.open(path, method=method)
 
     assert status == answer.status_code
-    assert "application/problem+json" == answer.content_type
+    assert answer.content_type == "application/problem+json"
 
 
 def test_every_answer_carries_the_security_headers(flask_client: Any) -> None:
     headers = flask_client.get("/docs").headers
 
-    assert "nosniff" == headers["X-Content-Type-Options"]
-    assert "DENY" == headers["X-Frame-Options"]
-    assert "no-store" == headers["Cache-Control"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Cache-Control"] == "no-store"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
 
 
@@ -128,7 +128,7 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
     world.store._documents = None  # type: ignore[assignment]
     answer = admin("GET", "/rollouts/shop")
 
-    assert 500 == answer.status_code
+    assert answer.status_code == 500
     assert "NoneType" not in answer.text
     assert answer.json["detail"].endswith(f"under the request id {answer.headers['X-Request-Id']}")
     assert "request.failed" in caplog.messages
@@ -137,7 +137,7 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
 def test_the_documentation_is_rendered_once_and_links_below_each_path(flask_client: Any) -> None:
     pages = [flask_client.get("/docs", headers={"X-Forwarded-Prefix": path}).text for path in ("", "/a", "/b")]
 
-    assert ['"/openapi.json"', '"/a/openapi.json"', '"/b/openapi.json"'] == [
+    assert [
         re.search(r'"[^"]*/openapi.json"', page)[0]  # type: ignore[index]  # it is there
         for page in pages
-    ]
+    ] == ['"/openapi.json"', '"/a/openapi.json"', '"/b/openapi.json"']

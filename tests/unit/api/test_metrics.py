@@ -39,26 +39,26 @@ def services(world: World, rollout: str = "shop") -> dict[str, str]:
 
 
 def test_both_sides_are_named_as_traefik_names_their_services(world: World, shop: str) -> None:
-    assert {"stable": "shop_1@http", "canary": "shop_2@http"} == services(world)
+    assert services(world) == {"stable": "shop_1@http", "canary": "shop_2@http"}
 
 
 def test_a_promoted_canary_is_the_stable_side_under_its_own_name(admin: Client, world: World, shop: str) -> None:
     admin("POST", f"/rollouts/{shop}/promote", {"full": True})
 
-    assert {"stable": "shop_2@http"} == services(world)
+    assert services(world) == {"stable": "shop_2@http"}
 
 
 def test_a_rollout_that_was_aborted_has_no_canary(admin: Client, world: World, shop: str) -> None:
     admin("POST", f"/rollouts/{shop}/abort")
 
-    assert {"stable": "shop_1@http"} == services(world)
-    assert [{"rollout": "shop", "phase": "Degraded"}] == labels(world, "canary_rollout_phase")
+    assert services(world) == {"stable": "shop_1@http"}
+    assert labels(world, "canary_rollout_phase") == [{"rollout": "shop", "phase": "Degraded"}]
 
 
 def test_a_service_of_another_provider_keeps_the_name_it_has_there(world: World) -> None:
     world.operations.rollouts.create("shop", spec(canary={"service": "shop-v2@docker"}), ME)
 
-    assert {"stable": "shop_1@http", "canary": "shop-v2@docker"} == services(world)
+    assert services(world) == {"stable": "shop_1@http", "canary": "shop-v2@docker"}
 
 
 @pytest.mark.parametrize(
@@ -169,9 +169,9 @@ def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: Worl
     assert [(shop, 0.5)] == found["canary_rollout_share_percent"]
     assert [(shop, 1)] == found["canary_rollout_starved"]
     assert [("edge", now.timestamp())] == found["canary_gateway_last_poll_timestamp_seconds"]
-    assert [("edge", 3)] == found["canary_gateway_revision_served"]
-    assert [] == found["canary_gateway_revision_applied"]
-    assert [("edge", "lagging", 1)] == found["canary_gateway_state"]
+    assert found["canary_gateway_revision_served"] == [("edge", 3)]
+    assert found["canary_gateway_revision_applied"] == []
+    assert found["canary_gateway_state"] == [("edge", "lagging", 1)]
 
 
 def figures(world: World, name: str) -> dict[str, float]:
@@ -184,11 +184,11 @@ def test_a_step_is_counted_from_one_and_there_is_none_without_a_canary(world: Wo
     world.operations.rollouts.create("shop", spec(steps=steps), ME)
     world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)", canary=None), ME)
 
-    assert {"shop": 2, "blog": 0} == figures(world, "canary_rollout_step")
-    assert {"shop": 4, "blog": 0} == figures(world, "canary_rollout_steps")
+    assert figures(world, "canary_rollout_step") == {"shop": 2, "blog": 0}
+    assert figures(world, "canary_rollout_steps") == {"shop": 4, "blog": 0}
 
     admin("POST", "/rollouts/shop/promote")
-    assert {"shop": 4, "blog": 0} == figures(world, "canary_rollout_step")
+    assert figures(world, "canary_rollout_step") == {"shop": 4, "blog": 0}
 
 
 @pytest.mark.parametrize(

@@ -30,42 +30,42 @@ def measured(shop: str, world: World) -> str:
 def test_without_measured_traffic_the_plan_says_so(admin: Client, shop: str) -> None:
     told = admin("GET", "/rollouts/shop/plan").json
 
-    assert {"requestsFrom": "unknown", "errors": 0.5, "slow": 0.5, "errorsFrom": "assumed"} == told["traffic"]
-    assert [(1, 5), (2, 5)] == [(step["index"], step["weight"]) for step in told["steps"]]
-    assert [[], []] == [step["detections"] for step in told["steps"]]
+    assert told["traffic"] == {"requestsFrom": "unknown", "errors": 0.5, "slow": 0.5, "errorsFrom": "assumed"}
+    assert [(step["index"], step["weight"]) for step in told["steps"]] == [(1, 5), (2, 5)]
+    assert [step["detections"] for step in told["steps"]] == [[], []]
 
 
 def test_traffic_that_is_given_is_planned_for(admin: Client, shop: str) -> None:
     told = admin("GET", "/rollouts/shop/plan?rate=20&errors=0.5&k=3,total").json
     step = told["steps"][0]
 
-    assert (20, "given", "given") == (
+    assert (
         told["traffic"]["requestsPerSecond"],
         told["traffic"]["requestsFrom"],
         told["traffic"]["errorsFrom"],
-    )
-    assert 600 == step["canaryRequests"]
-    assert [3, None] == [one.get("factor") for one in step["detections"]]
+    ) == (20, "given", "given")
+    assert step["canaryRequests"] == 600
+    assert [one.get("factor") for one in step["detections"]] == [3, None]
     assert step["detections"][1]["probability"] > 0.99
-    assert [] == told["warnings"]
+    assert told["warnings"] == []
 
 
 def test_traffic_that_was_measured_is_planned_for(admin: Client, measured: str) -> None:
     told = admin("GET", "/rollouts/shop/plan").json
 
-    assert (100, "measured") == (told["traffic"]["requestsPerSecond"], told["traffic"]["requestsFrom"])
-    assert 1.1 == told["traffic"]["errors"]
-    assert "2026-01-01T00:00:00.000Z" == told["traffic"]["measuredAt"]
-    assert 3_000 == told["steps"][0]["canaryRequests"]
+    assert (told["traffic"]["requestsPerSecond"], told["traffic"]["requestsFrom"]) == (100, "measured")
+    assert told["traffic"]["errors"] == 1.1
+    assert told["traffic"]["measuredAt"] == "2026-01-01T00:00:00.000Z"
+    assert told["steps"][0]["canaryRequests"] == 3_000
 
 
 @pytest.mark.parametrize("query", ["rate=0", "rate=-1", "rate=nan", "errors=51", "k=1", "k=", "k=2,,5", "k=some"])
 def test_what_cannot_be_planned_for_is_refused(admin: Client, shop: str, query: str) -> None:
-    assert 400 == admin("GET", f"/rollouts/shop/plan?{query}").status_code
+    assert admin("GET", f"/rollouts/shop/plan?{query}").status_code == 400
 
 
 def test_of_no_rollout_there_is_no_plan(admin: Client) -> None:
-    assert 404 == admin("GET", "/rollouts/nope/plan").status_code
+    assert admin("GET", "/rollouts/nope/plan").status_code == 404
 
 
 def test_a_spec_whose_steps_cannot_conclude_is_taken_with_warnings(
@@ -76,9 +76,9 @@ def test_a_spec_whose_steps_cannot_conclude_is_taken_with_warnings(
     warned = admin("PUT", "/rollouts/shop?dryRun=true", {"spec": changed})
     same = admin("PUT", "/rollouts/shop", {"spec": write(world.operations.rollouts.get("shop").spec)})
 
-    assert (200, 200) == (warned.status_code, same.status_code)
-    assert [("too-few-requests", "/spec/steps/1")] == [
-        (one["reasonCode"], one["pointer"]) for one in warned.json["warnings"]
+    assert (warned.status_code, same.status_code) == (200, 200)
+    assert [(one["reasonCode"], one["pointer"]) for one in warned.json["warnings"]] == [
+        ("too-few-requests", "/spec/steps/1")
     ]
     assert "warnings" not in same.json
 
@@ -89,7 +89,7 @@ def test_a_rollout_that_is_read_tells_its_verdict_and_when_more_is_known(
     verdict = admin("GET", "/rollouts/shop").json["verdict"]
     known = admin("GET", "/rollouts/shop/analysis").json
 
-    assert "Inconclusive" == verdict["outcome"]
+    assert verdict["outcome"] == "Inconclusive"
     assert verdict["knownInSeconds"] > 0
     assert verdict["knownIn"].endswith(" at this rate")
     assert (verdict["knownInSeconds"], verdict["knownIn"]) == (known["knownInSeconds"], known["knownIn"])

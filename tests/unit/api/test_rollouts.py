@@ -18,18 +18,18 @@ def test_a_new_rollout_is_created_once(admin: Client) -> None:
     created = admin("POST", "/rollouts", {"name": "shop", "spec": body()})
     again = admin("POST", "/rollouts", {"name": "shop", "spec": body()})
 
-    assert 201 == created.status_code
-    assert "/api/v1/rollouts/shop" == created.headers["Location"]
+    assert created.status_code == 201
+    assert created.headers["Location"] == "/api/v1/rollouts/shop"
     assert f'"{created.json["version"]}"' == created.headers["ETag"]
     assert body() == created.json["spec"]
-    assert "Progressing" == created.json["status"]["phase"]
-    assert 409 == again.status_code
+    assert created.json["status"]["phase"] == "Progressing"
+    assert again.status_code == 409
 
 
 def test_a_rollout_is_read_as_it_was_written(admin: Client, shop: str) -> None:
     answer = admin("GET", f"/rollouts/{shop}")
 
-    assert 200 == answer.status_code
+    assert answer.status_code == 200
     assert body() == answer.json["spec"]
     assert f'"{answer.json["version"]}"' == answer.headers["ETag"]
 
@@ -39,7 +39,7 @@ def test_a_put_creates_replaces_and_leaves_alone(admin: Client) -> None:
     same = admin("PUT", "/rollouts/shop", {"spec": body()})
     other = admin("PUT", "/rollouts/shop", {"spec": body(priority=100)})
 
-    assert [201, 200, 200] == [answer.status_code for answer in (created, same, other)]
+    assert [answer.status_code for answer in (created, same, other)] == [201, 200, 200]
     assert created.json["version"] == same.json["version"]
     assert other.json["version"] > same.json["version"]
 
@@ -49,42 +49,42 @@ def test_a_dry_run_answers_what_would_be_and_changes_nothing(admin: Client, shop
     would = admin("PUT", f"/rollouts/{shop}?dryRun=true", {"spec": body(priority=100)})
     made = admin("POST", "/rollouts?dryRun=true", {"name": "blog", "spec": body(rule="Host(`blog`)")})
 
-    assert [200, 200] == [would.status_code, made.status_code]
-    assert 100 == would.json["spec"]["priority"]
+    assert [would.status_code, made.status_code] == [200, 200]
+    assert would.json["spec"]["priority"] == 100
     assert before == admin("GET", f"/rollouts/{shop}").json
-    assert 404 == admin("GET", "/rollouts/blog").status_code
+    assert admin("GET", "/rollouts/blog").status_code == 404
 
 
 def test_a_deleted_rollout_is_gone_but_its_history_stays(admin: Client, shop: str) -> None:
-    assert 204 == admin("DELETE", f"/rollouts/{shop}?reason=over&allowShrink=true").status_code
-    assert 404 == admin("GET", f"/rollouts/{shop}").status_code
-    assert 404 == admin("DELETE", f"/rollouts/{shop}").status_code
+    assert admin("DELETE", f"/rollouts/{shop}?reason=over&allowShrink=true").status_code == 204
+    assert admin("GET", f"/rollouts/{shop}").status_code == 404
+    assert admin("DELETE", f"/rollouts/{shop}").status_code == 404
     history = admin("GET", f"/rollouts/{shop}/history").json["history"]
 
-    assert [("delete", "over"), ("create", "")] == [(entry["action"], entry["reason"]) for entry in history]
+    assert [(entry["action"], entry["reason"]) for entry in history] == [("delete", "over"), ("create", "")]
     assert "after" not in history[0]
 
 
 def test_a_weight_is_set_by_hand(admin: Client, shop: str) -> None:
     answer = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 12.5, "reason": "look"})
 
-    assert 12.5 == answer.json["status"]["weight"]
-    assert "held at 12.5 % by hand: look" == answer.json["status"]["reason"]
+    assert answer.json["status"]["weight"] == 12.5
+    assert answer.json["status"]["reason"] == "held at 12.5 % by hand: look"
 
 
 def test_a_new_canary_starts_the_steps(admin: Client, shop: str) -> None:
     admin("PUT", f"/rollouts/{shop}", {"spec": body(steps=STEPS, canary=None)})
     started = admin("PUT", f"/rollouts/{shop}/canary", {"service": "shop-v3@docker", "reason": "v3"})
 
-    assert {"service": "shop-v3@docker"} == started.json["spec"]["canary"]
-    assert ("Paused", 5) == (started.json["status"]["phase"], started.json["status"]["weight"])
+    assert started.json["spec"]["canary"] == {"service": "shop-v3@docker"}
+    assert (started.json["status"]["phase"], started.json["status"]["weight"]) == ("Paused", 5)
 
 
 def test_steps_are_walked_and_the_canary_takes_over(admin: Client) -> None:
     admin("POST", "/rollouts", {"name": "shop", "spec": body(steps=STEPS)})
     statuses = [admin("POST", f"/rollouts/shop/{move}").json["status"] for move in ("promote", "skip")]
 
-    assert [("Paused", 50), ("Healthy", 0)] == [(status["phase"], status["weight"]) for status in statuses]
+    assert [(status["phase"], status["weight"]) for status in statuses] == [("Paused", 50), ("Healthy", 0)]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_moves_lead_where_they_say(admin: Client, shop: str, moves: list[str], p
 def test_a_full_promotion_makes_the_canary_stable(admin: Client, shop: str) -> None:
     answer = admin("POST", f"/rollouts/{shop}/promote", {"full": True})
 
-    assert "Healthy" == answer.json["status"]["phase"]
+    assert answer.json["status"]["phase"] == "Healthy"
     assert body()["canary"] == answer.json["spec"]["stable"]
     assert "canary" not in answer.json["spec"]
 
@@ -115,8 +115,8 @@ def test_an_illegal_move_is_refused_in_words_and_changes_nothing(admin: Client, 
     before = admin("GET", f"/rollouts/{shop}").json
     refused = admin("POST", f"/rollouts/{shop}/retry")
 
-    assert 409 == refused.status_code
-    assert "urn:traefik-canary:illegal-move" == refused.json["type"]
+    assert refused.status_code == 409
+    assert refused.json["type"] == "urn:traefik-canary:illegal-move"
     assert "retry is not possible while shop is Progressing" in refused.json["detail"]
     assert before == admin("GET", f"/rollouts/{shop}").json
 
@@ -126,19 +126,19 @@ def test_a_retry_beyond_the_tries_is_refused_in_words_and_can_be_forced(admin: C
     admin("POST", "/rollouts/shop/abort")
     refused = admin("POST", "/rollouts/shop/retry")
 
-    assert (409, "urn:traefik-canary:tries-used-up") == (refused.status_code, refused.json["type"])
-    assert 1 == admin("GET", "/rollouts/shop").json["status"]["tries"]
+    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:tries-used-up")
+    assert admin("GET", "/rollouts/shop").json["status"]["tries"] == 1
     forced = admin("POST", "/rollouts/shop/retry", {"force": True})
-    assert (200, 2) == (forced.status_code, forced.json["status"]["tries"])
+    assert (forced.status_code, forced.json["status"]["tries"]) == (200, 2)
 
 
 def test_an_abort_of_another_attempt_is_refused_in_words(admin: Client, shop: str) -> None:
     current = admin("GET", f"/rollouts/{shop}").json["status"]["generation"]
     refused = admin("POST", f"/rollouts/{shop}/abort", {"attempt": current - 1})
 
-    assert (409, "urn:traefik-canary:other-attempt") == (refused.status_code, refused.json["type"])
-    assert "Progressing" == admin("GET", f"/rollouts/{shop}").json["status"]["phase"]
-    assert 200 == admin("POST", f"/rollouts/{shop}/abort", {"attempt": current}).status_code
+    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:other-attempt")
+    assert admin("GET", f"/rollouts/{shop}").json["status"]["phase"] == "Progressing"
+    assert admin("POST", f"/rollouts/{shop}/abort", {"attempt": current}).status_code == 200
 
 
 def test_rollouts_are_listed_in_pages_by_name(admin: Client) -> None:
@@ -147,8 +147,8 @@ def test_rollouts_are_listed_in_pages_by_name(admin: Client) -> None:
     first = admin("GET", "/rollouts?limit=2").json
     second = admin("GET", f"/rollouts?limit=2&cursor={first['cursor']}").json
 
-    assert ["a", "b"] == [rollout["name"] for rollout in first["rollouts"]]
-    assert ["c"] == [rollout["name"] for rollout in second["rollouts"]]
+    assert [rollout["name"] for rollout in first["rollouts"]] == ["a", "b"]
+    assert [rollout["name"] for rollout in second["rollouts"]] == ["c"]
     assert "cursor" not in second
 
 
@@ -159,9 +159,9 @@ def test_lists_are_filtered_by_phase_and_gateway(admin: Client) -> None:
     def names(query: str) -> list[str]:
         return [rollout["name"] for rollout in admin("GET", f"/rollouts?{query}").json["rollouts"]]
 
-    assert ["rest"] == names("phase=Healthy")
-    assert ["edge"] == names("gateway=edge")
-    assert [] == names("gateway=edge&phase=Degraded")
+    assert names("phase=Healthy") == ["rest"]
+    assert names("gateway=edge") == ["edge"]
+    assert names("gateway=edge&phase=Degraded") == []
 
 
 def test_history_is_paged_from_the_newest(admin: Client, shop: str) -> None:
@@ -171,13 +171,13 @@ def test_history_is_paged_from_the_newest(admin: Client, shop: str) -> None:
     second = admin("GET", f"/rollouts/{shop}/history?limit=9&before={first['before']}").json
 
     weights = [entry["after"]["status"]["weight"] for entry in first["history"] + second["history"]]
-    assert [3, 2, 1, 0] == weights
-    assert 2 == first["history"][0]["before"]["status"]["weight"]
+    assert weights == [3, 2, 1, 0]
+    assert first["history"][0]["before"]["status"]["weight"] == 2
     assert "before" not in second
 
 
 def test_history_of_nothing_is_not_found(admin: Client) -> None:
-    assert 404 == admin("GET", "/rollouts/nope/history").status_code
+    assert admin("GET", "/rollouts/nope/history").status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -201,13 +201,13 @@ def test_waiting_ends_when_it_is_so_or_cannot_be(
 
 
 def test_waiting_for_a_rollout_that_is_not_there_is_not_found(admin: Client) -> None:
-    assert 404 == admin("GET", "/rollouts/nope/wait?for=healthy&timeout=1").status_code
+    assert admin("GET", "/rollouts/nope/wait?for=healthy&timeout=1").status_code == 404
 
 
 def test_applied_without_a_gateway_is_not_claimed(admin: Client, shop: str) -> None:
     answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0.05")
 
-    assert 504 == answer.status_code
+    assert answer.status_code == 504
     assert "no Traefik that carries shop has polled" in answer.json["detail"]
 
 
@@ -215,7 +215,7 @@ def test_a_timed_pause_shows_its_end(admin: Client, world: World) -> None:
     admin("POST", "/rollouts", {"name": "shop", "spec": body(steps=[{"pause": {"duration": "10m"}}])})
     status = admin("GET", "/rollouts/shop").json["status"]
 
-    assert "waiting 10m" == status["reason"]
+    assert status["reason"] == "waiting 10m"
     assert (world.clock.time + timedelta(minutes=10)).isoformat(timespec="milliseconds") == status[
         "pausedUntil"
     ].replace("Z", "+00:00")
@@ -224,6 +224,6 @@ def test_a_timed_pause_shows_its_end(admin: Client, world: World) -> None:
 def test_what_would_empty_a_gateway_says_how_it_is_done_all_the_same(admin: Client, shop: str) -> None:
     refused = admin("DELETE", f"/rollouts/{shop}")
 
-    assert (409, "urn:traefik-canary:shrink") == (refused.status_code, refused.json["type"])
+    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:shrink")
     assert "allowShrink=true" in refused.json["detail"]
-    assert 204 == admin("DELETE", f"/rollouts/{shop}?allowShrink=true").status_code
+    assert admin("DELETE", f"/rollouts/{shop}?allowShrink=true").status_code == 204

@@ -25,10 +25,11 @@ def test_a_side_is_scaled_and_the_history_says_so(admin: Client, shop: str) -> N
     other = admin("PUT", f"/rollouts/{shop}/canary/servers", {"servers": [{"url": TWO}, {"url": THREE}]})
     history = admin("GET", f"/rollouts/{shop}/history").json["history"]
 
-    assert [200, 200] == [scaled.status_code, other.status_code]
+    assert [scaled.status_code, other.status_code] == [200, 200]
     assert PAIR["servers"] == stable(scaled)
-    assert [("scale", ""), ("scale", "the sale begins")] == [
-        (entry["action"], entry["reason"]) for entry in history[:2]
+    assert [(entry["action"], entry["reason"]) for entry in history[:2]] == [
+        ("scale", ""),
+        ("scale", "the sale begins"),
     ]
 
 
@@ -39,14 +40,14 @@ def test_a_server_drains_and_answers_again(admin: Client, as_role: dict[Role | N
     back = as_role[Role.OPERATOR]("POST", f"/rollouts/{shop}/drain", {"url": THREE, "undo": True})
     history = admin("GET", f"/rollouts/{shop}/history").json["history"]
 
-    assert [{"url": ONE}, {"url": THREE, "weight": 2, "drain": True}] == stable(drained)
+    assert stable(drained) == [{"url": ONE}, {"url": THREE, "weight": 2, "drain": True}]
     assert drained.headers["ETag"] == again.headers["ETag"]
     assert PAIR["servers"] == stable(back)
-    assert ["undrain", "drain", "scale"] == [entry["action"] for entry in history[:3]]
+    assert [entry["action"] for entry in history[:3]] == ["undrain", "drain", "scale"]
 
 
 def test_who_shifts_traffic_adds_no_addresses(as_role: dict[Role | None, Client], shop: str) -> None:
-    assert 403 == as_role[Role.OPERATOR]("PUT", f"/rollouts/{shop}/stable/servers", PAIR).status_code
+    assert as_role[Role.OPERATOR]("PUT", f"/rollouts/{shop}/stable/servers", PAIR).status_code == 403
 
 
 def test_what_is_scaled_only_if_nobody_was_faster_and_once(admin: Client, shop: str) -> None:
@@ -55,8 +56,8 @@ def test_what_is_scaled_only_if_nobody_was_faster_and_once(admin: Client, shop: 
     would = admin("PUT", f"{path}?dryRun=true", {"servers": [{"url": ONE}]})
 
     assert first.headers["ETag"] == second.headers["ETag"]
-    assert 412 == admin("PUT", path, {"servers": [{"url": ONE}]}, **{"If-Match": '"1"'}).status_code
-    assert [{"url": ONE}] == stable(would)
+    assert admin("PUT", path, {"servers": [{"url": ONE}]}, **{"If-Match": '"1"'}).status_code == 412
+    assert stable(would) == [{"url": ONE}]
     assert PAIR["servers"] == stable(admin("GET", f"/rollouts/{shop}"))
 
 

@@ -29,26 +29,26 @@ def instance(as_role: Mapping[Role, Client]) -> Client:
 def test_an_instance_registers_and_goes(instance: Client, admin: Client, world: World, path: str) -> None:
     answer = instance("PUT", path, {"url": URL, "weight": 2, "ttl": "30s"})
 
-    assert 200 == answer.status_code, answer.text
-    assert {
+    assert answer.status_code == 200, answer.text
+    assert answer.json == {
         "rollout": "shop",
         "group": "v2",
         "instance": "two",
         "url": URL,
         "weight": 2,
         "until": "2026-01-01T00:00:30.000Z",
-    } == answer.json
+    }
     world.caught_up()
     canary = admin("GET", "/rollouts/shop/servers").json["canary"]
-    assert [{"url": "http://10.0.0.1:8080"}, {"url": URL, "weight": 2}] == canary["servers"]
-    assert ["one", "two"] == [one["instance"] for one in canary["instances"]]
+    assert canary["servers"] == [{"url": "http://10.0.0.1:8080"}, {"url": URL, "weight": 2}]
+    assert [one["instance"] for one in canary["instances"]] == ["one", "two"]
 
-    assert 204 == instance("DELETE", path).status_code
-    assert 404 == instance("DELETE", path).status_code
+    assert instance("DELETE", path).status_code == 204
+    assert instance("DELETE", path).status_code == 404
 
 
 def test_who_answers_for_a_side_that_is_written_down_is_told_too(admin: Client) -> None:
-    assert {"servers": [{"url": "http://127.0.0.1:9001"}]} == admin("GET", "/rollouts/shop/servers").json["stable"]
+    assert admin("GET", "/rollouts/shop/servers").json["stable"] == {"servers": [{"url": "http://127.0.0.1:9001"}]}
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_what_makes_no_sense_is_refused_and_nobody_is_noted(
 
     assert (422, pointer) == (answer.status_code, error["pointer"])
     assert words in error["detail"]
-    assert ["v2/one"] == [one.name for one in world.store.instances("shop")]
+    assert [one.name for one in world.store.instances("shop")] == ["v2/one"]
 
 
 @pytest.mark.parametrize(

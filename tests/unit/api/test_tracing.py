@@ -55,7 +55,7 @@ def asked(given: str | None = None) -> tuple[str, str]:
 
 
 def test_the_callers_id_is_kept() -> None:
-    assert ("github-4711/2", "github-4711/2") == asked("github-4711/2")
+    assert asked("github-4711/2") == ("github-4711/2", "github-4711/2")
 
 
 @pytest.mark.parametrize("given", [None, "", "two words", "a\r\nSet-Cookie: b", "ü", "x" * 129])
@@ -63,14 +63,14 @@ def test_without_one_that_can_be_kept_there_is_a_new_one(given: str | None) -> N
     one, other = asked(given), asked(given)
 
     assert one[0] == one[1] != given
-    assert 32 == len(one[0])
+    assert len(one[0]) == 32
     assert one != other
 
 
 def test_an_id_ends_with_its_request() -> None:
     asked("first")
 
-    assert "" == request_id()
+    assert request_id() == ""
 
 
 def test_a_change_keeps_the_id_from_the_header_to_the_history(
@@ -83,7 +83,7 @@ def test_a_change_keeps_the_id_from_the_header_to_the_history(
     history = flask_client.get("/api/v1/rollouts/shop/history", headers=headers).json
 
     assert history
-    assert ["github-4711", None] == [entry.get("requestId") for entry in history["history"]]
+    assert [entry.get("requestId") for entry in history["history"]] == ["github-4711", None]
     (line,) = [record for record in caplog.records if record.message == "rollout.set-weight"]
     assert {"rollout": "shop", "actor": "ci", "request_id": "github-4711"}.items() <= line.__dict__.items()
 
@@ -105,7 +105,7 @@ def test_a_callers_trace_goes_on_until_traefik_is_served(
     spans = {span.name: span for span in exporter.get_finished_spans()}
 
     call = spans["PUT /api/v1/rollouts/<name>/weight"]
-    assert CALLER == hexed(call.parent)
+    assert hexed(call.parent) == CALLER
     assert {"http.route": "/api/v1/rollouts/<name>/weight", "http.response.status_code": 200}.items() <= dict(
         call.attributes or {}
     ).items()
@@ -121,7 +121,7 @@ def test_what_nobody_asked_for_is_no_step_of_anything(exporter: InMemorySpanExpo
     with tracing.step("redis changes"):
         pass
 
-    assert () == exporter.get_finished_spans()
+    assert exporter.get_finished_spans() == ()
 
 
 def test_what_is_begun_here_has_its_steps_within(exporter: InMemorySpanExporter) -> None:
@@ -129,16 +129,16 @@ def test_what_is_begun_here_has_its_steps_within(exporter: InMemorySpanExporter)
         pass
     step, whole = exporter.get_finished_spans()
 
-    assert ("redis commit", "controller advance") == (step.name, whole.name)
+    assert (step.name, whole.name) == ("redis commit", "controller advance")
     assert whole.context
     assert step.parent == whole.context
-    assert {"canary.rollout": "shop"} == dict(whole.attributes or {})
+    assert dict(whole.attributes or {}) == {"canary.rollout": "shop"}
 
 
 def test_a_change_of_nobody_leads_to_no_span(world: World, exporter: InMemorySpanExporter) -> None:
     tracing.arrived("traefik served", NOWHERE, world.clock.time)
 
-    assert () == exporter.get_finished_spans()
+    assert exporter.get_finished_spans() == ()
 
 
 def test_an_error_of_the_provider_is_one_of_its_span(
@@ -158,7 +158,7 @@ def test_without_opentelemetry_nothing_is_told(world: World, shop: str) -> None:
         world.operations.rollouts.set_weight("shop", Decimal(5), ME)
     (event, *_) = world.store.history(Key(Kind.ROLLOUT, shop), limit=1)
 
-    assert NOWHERE == event.origin
+    assert event.origin == NOWHERE
 
 
 def bearing(world: World, **headers: str) -> dict[str, str]:

@@ -23,7 +23,7 @@ def test_the_share_is_told_with_what_it_is_made_of(admin: Client, world: World, 
     )
     world.operations.traffic.publish({shop: share}, seconds=15)
 
-    assert {
+    assert admin("GET", f"/rollouts/{shop}/traffic").json == {
         "state": "starved",
         "words": "starved",
         "asked": 5,
@@ -33,7 +33,7 @@ def test_the_share_is_told_with_what_it_is_made_of(admin: Client, world: World, 
         "reloads": 40,
         "since": "2026-01-01T00:00:00.000Z",
         "seenAt": "2026-01-01T00:00:00.000Z",
-    } == admin("GET", f"/rollouts/{shop}/traffic").json
+    }
 
 
 def test_where_it_is_not_known_it_is_said_why(admin: Client, world: World, shop: str) -> None:
@@ -41,11 +41,11 @@ def test_where_it_is_not_known_it_is_said_why(admin: Client, world: World, shop:
     world.operations.rollouts.set_weight(shop, Decimal(5), ME)
     unwatched = admin("GET", f"/rollouts/{shop}/traffic").json
 
-    assert 200 == at_rest.status_code
-    assert ("unknown", "all requests go to one side") == (at_rest.json["state"], at_rest.json["words"])
-    assert "unknown" == unwatched["state"]
-    assert "not measured yet (the controller samples traffic every 2 s)" == unwatched["words"]
+    assert at_rest.status_code == 200
+    assert (at_rest.json["state"], at_rest.json["words"]) == ("unknown", "all requests go to one side")
+    assert unwatched["state"] == "unknown"
+    assert unwatched["words"] == "not measured yet (the controller samples traffic every 2 s)"
 
 
 def test_of_no_rollout_nothing_is_told(admin: Client) -> None:
-    assert 404 == admin("GET", "/rollouts/nope/traffic").status_code
+    assert admin("GET", "/rollouts/nope/traffic").status_code == 404

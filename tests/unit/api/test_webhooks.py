@@ -32,7 +32,7 @@ def test_a_webhook_is_written_listed_and_deleted(admin: Client) -> None:
     made, again = put(admin, events=["aborted"]), put(admin, events=["aborted"])
     listed = admin("GET", "/webhooks").json
 
-    assert (201, 200) == (made.status_code, again.status_code)
+    assert (made.status_code, again.status_code) == (201, 200)
     assert f'"{made.json["version"]}"' == made.headers["ETag"] == again.headers["ETag"]
     assert {
         "name": "chat",
@@ -41,26 +41,26 @@ def test_a_webhook_is_written_listed_and_deleted(admin: Client) -> None:
         "hasSecret": False,
     } == made.json
     assert {"webhooks": [made.json]} == listed
-    assert 204 == admin("DELETE", "/webhooks/chat").status_code
-    assert {"webhooks": []} == admin("GET", "/webhooks").json
-    assert 404 == admin("DELETE", "/webhooks/chat").status_code
+    assert admin("DELETE", "/webhooks/chat").status_code == 204
+    assert admin("GET", "/webhooks").json == {"webhooks": []}
+    assert admin("DELETE", "/webhooks/chat").status_code == 404
 
 
 @pytest.mark.parametrize("role", [Role.VIEWER, Role.OPERATOR, Role.GATEWAY])
 def test_webhooks_are_for_admins(as_role: dict[Role | None, Client], role: Role) -> None:
     put(as_role[Role.ADMIN])
 
-    assert 403 == as_role[role]("GET", "/webhooks").status_code
-    assert 403 == put(as_role[role]).status_code
-    assert 403 == as_role[role]("POST", "/webhooks/chat/test").status_code
-    assert 403 == as_role[role]("DELETE", "/webhooks/chat").status_code
+    assert as_role[role]("GET", "/webhooks").status_code == 403
+    assert put(as_role[role]).status_code == 403
+    assert as_role[role]("POST", "/webhooks/chat/test").status_code == 403
+    assert as_role[role]("DELETE", "/webhooks/chat").status_code == 403
 
 
 def test_a_stale_write_is_refused(admin: Client) -> None:
     put(admin)
 
-    assert 412 == admin("PUT", "/webhooks/chat", {"spec": {"url": URL}}, If_Match='"999"').status_code
-    assert 412 == admin("POST", "/webhooks/chat/test", If_Match='"999"').status_code
+    assert admin("PUT", "/webhooks/chat", {"spec": {"url": URL}}, If_Match='"999"').status_code == 412
+    assert admin("POST", "/webhooks/chat/test", If_Match='"999"').status_code == 412
 
 
 def test_what_was_read_can_be_written_back(admin: Client) -> None:
@@ -88,7 +88,7 @@ def test_what_was_read_can_be_written_back(admin: Client) -> None:
 def test_a_mistake_is_told_with_its_place(admin: Client, fields: dict[str, Any], pointer: str) -> None:
     answer = admin("PUT", "/webhooks/chat", {"spec": {"url": URL, **fields}})
 
-    assert 422 == answer.status_code
+    assert answer.status_code == 422
     assert pointer == answer.json["errors"][0]["pointer"]
     assert SECRET not in answer.text
 
@@ -108,7 +108,7 @@ def test_a_test_tells_what_became_of_it(
     put(admin, url=receiver.url, secret=SECRET)
     answer = admin("POST", "/webhooks/chat/test")
 
-    assert 200 == answer.status_code
+    assert answer.status_code == 200
     assert (delivered, status) == (answer.json["delivered"], answer.json["status"])
     assert answer.json["detail"].startswith(detail)
     assert b'"event":"test"' in receiver.received[0].body
@@ -119,8 +119,8 @@ def test_a_test_of_nobody_tells_that_nobody_answered(admin: Client) -> None:
     put(admin, url="http://127.0.0.1:1/s3cret")
     answer = admin("POST", "/webhooks/chat/test")
 
-    assert {"delivered": False, "detail": "it cannot be reached: ConnectionError"} == answer.json
-    assert 404 == admin("POST", "/webhooks/nope/test").status_code
+    assert answer.json == {"delivered": False, "detail": "it cannot be reached: ConnectionError"}
+    assert admin("POST", "/webhooks/nope/test").status_code == 404
 
 
 def test_events_show_neither_webhooks_nor_tokens(world: World, admin: Client) -> None:
@@ -129,7 +129,7 @@ def test_events_show_neither_webhooks_nor_tokens(world: World, admin: Client) ->
     world.operations.rollouts.create("shop", spec(), ME)
     stream = _events(world.feed, world.store, 0, lambda: True)
 
-    assert ["rollout"] == [kind for kind, _, _ in told(stream, 1)]
+    assert [kind for kind, _, _ in told(stream, 1)] == ["rollout"]
 
 
 def test_a_secret_is_shown_nowhere(

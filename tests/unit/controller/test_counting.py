@@ -77,14 +77,14 @@ def test_what_is_counted_between_looks_is_the_share(counting: Counting, edge: Se
     counts(edge, shop_1=2_000, shop_2=950, reloads=4)
     third = share(counting, rollout(), after=30, edge=edge)
 
-    assert (ShareState.UNKNOWN, None) == (first.state, first.achieved)
-    assert (ShareState.OK, 5, 50, 950, 3) == (
+    assert (first.state, first.achieved) == (ShareState.UNKNOWN, None)
+    assert (
         second.state,
         second.achieved,
         second.canary_requests,
         second.stable_requests,
         second.reloads,
-    )
+    ) == (ShareState.OK, 5, 50, 950, 3)
     assert (4.76, 1_000, START + timedelta(seconds=10)) == (third.achieved, third.stable_requests, third.since)
 
 
@@ -95,8 +95,8 @@ def test_every_gateway_is_asked_once_for_all_and_added_up(counting: Counting, ed
         counts(core, shop_1=0, shop_2=shop, blog_1=blog, blog_2=blog)
         found = shares(counting, *both, after=10 + shop, edge=edge, core=core)
 
-    assert (50, 50) == (found["shop"].achieved, found["blog"].achieved)
-    assert [2, 2] == [len(edge.questions), len(core.questions)]
+    assert (found["shop"].achieved, found["blog"].achieved) == (50, 50)
+    assert [len(edge.questions), len(core.questions)] == [2, 2]
 
 
 def test_a_weight_counts_from_when_it_was_served_and_has_settled(counting: Counting, edge: Server) -> None:
@@ -106,7 +106,7 @@ def test_a_weight_counts_from_when_it_was_served_and_has_settled(counting: Count
         counts(edge, shop_1=100 * number, shop_2=0)
         found.append(share(counting, rollout(50), after=after, served={"edge": revision}, edge=edge))
 
-    assert [0, 0, 0, 100] == [one.stable_requests for one in found]
+    assert [one.stable_requests for one in found] == [0, 0, 0, 100]
     assert START + timedelta(seconds=5) == found[-1].since
 
 
@@ -118,7 +118,7 @@ def test_a_second_traefik_behind_one_address_is_reported_and_not_counted(countin
         counts(edge, started=begun + 60 * is_second, shop_1=10_000 * is_second + 100 * number, shop_2=10 * number)
         found.append(share(counting, rollout(), after=10 + 10 * number, edge=edge))
 
-    assert [0, 0, 200, 200, 400, 400] == [one.stable_requests for one in found]
+    assert [one.stable_requests for one in found] == [0, 0, 200, 200, 400, 400]
     assert "several Traefiks answer for gateway edge" in found[1].words
     assert "several Traefiks answer for gateway edge" in found[3].words
     assert "several Traefiks" not in found[4].words
@@ -136,7 +136,7 @@ def test_the_other_traefik_is_counted_once_the_first_is_gone(counting: Counting,
         counts(edge, started=started, shop_1=stable, shop_2=0)
         found.append(share(counting, rollout(), after=after, edge=edge))
 
-    assert [0, 0, 0, 50] == [one.stable_requests for one in found]
+    assert [one.stable_requests for one in found] == [0, 0, 0, 50]
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_what_is_asked_anew_is_counted_anew(counting: Counting, edge: Server, ot
         counts(edge, shop_1=requests, shop_2=requests)
         share(counting, rollout(), after=10 + requests, edge=edge)
 
-    assert NOT_MEASURED_YET == share(counting, other, after=120, edge=edge).words
+    assert share(counting, other, after=120, edge=edge).words == NOT_MEASURED_YET
 
 
 def test_a_rollout_that_was_merely_paused_goes_on_being_counted(counting: Counting, edge: Server) -> None:
@@ -161,7 +161,7 @@ def test_a_rollout_that_was_merely_paused_goes_on_being_counted(counting: Counti
         counts(edge, shop_1=version, shop_2=version)
         found = share(counting, rollout(version=version), after=10 * version, edge=edge)
 
-    assert 1 == found.canary_requests
+    assert found.canary_requests == 1
 
 
 def test_a_traefik_that_began_anew_has_counted_from_then(counting: Counting, edge: Server) -> None:
@@ -170,7 +170,7 @@ def test_a_traefik_that_began_anew_has_counted_from_then(counting: Counting, edg
     counts(edge, shop_1=30, shop_2=20, started=START.timestamp() + 15, reloads=2)
     found = share(counting, rollout(50), after=20, edge=edge)
 
-    assert (20, 30, 2) == (found.canary_requests, found.stable_requests, found.reloads)
+    assert (found.canary_requests, found.stable_requests, found.reloads) == (20, 30, 2)
 
 
 def test_where_rebuilds_are_not_told_they_are_not_known(counting: Counting, edge: Server) -> None:
@@ -238,7 +238,7 @@ def test_copies_are_not_the_canarys_requests(counting: Counting, edge: Server) -
         counts(edge, shop_1_servers=requests, shop_2=requests // 20, shop_2_mirror=requests)
         found = share(counting, rollout(mirror={"percent": 100}), after=10 + requests, edge=edge)
 
-    assert (50, 1_000) == (found.canary_requests, found.stable_requests)
+    assert (found.canary_requests, found.stable_requests) == (50, 1_000)
 
 
 def test_a_gateway_that_does_not_answer_is_named_and_the_others_count(
@@ -248,7 +248,7 @@ def test_a_gateway_that_does_not_answer_is_named_and_the_others_count(
         counts(edge, shop_1=requests, shop_2=requests)
         found = share(counting, rollout(50), after=10 + requests, edge=edge, core=core)
 
-    assert (ShareState.OK, 100) == (found.state, found.canary_requests)
+    assert (found.state, found.canary_requests) == (ShareState.OK, 100)
     assert f"without gateway core: {core.url}/metrics answers 404" in found.words
 
 
@@ -260,4 +260,4 @@ def test_where_nothing_can_be_counted_it_is_said_why(counting: Counting, edge: S
 
     assert unknown.startswith("no gateway that carries it has its metrics known")
     assert "/metrics answers 404" in silent
-    assert "edge does not poll" == gone
+    assert gone == "edge does not poll"

@@ -66,7 +66,7 @@ def test_a_ramp_goes_on_each_time_its_time_is_over() -> None:
         rollout = rollout.advance(now=now)
         weights.append(rollout.status.weight)
 
-    assert [5, 10, 12, 0] == weights
+    assert weights == [5, 10, 12, 0]
 
 
 # Analysis for a time
@@ -211,7 +211,7 @@ def test_a_source_that_is_away_too_long_makes_the_canary_wait(errors: int, steps
 
     assert action == (move.action if move else None)
     assert move is None or StatusCode.NOT_MEASURED is move.reason_code
-    assert move is None or "the canary cannot be judged: edge does not answer" == move.reason
+    assert move is None or move.reason == "the canary cannot be judged: edge does not answer"
 
 
 def test_a_short_outage_of_a_source_holds_nothing() -> None:

@@ -36,7 +36,7 @@ def test_a_call_that_hangs_is_taken_up_later_and_made_once(calls: InFlight[int],
     goes_on.set()
     assert wait_until(lambda: found.update(calls.done(both)) or "slow" in found)
 
-    assert ({"slow": 1, "fast": 2}, ["slow"]) == (found, made)
+    assert (found, made) == ({"slow": 1, "fast": 2}, ["slow"])
 
 
 def test_what_is_no_longer_asked_for_is_given_up(calls: InFlight[int], goes_on: threading.Event) -> None:
@@ -44,8 +44,8 @@ def test_what_is_no_longer_asked_for_is_given_up(calls: InFlight[int], goes_on: 
         goes_on.wait()
         return 1
 
-    assert {} == calls.done({"slow": hang})
-    assert {} == calls.done({})
+    assert calls.done({"slow": hang}) == {}
+    assert calls.done({}) == {}
     goes_on.set()
 
     assert wait_until(lambda: calls.done({"slow": lambda: 2}) == {"slow": 2})

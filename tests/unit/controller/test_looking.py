@@ -62,7 +62,7 @@ def gateways(**servers: Server | None) -> dict[str, GatewaySpec]:
 
 def seen(measurement: Measurement) -> dict[str, dict[str, float]]:
     """Give the requests by gateway and service."""
-    assert "" == measurement.error
+    assert measurement.error == ""
     return {
         gateway: {service: series[SERIES] for service, series in snapshot.services.items()}
         for gateway, snapshot in measurement.snapshots.items()
@@ -77,7 +77,7 @@ def test_every_gateway_that_carries_it_is_counted(looking: Looking, servers: Seq
     edge.answers["/metrics"], core.answers["/metrics"] = page(shop_1=9, shop_2=1), page(shop_1=5)
     found = looking.measure([rollout()], gateways(edge=edge, core=core))
 
-    assert {"edge": {"shop_1@http": 9, "shop_2@http": 1}, "core": {"shop_1@http": 5}} == seen(found["shop"])
+    assert seen(found["shop"]) == {"edge": {"shop_1@http": 9, "shop_2@http": 1}, "core": {"shop_1@http": 5}}
 
 
 def test_a_gateway_that_does_not_carry_it_is_not_asked(looking: Looking, servers: Sequence[Server]) -> None:
@@ -85,8 +85,8 @@ def test_a_gateway_that_does_not_carry_it_is_not_asked(looking: Looking, servers
     edge.answers["/metrics"] = page(shop_1=9)
     found = looking.measure([rollout(gateways=["edge"])], gateways(edge=edge, core=core))
 
-    assert {"edge": {"shop_1@http": 9}} == seen(found["shop"])
-    assert [] == core.questions
+    assert seen(found["shop"]) == {"edge": {"shop_1@http": 9}}
+    assert core.questions == []
 
 
 def test_metrics_are_beside_the_api_unless_something_else_is_said(
@@ -96,7 +96,7 @@ def test_metrics_are_beside_the_api_unless_something_else_is_said(
     edge.answers["/metrics"] = page(shop_1=9)
     found = looking.measure([rollout()], {"edge": read(GatewaySpec, {"api": edge.url})})
 
-    assert {"edge": {"shop_1@http": 9}} == seen(found["shop"])
+    assert seen(found["shop"]) == {"edge": {"shop_1@http": 9}}
 
 
 def test_an_unreachable_gateway_is_missing_only_for_the_rollouts_that_it_carries(
@@ -109,18 +109,18 @@ def test_an_unreachable_gateway_is_missing_only_for_the_rollouts_that_it_carries
         gateways(edge=edge, core=core),
     )
 
-    assert {"edge": {"blog_1@http": 9}} == seen(found["blog"])
+    assert seen(found["blog"]) == {"edge": {"blog_1@http": 9}}
     failure = f"gateway core: {core.url}/metrics answers 500"
     assert failure == found["wiki"].error
     assert (failure,) == found["shop"].missing
-    assert {"edge": {}} == seen(found["shop"])
+    assert seen(found["shop"]) == {"edge": {}}
 
 
 def test_without_a_gateway_that_is_known_it_says_what_to_do(looking: Looking, servers: Sequence[Server]) -> None:
     found = looking.measure([rollout(), rollout("blog", gateways=["core"])], gateways(edge=None, other=servers[0]))
 
-    assert NOT_KNOWN == found["blog"].error
-    assert NOT_KNOWN == looking.measure([rollout()], {})["shop"].error
+    assert found["blog"].error == NOT_KNOWN
+    assert looking.measure([rollout()], {})["shop"].error == NOT_KNOWN
 
 
 def test_a_source_is_asked_once_for_all(looking: Looking, servers: Sequence[Server]) -> None:
@@ -128,14 +128,14 @@ def test_a_source_is_asked_once_for_all(looking: Looking, servers: Sequence[Serv
     edge.answers["/metrics"] = page(shop_1=9, shop_2=1, blog_1=5, other_1=3)
     found = looking.measure([rollout(), rollout("blog")], gateways(edge=edge))
 
-    assert 1 == len(edge.questions)
-    assert {"edge": {"shop_1@http": 9, "shop_2@http": 1}} == seen(found["shop"])
-    assert {"edge": {"blog_1@http": 5}} == seen(found["blog"])
+    assert len(edge.questions) == 1
+    assert seen(found["shop"]) == {"edge": {"shop_1@http": 9, "shop_2@http": 1}}
+    assert seen(found["blog"]) == {"edge": {"blog_1@http": 5}}
 
 
 def test_nothing_to_look_at_asks_nobody(looking: Looking, servers: Sequence[Server]) -> None:
-    assert {} == looking.measure([], gateways(edge=servers[0]))
-    assert [] == servers[0].questions
+    assert looking.measure([], gateways(edge=servers[0])) == {}
+    assert servers[0].questions == []
 
 
 # Prometheus
@@ -174,10 +174,10 @@ def test_a_prometheus_is_asked_instead_of_the_gateways_and_once_for_all(
         [by_prometheus(prometheus), by_prometheus(prometheus, "blog", gateways=["edge"])], gateways(edge=edge)
     )
 
-    assert {"traefik/a": {"shop_1@http": 9}, "traefik/b": {"shop_2@http": 1}} == seen(found["shop"])
-    assert {"blog_1@http": 5} == seen(found["blog"])["traefik/b"]
-    assert [] == edge.questions
-    assert 1 == len(prometheus.questions)
+    assert seen(found["shop"]) == {"traefik/a": {"shop_1@http": 9}, "traefik/b": {"shop_2@http": 1}}
+    assert seen(found["blog"])["traefik/b"] == {"blog_1@http": 5}
+    assert edge.questions == []
+    assert len(prometheus.questions) == 1
 
 
 def test_several_prometheuses_are_several_sources(looking: Looking, servers: Sequence[Server]) -> None:
@@ -185,7 +185,7 @@ def test_several_prometheuses_are_several_sources(looking: Looking, servers: Seq
     one.answers["/api/v1/query"] = vector(("a", "shop_1", 9))
     found = looking.measure([by_prometheus(one), by_prometheus(other, "blog")], {})
 
-    assert {"traefik/a": {"shop_1@http": 9}} == seen(found["shop"])
+    assert seen(found["shop"]) == {"traefik/a": {"shop_1@http": 9}}
     assert f"Prometheus {other.url} answers 404" == found["blog"].error
 
 
@@ -237,7 +237,7 @@ def test_a_query_has_the_names_in_its_placeholders(looking: Looking, servers: Se
     looking.measure([checked({"name": "a", "prometheus": {"url": prometheus.url, "query": query, "atMost": 1}})], {})
 
     (question,) = prometheus.questions
-    assert ['x{r="shop",s="shop_1@http",c="shop_2@http"}'] == parse_qs(question.body.decode())["query"]
+    assert parse_qs(question.body.decode())["query"] == ['x{r="shop",s="shop_1@http",c="shop_2@http"}']
 
 
 def test_a_check_that_fails_to_respond_does_not_hide_what_the_gateways_counted(
@@ -252,8 +252,8 @@ def test_a_check_that_fails_to_respond_does_not_hide_what_the_gateways_counted(
 
     load = found["shop"].checks[1]
     assert ("load", Outcome.ERROR, f"webhook {hooks.url} answers 503") == (load.name, load.outcome, load.reason)
-    assert {"edge": {"shop_1@http": 9}} == seen(found["shop"])
-    assert "" == found["blog"].error
+    assert seen(found["shop"]) == {"edge": {"shop_1@http": 9}}
+    assert found["blog"].error == ""
 
 
 # Sources that are slow
@@ -297,9 +297,9 @@ def test_a_check_that_hangs_delays_no_other_rollout_and_is_measured_later(
     hooks.is_answering.set()
     then = measured(impatient, both[:1], "shop", edge=edge)
 
-    assert ["blog"] == list(first)
+    assert list(first) == ["blog"]
     assert Outcome.SUCCESSFUL is then["shop"].checks[0].outcome
-    assert 1 == len(hooks.questions)
+    assert len(hooks.questions) == 1
 
 
 def test_a_gateway_that_hangs_delays_only_the_rollouts_that_it_carries(
@@ -312,7 +312,7 @@ def test_a_gateway_that_hangs_delays_only_the_rollouts_that_it_carries(
     found = measured(impatient, both, "blog", edge=edge, core=core)
     core.is_answering.set()
 
-    assert ["blog"] == list(found)
+    assert list(found) == ["blog"]
 
 
 def test_what_was_asked_of_an_earlier_version_is_not_its_measurement(
@@ -321,11 +321,11 @@ def test_what_was_asked_of_an_earlier_version_is_not_its_measurement(
     edge, _, hooks = servers
     edge.answers["/metrics"] = page(shop_1=9)
     before = checked(hung(hooks, "smoke"))
-    assert {} == impatient.measure([before], gateways(edge=edge))
+    assert impatient.measure([before], gateways(edge=edge)) == {}
     hooks.is_answering.set()
     measured(impatient, [before.model_copy(update={"version": before.version + 1})], "shop", edge=edge)
 
-    assert 2 == len(hooks.questions)
+    assert len(hooks.questions) == 2
 
 
 def test_a_source_that_is_late_is_logged_once(
@@ -340,7 +340,7 @@ def test_a_source_that_is_late_is_logged_once(
     hooks.is_answering.set()
 
     late = [vars(record)["source"] for record in caplog.records if record.message == "source.late"]
-    assert 1 == late.count("check smoke")
+    assert late.count("check smoke") == 1
 
 
 def test_a_source_that_fails_unexpectedly_costs_no_other_rollout_its_measurement(
@@ -352,4 +352,4 @@ def test_a_source_that_fails_unexpectedly_costs_no_other_rollout_its_measurement
     found = looking.measure([checked(hook(hooks, "smoke", "yes")), rollout("blog")], gateways(edge=edge))
 
     assert Outcome.ERROR is found["shop"].checks[0].outcome
-    assert {"edge": {"blog_1@http": 5}} == seen(found["blog"])
+    assert seen(found["blog"]) == {"edge": {"blog_1@http": 5}}

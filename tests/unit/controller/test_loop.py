@@ -100,23 +100,23 @@ def ticked(world: World, controller: Controller, *, after: float = 5) -> int:
 def test_a_pause_that_is_not_over_is_left_alone(world: World, controller: Controller) -> None:
     created(world, steps=TIMED)
 
-    assert 0 == ticked(world, controller, after=599)
-    assert (Phase.PAUSED, 5) == status(world)
+    assert ticked(world, controller, after=599) == 0
+    assert status(world) == (Phase.PAUSED, 5)
 
 
 def test_a_pause_that_is_over_ends_once(world: World, controller: Controller) -> None:
     created(world, steps=TIMED)
 
-    assert 1 == ticked(world, controller, after=600)
-    assert 0 == ticked(world, controller)
-    assert (Phase.PAUSED, 50) == status(world)
-    assert "controller" == world.operations.rollouts.history("shop", limit=1)[0].actor
+    assert ticked(world, controller, after=600) == 1
+    assert ticked(world, controller) == 0
+    assert status(world) == (Phase.PAUSED, 50)
+    assert world.operations.rollouts.history("shop", limit=1)[0].actor == "controller"
 
 
 def test_a_pause_for_a_person_never_ends_by_itself(world: World, controller: Controller) -> None:
     created(world, steps=[{"setWeight": 5}, {"pause": {}}])
 
-    assert 0 == ticked(world, controller, after=10**8)
+    assert ticked(world, controller, after=10**8) == 0
 
 
 # Proof
@@ -128,8 +128,8 @@ def test_a_pause_counts_from_the_confirmation(world: World, controller: Controll
     created(world, steps=TIMED)
     proof.since = world.clock.time + timedelta(seconds=300)
 
-    assert [0, 0, 1] == [ticked(world, controller, after=seconds) for seconds in (600, 299, 1)]
-    assert (Phase.PAUSED, 50) == status(world)
+    assert [ticked(world, controller, after=seconds) for seconds in (600, 299, 1)] == [0, 0, 1]
+    assert status(world) == (Phase.PAUSED, 50)
 
 
 @pytest.mark.parametrize("steps", [TIMED, JUDGED])
@@ -141,14 +141,14 @@ def test_no_step_is_taken_while_the_weight_is_not_confirmed(
     ticked(world, controller)
     looks.counted = GOOD
 
-    assert [0, 0] == [ticked(world, controller, after=700) for _ in range(2)]
-    assert 5 == status(world)[1]
-    assert ["not-applied"] == [
-        record.__dict__["reason_code"] for record in caplog.records if record.message == "rollout.waiting"
+    assert [ticked(world, controller, after=700) for _ in range(2)] == [0, 0]
+    assert status(world)[1] == 5
+    assert [record.__dict__["reason_code"] for record in caplog.records if record.message == "rollout.waiting"] == [
+        "not-applied"
     ]
     proof.found, proof.since = None, world.clock.time
-    assert 1 == ticked(world, controller, after=600)
-    assert (Phase.PAUSED, 50) == status(world)
+    assert ticked(world, controller, after=600) == 1
+    assert status(world) == (Phase.PAUSED, 50)
 
 
 def test_why_a_rollout_waits_can_be_read_until_it_goes_on(
@@ -171,8 +171,8 @@ def test_a_canary_that_waits_for_proof_beyond_its_deadline_is_aborted(
     proof.found = NOT_APPLIED
     created(world, steps=TIMED, progressDeadline="20m")
 
-    assert [0, 1] == [ticked(world, controller, after=seconds) for seconds in (1_199, 1)]
-    assert (Phase.DEGRADED, 0) == status(world)
+    assert [ticked(world, controller, after=seconds) for seconds in (1_199, 1)] == [0, 1]
+    assert status(world) == (Phase.DEGRADED, 0)
 
 
 def test_a_canary_that_fails_is_aborted_although_nothing_is_confirmed(
@@ -183,8 +183,8 @@ def test_a_canary_that_fails_is_aborted_although_nothing_is_confirmed(
     ticked(world, controller)
     looks.counted = BAD
 
-    assert 1 == ticked(world, controller)
-    assert (Phase.DEGRADED, 0) == status(world)
+    assert ticked(world, controller) == 1
+    assert status(world) == (Phase.DEGRADED, 0)
 
 
 # Verdicts
@@ -192,11 +192,11 @@ def test_a_canary_that_fails_is_aborted_although_nothing_is_confirmed(
 
 def test_a_canary_that_is_good_goes_on(world: World, controller: Controller, looks: Looks) -> None:
     created(world, steps=JUDGED)
-    assert 0 == ticked(world, controller)
+    assert ticked(world, controller) == 0
     looks.counted = GOOD
 
-    assert [0, 1] == [ticked(world, controller, after=seconds) for seconds in (5, 300)]
-    assert (Phase.PAUSED, 50) == status(world)
+    assert [ticked(world, controller, after=seconds) for seconds in (5, 300)] == [0, 1]
+    assert status(world) == (Phase.PAUSED, 50)
     assert "canary errors 0.4 %" in world.operations.rollouts.history("shop", limit=1)[0].reason
 
 
@@ -204,16 +204,16 @@ def test_a_canary_that_is_bad_is_taken_back_and_why_can_be_read(
     world: World, controller: Controller, looks: Looks
 ) -> None:
     created(world, steps=JUDGED)
-    assert 0 == ticked(world, controller)
+    assert ticked(world, controller) == 0
     looks.counted = BAD
-    assert 1 == ticked(world, controller)
+    assert ticked(world, controller) == 1
     rollout = world.operations.rollouts.get("shop")
     known = world.operations.analyses.judgement(rollout)
 
-    assert (Phase.DEGRADED, 0) == status(world)
+    assert status(world) == (Phase.DEGRADED, 0)
     assert "140 of the last 200 requests to the canary failed" in rollout.status.reason
-    assert ["Failed", "Inconclusive"] == [look.outcome for look in known.looks]
-    assert (200, 2_000) == (known.looks[0].canary_requests, known.looks[0].stable_requests)
+    assert [look.outcome for look in known.looks] == ["Failed", "Inconclusive"]
+    assert (known.looks[0].canary_requests, known.looks[0].stable_requests) == (200, 2_000)
 
 
 def test_a_source_that_is_away_makes_the_canary_wait_for_a_person(
@@ -222,8 +222,8 @@ def test_a_source_that_is_away_makes_the_canary_wait_for_a_person(
     created(world, steps=JUDGED, analysis={"consecutiveErrorLimit": 2, "errorLimit": "0s"})
     looks.error = "edge does not answer"
 
-    assert [0, 0, 1] == [ticked(world, controller) for _ in range(3)]
-    assert (Phase.PAUSED, 5) == status(world)
+    assert [ticked(world, controller) for _ in range(3)] == [0, 0, 1]
+    assert status(world) == (Phase.PAUSED, 5)
 
 
 def test_a_rollout_that_was_held_without_measurements_continues_when_they_return(
@@ -240,10 +240,10 @@ def test_a_rollout_that_was_held_without_measurements_continues_when_they_return
     for seconds in (5, 300):
         ticked(world, controller, after=seconds)
 
-    assert [0, 0, 0, 0, 0, 0, 1] == away
-    assert (Phase.PAUSED, StatusCode.NOT_MEASURED) == (held.phase, held.reason_code)
-    assert (1, Phase.PROGRESSING, None) == (back, continued.phase, continued.reason_code)
-    assert (Phase.PAUSED, 50) == status(world)
+    assert away == [0, 0, 0, 0, 0, 0, 1]
+    assert (held.phase, held.reason_code) == (Phase.PAUSED, StatusCode.NOT_MEASURED)
+    assert (back, continued.phase, continued.reason_code) == (1, Phase.PROGRESSING, None)
+    assert status(world) == (Phase.PAUSED, 50)
     assert "the canary is measured again" in world.operations.rollouts.history("shop", limit=2)[1].reason
 
 
@@ -252,7 +252,7 @@ def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Con
     for _ in range(21):
         ticked(world, controller, after=1)
 
-    assert ["shop"] * 3 == looks.looks
+    assert looks.looks == ["shop"] * 3
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_what_nobody_wants_judged_is_not_looked_at(world: World, controller: Con
     created(world, steps=TIMED)
     ticked(world, controller)
 
-    assert [] == looks.looks
+    assert looks.looks == []
 
 
 def test_another_controller_goes_on_with_what_the_first_one_saw(
@@ -301,8 +301,8 @@ def test_another_controller_goes_on_with_what_the_first_one_saw(
     looks.counted = BAD
     second = Controller(world.operations, looking=looks, proof=Confirmed())
 
-    assert 1 == ticked(world, second, after=60)
-    assert (Phase.DEGRADED, 0) == status(world)
+    assert ticked(world, second, after=60) == 1
+    assert status(world) == (Phase.DEGRADED, 0)
 
 
 def test_one_of_several_leads_and_another_takes_over_when_it_dies(
@@ -310,11 +310,11 @@ def test_one_of_several_leads_and_another_takes_over_when_it_dies(
 ) -> None:
     created(world, steps=JUDGED)
     second = Controller(world.operations, looking=looks, proof=Confirmed())
-    assert [0, 0] == [ticked(world, controller), ticked(world, second, after=0)]
-    assert ["shop"] == looks.looks
+    assert [ticked(world, controller), ticked(world, second, after=0)] == [0, 0]
+    assert looks.looks == ["shop"]
     ticked(world, second, after=10)
 
-    assert ["shop", "shop"] == looks.looks
+    assert looks.looks == ["shop", "shop"]
 
 
 def test_a_record_that_cannot_be_read_is_begun_anew(world: World, controller: Controller, looks: Looks) -> None:
@@ -323,8 +323,8 @@ def test_a_record_that_cannot_be_read_is_begun_anew(world: World, controller: Co
     looks.counted = BAD
     ticked(world, controller)
 
-    assert (Phase.PROGRESSING, 5) == status(world)
-    assert ["shop"] == looks.looks
+    assert status(world) == (Phase.PROGRESSING, 5)
+    assert looks.looks == ["shop"]
     assert world.operations.analyses.read("shop").record is not None
 
 
@@ -343,8 +343,8 @@ def test_a_clock_that_was_set_back_does_not_keep_it_from_looking(
     ticked(world, controller, after=3_600)
     looks.counted = BAD
 
-    assert 1 == ticked(world, controller, after=-3_600)
-    assert (Phase.DEGRADED, 0) == status(world)
+    assert ticked(world, controller, after=-3_600) == 1
+    assert status(world) == (Phase.DEGRADED, 0)
 
 
 # Several, and failures
@@ -358,8 +358,8 @@ def test_a_move_is_decided_by_what_is_remembered_now_not_by_what_this_one_saw_la
     rollout = world.operations.rollouts.get("shop")
     remember(world.operations, "shop", seen(rollout, [BAD], now=world.clock()))
 
-    assert 1 == ticked(world, controller, after=1_200)
-    assert (Phase.DEGRADED, 0) == status(world)
+    assert ticked(world, controller, after=1_200) == 1
+    assert status(world) == (Phase.DEGRADED, 0)
 
 
 def test_counters_that_contradict_themselves_hold_up_no_other(
@@ -370,10 +370,10 @@ def test_counters_that_contradict_themselves_hold_up_no_other(
     ticked(world, controller)
     looks.bucket = 10**9
 
-    assert 1 == ticked(world, controller, after=600)
-    assert [Outcome.ERROR] == [
+    assert ticked(world, controller, after=600) == 1
+    assert [
         look.outcome for look in world.operations.analyses.judgement(world.operations.rollouts.get("shop")).looks[:1]
-    ]
+    ] == [Outcome.ERROR]
 
 
 def test_two_controllers_do_nothing_twice(world: World, controller: Controller, looks: Looks) -> None:
@@ -381,11 +381,11 @@ def test_two_controllers_do_nothing_twice(world: World, controller: Controller, 
     world.clock.pass_time(600)
     # The second one still sees the rollout as it was before the first one moved it.
     stale = world.operations.rollouts.get("shop")
-    assert 1 == ticked(world, controller)
+    assert ticked(world, controller) == 1
     second = Controller(world.operations, looking=looks, proof=Confirmed())
 
     assert not second._take(stale, world.clock())
-    assert (Phase.PAUSED, 50) == status(world)
+    assert status(world) == (Phase.PAUSED, 50)
 
 
 def test_what_a_person_did_in_between_stands(world: World, controller: Controller) -> None:
@@ -395,7 +395,7 @@ def test_what_a_person_did_in_between_stands(world: World, controller: Controlle
     world.clock.pass_time(600)
 
     assert not controller._take(stale, world.clock())
-    assert (Phase.PAUSED, 5) == status(world)
+    assert status(world) == (Phase.PAUSED, 5)
 
 
 def test_a_move_is_made_only_of_the_rollout_that_it_was_decided_for(world: World, controller: Controller) -> None:
@@ -406,7 +406,7 @@ def test_a_move_is_made_only_of_the_rollout_that_it_was_decided_for(world: World
 
     # The pause that it is in now is over as well: only its version tells that this is not the one that was seen.
     assert not controller._take(stale, world.clock())
-    assert (Phase.PAUSED, 50) == status(world)
+    assert status(world) == (Phase.PAUSED, 50)
 
 
 def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
@@ -426,10 +426,10 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
     world.operations.rollouts.create("bad", spec(rule="Host(`bad.localhost`)", steps=TIMED), ME)
     created(world, steps=TIMED)
 
-    assert 1 == ticked(world, controller, after=600)
-    assert (Phase.PAUSED, 50) == status(world)
-    assert 0 == ticked(world, controller)
-    assert 1 == caplog.messages.count("rollout.put_off")
+    assert ticked(world, controller, after=600) == 1
+    assert status(world) == (Phase.PAUSED, 50)
+    assert ticked(world, controller) == 0
+    assert caplog.messages.count("rollout.put_off") == 1
 
 
 def test_a_store_that_is_away_is_no_failure(world: World, controller: Controller) -> None:
@@ -441,7 +441,7 @@ def test_a_store_that_is_away_is_no_failure(world: World, controller: Controller
     world.clock.pass_time(600)
     world.store.clock = away
 
-    assert 0 == controller.tick()
+    assert controller.tick() == 0
 
 
 def test_the_loop_runs_until_the_feed_closes(world: World, controller: Controller) -> None:
@@ -464,6 +464,6 @@ def test_a_canary_is_aborted_while_the_sources_of_another_one_hang(
     ticked(world, controller)
     others = world.operations.rollouts.get("other").status
 
-    assert Phase.DEGRADED == status(world)[0]
-    assert (Phase.PROGRESSING, 5) == (others.phase, int(others.weight))
-    assert 2 == looks.looks.count("other")
+    assert status(world)[0] == Phase.DEGRADED
+    assert (others.phase, int(others.weight)) == (Phase.PROGRESSING, 5)
+    assert looks.looks.count("other") == 2

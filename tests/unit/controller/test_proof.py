@@ -74,7 +74,7 @@ def test_what_has_not_been_checked_is_no_proof(world: World, rollout: Rollout) -
     obstacle = GatewayProof(world.operations).obstacle(rollout)
 
     assert obstacle
-    assert (WaitReason.NOT_APPLIED, False) == (obstacle.reason_code, obstacle.is_found)
+    assert (obstacle.reason_code, obstacle.is_found) == (WaitReason.NOT_APPLIED, False)
 
 
 def test_a_pause_and_an_analysis_are_counted_from_the_confirmation(world: World, rollout: Rollout) -> None:

@@ -70,7 +70,7 @@ def test_a_change_that_is_broken_at_two_looks_is_taken_back_with_traefiks_words(
     newest = world.operations.rollouts.history("shop", limit=1)[0]
 
     assert priority(world) is None
-    assert ("undo", "controller") == (newest.action, newest.actor)
+    assert (newest.action, newest.actor) == ("undo", "controller")
     assert f"gateway edge: routers/shop@http is disabled: {WHY}" in newest.reason
 
 
@@ -84,9 +84,9 @@ def test_what_was_taken_back_to_and_is_broken_too_stays(
         reverting.look()
         carries(world, traefik, broken=True)
 
-    assert 3 == len(world.operations.rollouts.history("shop", limit=9))
-    assert 1 == caplog.messages.count("rollout.taken_back")
-    assert 1 == caplog.messages.count("rollout.stays_broken")
+    assert len(world.operations.rollouts.history("shop", limit=9)) == 3
+    assert caplog.messages.count("rollout.taken_back") == 1
+    assert caplog.messages.count("rollout.stays_broken") == 1
 
 
 def test_after_it_was_good_again_another_change_is_taken_back(
@@ -101,8 +101,12 @@ def test_after_it_was_good_again_another_change_is_taken_back(
         reverting.look()
 
         assert priority(world) is None
-    assert ["undo", "replace", "undo", "replace", "create"] == [
-        event.action for event in world.operations.rollouts.history("shop", limit=9)
+    assert [event.action for event in world.operations.rollouts.history("shop", limit=9)] == [
+        "undo",
+        "replace",
+        "undo",
+        "replace",
+        "create",
     ]
 
 
@@ -159,7 +163,7 @@ def test_what_was_never_good_has_nothing_to_go_back_to_and_is_said_once(
         reverting.look()
 
     assert rollout.version == world.operations.rollouts.get("shop").version
-    assert 1 == caplog.messages.count("rollout.stays_broken")
+    assert caplog.messages.count("rollout.stays_broken") == 1
 
 
 def test_a_traefik_that_cannot_be_asked_says_nothing(world: World, traefik: Traefik, reverting: Reverting) -> None:

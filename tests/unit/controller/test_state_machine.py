@@ -286,11 +286,11 @@ class ControllerMachine(RuleBasedStateMachine):
                 assert before.is_judged
             case Action.HOLD:
                 assert goes_by_itself
-                assert (Phase.PAUSED, None) == (after.status.phase, after.status.paused_until)
+                assert (after.status.phase, after.status.paused_until) == (Phase.PAUSED, None)
                 assert _place(before) == _place(after)
                 assert event.reason
             case _:
-                assert Action.ADVANCE == event.action
+                assert event.action == Action.ADVANCE
                 assert goes_by_itself
                 assert before.status.paused_until is None or before.status.paused_until <= event.at
                 assert _walked(before) == _place(after)

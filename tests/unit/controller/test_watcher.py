@@ -86,13 +86,13 @@ def test_a_gateway_that_carries_everything_is_well(world: World, watcher: Watche
     polls(world)
     edge = looked(world, watcher)["edge"]
 
-    assert ("ok", "", 2, 2, "3.7.15") == (
+    assert (
         edge.state,
         edge.detail,
         edge.revision_served,
         edge.revision_applied,
         edge.traefik,
-    )
+    ) == ("ok", "", 2, 2, "3.7.15")
     assert world.clock.time - timedelta(seconds=2) == edge.last_poll
 
 
@@ -101,7 +101,7 @@ def test_without_an_api_only_what_was_served_is_known(world: World, watcher: Wat
     polls(world)
     edge = looked(world, watcher)["edge"]
 
-    assert ("ok", 1, None) == (edge.state, edge.revision_served, edge.revision_applied)
+    assert (edge.state, edge.revision_served, edge.revision_applied) == ("ok", 1, None)
     assert "only what it was served is" in edge.detail
 
 
@@ -111,16 +111,16 @@ def test_a_gateway_that_has_hung_up_is_silent_once_and_recovers_once(
     created(world)
     written_down(world)
     polls(world)
-    assert {"edge": "ok"} == states(world, watcher)
+    assert states(world, watcher) == {"edge": "ok"}
     hangs_up(world)
 
-    assert {"edge": "ok"} == states(world, watcher, after=8)
-    assert {"edge": "silent"} == states(world, watcher, after=2)
-    assert {"edge": "silent"} == states(world, watcher, after=600)
-    assert ["gateway.silent"] == said(caplog)
+    assert states(world, watcher, after=8) == {"edge": "ok"}
+    assert states(world, watcher, after=2) == {"edge": "silent"}
+    assert states(world, watcher, after=600) == {"edge": "silent"}
+    assert said(caplog) == ["gateway.silent"]
     polls(world)
-    assert {"edge": "ok"} == states(world, watcher)
-    assert ["gateway.silent", "gateway.recovered"] == said(caplog)
+    assert states(world, watcher) == {"edge": "ok"}
+    assert said(caplog) == ["gateway.silent", "gateway.recovered"]
 
 
 def test_a_gateway_that_was_never_written_down_is_missed_for_a_minute(
@@ -131,9 +131,9 @@ def test_a_gateway_that_was_never_written_down_is_missed_for_a_minute(
     looked(world, watcher)
     hangs_up(world)
 
-    assert {"edge": "silent"} == states(world, watcher, after=30)
-    assert {} == states(world, watcher, after=30)
-    assert ["gateway.silent"] == said(caplog)
+    assert states(world, watcher, after=30) == {"edge": "silent"}
+    assert states(world, watcher, after=30) == {}
+    assert said(caplog) == ["gateway.silent"]
 
 
 def test_a_gateway_that_never_polled_is_unseen_and_nothing_is_said(
@@ -142,8 +142,8 @@ def test_a_gateway_that_never_polled_is_unseen_and_nothing_is_said(
     created(world)
     written_down(world)
 
-    assert {"edge": "unseen"} == states(world, watcher)
-    assert [] == said(caplog)
+    assert states(world, watcher) == {"edge": "unseen"}
+    assert said(caplog) == []
 
 
 def test_a_gateway_that_is_not_served_a_change_lags(
@@ -156,12 +156,12 @@ def test_a_gateway_that_is_not_served_a_change_lags(
     for _ in range(15):
         polls(world, revision_served=1, digest="old")
         found = looked(world, watcher)
-    assert "ok" == found["edge"].state
+    assert found["edge"].state == "ok"
 
     polls(world, revision_served=1, digest="old")
     edge = looked(world, watcher)["edge"]
-    assert ("lagging", "it has not been served revision 2", 1) == (edge.state, edge.detail, edge.revision_served)
-    assert ["gateway.lagging"] == said(caplog)
+    assert (edge.state, edge.detail, edge.revision_served) == ("lagging", "it has not been served revision 2", 1)
+    assert said(caplog) == ["gateway.lagging"]
 
 
 def test_a_gateway_that_follows_what_changes_all_the_time_does_not_lag(world: World, watcher: Watcher) -> None:
@@ -169,7 +169,7 @@ def test_a_gateway_that_follows_what_changes_all_the_time_does_not_lag(world: Wo
         created(world, f"shop-{number}")
         polls(world, revision_served=max(0, number), digest="of the last one")
 
-        assert {"edge": "ok"} == states(world, watcher)
+        assert states(world, watcher) == {"edge": "ok"}
 
 
 def test_a_gateway_whose_api_shows_something_else_lags(world: World, watcher: Watcher, traefik: Traefik) -> None:
@@ -180,7 +180,7 @@ def test_a_gateway_whose_api_shows_something_else_lags(world: World, watcher: Wa
         polls(world)
         edge = looked(world, watcher)["edge"]
 
-    assert ("lagging", None) == (edge.state, edge.revision_applied)
+    assert (edge.state, edge.revision_applied) == ("lagging", None)
     assert edge.detail.endswith("is not there yet")
 
 
@@ -203,8 +203,8 @@ def test_a_part_that_traefik_finds_wrong_is_failing_until_it_is_right(
 
     assert ("failing", f"routers/shop@http {words}: no such entry point") == (edge.state, edge.detail)
     carries(world, traefik)
-    assert {"edge": "ok"} == states(world, watcher)
-    assert ["gateway.failing", "gateway.recovered"] == said(caplog)
+    assert states(world, watcher) == {"edge": "ok"}
+    assert said(caplog) == ["gateway.failing", "gateway.recovered"]
 
 
 def test_everything_is_asked_for_only_when_it_may_be_different(
@@ -221,9 +221,9 @@ def test_everything_is_asked_for_only_when_it_may_be_different(
         return sum("per_page" in question for question in traefik.asked)
 
     assert [len(SECTIONS), 0, 0] == [asked(), asked(), asked()]
-    assert ["/api/overview", "/metrics"] == traefik.asked
+    assert traefik.asked == ["/api/overview", "/metrics"]
     written_down(world, name="core")
-    assert 0 == asked()
+    assert asked() == 0
     created(world, "blog")
     carries(world, traefik)
     assert [len(SECTIONS), 0] == [asked(), asked()]
@@ -242,8 +242,8 @@ def test_an_api_that_does_not_answer_for_long_is_said_once(
         polls(world)
         found.append(looked(world, watcher)["edge"].state.value)
 
-    assert ["ok", "ok", "ok", "unreachable"] == found
-    assert ["gateway.unreachable"] == said(caplog)
+    assert found == ["ok", "ok", "ok", "unreachable"]
+    assert said(caplog) == ["gateway.unreachable"]
 
 
 def test_only_one_watches_and_who_takes_over_says_nothing_again(
@@ -265,8 +265,8 @@ def test_only_one_watches_and_who_takes_over_says_nothing_again(
     world.operations.observations.publish(world.operations.observations.conditions(), seconds=15)
     world.clock.pass_time(0.2)
     assert other.look()
-    assert "silent" == world.operations.observations.conditions()["edge"].state
-    assert ["gateway.silent"] == said(caplog)
+    assert world.operations.observations.conditions()["edge"].state == "silent"
+    assert said(caplog) == ["gateway.silent"]
 
 
 def page(canary: int, stable: int, reloads: int) -> Told:
@@ -293,8 +293,8 @@ def test_a_canary_that_starves_is_said_to_once_and_to_be_fed_once(
         looked(world, watcher)
         found.append(world.operations.traffic.share("shop").state.value)
 
-    assert ["unknown", "starved", "starved", "ok", "ok"] == found
-    assert ["rollout.starved", "rollout.fed"] == said(caplog)
+    assert found == ["unknown", "starved", "starved", "ok", "ok"]
+    assert said(caplog) == ["rollout.starved", "rollout.fed"]
 
 
 def test_nobody_is_asked_for_counters_while_nothing_is_split(world: World, watcher: Watcher, metrics: Server) -> None:
@@ -303,8 +303,8 @@ def test_nobody_is_asked_for_counters_while_nothing_is_split(world: World, watch
     polls(world)
     looked(world, watcher)
 
-    assert [] == metrics.questions
-    assert {} == world.operations.traffic.shares()
+    assert metrics.questions == []
+    assert world.operations.traffic.shares() == {}
 
 
 def test_while_the_store_is_not_followed_nothing_is_said(world: World, watcher: Watcher) -> None:
@@ -361,9 +361,9 @@ def test_a_gateway_name_that_anybody_could_have_made_up_is_not_watched(
     created(world)
     polls(world, "made-up", is_authenticated=False)
 
-    assert {} == looked(world, watcher)
-    assert {} == looked(world, watcher, after=30)
-    assert [] == [record.message for record in caplog.records if record.message.startswith("gateway.")]
+    assert looked(world, watcher) == {}
+    assert looked(world, watcher, after=30) == {}
+    assert [record.message for record in caplog.records if record.message.startswith("gateway.")] == []
 
 
 def test_a_gateway_that_hangs_keeps_no_other_from_being_watched(world: World, traefik: Traefik) -> None:

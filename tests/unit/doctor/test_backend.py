@@ -35,7 +35,7 @@ def test_a_backend_that_closes_later_than_is_waited_for_closed_none() -> None:
     with running(30) as url:
         times = measure_idle_times(url, up_to_seconds=0.05)
 
-    assert [] == times.closed
+    assert times.closed == []
     assert times.keep_alive_timeout is None
 
 

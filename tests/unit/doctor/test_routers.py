@@ -52,31 +52,31 @@ def test_a_router_that_matches_the_same_shadows_ours_unless_its_priority_is_lowe
     ],
 )
 def test_what_matches_something_else_or_elsewhere_shadows_nothing(other: dict[str, Any]) -> None:
-    assert [] == list(examine_routers([OURS, other]))
+    assert list(examine_routers([OURS, other])) == []
 
 
 def test_a_rule_with_alternatives_is_shadowed_by_what_takes_all_of_them() -> None:
     ours = router("shop@http", "Host(`a`) || Host(`b`)", 10)
 
-    assert [] == list(examine_routers([ours, router("old@file", "Host(`a`)", 99)]))
-    assert [] != list(examine_routers([ours, router("old@file", "Host(`b`) || Host(`a`) || Host(`c`)", 99)]))
+    assert list(examine_routers([ours, router("old@file", "Host(`a`)", 99)])) == []
+    assert list(examine_routers([ours, router("old@file", "Host(`b`) || Host(`a`) || Host(`c`)", 99)])) != []
 
 
 def test_a_router_of_ours_that_is_broken_is_told_with_its_reason() -> None:
     broken = {**OURS, "status": "disabled", "error": ["the service does not exist"]}
     (finding,) = examine_routers([broken, {**broken, "name": "x@file", "provider": "file"}])
 
-    assert "router shop@http is disabled: the service does not exist" == finding.detail
+    assert finding.detail == "router shop@http is disabled: the service does not exist"
 
 
 def test_a_rollout_that_another_one_shadows_is_found() -> None:
     found = list(examine_routers([OURS, router("other@http", RULE, 1_000)]))
 
-    assert [("shadowed-router", True)] == [(one.check, "other@http" in one.detail) for one in found]
+    assert [(one.check, "other@http" in one.detail) for one in found] == [("shadowed-router", True)]
 
 
 def test_rollouts_that_overlap_with_the_same_priority_are_found() -> None:
     one = router("one@http", "Host(`shop`) && PathPrefix(`/a`)", 9)
     other = router("other@http", "Host(`shop`) && Header(`X-One`, `1`)", 9)
 
-    assert ["overlapping-router"] * 2 == [finding.check for finding in examine_routers([one, other])]
+    assert [finding.check for finding in examine_routers([one, other])] == ["overlapping-router"] * 2

@@ -111,7 +111,7 @@ def test_the_change_of_coarse_buckets_makes_them_fine_and_keeps_those_that_there
     *_, finding = examine_static(static, [bound])
     buckets = yaml.safe_load(finding.change)["metrics"]["prometheus"]["buckets"]
 
-    assert "coarse-buckets" == finding.check
+    assert finding.check == "coarse-buckets"
     assert {0.005, 0.6, 0.7, 1.2, 10} <= set(buckets)
     assert set() == checks(changed("metrics/prometheus/buckets", buckets), bound)
 
@@ -120,7 +120,7 @@ def test_the_change_of_buckets_holds_the_edges_that_there_are_and_the_one_that_i
     static = read_static(changed("metrics/prometheus/buckets", [1.2, 0.1]))
     finding, _ = examine_static(static, [LatencyBound("shop", "analysis.limits.latencyP95", 0.5)])
 
-    assert {"metrics": {"prometheus": {"buckets": [0.1, 0.5, 1.2]}}} == yaml.safe_load(finding.change)
+    assert yaml.safe_load(finding.change) == {"metrics": {"prometheus": {"buckets": [0.1, 0.5, 1.2]}}}
     assert "analysis.limits.latencyP95 of shop, 0.5 s, is judged at 1.2 s" in finding.detail
 
 

@@ -42,7 +42,7 @@ def refusal(kind: Any, value: object) -> str:
         read(field(kind), {"value": value})
     (mistake,) = caught.value.mistakes
 
-    assert "/value" == mistake.pointer
+    assert mistake.pointer == "/value"
     return mistake.detail
 
 
@@ -149,7 +149,7 @@ def test_every_duration_survives_writing_and_reading(milliseconds: int) -> None:
 
 
 def test_no_time_at_all_is_written_as_such() -> None:
-    assert "0s" == format_duration(timedelta(0))
+    assert format_duration(timedelta(0)) == "0s"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_what_traefik_would_misread_is_refused_in_words_that_help(kind: Any, wor
 @pytest.mark.parametrize("kind", [Name, EntryPoint, Reference, Token, HeaderValue, CookieValue, UrlPath, Rule])
 @pytest.mark.parametrize("value", [None, 1, True, ["a"], {"a": "b"}])
 def test_what_is_no_text_is_refused(kind: Any, value: object) -> None:
-    assert "must be a valid string" == refusal(kind, value)
+    assert refusal(kind, value) == "must be a valid string"
 
 
 @pytest.mark.parametrize(("kind", "most"), [(Reference, 253), (Token, 128), (HeaderValue, 512), (UrlPath, 1024)])
@@ -244,7 +244,7 @@ def test_no_part_of_a_spec_refers_to_an_internal_service(field: str) -> None:
 
 
 def test_a_rule_is_refused_with_the_column() -> None:
-    assert "column 1: unknown matcher `Hots`; did you mean `Host`?" == refusal(Rule, "Hots(`a`)")
+    assert refusal(Rule, "Hots(`a`)") == "column 1: unknown matcher `Hots`; did you mean `Host`?"
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_what_is_no_whole_number_is_refused(value: object, detail: str) -> None:
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
-    assert 20 == taken(WholeNumber, 20.0)
+    assert taken(WholeNumber, 20.0) == 20
 
 
 @pytest.mark.parametrize(

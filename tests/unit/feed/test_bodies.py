@@ -70,7 +70,7 @@ def test_a_removed_rollout_is_gone_and_removing_it_again_is_no_error() -> None:
     bodies.remove("shop")
     bodies.remove("shop")
 
-    assert EMPTY_BODY == bodies.body("edge").as_json
+    assert bodies.body("edge").as_json == EMPTY_BODY
 
 
 def test_unknown_gateways_share_one_body() -> None:

@@ -77,7 +77,7 @@ def test_a_store_that_went_back_and_was_written_past_what_is_served_is_not_follo
     assert wait_until(lambda: feed.state is State.WENT_BACK)
 
     assert body is feed.body("edge")
-    assert 6 == feed.revision
+    assert feed.revision == 6
 
 
 def test_a_snapshot_knows_which_history_it_is_of(store: BreakableStore, tmp_path: Path) -> None:
@@ -184,5 +184,5 @@ def test_deletes_in_the_stream_are_followed_to_the_last(store: BreakableStore, f
     for number in range(4):
         write(store, f"shop-{number}", None)
 
-    assert wait_until(lambda: EMPTY_BODY == getattr(feed.body("edge"), "as_json", None))
+    assert wait_until(lambda: getattr(feed.body("edge"), "as_json", None) == EMPTY_BODY)
     assert feed.state is State.FOLLOWING

@@ -100,7 +100,7 @@ def test_the_last_rollout_deleted_is_an_empty_body_by_right(world: World) -> Non
     world.operations.rollouts.delete("shop", ME)
     world.caught_up()
 
-    assert EMPTY_BODY == getattr(world.feed.body("edge"), "as_json", None)
+    assert getattr(world.feed.body("edge"), "as_json", None) == EMPTY_BODY
 
 
 def test_a_store_that_is_away_leaves_the_body_and_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -115,7 +115,7 @@ def test_a_store_that_is_away_leaves_the_body_and_is_said_once(caplog: pytest.Lo
     feed.wait_for_close(0.6)
 
     assert body is feed.body("edge")
-    assert 1 == sum("store-away" in record.getMessage() for record in caplog.records)
+    assert sum("store-away" in record.getMessage() for record in caplog.records) == 1
     store.is_away = False
     write(store, "blog", stored_text())
     assert wait_until(lambda: "blog" in feed.read(lambda image: set(image.rollouts)))
@@ -188,7 +188,7 @@ def test_a_snapshot_that_cannot_be_written_is_said_once(tmp_path: Path, caplog: 
     write(store, "blog", stored_text())
     feed.wait_for_close(1.5)
 
-    assert 1 == caplog.messages.count("snapshot.failed")
+    assert caplog.messages.count("snapshot.failed") == 1
     feed.close()
 
 
@@ -259,8 +259,8 @@ def test_recent_events_are_told_without_asking_the_store(world: World) -> None:
         write(world.store, name, stored_text())
     world.caught_up()
 
-    assert ["shop", "blog"] == [event.key.name for event in world.feed.events(after=1, seconds=1) or ()]
-    assert [] == world.feed.events(after=3, seconds=0.01)
+    assert [event.key.name for event in world.feed.events(after=1, seconds=1) or ()] == ["shop", "blog"]
+    assert world.feed.events(after=3, seconds=0.01) == []
     assert world.feed.events(after=0, seconds=0.01) is None
 
 

@@ -43,9 +43,9 @@ def test_what_traefik_would_refuse_keeps_its_last_good_state_and_holds_up_nobody
 
     assert before is image.rollouts["shop"]
     assert {"shop", "blog"} == json.loads(image.bodies.body("edge").as_json)["http"]["routers"].keys()
-    assert {SHOP: "Traefik would not take this as it is meant: routers.shop.priority brings bad luck"} == (
-        image.unreadable
-    )
+    assert (image.unreadable) == {
+        SHOP: "Traefik would not take this as it is meant: routers.shop.priority brings bad luck"
+    }
     assert image.is_complete
 
 

@@ -17,8 +17,8 @@ def test_the_oldest_events_are_forgotten_beyond_a_number() -> None:
     for revision in range(1, 5):
         recent.append(event(revision))
 
-    assert [3, 4] == [one.revision for one in recent.after(0)]
-    assert [4] == [one.revision for one in recent.after(3)]
+    assert [one.revision for one in recent.after(0)] == [3, 4]
+    assert [one.revision for one in recent.after(3)] == [4]
 
 
 def test_the_oldest_events_are_forgotten_beyond_a_size_but_for_the_newest() -> None:
@@ -26,11 +26,11 @@ def test_the_oldest_events_are_forgotten_beyond_a_size_but_for_the_newest() -> N
     for revision, characters in enumerate([40, 40, 40, 500, 30, 30], start=1):
         recent.append(event(revision, characters))
 
-    assert [5, 6] == [one.revision for one in recent.after(0)]
+    assert [one.revision for one in recent.after(0)] == [5, 6]
     recent.append(event(7, 500))
-    assert [7] == [one.revision for one in recent.after(0)]
+    assert [one.revision for one in recent.after(0)] == [7]
     recent.clear()
-    assert [] == recent.after(0)
+    assert recent.after(0) == []
 
 
 def test_an_event_shares_the_text_before_it_with_the_image(world: World) -> None:

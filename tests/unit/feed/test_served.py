@@ -39,12 +39,13 @@ def test_who_is_emptied_is_named_and_how(fleet: Fleet) -> None:
     fleet.add(1)
     fleet.add(1, ("edge",))
 
-    assert "a gateway that no rollout names would be served no rollout" == str(fleet.served.shrink(None, ()))
+    assert str(fleet.served.shrink(None, ())) == "a gateway that no rollout names would be served no rollout"
     assert fleet.served.shrink(("edge",), ()) is None
     fleet.add(8, ("edge",))
     fleet.remove(5, ("edge",))
-    assert "gateway edge would be served 4 of the 10 rollouts that it was served lately" == str(
-        fleet.served.shrink(("edge",), ())
+    assert (
+        str(fleet.served.shrink(("edge",), ()))
+        == "gateway edge would be served 4 of the 10 rollouts that it was served lately"
     )
 
 
@@ -55,10 +56,10 @@ def test_what_was_served_longer_ago_counts_no_more(fleet: Fleet) -> None:
     fleet.remove(1)
     fleet.clock.pass_time(2)
 
-    assert 5 == fleet.served.most(COMMON)
+    assert fleet.served.most(COMMON) == 5
     assert fleet.served.shrink(None, ()) is None
     fleet.clock.pass_time(LATELY_SECONDS)
-    assert 4 == fleet.served.most(COMMON)
+    assert fleet.served.most(COMMON) == 4
 
 
 def test_a_level_counts_from_when_it_ended(fleet: Fleet) -> None:
@@ -66,7 +67,7 @@ def test_a_level_counts_from_when_it_ended(fleet: Fleet) -> None:
     fleet.clock.pass_time(5 * LATELY_SECONDS)
     fleet.remove(4)
 
-    assert 10 == fleet.served.most(COMMON)
+    assert fleet.served.most(COMMON) == 10
 
 
 def test_a_rollout_that_moves_shrinks_those_that_carry_it_no_more(fleet: Fleet) -> None:
@@ -75,7 +76,7 @@ def test_a_rollout_that_moves_shrinks_those_that_carry_it_no_more(fleet: Fleet) 
     assert fleet.served.shrink(None, ("edge",))
     assert fleet.served.shrink(None, None) is None
     fleet.served.change(None, ("edge",))
-    assert (1, 0) == (fleet.served.count("edge"), fleet.served.count("inner"))
+    assert (fleet.served.count("edge"), fleet.served.count("inner")) == (1, 0)
     assert fleet.served.shrink(("edge",), None) is None
     assert fleet.served.shrink(("edge",), ("inner", "edge")) is None
     assert fleet.served.shrink(("edge",), ("inner",))
@@ -86,7 +87,7 @@ def test_a_loss_of_more_than_half_is_one_and_what_was_meant_to_go_is_none(fleet:
     fleet.add(6, ("edge",))
 
     assert fleet.served.loss([None] * 2) is None
-    assert COMMON == getattr(fleet.served.loss([None] * 3), "gateway", None)
-    assert "edge" == getattr(fleet.served.loss([("edge",)] * 6), "gateway", None)
+    assert getattr(fleet.served.loss([None] * 3), "gateway", None) == COMMON
+    assert getattr(fleet.served.loss([("edge",)] * 6), "gateway", None) == "edge"
     assert fleet.served.loss([], apart_from=[None] * 4) is None
     assert fleet.served.loss([None], apart_from=[None] * 3)

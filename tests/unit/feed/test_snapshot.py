@@ -12,7 +12,7 @@ def test_what_was_written_is_read_back(tmp_path: Path) -> None:
     file = SnapshotFile(tmp_path / "snapshot.json")
 
     assert file.write(CONTENTS)
-    assert CONTENTS == file.read()
+    assert file.read() == CONTENTS
 
 
 def test_none_is_read_where_none_was_written(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_failed_write_leaves_the_old_snapshot_whole(tmp_path: Path) -> None:
 
     with pytest.raises(SnapshotError):
         file.write(Contents("line", 8, {}))
-    assert CONTENTS == file.read()
+    assert file.read() == CONTENTS
 
 
 def test_the_mark_is_kept_and_a_file_without_one_is_read(tmp_path: Path) -> None:
@@ -78,4 +78,4 @@ def test_the_mark_is_kept_and_a_file_without_one_is_read(tmp_path: Path) -> None
     (tmp_path / "s.json").write_text('{"format":1,"lineage":"line","revision":7,"documents":[]}')
     old = file.read()
 
-    assert ("m", "") == (kept.mark if kept else None, old.mark if old else None)
+    assert (kept.mark if kept else None, old.mark if old else None) == ("m", "")

@@ -27,7 +27,7 @@ def test_a_change_reads_one_document_and_renders_one_fragment() -> None:
 
     image = Image(bodies=Bodies(encode))
     image.replace(contents(at_rest(MANY)))
-    assert MANY == len(rendered)
+    assert len(rendered) == MANY
     rendered.clear()
     before, body = dict(image.rollouts), image.bodies.body("edge")
     text = image.documents[CHANGED].text

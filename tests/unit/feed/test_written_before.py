@@ -25,7 +25,7 @@ def test_what_was_written_before_is_read(path: Path) -> None:
     assert contents
     image.replace(contents)
 
-    assert {} == image.unreadable
+    assert image.unreadable == {}
     assert contents.documents == image.contents().documents
     assert set(Kind) == {key.kind for key in contents.documents}
     assert assemble(checked(render(image.resolved(rollout))) for rollout in image.rollouts.values())

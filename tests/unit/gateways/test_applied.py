@@ -63,7 +63,7 @@ def test_routers_that_must_be_there_need_not_be_gone() -> None:
 @settings(max_examples=60, deadline=None)
 @given(served())
 def test_a_traefik_that_has_it_as_it_is_has_no_problem(rollout: Rollout) -> None:
-    assert [] == problems(rollout, shown(rollout))
+    assert problems(rollout, shown(rollout)) == []
 
 
 @pytest.mark.parametrize(
@@ -103,12 +103,12 @@ def test_a_traefik_that_has_it_as_it_was_is_told_what_differs(
 
 
 def test_a_traefik_that_has_never_heard_of_it_lacks_every_part() -> None:
-    assert [
+    assert problems(held(10), {}) == [
         "routers/shop@http is not there yet",
         "services/shop@http is not there yet",
         "services/shop_1@http is not there yet",
         "services/shop_2@http is not there yet",
-    ] == problems(held(10), {})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -133,7 +133,7 @@ def test_whose_a_service_is_may_be_shown_or_not(service: str) -> None:
     api = shown(held(10))
     api["routers/shop@http"]["service"] = service
 
-    assert [] == problems(held(10), api)
+    assert problems(held(10), api) == []
 
 
 @pytest.mark.parametrize("service", ["shop@docker", "shop_1", None, ["shop"]])
@@ -141,7 +141,7 @@ def test_another_service_is_another_however_it_is_shown(service: object) -> None
     api = shown(held(10))
     api["routers/shop@http"]["service"] = service
 
-    assert ["routers/shop@http has another service"] == problems(held(10), api)
+    assert problems(held(10), api) == ["routers/shop@http has another service"]
 
 
 def test_a_list_is_the_same_only_with_the_same_items_in_the_same_order() -> None:
@@ -150,7 +150,7 @@ def test_a_list_is_the_same_only_with_the_same_items_in_the_same_order() -> None
         api = shown(rollout)
         api["routers/shop@http"]["middlewares"] = middlewares
 
-        assert ["routers/shop@http has another middlewares"] == problems(rollout, api)
+        assert problems(rollout, api) == ["routers/shop@http has another middlewares"]
 
 
 def test_a_zero_and_a_flag_that_is_off_are_not_shown() -> None:
@@ -160,8 +160,8 @@ def test_a_zero_and_a_flag_that_is_off_are_not_shown() -> None:
     api["middlewares/shop_retry@http"]["retry"] = {"attempts": 2}
     api["middlewares/shop_in_flight@http"]["inFlightReq"] = {"amount": 2, "sourceCriterion": {"ipStrategy": {}}}
 
-    assert [] == problems(rollout, api)
+    assert problems(rollout, api) == []
 
     api["middlewares/shop_retry@http"]["retry"] = {"attempts": 3}
 
-    assert ["middlewares/shop_retry@http has another retry"] == problems(rollout, api)
+    assert problems(rollout, api) == ["middlewares/shop_retry@http has another retry"]

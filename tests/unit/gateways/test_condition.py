@@ -46,5 +46,5 @@ def test_a_state_has_its_time_from_when_it_began() -> None:
     same = condition_of(Signs(**{**WELL, "has_api": False}), before=before, now=later)
     other = condition_of(Signs(**{**WELL, "errors": ["x"]}), before=same, now=later)
 
-    assert (GatewayState.OK, NOW) == (same.state, same.since)
+    assert (same.state, same.since) == (GatewayState.OK, NOW)
     assert (GatewayState.FAILING, later) == (other.state, other.since)

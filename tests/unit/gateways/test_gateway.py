@@ -13,11 +13,11 @@ def mistakes(document: object) -> dict[str, str]:
 
 
 def test_a_traefik_without_a_name_is_the_default_one() -> None:
-    assert "default" == DEFAULT_GATEWAY
+    assert DEFAULT_GATEWAY == "default"
 
 
 def test_a_gateway_need_not_be_asked_at_all() -> None:
-    assert {} == write(read(GatewaySpec, {}))
+    assert write(read(GatewaySpec, {})) == {}
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def test_what_cannot_be_asked_is_refused(url: str, problem: str) -> None:
 
 
 def test_an_unknown_field_is_told() -> None:
-    assert {"/metric": "is not a known field; did you mean metrics?"} == mistakes({"metric": "http://edge:8080"})
+    assert mistakes({"metric": "http://edge:8080"}) == {"/metric": "is not a known field; did you mean metrics?"}
 
 
 def test_a_sighting_survives_writing_and_reading() -> None:

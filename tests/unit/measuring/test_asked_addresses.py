@@ -43,7 +43,7 @@ def test_other_addresses_are_not(host: str) -> None:
 
 
 def test_what_is_no_address_at_all_is_told_first() -> None:
-    assert "the scheme must be http or https" == asked_url_problem("ftp://169.254.169.254")
+    assert asked_url_problem("ftp://169.254.169.254") == "the scheme must be http or https"
 
 
 @pytest.mark.parametrize(

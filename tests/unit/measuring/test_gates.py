@@ -71,7 +71,7 @@ def test_the_query_is_asked_with_the_names_in_it(server: Server) -> None:
     ask_prometheus(server, vector("1"))
 
     (question,) = server.questions
-    assert {"query": ['sum(up{service="shop_2@http"})']} == parse_qs(question.body.decode())
+    assert parse_qs(question.body.decode()) == {"query": ['sum(up{service="shop_2@http"})']}
 
 
 def test_several_samples_are_a_mistake_of_the_query(server: Server) -> None:
@@ -83,7 +83,7 @@ def test_several_samples_are_a_mistake_of_the_query(server: Server) -> None:
 def test_a_query_for_a_canary_that_is_not_there_is_not_asked(server: Server, names: dict[str, object]) -> None:
     with pytest.raises(SourceError, match=r"cannot be asked: there is no \{\{canary\}\} now$"):
         ask_prometheus(server, vector("1"), names=names)
-    assert [] == server.questions
+    assert server.questions == []
 
 
 def test_a_prometheus_that_does_not_answer_is_named() -> None:
@@ -113,8 +113,8 @@ def test_a_webhook_is_told_what_it_is_asked_about(server: Server) -> None:
     ask_webhook(server, Told(b'{"verdict": "yes"}'))
 
     (question,) = server.questions
-    assert "application/json" == question.headers["Content-Type"]
-    assert NAMES == json.loads(question.body)
+    assert question.headers["Content-Type"] == "application/json"
+    assert json.loads(question.body) == NAMES
 
 
 _CASES = {
@@ -135,7 +135,7 @@ def test_a_webhook_that_answers_otherwise_has_not_answered(server: Server, answe
     with pytest.raises(SourceError, match=f"^webhook {server.url} {words}") as caught:
         ask_webhook(server, answer)
     assert "secret" not in str(caught.value)
-    assert 1 == len(server.questions)
+    assert len(server.questions) == 1
 
 
 def test_a_webhook_has_its_own_time(server: Server) -> None:

@@ -69,14 +69,14 @@ def test_there_is_a_snapshot_for_each_traefik(server: Server) -> None:
 
 
 def test_without_series_there_is_no_snapshot(server: Server) -> None:
-    assert {} == read(server, told())
+    assert read(server, told()) == {}
 
 
 def test_one_query_asks_for_all_by_post(server: Server) -> None:
     read(server, told())
 
     (question,) = server.questions
-    assert ("POST", PATH) == (question.method, question.path)
+    assert (question.method, question.path) == ("POST", PATH)
     assert {"query": [counters_query([STABLE, CANARY])]} == parse_qs(question.body.decode())
 
 

@@ -58,7 +58,7 @@ def test_every_gateway_is_read(metrics: TraefikMetrics, server: Server) -> None:
 
     found = metrics.snapshots(urls, services=[STABLE])
 
-    assert [3, 5] == [found[name].services[STABLE][Series("200", "GET", "http")] for name in ("a", "b")]
+    assert [found[name].services[STABLE][Series("200", "GET", "http")] for name in ("a", "b")] == [3, 5]
 
 
 def test_one_gateway_that_does_not_answer_is_named(metrics: TraefikMetrics, server: Server) -> None:
@@ -92,7 +92,7 @@ def test_counters_that_are_split_by_header_are_added_up(metrics: TraefikMetrics,
 
     found = read(metrics, server, page)
 
-    assert 33 == found.services[STABLE][Series("200", "GET", "http")]
+    assert found.services[STABLE][Series("200", "GET", "http")] == 33
     assert COUNTED[CANARY] == found.services[CANARY]
 
 
@@ -127,7 +127,7 @@ def test_an_answer_that_is_none_of_traefiks_says_so(
 ) -> None:
     with pytest.raises(SourceError, match=f"^gateway edge: {server.url}/metrics {words}"):
         read(metrics, server, told)
-    assert ["/metrics"] == [question.path for question in server.questions]
+    assert [question.path for question in server.questions] == ["/metrics"]
 
 
 def test_an_answer_that_is_held_is_not_waited_for(server: Server) -> None:

@@ -99,8 +99,8 @@ def test_what_happens_is_told_in_order(world: World, line: Line, chat: Chat) -> 
     world.caught_up()
     drained(line)
 
-    assert [(2, "started"), (3, "aborted"), (4, "deleted")] == chat.told
-    assert {"chat": 4} == world.store.positions()
+    assert chat.told == [(2, "started"), (3, "aborted"), (4, "deleted")]
+    assert world.store.positions() == {"chat": 4}
 
 
 def test_a_new_webhook_begins_where_it_was_made(world: World) -> None:
@@ -110,7 +110,7 @@ def test_a_new_webhook_begins_where_it_was_made(world: World) -> None:
     abort(world)
     drained(new_line(world, chat))
 
-    assert [(3, "aborted")] == chat.told
+    assert chat.told == [(3, "aborted")]
 
 
 def test_what_is_not_wanted_is_passed_over(world: World) -> None:
@@ -122,8 +122,8 @@ def test_what_is_not_wanted_is_passed_over(world: World) -> None:
     put(world, events=["aborted"], rollouts=["shop"], format="slack")
     drained(new_line(world, chat))
 
-    assert [(3, "aborted")] == chat.told
-    assert {"chat": 6} == world.store.positions()
+    assert chat.told == [(3, "aborted")]
+    assert world.store.positions() == {"chat": 6}
 
 
 def test_another_process_goes_on_where_one_ended(world: World, line: Line, chat: Chat) -> None:
@@ -133,8 +133,8 @@ def test_another_process_goes_on_where_one_ended(world: World, line: Line, chat:
     other = Chat()
     drained(new_line(world, other))
 
-    assert [(2, "started")] == chat.told
-    assert [(3, "aborted")] == other.told
+    assert chat.told == [(2, "started")]
+    assert other.told == [(3, "aborted")]
 
 
 def test_what_was_on_its_way_when_a_process_ended_is_told_again(world: World, line: Line, chat: Chat) -> None:
@@ -155,8 +155,8 @@ def test_two_who_tell_at_once_do_not_set_each_other_back(world: World, line: Lin
     drained(new_line(world, other))
     drained(line)
 
-    assert [(2, "started")] == chat.told  # twice in all, as it did not know
-    assert {"chat": 3} == world.store.positions()
+    assert chat.told == [(2, "started")]  # twice in all, as it did not know
+    assert world.store.positions() == {"chat": 3}
 
 
 def test_a_refused_notice_is_tried_again_ever_later(world: World, line: Line, chat: Chat) -> None:
@@ -164,7 +164,7 @@ def test_a_refused_notice_is_tried_again_ever_later(world: World, line: Line, ch
     chat.always = REFUSED
     pauses = [line.step() for _ in range(11)]
 
-    assert [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300] == pauses
+    assert pauses == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
     assert {(2, "started")} == set(chat.told)
 
 
@@ -190,10 +190,10 @@ def test_order_is_kept_while_one_notice_is_refused(world: World, line: Line, cha
     create(world)
     abort(world)
     chat.answers = [REFUSED, REFUSED]
-    assert [1, 2, 0] == [line.step() for _ in range(3)]
+    assert [line.step() for _ in range(3)] == [1, 2, 0]
     drained(line)
 
-    assert [2, 2, 2, 3] == [delivery for delivery, _ in chat.told]
+    assert [delivery for delivery, _ in chat.told] == [2, 2, 2, 3]
 
 
 def test_a_notice_is_given_up_after_an_hour_and_said_once(
@@ -210,9 +210,9 @@ def test_a_notice_is_given_up_after_an_hour_and_said_once(
     drained(line)
 
     assert 3_600 <= seconds < 3_900
-    assert ["webhook.failing", "webhook.given_up"] == [record.message for record in said(caplog)]
-    assert 2 == said(caplog)[1].__dict__["revision"]
-    assert (3, "aborted") == chat.told[-1]
+    assert [record.message for record in said(caplog)] == ["webhook.failing", "webhook.given_up"]
+    assert said(caplog)[1].__dict__["revision"] == 2
+    assert chat.told[-1] == (3, "aborted")
 
 
 def test_even_an_old_notice_is_tried_once(world: World, line: Line, chat: Chat) -> None:
@@ -220,7 +220,7 @@ def test_even_an_old_notice_is_tried_once(world: World, line: Line, chat: Chat) 
     world.clock.pass_time(24 * 3_600)
     drained(line)
 
-    assert [(2, "started")] == chat.told
+    assert chat.told == [(2, "started")]
 
 
 def test_a_gone_receiver_is_left_alone_until_its_webhook_is_changed(
@@ -231,16 +231,16 @@ def test_a_gone_receiver_is_left_alone_until_its_webhook_is_changed(
     drained(line)
     abort(world)
     drained(line)
-    assert [(2, "started")] == chat.told
-    assert ["webhook.gone"] == [record.message for record in said(caplog)]
+    assert chat.told == [(2, "started")]
+    assert [record.message for record in said(caplog)] == ["webhook.gone"]
 
     put(world, format="slack")
     drained(line)
-    assert [(2, "started")] == chat.told
+    assert chat.told == [(2, "started")]
     world.operations.rollouts.move("shop", Action.RETRY, ME)
     world.caught_up()
     drained(line)
-    assert [(2, "started"), (5, "started")] == chat.told
+    assert chat.told == [(2, "started"), (5, "started")]
 
 
 def test_a_change_of_the_webhook_is_tried_at_once(world: World, line: Line, chat: Chat) -> None:
@@ -251,8 +251,8 @@ def test_a_change_of_the_webhook_is_tried_at_once(world: World, line: Line, chat
     line.wait(60)
     drained(line)
 
-    assert 1 == seconds
-    assert [2, 2] == [delivery for delivery, _ in chat.told]
+    assert seconds == 1
+    assert [delivery for delivery, _ in chat.told] == [2, 2]
     assert b"blocks" in chat.sent[1].body
 
 
@@ -263,8 +263,8 @@ def test_a_webhook_that_is_made_again_begins_anew(world: World, line: Line, chat
     put(world)
     drained(line)
 
-    assert [] == chat.told
-    assert {"chat": 4} == world.store.positions()
+    assert chat.told == []
+    assert world.store.positions() == {"chat": 4}
 
 
 def test_a_backlog_that_is_no_longer_kept_is_skipped_and_said_once(
@@ -279,12 +279,12 @@ def test_a_backlog_that_is_no_longer_kept_is_skipped_and_said_once(
     drained(line)
     drained(line)
 
-    assert ["webhook.skipped"] == [record.message for record in said(caplog)]
-    assert [(3, "aborted")] == chat.told
+    assert [record.message for record in said(caplog)] == ["webhook.skipped"]
+    assert chat.told == [(3, "aborted")]
     world.operations.rollouts.move("shop", Action.RETRY, ME)
     world.caught_up()
     drained(line)
-    assert [(3, "aborted"), (4, "started")] == chat.told
+    assert chat.told == [(3, "aborted"), (4, "started")]
 
 
 def test_what_the_worker_no_longer_remembers_is_read_from_the_store(world: World, line: Line, chat: Chat) -> None:
@@ -294,7 +294,7 @@ def test_what_the_worker_no_longer_remembers_is_read_from_the_store(world: World
         world.feed._recent.clear()
     drained(line)
 
-    assert [2, 3] == [delivery for delivery, _ in chat.told]
+    assert [delivery for delivery, _ in chat.told] == [2, 3]
 
 
 class Away:
@@ -310,12 +310,12 @@ class Away:
 def test_while_the_store_is_away_nothing_is_lost(world: World, line: Line, chat: Chat) -> None:
     create(world)
     line.store = Away()
-    assert [1, 1] == [line.step(), line.step()]
+    assert [line.step(), line.step()] == [1, 1]
     line.wait(0)
     line.store = world.store
     drained(line)
 
-    assert [(2, "started")] == chat.told
+    assert chat.told == [(2, "started")]
 
 
 def test_a_damaged_document_stops_nothing(world: World, line: Line, chat: Chat) -> None:
@@ -327,7 +327,7 @@ def test_a_damaged_document_stops_nothing(world: World, line: Line, chat: Chat) 
         world.feed._recent.clear()
     drained(line)
 
-    assert [(3, "started")] == chat.told
+    assert chat.told == [(3, "started")]
 
 
 def test_who_waits_wakes_for_what_happens(world: World, line: Line, chat: Chat) -> None:
@@ -336,7 +336,7 @@ def test_who_waits_wakes_for_what_happens(world: World, line: Line, chat: Chat) 
     line.wait(60)
     drained(line)
 
-    assert [(2, "started")] == chat.told
+    assert chat.told == [(2, "started")]
 
 
 def test_a_line_waits_as_long_as_there_is_nothing_to_do(world: World, line: Line) -> None:

@@ -84,7 +84,7 @@ def test_only_one_tells_at_a_time(world: World, receiver_named: Callable[[], Rec
         messenger.tick()
     create(world, "shop")
 
-    assert [True, False, False] == leading(*messengers)
+    assert leading(*messengers) == [True, False, False]
     assert wait_until(lambda: receiver.deliveries == [2])
 
 
@@ -97,12 +97,12 @@ def test_another_takes_over_when_the_lease_of_the_first_ends(
     world.store.lease(LEASE, owner="somebody who was killed", seconds=10)
     messenger = Messenger(world.operations)
     messenger.tick()
-    assert [False] == leading(messenger)
+    assert leading(messenger) == [False]
     create(world, "shop")
     world.clock.pass_time(10)
     messenger.tick()
 
-    assert [True] == leading(messenger)
+    assert leading(messenger) == [True]
     assert wait_until(lambda: receiver.deliveries == [2])
 
 
@@ -112,18 +112,18 @@ def test_who_cannot_renew_its_lease_stops(world: World, receiver_named: Callable
     world.caught_up()
     messenger = Messenger(world.operations, clock=lambda: now[0])
     messenger.tick()
-    assert [True] == leading(messenger)
+    assert leading(messenger) == [True]
     now[0] = 10.0
 
-    assert [False] == leading(messenger)
+    assert leading(messenger) == [False]
     messenger.tick()
-    assert [True] == leading(messenger)
+    assert leading(messenger) == [True]
 
 
 def test_without_webhooks_the_store_is_not_asked(world: World) -> None:
     Messenger(world.operations).tick()
 
-    assert {} == world.store._leases
+    assert world.store._leases == {}
 
 
 def test_a_deleted_webhook_is_told_nothing_more(world: World, receiver_named: Callable[[], Receiver]) -> None:
@@ -145,7 +145,7 @@ def test_nobody_is_told_of_a_store_that_went_back(world: World, receiver_named: 
     gone_back(world)
     Messenger(world.operations).tick()
 
-    assert {} == world.store._leases
+    assert world.store._leases == {}
 
 
 def test_who_has_not_read_the_store_yet_tells_nobody(world: World, receiver_named: Callable[[], Receiver]) -> None:
@@ -154,4 +154,4 @@ def test_who_has_not_read_the_store_yet_tells_nobody(world: World, receiver_name
     Messenger(Operations(world.store, feed)).tick()
 
     assert State.STARTING is feed.state
-    assert {} == world.store._leases
+    assert world.store._leases == {}

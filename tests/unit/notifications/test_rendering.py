@@ -102,8 +102,8 @@ def test_what_a_reason_says_is_no_markup() -> None:
     discord = body(NASTY, format="discord")["content"]
     teams = body(NASTY, format="teams")["attachments"][0]["content"]["body"][0]["text"]
 
-    assert 'shop: "a" &lt;!channel&gt; &amp; *b* _c_ [d](e) @everyone \\ ü' == slack
-    assert 'shop: "a" \\<!channel\\> & \\*b\\* \\_c\\_ \\[d\\]\\(e\\) @everyone \\\\ ü' == teams
+    assert slack == 'shop: "a" &lt;!channel&gt; &amp; *b* _c_ [d](e) @everyone \\ ü'
+    assert teams == 'shop: "a" \\<!channel\\> & \\*b\\* \\_c\\_ \\[d\\]\\(e\\) @everyone \\\\ ü'
     assert discord.startswith(teams)
 
 
@@ -139,12 +139,12 @@ def test_any_words_are_json_and_no_longer_than_they_may_be(words: str, format_: 
 def test_a_message_says_what_it_is(format_: str) -> None:
     headers = render(NOTICE, webhook(format=format_), unix_seconds=7).headers
 
-    assert {
+    assert headers == {
         "Content-Type": "application/json",
         "User-Agent": "traefik-canary",
         "X-Canary-Event": "stepped",
         "X-Canary-Delivery": "42",
-    } == headers
+    }
 
 
 def test_a_message_is_signed_with_its_time() -> None:

@@ -49,9 +49,9 @@ def test_a_canary_that_refuses_connections_waits_before_its_first_step(world: Wo
         rollout = created(world, stable=side(stable), canary=side(closed_url()), steps=STEPS)
         found = world.operations.obstacles.find([rollout])["shop"]
 
-    assert (Phase.PAUSED, 0, 0) == standing(rollout)
+    assert standing(rollout) == (Phase.PAUSED, 0, 0)
     assert found
-    assert "canary-unavailable" == found.reason_code
+    assert found.reason_code == "canary-unavailable"
 
 
 def test_a_canary_that_accepts_connections_again_takes_its_first_step(world: World) -> None:
@@ -62,7 +62,7 @@ def test_a_canary_that_accepts_connections_again_takes_its_first_step(world: Wor
         rollout = created(world, stable=side(stable), canary=side(canary), steps=STEPS)
 
     assert waiting.canary is None
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
 
 
 @pytest.mark.parametrize("options", [{}, {"healthCheck": {"path": "/"}}], ids=["stable is closed too", "checked"])
@@ -71,7 +71,7 @@ def test_a_refused_connection_alone_proves_nothing(world: World, options: dict[s
         stable = side(url) if options else side(closed_url())
         rollout = created(world, stable=stable, canary=side(closed_url(), **options), steps=STEPS)
 
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
 
 
 def test_a_weight_is_not_raised_to_a_closed_canary_unless_that_is_forced(world: World) -> None:
@@ -84,8 +84,8 @@ def test_a_weight_is_not_raised_to_a_closed_canary_unless_that_is_forced(world: 
         forced = world.operations.rollouts.set_weight("shop", Decimal(5), FORCED)
         lowered = world.operations.rollouts.set_weight("shop", Decimal(1), ME)
 
-    assert 5 == forced.status.weight
-    assert 1 == lowered.status.weight
+    assert forced.status.weight == 5
+    assert lowered.status.weight == 1
 
 
 def test_a_version_that_was_stable_lately_takes_over_at_once_only_if_it_is_there(world: World) -> None:
@@ -128,5 +128,5 @@ def test_a_canary_that_traefik_shows_as_broken_gets_no_more_traffic(
     with pytest.raises(CanaryUnavailableError):
         world.operations.rollouts.set_weight("shop", Decimal(7), ME)
 
-    assert 6 == healthy.status.weight
+    assert healthy.status.weight == 6
     assert Phase.DEGRADED is world.operations.rollouts.move("shop", Action.ABORT, ME).status.phase

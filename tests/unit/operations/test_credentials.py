@@ -133,7 +133,7 @@ def guarded() -> Iterator[str]:
 def test_an_api_behind_a_password_is_read(world: World, credentials: GatewayCredentials, guarded: str) -> None:
     put(world, api=guarded, basicAuth="password")
 
-    assert "3.6.1" == TraefikApi(guarded, credentials=credentials).version()
+    assert TraefikApi(guarded, credentials=credentials).version() == "3.6.1"
     with pytest.raises(GatewayUnreachableError, match="answers 401: it wants credentials"):
         TraefikApi(guarded).overview()
 

@@ -73,11 +73,11 @@ def test_a_name_becomes_servers_and_its_changes_are_followed_when_its_time_is_ov
 ) -> None:
     names.say("v2.test", "A", ["10.0.0.2", "10.0.0.1"], ttl=300)
     shifted(world, by_name(names))
-    assert ["http://10.0.0.1:8080", "http://10.0.0.2:8080"] == served(world)
+    assert served(world) == ["http://10.0.0.1:8080", "http://10.0.0.2:8080"]
 
     names.say("v2.test", "A", ["10.0.0.3"], ttl=300)
     assert looking.look()
-    assert ["http://10.0.0.3:8080"] == served(world)
+    assert served(world) == ["http://10.0.0.3:8080"]
 
     names.say("v2.test", "A", ["10.0.0.4"], ttl=300)
     asked = names.asked.total()
@@ -91,7 +91,7 @@ def test_rollouts_that_look_for_the_same_share_an_answer(world: World, names: Na
         world.operations.rollouts.create(name, spec(rule=f"Host(`{name}.localhost`)", canary=by_name(names)), ME)
         world.caught_up()
 
-    assert 1 == names.asked.total()
+    assert names.asked.total() == 1
 
 
 @pytest.mark.parametrize("side", ["stable", "canary"])
@@ -103,7 +103,7 @@ def test_where_nobody_is_nothing_is_sent(world: World, names: NameServer, side: 
 
     (mistake,) = caught.value.mistakes
     assert f"/spec/{side}/discover" == mistake.pointer
-    assert "must lead to one server at least: nobody.test:8080 (A) has no address" == mistake.detail
+    assert mistake.detail == "must lead to one server at least: nobody.test:8080 (A) has no address"
     assert before == world.store.load()
 
 
@@ -134,7 +134,7 @@ def test_a_name_that_leads_nowhere_any_more_keeps_those_that_answer(
     ]
     assert canary.found
     assert f"v2.test:{port} (A) has no address" == canary.found.kept
-    assert 1 == caplog.messages.count("servers.kept"), "it is said once"
+    assert caplog.messages.count("servers.kept") == 1, "it is said once"
 
 
 def test_of_those_that_answer_no_more_one_is_kept_and_those_that_come_back_are_taken(
@@ -150,7 +150,7 @@ def test_of_those_that_answer_no_more_one_is_kept_and_those_that_come_back_are_t
     looking.look()
 
     assert kept
-    assert (1, 2) == (len(kept), len(served(world) or ()))
+    assert (len(kept), len(served(world) or ())) == (1, 2)
 
 
 def test_a_name_server_that_does_not_answer_changes_nothing(world: World, looking: Discovering) -> None:
@@ -159,7 +159,7 @@ def test_a_name_server_that_does_not_answer_changes_nothing(world: World, lookin
         shifted(world, by_name(names))
     looking.look()
 
-    assert ["http://10.0.0.1:8080", "http://10.0.0.2:8080"] == served(world)
+    assert served(world) == ["http://10.0.0.1:8080", "http://10.0.0.2:8080"]
     assert "no name server answered" in str(world.feed.read(lambda image: list(image.found.values())))
 
 
@@ -200,7 +200,7 @@ def test_an_instance_is_served_from_the_moment_that_it_registers(world: World) -
     announce(world, "two", "http://10.0.0.2:8080", weight=3)
     world.caught_up()
 
-    assert ["http://10.0.0.1:8080", "http://10.0.0.2:8080"] == found
+    assert found == ["http://10.0.0.1:8080", "http://10.0.0.2:8080"]
     assert revision == world.feed.revision, "to say the same again is no change"
 
 
@@ -215,7 +215,7 @@ def test_an_instance_that_goes_gets_nothing_more(world: World, looking: Discover
         world.clock.pass_time(11)
         looking.look()
 
-    assert ["http://10.0.0.1:8080"] == served(world)
+    assert served(world) == ["http://10.0.0.1:8080"]
 
 
 def test_the_last_instance_is_kept_and_that_is_told(world: World, looking: Discovering) -> None:
@@ -227,7 +227,7 @@ def test_the_last_instance_is_kept_and_that_is_told(world: World, looking: Disco
 
     assert before == served(world)
     found = world.feed.read(lambda image: image.found["registered:shop:v2"])
-    assert "no instance of v2 has registered" == found.kept
+    assert found.kept == "no instance of v2 has registered"
 
 
 def test_who_has_become_stable_goes_on_under_its_group(world: World, looking: Discovering) -> None:
@@ -239,8 +239,8 @@ def test_who_has_become_stable_goes_on_under_its_group(world: World, looking: Di
     announce(world, "two", "http://10.0.0.2:8080", group=group, seconds=3_600)
     looking.look()
 
-    assert "v2" == group
-    assert ["http://10.0.0.1:8080", "http://10.0.0.2:8080"] == served(world, "shop_2")
+    assert group == "v2"
+    assert served(world, "shop_2") == ["http://10.0.0.1:8080", "http://10.0.0.2:8080"]
 
 
 def test_a_side_that_does_not_register_says_what_would_have_to_be(world: World) -> None:
@@ -262,8 +262,8 @@ def test_who_registers_must_be_where_servers_may_be(world: World) -> None:
     with pytest.raises(InvalidDocumentError) as caught:
         discovery.announce("shop", "v2", "one", Server(url="http://192.168.0.1:80"), seconds=5)
 
-    assert ["/url"] == [mistake.pointer for mistake in caught.value.mistakes]
-    assert [] == world.store.instances("shop")
+    assert [mistake.pointer for mistake in caught.value.mistakes] == ["/url"]
+    assert world.store.instances("shop") == []
 
 
 def test_there_are_only_so_many_instances(world: World) -> None:
@@ -272,7 +272,7 @@ def test_there_are_only_so_many_instances(world: World) -> None:
 
     with pytest.raises(TooManyError, match="1000 instances already"):
         announce(world, "one-more", "http://10.0.0.1:8080")
-    assert MOST_SERVERS == len(world.store.instances("shop"))
+    assert len(world.store.instances("shop")) == MOST_SERVERS
 
 
 def test_a_canary_that_was_never_found_gets_nothing_and_stable_all(world: World, looking: Discovering) -> None:
@@ -281,10 +281,10 @@ def test_a_canary_that_was_never_found_gets_nothing_and_stable_all(world: World,
     shifted(world, registered("v2"), weight=50)
     world.operations.discovery.forget("registered:shop:v2")
     assert served(world) is None
-    assert ["http://127.0.0.1:9001"] == served(world, "shop_1")
+    assert served(world, "shop_1") == ["http://127.0.0.1:9001"]
     looking.look()
 
-    assert ["http://10.0.0.1:8080"] == served(world)
+    assert served(world) == ["http://10.0.0.1:8080"]
 
 
 def test_what_nobody_looks_for_is_forgotten_after_a_while(
@@ -295,12 +295,12 @@ def test_what_nobody_looks_for_is_forgotten_after_a_while(
     world.operations.rollouts.replace("shop", spec(canary=None), ME)
     world.caught_up()
     looking.look()
-    assert ["registered:shop:v2"] == list(world.feed.read(lambda image: image.found))
+    assert list(world.feed.read(lambda image: image.found)) == ["registered:shop:v2"]
     monkeypatch.setattr("provider.controller.discovering._FORGOTTEN_AFTER_SECONDS", -1)
     looking.look()
     world.caught_up()
 
-    assert {} == world.feed.read(lambda image: image.found)
+    assert world.feed.read(lambda image: image.found) == {}
 
 
 def test_one_looks_for_all(world: World, looking: Discovering) -> None:
@@ -328,7 +328,7 @@ def test_instances_that_change_all_the_time_are_published_once_a_second(world: W
 
     world.caught_up()
     (found,) = world.feed.read(lambda image: image.found).values()
-    assert 61 == len(found.servers)
+    assert len(found.servers) == 61
     assert world.feed.revision - before < 30
 
 
@@ -343,8 +343,9 @@ def test_what_a_token_registers_names_it_in_the_event(world: World) -> None:
     world.caught_up()
     events = world.feed.events(after=2, seconds=0) or ()
 
-    assert [("discovery", "two is registered by ci"), ("discovery", "two is withdrawn by ci")] == [
-        (event.actor, event.reason) for event in events
+    assert [(event.actor, event.reason) for event in events] == [
+        ("discovery", "two is registered by ci"),
+        ("discovery", "two is withdrawn by ci"),
     ]
 
 
@@ -355,5 +356,5 @@ def test_few_instances_register_before_their_rollouts_exist(world: World) -> Non
     with pytest.raises(TooManyError, match="there is no rollout r1000"):
         world.operations.discovery.announce("r1000", "v1", "one", server, seconds=60)
 
-    assert [] == world.store.instances("r1000")
+    assert world.store.instances("r1000") == []
     world.operations.discovery.announce("r1", "v1", "one", server, seconds=60)

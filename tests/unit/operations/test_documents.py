@@ -37,20 +37,20 @@ def test_nothing_is_written_to_a_store_that_went_back(world: World) -> None:
     for write in writes:
         with pytest.raises(StoreWentBackError, match="traefik-canary restore --from served"):
             write()
-    assert ("", 0) == world.store.revision()
+    assert world.store.revision() == ("", 0)
 
 
 def test_what_was_served_is_still_listed_when_the_store_went_back(world: World) -> None:
     gone_back(world)
 
-    assert ["shop"] == [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
+    assert [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts] == ["shop"]
 
 
 def test_a_list_waits_for_what_was_written_elsewhere(world: World) -> None:
     for number in range(50):
         world.operations.rollouts.create(f"shop-{number}", spec(rule=f"Host(`shop-{number}.localhost`)"), ME)
 
-    assert 50 == len(world.operations.rollouts.page(limit=99).rollouts)
+    assert len(world.operations.rollouts.page(limit=99).rollouts) == 50
 
 
 def test_a_feed_that_closes_is_not_waited_for(world: World) -> None:
@@ -58,7 +58,7 @@ def test_a_feed_that_closes_is_not_waited_for(world: World) -> None:
     world.feed.close()
     world.store.restore(Contents("another", 7, {}), actor="test", reason="")
 
-    assert [] == world.operations.rollouts.page(limit=9).rollouts
+    assert world.operations.rollouts.page(limit=9).rollouts == []
 
 
 @pytest.mark.parametrize("missing", ["shop", "blog"])
@@ -74,7 +74,7 @@ def test_nothing_is_missing_in_a_store_that_was_emptied_but_as_yet_unseen(missin
         rollouts.get(missing)
     with pytest.raises(StoreWentBackError):
         rollouts.create(missing, spec(rule=f"Host(`{missing}.localhost`)"), ME)
-    assert ("", 0) == emptied.revision()
+    assert emptied.revision() == ("", 0)
     feed.close()
 
 

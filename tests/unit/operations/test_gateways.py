@@ -60,7 +60,7 @@ def test_a_gateway_is_written_down_anew_only_where_it_differs(world: World) -> N
     put = world.operations.gateways.put
     answers = [put("edge", GatewaySpec(api=api), ME) for api in ("http://a", "http://a/", "http://b")]
 
-    assert [(1, True), (1, False), (2, False)] == answers
+    assert answers == [(1, True), (1, False), (2, False)]
 
 
 def test_a_gateway_is_changed_only_as_it_was_seen(world: World) -> None:
@@ -72,14 +72,14 @@ def test_a_gateway_is_changed_only_as_it_was_seen(world: World) -> None:
         gateways.put("edge", GatewaySpec(api="http://a"), stale)
     with pytest.raises(StaleVersionError):
         gateways.delete("edge", stale)
-    assert 1 == view(world).version
+    assert view(world).version == 1
 
 
 def test_a_gateway_that_is_forgotten_is_no_longer_listed(world: World) -> None:
     written_down(world)
     world.operations.gateways.delete("edge", ME)
 
-    assert [] == world.operations.gateways.views()
+    assert world.operations.gateways.views() == []
     with pytest.raises(NotFoundError, match="there is no gateway edge"):
         world.operations.gateways.delete("edge", ME)
 
@@ -87,8 +87,8 @@ def test_a_gateway_that_is_forgotten_is_no_longer_listed(world: World) -> None:
 def test_a_damaged_gateway_is_written_down_again(world: World) -> None:
     overwrite(world.store, Kind.GATEWAY, "edge")
 
-    assert [] == world.operations.gateways.views()
-    assert (2, False) == world.operations.gateways.put("edge", GatewaySpec(), ME)
+    assert world.operations.gateways.views() == []
+    assert world.operations.gateways.put("edge", GatewaySpec(), ME) == (2, False)
     assert world.store.read(Key(Kind.GATEWAY, "edge"))[0]
 
 
@@ -97,8 +97,8 @@ def test_of_a_gateway_that_never_polled_only_what_was_written_down_is_known(worl
     only = view(world)
 
     assert ("edge", 1, GatewaySpec()) == (only.name, only.version, only.spec)
-    assert [None, None, None] == [only.last_poll, only.served, only.applied]
-    assert ([], [], False) == (only.instances, only.errors, only.is_current)
+    assert [only.last_poll, only.served, only.applied] == [None, None, None]
+    assert (only.instances, only.errors, only.is_current) == ([], [], False)
 
 
 def test_a_gateway_is_as_far_as_the_instance_that_lags_most(world: World) -> None:
@@ -108,7 +108,7 @@ def test_a_gateway_is_as_far_as_the_instance_that_lags_most(world: World) -> Non
     polled(world, address="a")
     only = view(world)
 
-    assert ["a", "b"] == [instance.address for instance in only.instances]
+    assert [instance.address for instance in only.instances] == ["a", "b"]
     assert (0, world.clock.time, False) == (only.served, only.last_poll, only.is_current)
     assert only.version is None
 
@@ -130,14 +130,14 @@ def test_a_gateway_that_has_everything_has_applied_the_revision(world: World, tr
     carries(world, traefik)
     only = view(world)
 
-    assert (4, 4, True, []) == (only.applied, only.served, only.is_current, only.errors)
+    assert (only.applied, only.served, only.is_current, only.errors) == (4, 4, True, [])
 
 
 def test_what_others_carry_on_the_same_gateway_is_none_of_ours(world: World, traefik: Traefik) -> None:
     written_down(world, traefik.url)
     traefik.parts = {"routers/other@docker": {"name": "other@docker", "status": "disabled"}}
 
-    assert (1, []) == (view(world).applied, view(world).errors)
+    assert (view(world).applied, view(world).errors) == (1, [])
 
 
 def test_a_part_that_traefik_lacks_or_has_otherwise_is_named(world: World, traefik: Traefik) -> None:
@@ -164,7 +164,7 @@ def test_of_many_problems_the_first_ones_are_shown(world: World, traefik: Traefi
     for number in range(9):
         created(world, f"shop-{number}")
 
-    assert 10 == len(view(world).errors)
+    assert len(view(world).errors) == 10
 
 
 def test_a_gateway_that_cannot_be_asked_says_so_and_holds_up_no_other(world: World, traefik: Traefik) -> None:
@@ -172,8 +172,8 @@ def test_a_gateway_that_cannot_be_asked_says_so_and_holds_up_no_other(world: Wor
     written_down(world, traefik.url)
     broken, edge = world.operations.gateways.views()
 
-    assert (None, ["http://127.0.0.1:1 does not answer: ConnectionError"]) == (broken.applied, broken.errors)
-    assert (2, []) == (edge.applied, edge.errors)
+    assert (broken.applied, broken.errors) == (None, ["http://127.0.0.1:1 does not answer: ConnectionError"])
+    assert (edge.applied, edge.errors) == (2, [])
 
 
 def test_a_gateway_is_asked_where_it_is_now(world: World, traefik: Traefik) -> None:
@@ -181,11 +181,11 @@ def test_a_gateway_is_asked_where_it_is_now(world: World, traefik: Traefik) -> N
     assert view(world).errors
     written_down(world, traefik.url)
 
-    assert [] == view(world).errors
+    assert view(world).errors == []
 
 
 def test_nothing_is_reported_where_no_gateway_is_known(world: World) -> None:
-    assert [] == world.operations.gateways.reports(created(world))
+    assert world.operations.gateways.reports(created(world)) == []
 
 
 @pytest.mark.parametrize(
@@ -262,10 +262,10 @@ def test_gateways_that_do_not_carry_a_rollout_are_not_asked_for_it(world: World,
     rollout = created(world, gateways=["edge"])
     polled(world, gateway="edge")
 
-    assert [("edge", Delivery.SERVED)] == [
-        (report.gateway, report.delivery) for report in world.operations.gateways.reports(rollout)
+    assert [(report.gateway, report.delivery) for report in world.operations.gateways.reports(rollout)] == [
+        ("edge", Delivery.SERVED)
     ]
-    assert [] == traefik.asked
+    assert traefik.asked == []
 
 
 def test_a_rollout_is_applied_once_traefik_shows_it(world: World, traefik: Traefik) -> None:
@@ -321,7 +321,7 @@ def test_a_sighting_that_cannot_be_read_hides_no_other(world: World, text: str) 
     polled(world)
     world.store.report({"edge@z": text})
 
-    assert ["10.0.0.1:1"] == [instance.address for instance in view(world).instances]
+    assert [instance.address for instance in view(world).instances] == ["10.0.0.1:1"]
 
 
 @pytest.mark.parametrize(("seconds", "kept"), [(600, 1), (601, 0)])
@@ -339,17 +339,17 @@ def test_a_poll_without_a_token_counts_only_under_a_name_that_somebody_wrote_dow
     gateways = world.operations.gateways
     only = view(world)
 
-    assert ([], [], [], []) == (
+    assert (
         gateways.carriers(rollout),
         gateways.reports(rollout),
         gateways.live(),
         gateways.polled(),
-    )
-    assert ("made-up", False) == (only.name, only.is_counted)
+    ) == ([], [], [], [])
+    assert (only.name, only.is_counted) == ("made-up", False)
     assert "gateway set made-up" in only.errors[0]
 
     written_down(world, name="made-up")
-    assert ["made-up"] == gateways.carriers(rollout)
+    assert gateways.carriers(rollout) == ["made-up"]
     assert view(world).is_counted
 
 
@@ -357,14 +357,14 @@ def test_a_gateway_that_a_rollout_names_counts(world: World) -> None:
     rollout = created(world, gateways=["core"])
     polled(world, gateway="core", is_authenticated=False)
 
-    assert ["served"] == [one.delivery for one in world.operations.gateways.reports(rollout)]
+    assert [one.delivery for one in world.operations.gateways.reports(rollout)] == ["served"]
 
 
 def test_of_gateways_that_do_not_count_a_few_are_listed(world: World) -> None:
     for number in range(120):
         polled(world, gateway=f"g{number}", is_authenticated=False)
 
-    assert 50 == len(world.operations.gateways.views())
+    assert len(world.operations.gateways.views()) == 50
 
 
 def test_a_wait_does_not_wait_long_for_a_silent_poll_without_a_token(world: World) -> None:
@@ -377,7 +377,7 @@ def test_a_wait_does_not_wait_long_for_a_silent_poll_without_a_token(world: Worl
     world.caught_up()
     pending = report(world, rollout)
 
-    assert "10.0.0.2:1 has not polled since the change" == pending.detail
+    assert pending.detail == "10.0.0.2:1 has not polled since the change"
 
 
 def breaker(world: World, name: str = "shop") -> Rollout:
@@ -395,8 +395,8 @@ def test_an_old_version_is_noted_and_kept_until_another_api_is_given(world: Worl
     kept = world.feed.read(lambda image: image.gateways["edge"].traefik)
     written_down(world, "http://other:8080")
 
-    assert 1 == newest
-    assert "3.6.15" == kept
+    assert newest == 1
+    assert kept == "3.6.15"
     assert world.feed.read(lambda image: image.gateways["edge"].traefik) is None
 
 

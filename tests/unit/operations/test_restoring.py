@@ -53,7 +53,7 @@ def test_versions_that_were_seen_hold_after_what_was_served_is_written_back(worl
     deleted = Call("ann", if_match=version, allow_shrink=True)
     world.operations.rollouts.delete("shop", deleted)
 
-    assert 1 == version
+    assert version == 1
 
 
 @pytest.mark.parametrize("truth", Truth)

@@ -59,8 +59,8 @@ def last_action(world: World) -> tuple[str, str, str]:
 def test_what_is_created_can_be_read(world: World) -> None:
     rollout = created(world.operations)
 
-    assert (Phase.PAUSED, 5) == standing(rollout)
-    assert 1 == rollout.version
+    assert standing(rollout) == (Phase.PAUSED, 5)
+    assert rollout.version == 1
     assert rollout == world.operations.rollouts.get("shop")
 
 
@@ -75,7 +75,7 @@ def test_a_name_is_taken_once(world: World) -> None:
 def test_a_name_that_is_none_is_never_stored(world: World, name: str) -> None:
     with pytest.raises(ValueError, match="must be 1 to 63 lower-case letters"):
         created(world.operations, name)
-    assert 0 == world.store.revision()[1]
+    assert world.store.revision()[1] == 0
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_a_weight_is_set_by_hand(world: World) -> None:
     created(world.operations)
     rollout = world.operations.rollouts.set_weight("shop", Decimal("12.5"), Call("ann", reason="slowly"))
 
-    assert (Phase.PROGRESSING, 12.5) == standing(rollout)
-    assert ("set-weight", "ann", "slowly") == last_action(world)
+    assert standing(rollout) == (Phase.PROGRESSING, 12.5)
+    assert last_action(world) == ("set-weight", "ann", "slowly")
 
 
 def test_a_new_canary_starts_from_the_first_step(world: World) -> None:
@@ -136,9 +136,9 @@ def test_a_new_canary_starts_from_the_first_step(world: World) -> None:
     world.operations.rollouts.move("shop", Action.PROMOTE, ME)
     rollout = world.operations.rollouts.start("shop", OTHER, ME)
 
-    assert OTHER == rollout.canary
-    assert (Phase.PAUSED, 5) == standing(rollout)
-    assert "canary" == last_action(world)[0]
+    assert rollout.canary == OTHER
+    assert standing(rollout) == (Phase.PAUSED, 5)
+    assert last_action(world)[0] == "canary"
 
 
 def test_a_timed_pause_ends_no_sooner_than_it_is_over(world: World) -> None:
@@ -156,10 +156,10 @@ def test_a_spec_is_replaced_or_made(world: World) -> None:
     same, is_same_new = world.operations.rollouts.replace("shop", spec(), ME)
     other, is_other_new = world.operations.rollouts.replace("shop", spec(priority=9), ME)
 
-    assert [True, False, False] == [is_new, is_same_new, is_other_new]
+    assert [is_new, is_same_new, is_other_new] == [True, False, False]
     assert made == same
-    assert (2, 9) == (other.version, other.spec.priority)
-    assert ["replace", "create"] == [event.action for event in world.operations.rollouts.history("shop", limit=9)]
+    assert (other.version, other.spec.priority) == (2, 9)
+    assert [event.action for event in world.operations.rollouts.history("shop", limit=9)] == ["replace", "create"]
 
 
 def test_other_analysis_settings_for_a_canary_under_way_are_remarked_in_the_history(world: World) -> None:
@@ -170,7 +170,7 @@ def test_other_analysis_settings_for_a_canary_under_way_are_remarked_in_the_hist
     rollouts.replace("shop", spec(steps=steps, analysis={"alpha": 0.01}, priority=9), Call("ann", reason="stricter"))
     changed, same, _ = rollouts.history("shop", limit=9)
 
-    assert "the analysis settings changed: the evidence starts anew; stricter" == changed.reason
+    assert changed.reason == "the analysis settings changed: the evidence starts anew; stricter"
     assert ME.reason == same.reason
 
 
@@ -180,8 +180,8 @@ def test_what_is_deleted_is_gone_but_for_its_history(world: World) -> None:
 
     with pytest.raises(NotFoundError):
         world.operations.rollouts.get("shop")
-    assert ("delete", "ann", "done") == last_action(world)
-    assert 3 == created(world.operations).version
+    assert last_action(world) == ("delete", "ann", "done")
+    assert created(world.operations).version == 3
 
 
 @pytest.mark.parametrize("write", [READ, *(write for name, write in WRITES.items() if name != "replace")])
@@ -195,7 +195,7 @@ def test_a_write_on_the_version_that_was_seen_is_taken(world: World, write: Writ
     version = created(world.operations).version
     write(world.operations, Call("ann", if_match=version, must_exist=True))
 
-    assert 2 == world.store.revision()[1]
+    assert world.store.revision()[1] == 2
 
 
 @each_write
@@ -236,7 +236,7 @@ def test_a_write_that_another_one_overtook_is_decided_anew(race: Race, write: Wr
     write(race.operations, Call("ann"))
     events = race.operations.rollouts.history("shop", limit=9)
 
-    assert ["ann", "test", "test"] == [event.actor for event in events]
+    assert [event.actor for event in events] == ["ann", "test", "test"]
     assert events[1].after == events[0].before
 
 
@@ -272,7 +272,7 @@ def test_a_repeated_request_is_done_once(world: World, write: Write) -> None:
     answers = [write(world.operations, call) for _ in range(3)]
 
     assert answers[0] == answers[1] == answers[2]
-    assert 2 == world.store.revision()[1]
+    assert world.store.revision()[1] == 2
 
 
 def test_a_repeated_request_is_answered_as_at_first_whatever_came_since(world: World) -> None:
@@ -301,7 +301,7 @@ def test_a_dry_run_changes_nothing(world: World, write: Write) -> None:
     write(world.operations, Call("ann", is_dry_run=True))
 
     assert rollout == world.operations.rollouts.get("shop")
-    assert 1 == world.store.revision()[1]
+    assert world.store.revision()[1] == 1
 
 
 def test_a_dry_run_answers_what_would_be(world: World) -> None:
@@ -310,8 +310,8 @@ def test_a_dry_run_answers_what_would_be(world: World) -> None:
     created(world.operations)
     moved = world.operations.rollouts.move("shop", Action.PROMOTE, dry)
 
-    assert (True, 0, (Phase.PAUSED, 5)) == (is_new, made.version, standing(made))
-    assert (1, (Phase.PAUSED, 50)) == (moved.version, standing(moved))
+    assert (is_new, made.version, standing(made)) == (True, 0, (Phase.PAUSED, 5))
+    assert (moved.version, standing(moved)) == (1, (Phase.PAUSED, 50))
     with pytest.raises(StaleVersionError):
         world.operations.rollouts.move("shop", Action.PROMOTE, Call("ann", if_match=9, is_dry_run=True))
 
@@ -333,7 +333,7 @@ def test_a_document_that_cannot_be_read_is_replaced_or_deleted(world: World) -> 
     overwrite(world.store, Kind.ROLLOUT, "shop")
     world.operations.rollouts.delete("shop", ME)
 
-    assert (2, False) == (mended.version, is_new)
+    assert (mended.version, is_new) == (2, False)
     assert world.store.read(Key(Kind.ROLLOUT, "shop"))[0] is None
 
 
@@ -348,7 +348,7 @@ def test_pages_together_are_all_rollouts_by_name(world: World, limit: int) -> No
     while pages[-1].cursor:
         pages.append(world.operations.rollouts.page(limit=limit, cursor=pages[-1].cursor))
 
-    assert NAMES == [rollout.name for page in pages for rollout in page.rollouts]
+    assert [rollout.name for page in pages for rollout in page.rollouts] == NAMES
     assert all(limit == len(page.rollouts) for page in pages[:-1])
 
 
@@ -385,7 +385,7 @@ def test_a_retry_beyond_the_tries_is_refused_unless_it_is_forced(world: World) -
     with pytest.raises(TriesUsedUpError):
         move("shop", Action.RETRY, ME)
     assert aborted == world.operations.rollouts.get("shop")
-    assert 3 == move("shop", Action.RETRY, replace(ME, force=True)).status.tries
+    assert move("shop", Action.RETRY, replace(ME, force=True)).status.tries == 3
 
 
 def test_a_retry_that_the_phase_does_not_allow_is_refused_for_its_phase(world: World) -> None:
@@ -428,9 +428,9 @@ def test_history_is_read_newest_first_and_on_from_where_it_ended(world: World) -
     history = world.operations.rollouts.history
     newest = history("shop", limit=2)
 
-    assert ["retry", "abort"] == [event.action for event in newest]
-    assert ["promote", "create"] == [event.action for event in history("shop", limit=2, before=newest[-1].revision)]
-    assert [] == history("shop", limit=2, before=1)
+    assert [event.action for event in newest] == ["retry", "abort"]
+    assert [event.action for event in history("shop", limit=2, before=newest[-1].revision)] == ["promote", "create"]
+    assert history("shop", limit=2, before=1) == []
 
 
 @pytest.mark.parametrize("before", [None, 1])
@@ -461,7 +461,7 @@ def test_the_only_rollout_goes_only_when_that_is_meant(world: World) -> None:
         world.operations.rollouts.delete("shop", ANN)
     assert world.operations.rollouts.get("shop")
     world.operations.rollouts.delete("shop", replace(ANN, allow_shrink=True))
-    assert [] == list(world.operations.rollouts.all())
+    assert list(world.operations.rollouts.all()) == []
 
 
 def test_more_than_half_of_what_there_was_lately_goes_only_when_that_is_meant(world: World) -> None:
@@ -486,7 +486,7 @@ def test_a_rollout_moves_away_from_a_gateway_that_has_no_other_only_when_that_is
     rollout, _ = world.operations.rollouts.replace(
         "shop", moved, replace(ANN, is_dry_run=is_dry_run, allow_shrink=True)
     )
-    assert ("inner",) == rollout.spec.gateways
+    assert rollout.spec.gateways == ("inner",)
 
 
 def test_going_back_is_a_move_away_too(world: World) -> None:
@@ -515,4 +515,4 @@ def test_what_traefik_would_not_take_is_not_written(world: World) -> None:
     created(world.operations)
     with pytest.raises(UnfitFragmentError, match=r"routers\.shop\.rule"):
         world.operations.rollouts.replace("shop", unfit, ANN)
-    assert 1 == world.store.revision()[1]
+    assert world.store.revision()[1] == 1

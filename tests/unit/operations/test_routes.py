@@ -44,7 +44,7 @@ def test_equal_rules_with_the_same_priority_are_refused(world: World, changes: d
     with pytest.raises(SameRequestsError) as caught:
         created(world, "second", rule, **changes)
 
-    assert "first" == caught.value.other
+    assert caught.value.other == "first"
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_equal_rules_with_the_same_priority_are_refused(world: World, changes: d
 def test_other_requests_are_taken(world: World, changes: dict[str, Any]) -> None:
     created(world, "first")
 
-    assert "second" == created(world, "second", **changes).name
+    assert created(world, "second", **changes).name == "second"
 
 
 def test_rollouts_that_never_meet_may_have_equal_rules(world: World) -> None:
     created(world, "first", entryPoints=["web"], gateways=["edge"])
 
-    assert "second" == created(world, "second", entryPoints=["websecure"], gateways=["edge"]).name
-    assert "third" == created(world, "third", entryPoints=["web"], gateways=["inner"]).name
+    assert created(world, "second", entryPoints=["websecure"], gateways=["edge"]).name == "second"
+    assert created(world, "third", entryPoints=["web"], gateways=["inner"]).name == "third"
 
 
 def test_a_change_and_a_way_back_are_refused_as_well_and_all_else_may_change(world: World) -> None:
@@ -92,7 +92,7 @@ def test_a_rollout_that_was_deleted_or_changed_is_in_nobodys_way(world: World) -
     world.operations.rollouts.delete("second", ME)
     world.caught_up()
 
-    assert "third" == created(world, "third").name
+    assert created(world, "third").name == "third"
 
 
 @pytest.mark.parametrize(
@@ -136,4 +136,4 @@ def test_rules_that_overlap_with_the_same_priority_are_told(world: World) -> Non
     created(world, "third", "Host(`shop`) && PathPrefix(`/b`)", priority=9)
 
     assert Overlaps(shared_with=("second",)) == overlaps(world, "first")
-    assert ("second",) == overlaps(world, "third").shared_with
+    assert overlaps(world, "third").shared_with == ("second",)

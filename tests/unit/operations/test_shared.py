@@ -11,7 +11,7 @@ def test_one_who_is_alone_measures_anew_each_time() -> None:
     numbers = count()
     shared = SharedMeasurement(lambda: next(numbers))
     with shared.joined() as latest:
-        assert [0, 1, 2] == [latest() for _ in range(3)]
+        assert [latest() for _ in range(3)] == [0, 1, 2]
 
 
 def test_those_who_come_while_it_is_measured_share_the_next_result() -> None:
@@ -40,16 +40,16 @@ def test_those_who_come_while_it_is_measured_share_the_next_result() -> None:
         thread.join()
 
     assert [0, *[1] * 49] == sorted(results)
-    assert 0 == shared.users
+    assert shared.users == 0
 
 
 def test_nobody_is_given_what_was_measured_before_they_came() -> None:
     numbers = count()
     shared = SharedMeasurement(lambda: next(numbers))
     with shared.joined() as first, shared.joined(), shared.joined():
-        assert 0 == first()
+        assert first() == 0
         with shared.joined() as late:
-            assert 1 == late()
+            assert late() == 1
 
 
 def test_a_failure_is_shared_with_nobody() -> None:
@@ -65,4 +65,4 @@ def test_a_failure_is_shared_with_nobody() -> None:
     with shared.joined() as latest:
         with pytest.raises(ValueError, match="no"):
             latest()
-        assert 1 == latest()
+        assert latest() == 1

@@ -63,7 +63,7 @@ def test_a_token_is_revoked_only_as_it_was_seen(world: World) -> None:
     with pytest.raises(StaleVersionError):
         world.operations.tokens.revoke("ci", Call("ann", if_match=9))
     world.operations.tokens.revoke("ci", Call("ann", if_match=1))
-    assert [] == world.operations.tokens.views()
+    assert world.operations.tokens.views() == []
 
 
 def test_tokens_are_listed_by_name_with_what_may_be_shown(world: World) -> None:
@@ -71,14 +71,14 @@ def test_tokens_are_listed_by_name_with_what_may_be_shown(world: World) -> None:
         world.operations.tokens.create(name, role, ME)
     views = world.operations.tokens.views()
 
-    assert [("a", Role.ADMIN, 2), ("b", Role.GATEWAY, 1)] == [(view.name, view.role, view.version) for view in views]
+    assert [(view.name, view.role, view.version) for view in views] == [("a", Role.ADMIN, 2), ("b", Role.GATEWAY, 1)]
 
 
 def test_a_damaged_token_is_not_listed_and_hides_no_other(world: World) -> None:
     overwrite(world.store, Kind.TOKEN, "broken")
     world.operations.tokens.create("ci", Role.VIEWER, ME)
 
-    assert ["ci"] == [view.name for view in world.operations.tokens.views()]
+    assert [view.name for view in world.operations.tokens.views()] == ["ci"]
     world.operations.tokens.revoke("broken", ME)
     assert world.store.read(Key(Kind.TOKEN, "broken"))[0] is None
 
@@ -95,7 +95,7 @@ def test_no_admin_is_made_where_another_is(world: World) -> None:
     world.operations.tokens.create("boss", Role.ADMIN, ME)
 
     assert world.operations.tokens.ensure_admin() is None
-    assert ["boss"] == [view.name for view in world.operations.tokens.views()]
+    assert [view.name for view in world.operations.tokens.views()] == ["boss"]
 
 
 def test_of_two_workers_that_start_one_makes_the_first_admin(race: Race) -> None:
@@ -125,7 +125,7 @@ def test_a_preset_secret_mends_a_damaged_token_and_is_written_once(world: World)
     for _ in range(3):
         world.operations.tokens.preset(CHOSEN)
 
-    assert 2 == world.store.revision()[1]
+    assert world.store.revision()[1] == 2
     assert caller(world, CHOSEN)
     assert world.operations.tokens.ensure_admin() is None
 
@@ -140,8 +140,8 @@ def test_a_token_that_is_not_known_is_not_refused_while_the_store_takes_no_write
             world.operations.tokens.caller("chosen-but-not-stored")
 
     assert Caller("ci", Role.VIEWER) == world.operations.tokens.caller(secret)
-    assert "Redis is a read-only replica" == world.operations.writability.problem
-    assert 1 == caplog.messages.count("store.not-writable")
+    assert world.operations.writability.problem == "Redis is a read-only replica"
+    assert caplog.messages.count("store.not-writable") == 1
 
 
 def test_a_token_that_is_not_known_is_not_refused_before_anything_is_loaded(world: World) -> None:

@@ -38,21 +38,21 @@ def test_what_is_old_is_not_shown_as_if_it_were_now(world: World, shop: str) -> 
     world.clock.pass_time(15)
     traffic = other_worker(world)
 
-    assert {} == traffic.shares()
-    assert "not measured yet (the controller samples traffic every 2 s)" == traffic.share(shop).words
+    assert traffic.shares() == {}
+    assert traffic.share(shop).words == "not measured yet (the controller samples traffic every 2 s)"
 
 
 def test_a_controller_that_is_overdue_is_said_to_be_missing(world: World, shop: str) -> None:
     world.clock.pass_time(16)
 
-    assert "not measured: no controller has reported lately; is one running?" == other_worker(world).share(shop).words
+    assert other_worker(world).share(shop).words == "not measured: no controller has reported lately; is one running?"
 
 
 def test_the_share_at_another_weight_is_not_the_share_at_this_one(world: World, shop: str) -> None:
     world.operations.traffic.publish({shop: seen(world, asked=6)}, seconds=15)
     share = world.operations.traffic.share(shop)
 
-    assert {} == world.operations.traffic.shares()
+    assert world.operations.traffic.shares() == {}
     assert (ShareState.UNKNOWN, "not measured yet (the controller samples traffic every 2 s)", Decimal(5)) == (
         share.state,
         share.words,
@@ -66,24 +66,24 @@ def test_where_all_requests_go_to_one_side_there_is_no_share(world: World, shop:
     world.caught_up()
     world.operations.traffic.publish({shop: seen(world, asked=weight)}, seconds=15)
 
-    assert {} == world.operations.traffic.shares()
-    assert "all requests go to one side" == world.operations.traffic.share(shop).words
+    assert world.operations.traffic.shares() == {}
+    assert world.operations.traffic.share(shop).words == "all requests go to one side"
 
 
 def test_nonsense_in_the_store_is_nothing(world: World, shop: str) -> None:
     world.store.keep("shares", "nonsense", seconds=15)
     world.store.keep("gateways", '{"gateways": 7}', seconds=15)
 
-    assert {} == other_worker(world).shares()
-    assert {} == Observations(world.store).conditions()
+    assert other_worker(world).shares() == {}
+    assert Observations(world.store).conditions() == {}
 
 
 def test_the_store_is_asked_once_however_often_it_is_read(world: World, shop: str) -> None:
     traffic = other_worker(world)
-    assert {} == traffic.shares()
+    assert traffic.shares() == {}
     world.operations.traffic.publish({shop: seen(world)}, seconds=15)
 
-    assert {} == traffic.shares()
+    assert traffic.shares() == {}
 
 
 def test_conditions_are_read_by_every_worker(world: World) -> None:

@@ -72,4 +72,4 @@ def test_a_turn_that_nobody_wants_any_more_is_forgotten() -> None:
     with turns.of("shop"), turns.of("shop"), turns.of("blog"):
         pass
 
-    assert {} == turns._turns
+    assert turns._turns == {}

@@ -159,8 +159,9 @@ def test_what_every_gateway_has_is_applied(world: World, traefik: Traefik) -> No
     arrival = waited(world, Goal.APPLIED)
 
     assert rollout == arrival.rollout
-    assert [("core", Delivery.SERVED), ("edge", Delivery.APPLIED)] == [
-        (report.gateway, report.delivery) for report in arrival.reports
+    assert [(report.gateway, report.delivery) for report in arrival.reports] == [
+        ("core", Delivery.SERVED),
+        ("edge", Delivery.APPLIED),
     ]
 
 
@@ -173,7 +174,7 @@ def test_traefik_is_asked_until_it_has_what_is_waited_for(
     assert wait_until(lambda: len(traefik.asked) > 2)
     carries(world, traefik)
 
-    assert [Delivery.APPLIED] == [report.delivery for report in arrival.result(5).reports]
+    assert [report.delivery for report in arrival.result(5).reports] == [Delivery.APPLIED]
 
 
 def test_what_is_applied_is_what_the_rollout_then_is(
@@ -206,8 +207,8 @@ def test_what_is_missing_where_is_said(world: World, traefik: Traefik) -> None:
     with pytest.raises(NotInTimeError) as refused:
         waited(world, Goal.APPLIED)
     assert (
-        "not in Traefik after 0 s; blind: routers/shop@http is not there yet; lost: it has not polled lately"
-        == str(refused.value)
+        str(refused.value)
+        == "not in Traefik after 0 s; blind: routers/shop@http is not there yet; lost: it has not polled lately"
     )
 
 

@@ -33,7 +33,7 @@ def test_a_webhook_is_new_once_and_unchanged_by_the_same_again(webhooks: Webhook
     made, is_new = webhooks.put("chat", webhook(), ME)
     again, is_new_again = webhooks.put("chat", webhook(), ME)
 
-    assert (True, False) == (is_new, is_new_again)
+    assert (is_new, is_new_again) == (True, False)
     assert made == again
     assert [made] == webhooks.views()
 
@@ -63,16 +63,16 @@ def test_a_new_webhook_begins_where_it_was_made(world: World, webhooks: Webhooks
     webhooks.put("chat", webhook(), ME)
     webhooks.put("chat", webhook(SECRET), ME)
 
-    assert {"chat": 1} == world.store.positions()
+    assert world.store.positions() == {"chat": 1}
     webhooks.delete("chat", ME)
-    assert {} == world.store.positions()
+    assert world.store.positions() == {}
 
 
 def test_what_was_told_already_is_not_told_again(world: World, webhooks: Webhooks) -> None:
     world.store.advance_position("chat", expected=None, revision=7)
     webhooks.put("chat", webhook(), ME)
 
-    assert {"chat": 7} == world.store.positions()
+    assert world.store.positions() == {"chat": 7}
 
 
 def test_there_are_not_endlessly_many(world: World, webhooks: Webhooks) -> None:
@@ -103,8 +103,8 @@ def test_a_sample_is_sent_whatever_is_wanted(world: World) -> None:
 
     assert webhooks.test("chat", ME).is_delivered
     [(url, message)] = sent
-    assert URL == url
-    assert ("test", "0") == (message.headers["X-Canary-Event"], message.headers["X-Canary-Delivery"])
+    assert url == URL
+    assert (message.headers["X-Canary-Event"], message.headers["X-Canary-Delivery"]) == ("test", "0")
     assert "X-Canary-Signature" in message.headers
     with pytest.raises(NotFoundError):
         webhooks.test("nope", ME)

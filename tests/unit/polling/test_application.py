@@ -72,8 +72,8 @@ def poller(world: World) -> Poller:
 def test_a_poll_without_preference_is_answered_at_once(poller: Poller) -> None:
     answer = poller.poll()
 
-    assert "200 OK" == answer.status
-    assert "application/json" == answer.headers["Content-Type"]
+    assert answer.status == "200 OK"
+    assert answer.headers["Content-Type"] == "application/json"
     assert str(len(answer.content)) == answer.headers["Content-Length"]
     assert {"shop"} == set(json.loads(answer.content)["http"]["routers"])
 
@@ -82,7 +82,7 @@ def test_yaml_says_the_same(poller: Poller) -> None:
     answer = poller.poll(HTTP_ACCEPT="application/yaml")
     again = poller.poll(HTTP_ACCEPT="application/yaml")
 
-    assert "application/yaml" == answer.headers["Content-Type"]
+    assert answer.headers["Content-Type"] == "application/yaml"
     assert json.loads(poller.poll().content) == yaml.safe_load(answer.content)
     assert answer == again
 
@@ -96,8 +96,8 @@ def test_a_new_connection_is_answered_at_once(poller: Poller) -> None:
     start = time.monotonic()
     answer = poller.poll(Connection(), HTTP_PREFER="wait=8")
 
-    assert "200 OK" == answer.status
-    assert "wait=8" == answer.headers["Preference-Applied"]
+    assert answer.status == "200 OK"
+    assert answer.headers["Preference-Applied"] == "wait=8"
     assert time.monotonic() - start < 4
 
 
@@ -113,7 +113,7 @@ def test_a_known_connection_is_held_until_something_changes(poller: Poller) -> N
 
     assert found
     assert first.content != found[0].content
-    assert 0 == poller.polling.held
+    assert poller.polling.held == 0
 
 
 def test_a_held_poll_ends_with_the_same_body_when_nothing_changes(poller: Poller) -> None:
@@ -155,8 +155,8 @@ def test_the_preference_is_read_as_rfc_7240_has_it(poller: Poller, prefer: str, 
 def test_without_a_state_there_is_an_error_and_never_an_empty_configuration(world: World) -> None:
     answer = Poller(world).poll()
 
-    assert "503 Service Unavailable" == answer.status
-    assert "1" == answer.headers["Retry-After"]
+    assert answer.status == "503 Service Unavailable"
+    assert answer.headers["Retry-After"] == "1"
 
 
 def test_a_poll_held_before_the_first_write_gets_the_first_body(world: World) -> None:
@@ -168,21 +168,21 @@ def test_a_poll_held_before_the_first_write_gets_the_first_body(world: World) ->
     world.operations.rollouts.create("shop", spec(), ME)
     held.join(5)
 
-    assert ["200 OK"] == [answer.status for answer in found]
+    assert [answer.status for answer in found] == ["200 OK"]
 
 
 @pytest.mark.parametrize("method", ["POST", "HEAD", "DELETE"])
 def test_only_get_is_answered(poller: Poller, method: str) -> None:
     answer = poller.poll(REQUEST_METHOD=method)
 
-    assert "405 Method Not Allowed" == answer.status
-    assert "GET" == answer.headers["Allow"]
+    assert answer.status == "405 Method Not Allowed"
+    assert answer.headers["Allow"] == "GET"
 
 
 @pytest.mark.parametrize("name", ["Edge", "a_b", "%2F", "x" * 64])
 def test_a_gateway_with_an_impossible_name_is_refused(poller: Poller, name: str) -> None:
-    assert "400 Bad Request" == poller.poll(query=f"gateway={name}").status
-    assert "400 Bad Request" == poller.poll(query="", HTTP_X_CANARY_GATEWAY=name).status
+    assert poller.poll(query=f"gateway={name}").status == "400 Bad Request"
+    assert poller.poll(query="", HTTP_X_CANARY_GATEWAY=name).status == "400 Bad Request"
 
 
 @pytest.mark.parametrize(("query", "gateway"), [("", "west"), ("a=b", "west"), ("gateway=edge", "edge")])
@@ -219,15 +219,15 @@ def test_a_token_must_be_of_a_role_that_may_poll(world: World, role: Role, statu
 
     assert status == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
     assert (status == "200 OK") == any('"isAuthenticated":true' in text for text in reported(poller).values())
-    assert "401 Unauthorized" == poller.poll().status
-    assert "401 Unauthorized" == poller.poll(HTTP_AUTHORIZATION="Bearer wrong").status
+    assert poller.poll().status == "401 Unauthorized"
+    assert poller.poll(HTTP_AUTHORIZATION="Bearer wrong").status == "401 Unauthorized"
 
 
 def test_a_wrong_token_is_refused_even_where_none_is_needed(poller: Poller) -> None:
     answer = poller.poll(HTTP_AUTHORIZATION="Bearer wrong")
 
-    assert "401 Unauthorized" == answer.status
-    assert "Bearer" == answer.headers["WWW-Authenticate"]
+    assert answer.status == "401 Unauthorized"
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 def test_a_closed_connection_is_forgotten(poller: Poller) -> None:
@@ -239,7 +239,7 @@ def test_a_closed_connection_is_forgotten(poller: Poller) -> None:
     gc.collect()
     poller.book.report()
 
-    assert "" == poller.world.store.sightings().get("edge@127.0.0.1:5000", "")
+    assert poller.world.store.sightings().get("edge@127.0.0.1:5000", "") == ""
 
 
 def test_a_connection_has_one_sighting_under_the_name_that_it_polled_by_last(poller: Poller) -> None:
@@ -252,8 +252,8 @@ def test_a_connection_has_one_sighting_under_the_name_that_it_polled_by_last(pol
     gc.collect()
     poller.book.report()
 
-    assert ["g49@127.0.0.1:5000"] == names
-    assert {} == poller.world.store.sightings()
+    assert names == ["g49@127.0.0.1:5000"]
+    assert poller.world.store.sightings() == {}
 
 
 def test_the_polled_path_never_reaches_the_other_application(poller: Poller) -> None:
@@ -268,7 +268,7 @@ def test_the_polled_path_never_reaches_the_other_application(poller: Poller) -> 
     both({"REQUEST_METHOD": "GET", "PATH_INFO": PATH}, lambda *_: None)  # type: ignore[arg-type]
     both({"REQUEST_METHOD": "GET", "PATH_INFO": "/livez"}, lambda *_: None)  # type: ignore[arg-type]
 
-    assert ["/livez"] == seen
+    assert seen == ["/livez"]
 
 
 def test_a_token_of_one_gateway_reads_no_other_configuration(world: World) -> None:
@@ -277,9 +277,9 @@ def test_a_token_of_one_gateway_reads_no_other_configuration(world: World) -> No
     world.caught_up()
     poller = Poller(world)
 
-    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
-    assert "403 Forbidden" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}", query="gateway=core").status
-    assert "403 Forbidden" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}", query="").status
+    assert poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status == "200 OK"
+    assert poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}", query="gateway=core").status == "403 Forbidden"
+    assert poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}", query="").status == "403 Forbidden"
 
 
 def test_only_a_gateways_token_is_of_one_gateway(world: World) -> None:

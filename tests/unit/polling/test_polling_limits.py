@@ -57,7 +57,7 @@ def test_a_poll_too_many_is_answered_at_once_and_not_refused(poller: Poller, sec
         assert wait_until(lambda: bool(answers), seconds=5)
     more.join()
 
-    assert "200 OK" == answers[0].status
+    assert answers[0].status == "200 OK"
     assert b"shop" in answers[0].content
 
 
@@ -70,16 +70,16 @@ def test_wrong_tokens_are_throttled_and_a_right_token_polls_on(poller: Poller, s
     answer = poller.poll(HTTP_AUTHORIZATION="Bearer guess")
 
     assert [*["401 Unauthorized"] * 30, "429 Too Many Requests"] == refused
-    assert ("429 Too Many Requests", "60") == (answer.status, answer.headers["Retry-After"])
+    assert (answer.status, answer.headers["Retry-After"]) == ("429 Too Many Requests", "60")
     # This worker has never met the token from there, as after a restart of the worker.
-    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=secret).status
+    assert poller.poll(HTTP_AUTHORIZATION=secret).status == "200 OK"
 
 
 def test_every_answer_carries_the_security_headers(poller: Poller, secret: str) -> None:
     for answer in (poller.poll(), poller.poll(HTTP_AUTHORIZATION=secret), poller.poll(REQUEST_METHOD="POST")):
-        assert "nosniff" == answer.headers["X-Content-Type-Options"]
-        assert "default-src 'none'; frame-ancestors 'none'" == answer.headers["Content-Security-Policy"]
-        assert "no-store" == answer.headers["Cache-Control"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"] == "default-src 'none'; frame-ancestors 'none'"
+        assert answer.headers["Cache-Control"] == "no-store"
 
 
 def test_polls_without_a_token_are_limited_by_address_and_those_with_one_are_not(world: World) -> None:
@@ -93,14 +93,14 @@ def test_polls_without_a_token_are_limited_by_address_and_those_with_one_are_not
     refused = poller.poll()
 
     assert {"200 OK"} == set(statuses)
-    assert ("429 Too Many Requests", "1") == (refused.status, refused.headers["Retry-After"])
-    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
-    assert "200 OK" == poller.poll(REMOTE_ADDR="10.0.0.9").status
+    assert (refused.status, refused.headers["Retry-After"]) == ("429 Too Many Requests", "1")
+    assert poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status == "200 OK"
+    assert poller.poll(REMOTE_ADDR="10.0.0.9").status == "200 OK"
 
 
 @pytest.mark.parametrize("scheme", ["bearer", "BEARER"])
 def test_the_scheme_of_a_token_is_read_in_any_case(poller: Poller, secret: str, scheme: str) -> None:
-    assert "200 OK" == poller.poll(HTTP_AUTHORIZATION=secret.replace("Bearer", scheme)).status
+    assert poller.poll(HTTP_AUTHORIZATION=secret.replace("Bearer", scheme)).status == "200 OK"
 
 
 def test_a_token_that_cannot_be_looked_up_yet_is_no_wrong_guess(world: World) -> None:
@@ -109,4 +109,4 @@ def test_a_token_that_cannot_be_looked_up_yet_is_no_wrong_guess(world: World) ->
     poller = Poller(world)
     poller.polling = Polling(unloaded, poller.book, needs_token=True, guesses=limits.guesses)
 
-    assert ["503 Service Unavailable"] * 31 == guess(poller)
+    assert guess(poller) == ["503 Service Unavailable"] * 31

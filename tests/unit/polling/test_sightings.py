@@ -36,9 +36,9 @@ def test_polls_that_show_nothing_new_are_reported_together(world: World) -> None
     book.report()
     book.report()
 
-    assert 1 == store.reports
+    assert store.reports == 1
     sighting = json.loads(store.sightings()["edge@10.0.0.1:1"])
-    assert ("a", 1) == (sighting["digest"], sighting["revisionServed"])
+    assert (sighting["digest"], sighting["revisionServed"]) == ("a", 1)
 
 
 def test_a_new_body_is_reported_at_once(world: World) -> None:
@@ -69,7 +69,7 @@ def test_forgetting_what_was_never_seen_is_no_news(world: World) -> None:
     book.forget("edge", "10.0.0.1:1")
     book.report()
 
-    assert 0 == store.reports
+    assert store.reports == 0
 
 
 def test_of_too_many_sightings_those_that_polled_last_are_kept(world: World) -> None:
@@ -153,4 +153,4 @@ def test_a_poll_is_dated_by_the_stores_clock_and_a_skew_is_logged_once(
     book.report()
 
     assert abs(dated - Clock.time) < timedelta(seconds=60)
-    assert ["clock.skewed", "clock.right"] == [record.message for record in caplog.records]
+    assert [record.message for record in caplog.records] == ["clock.skewed", "clock.right"]

@@ -24,7 +24,7 @@ PAUSE: dict[str, Any] = {"pause": {}}
 def test_a_canary_is_judged_while_it_is_on_its_way(step: dict[str, Any], reason: str) -> None:
     rollout = created(steps=[{"setWeight": 5}, PAUSE, step, PAUSE]).promote(now=minutes(1), reason="go")
 
-    assert (Phase.PROGRESSING, 5, 2) == standing(rollout)
+    assert standing(rollout) == (Phase.PROGRESSING, 5, 2)
     assert (minutes(1), minutes(1), None) == (
         rollout.status.judged_since,
         rollout.status.since,
@@ -42,25 +42,25 @@ def test_a_canary_is_judged_while_it_is_on_its_way(step: dict[str, Any], reason:
 def test_a_verdict_ends_an_analysis_at_any_time_and_is_told(step: dict[str, Any]) -> None:
     rollout = created(steps=[step, {"setWeight": 5}, PAUSE]).advance(now=T0, reason="no worse than stable")
 
-    assert (Phase.PAUSED, 5, 2) == standing(rollout)
-    assert ("waiting for a person: no worse than stable", None) == (
+    assert standing(rollout) == (Phase.PAUSED, 5, 2)
+    assert (
         rollout.status.reason,
         rollout.status.judged_since,
-    )
+    ) == ("waiting for a person: no worse than stable", None)
 
 
 def test_a_verdict_on_the_last_step_makes_the_canary_stable() -> None:
     rollout = created(steps=[{"setWeight": 50}, JUDGED]).advance(now=T0, reason="no worse")
 
-    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
-    assert ("the canary has become stable: no worse", None) == (rollout.status.reason, rollout.status.judged_since)
+    assert standing(rollout) == (Phase.HEALTHY, 0, 0)
+    assert (rollout.status.reason, rollout.status.judged_since) == ("the canary has become stable: no worse", None)
 
 
 def test_analyses_in_a_row_are_made_one_by_one_each_from_its_beginning() -> None:
     first = created(steps=[JUDGED, {"setWeight": 5}, JUDGED_FOR, PAUSE])
     second = first.advance(now=minutes(7))
 
-    assert [(Phase.PROGRESSING, 0, 0), (Phase.PROGRESSING, 5, 2)] == [standing(first), standing(second)]
+    assert [standing(first), standing(second)] == [(Phase.PROGRESSING, 0, 0), (Phase.PROGRESSING, 5, 2)]
     assert [T0, minutes(7)] == [first.status.judged_since, second.status.judged_since]
 
 
@@ -68,22 +68,22 @@ def test_analyses_in_a_row_are_made_one_by_one_each_from_its_beginning() -> None
 def test_a_person_may_pass_an_analysis(go_on: GoOn) -> None:
     rollout = go_on(created(steps=[{"setWeight": 5}, JUDGED, {"setWeight": 50}, PAUSE]), now=T0)
 
-    assert ((Phase.PAUSED, 50, 3), None) == (standing(rollout), rollout.status.judged_since)
+    assert (standing(rollout), rollout.status.judged_since) == ((Phase.PAUSED, 50, 3), None)
 
 
 def test_a_canary_that_nobody_can_judge_waits_for_a_person() -> None:
     held = created(steps=[{"setWeight": 5}, JUDGED, {"setWeight": 50}, PAUSE]).hold(now=minutes(9), reason="no data")
 
-    assert (Phase.PAUSED, 5, 1) == standing(held)
+    assert standing(held) == (Phase.PAUSED, 5, 1)
     assert ("waiting for a person: no data", minutes(9)) == (held.status.reason, held.status.since)
-    assert (None, None) == (held.status.judged_since, held.status.paused_until)
-    assert (Phase.PAUSED, 50, 3) == standing(held.resume(now=minutes(10)))
+    assert (held.status.judged_since, held.status.paused_until) == (None, None)
+    assert standing(held.resume(now=minutes(10))) == (Phase.PAUSED, 50, 3)
 
 
 def test_a_timed_pause_that_is_held_waits_for_a_person() -> None:
     held = created().hold(now=minutes(1), reason="no data")
 
-    assert ((Phase.PAUSED, 5, 1), None) == (standing(held), held.status.paused_until)
+    assert (standing(held), held.status.paused_until) == ((Phase.PAUSED, 5, 1), None)
     with pytest.raises(IllegalMoveError):
         held.advance(now=minutes(60))
 
@@ -91,7 +91,7 @@ def test_a_timed_pause_that_is_held_waits_for_a_person() -> None:
 def test_a_ramp_that_is_held_goes_on_within_itself_when_a_person_says_so() -> None:
     held = created(steps=[RAMP]).hold(now=minutes(1), reason="no data")
 
-    assert (Phase.PAUSED, 10, 0) == standing(held.resume(now=minutes(2)))
+    assert standing(held.resume(now=minutes(2))) == (Phase.PAUSED, 10, 0)
 
 
 @pytest.mark.parametrize(

@@ -195,11 +195,11 @@ class RolloutMachine(RuleBasedStateMachine):
     def what_steps_have_set_never_outlives_the_canary(self) -> None:
         status, canary = self.rollout.status, self.rollout.canary
         if canary is None:
-            assert (None, ()) == (self.rollout.mirror, self.rollout.overrides)
+            assert (self.rollout.mirror, self.rollout.overrides) == (None, ())
         elif status.overrides is not None:
             assert status.overrides == self.rollout.overrides
         if status.phase is Phase.HEALTHY:
-            assert (None, None, None) == (status.mirror, status.overrides, status.started)
+            assert (status.mirror, status.overrides, status.started) == (None, None, None)
         else:
             assert status.started is not None
 

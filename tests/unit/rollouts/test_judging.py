@@ -16,7 +16,7 @@ JUDGING = created(steps=[JUDGED, {"setWeight": 50}, JUDGED])
 
 def test_a_canary_is_judged_by_the_defaults_unless_the_spec_says_otherwise() -> None:
     assert Analysis() == settings_of(created())
-    assert 3 == settings_of(created(analysis={"margin": 3})).margin
+    assert settings_of(created(analysis={"margin": 3})).margin == 3
 
 
 @pytest.mark.parametrize(
@@ -62,4 +62,4 @@ def test_a_record_of_this_attempt_and_step_is_kept_and_any_other_is_begun() -> N
     assert record is current_record(record, JUDGING)
     assert Record(attempt_of(retried), step_of(retried)) == current_record(record, retried)
     assert Record(attempt_of(JUDGING), step_of(JUDGING)) == current_record(None, JUDGING)
-    assert T0 == current_record(record, JUDGING.advance(now=minutes(1))).looked_at
+    assert current_record(record, JUDGING.advance(now=minutes(1))).looked_at == T0

@@ -44,12 +44,12 @@ def codes(made: Rollout, requests: float | None) -> list[tuple[str, str]]:
 def test_steps_that_wait_are_stages_with_the_weights_before_them() -> None:
     found = [(one.index, [*map(int, one.weights)], one.seconds, one.is_judged) for one in stages(rollout().spec)]
 
-    assert [
+    assert found == [
         (1, [5], 600, True),
         (2, [10, 20, 30, 40, 50], 600, False),
         (4, [50], None, False),
         (5, [50], 3_600, True),
-    ] == found
+    ]
 
 
 def test_with_an_analysis_in_the_spec_every_stage_is_judged() -> None:
@@ -74,14 +74,14 @@ def test_a_ramp_has_all_its_time_in_few_weights(ramp: dict[str, Any], first: int
 def test_each_step_says_what_can_be_expected() -> None:
     first, ramp, pause, known = plan_of(rollout(), traffic(20)).steps
 
-    assert (1, 600, True, 600) == (first.index, first.seconds, first.is_judged, first.canary_requests)
+    assert (first.index, first.seconds, first.is_judged, first.canary_requests) == (1, 600, True, 600)
     assert Decimal(5) == first.weight
-    assert [2, 5, None] == [one.factor for one in first.detections]
+    assert [one.factor for one in first.detections] == [2, 5, None]
     probabilities = [one.probability or 0 for one in first.detections]
     assert sorted(probabilities) == probabilities
     assert probabilities[-1] > 0.99
-    assert (3_600, ()) == (ramp.canary_requests, ramp.detections)
-    assert (None, None, False) == (pause.seconds, pause.canary_requests, pause.is_judged)
+    assert (ramp.canary_requests, ramp.detections) == (3_600, ())
+    assert (pause.seconds, pause.canary_requests, pause.is_judged) == (None, None, False)
     assert known.known_good_seconds is not None
     assert known.known_good_seconds < (first.known_good_seconds or 0)
 
@@ -103,9 +103,9 @@ def test_without_a_number_of_requests_there_are_weights_and_times_only() -> None
     made = plan_of(rollout(), traffic(None))
 
     assert TrafficSource.UNKNOWN is made.traffic.requests_from
-    assert [600, 600, None, 3_600] == [one.seconds for one in made.steps]
+    assert [one.seconds for one in made.steps] == [600, 600, None, 3_600]
     assert all(not one.detections and one.canary_requests is None for one in made.steps)
-    assert () == made.warnings
+    assert made.warnings == ()
 
 
 @pytest.mark.parametrize(
@@ -133,8 +133,8 @@ def test_the_warning_says_what_the_step_will_see() -> None:
 def test_an_analysis_at_weight_0_is_warned_of_whatever_the_traffic() -> None:
     steps: list[dict[str, Any]] = [{"analysis": {"duration": "10m"}}, {"setWeight": 5}, {"pause": {}}]
 
-    assert [("/spec/steps/0", WarningCode.NO_REQUESTS)] == codes(rollout(steps), None)
+    assert codes(rollout(steps), None) == [("/spec/steps/0", WarningCode.NO_REQUESTS)]
 
 
 def test_without_steps_there_is_nothing_to_plan() -> None:
-    assert () == plan_of(Rollout.create("shop", spec(), now=NOW), traffic(5)).steps
+    assert plan_of(Rollout.create("shop", spec(), now=NOW), traffic(5)).steps == ()

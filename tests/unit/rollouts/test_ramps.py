@@ -26,7 +26,7 @@ def weights(rollout: Rollout, go_on: GoOn) -> list[float]:
 
 @pytest.mark.parametrize("go_on", [Rollout.advance, Rollout.promote, Rollout.resume])
 def test_a_ramp_rises_evenly_and_its_last_weight_is_exactly_its_end(go_on: GoOn) -> None:
-    assert [5, 10, 15, 18] == weights(created(steps=[RAMP]), go_on)
+    assert weights(created(steps=[RAMP]), go_on) == [5, 10, 15, 18]
 
 
 def test_each_weight_of_a_ramp_is_held_for_so_long_the_last_one_too() -> None:
@@ -39,7 +39,7 @@ def test_each_weight_of_a_ramp_is_held_for_so_long_the_last_one_too() -> None:
         ((Phase.PAUSED, weight, 0), "on the way to 18 %, waiting 2m", minutes(end))
         for weight, end in ((5, 2), (10, 4), (15, 6), (18, 8))
     ] == held
-    assert (Phase.PAUSED, 18, 1) == standing(rollout)
+    assert standing(rollout) == (Phase.PAUSED, 18, 1)
 
 
 def test_a_ramp_does_not_rise_before_its_time() -> None:
@@ -55,13 +55,13 @@ def test_a_late_rise_is_followed_by_a_whole_wait() -> None:
 
 @pytest.mark.parametrize("by", [13, 50, 100])
 def test_a_ramp_of_one_rise_goes_from_its_beginning_to_its_end(by: int) -> None:
-    assert [5, 18] == weights(created(steps=[{"ramp": {**RAMP["ramp"], "by": by}}]), Rollout.advance)
+    assert weights(created(steps=[{"ramp": {**RAMP["ramp"], "by": by}}]), Rollout.advance) == [5, 18]
 
 
 def test_a_ramp_by_hundredths_stays_exact() -> None:
     ramp = {"from": 0, "to": 0.3, "by": 0.1, "every": "1s"}
 
-    assert [0, 0.1, 0.2, 0.3] == weights(created(steps=[{"ramp": ramp}]), Rollout.advance)
+    assert weights(created(steps=[{"ramp": ramp}]), Rollout.advance) == [0, 0.1, 0.2, 0.3]
 
 
 @pytest.mark.parametrize("rises", [0, 1, 3])
@@ -77,7 +77,7 @@ def test_a_ramp_that_was_paused_by_hand_goes_on_where_it_was() -> None:
     paused = created(steps=[RAMP]).promote(now=T0).pause(now=minutes(1))
     rollout = paused.resume(now=minutes(60))
 
-    assert ((Phase.PAUSED, 10, 0), None) == (standing(paused), paused.status.paused_until)
+    assert (standing(paused), paused.status.paused_until) == ((Phase.PAUSED, 10, 0), None)
     assert ((Phase.PAUSED, 15, 0), minutes(62)) == (standing(rollout), rollout.status.paused_until)
 
 
@@ -116,24 +116,24 @@ def test_from_a_weight_by_hand_a_ramp_goes_on_with_its_next_higher_weight(
 def test_a_weight_by_hand_that_was_paused_still_goes_on_with_a_higher_step() -> None:
     paused = created().set_weight(Decimal(20), now=T0).pause(now=T0)
 
-    assert (Phase.PAUSED, 20, 2) == standing(paused)
-    assert (Phase.PAUSED, 50, 3) == standing(paused.resume(now=T0))
+    assert standing(paused) == (Phase.PAUSED, 20, 2)
+    assert standing(paused.resume(now=T0)) == (Phase.PAUSED, 50, 3)
 
 
 @pytest.mark.parametrize("go_on", [Rollout.promote, Rollout.resume, Rollout.skip])
 def test_a_ramp_of_changed_steps_that_has_not_begun_is_not_passed_over(go_on: GoOn) -> None:
     rollout = created().replace(edited(created(), steps=[{"ramp": {**RAMP["ramp"], "from": 10}}]), now=T0)
 
-    assert (Phase.PAUSED, 5, 0) == standing(rollout)
-    assert (Phase.PAUSED, 10, 0) == standing(go_on(rollout, now=T0))
+    assert standing(rollout) == (Phase.PAUSED, 5, 0)
+    assert standing(go_on(rollout, now=T0)) == (Phase.PAUSED, 10, 0)
 
 
 def test_a_ramp_of_changed_steps_goes_on_above_the_weight_that_the_canary_has() -> None:
     steps = [{"ramp": {"from": 2, "to": 50, "by": 2, "every": "1m"}}]
     rollout = created().replace(edited(created(), steps=steps), now=T0)
 
-    assert (Phase.PAUSED, 5, 0) == standing(rollout)
-    assert (Phase.PAUSED, 6, 0) == standing(rollout.promote(now=T0))
+    assert standing(rollout) == (Phase.PAUSED, 5, 0)
+    assert standing(rollout.promote(now=T0)) == (Phase.PAUSED, 6, 0)
 
 
 def test_a_ramp_begins_again_with_a_retry() -> None:

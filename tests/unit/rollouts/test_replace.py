@@ -65,28 +65,28 @@ def test_what_is_no_new_canary_leaves_it_where_it_is(before: Rollout, changes: d
 def test_a_new_canary_starts_the_steps() -> None:
     rollout = applied(created().promote(now=T0), canary=V3, priority=9)
 
-    assert ((V1, V3), 9) == (sides(rollout), rollout.spec.priority)
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
-    assert (1, 3) == generations(rollout)
-    assert "waiting 10m: from git" == rollout.status.reason
+    assert (sides(rollout), rollout.spec.priority) == ((V1, V3), 9)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
+    assert generations(rollout) == (1, 3)
+    assert rollout.status.reason == "waiting 10m: from git"
 
 
 @pytest.mark.parametrize("before", [at_rest(), created().abort(now=T0)])
 def test_a_canary_starts_with_the_steps_that_come_with_it(before: Rollout) -> None:
     rollout = applied(before, canary=V3, steps=OTHER_STEPS)
 
-    assert (Phase.PAUSED, 1, 1) == standing(rollout)
+    assert standing(rollout) == (Phase.PAUSED, 1, 1)
 
 
 @pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
 def test_a_canary_left_out_is_withdrawn(before: Rollout) -> None:
     rollout = applied(before, canary=None)
 
-    assert (V1, None) == sides(rollout)
-    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
+    assert sides(rollout) == (V1, None)
+    assert standing(rollout) == (Phase.HEALTHY, 0, 0)
     assert ("the canary was withdrawn: from git", minutes(1)) == (rollout.status.reason, rollout.status.since)
     assert rollout.status.paused_until is None
-    assert (1, 3) == generations(rollout.start(V2, now=minutes(2)))
+    assert generations(rollout.start(V2, now=minutes(2))) == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -101,36 +101,36 @@ def test_other_steps_hold_the_canary_and_go_on_above_its_weight(
     later = rollout.promote(now=minutes(2))
 
     assert (Phase.PAUSED, weight, index) == standing(rollout)
-    assert ("the steps have changed: from git", None) == (rollout.status.reason, rollout.status.paused_until)
+    assert (rollout.status.reason, rollout.status.paused_until) == ("the steps have changed: from git", None)
     assert next_weight == (later.status.weight if later.canary else None)
 
 
 def test_other_steps_end_a_timed_pause_only_by_hand() -> None:
     rollout = applied(created(), steps=[*STEPS, {"pause": {}}])
 
-    assert (Phase.PAUSED, 5, 2) == standing(rollout)
+    assert standing(rollout) == (Phase.PAUSED, 5, 2)
     assert rollout.status.paused_until is None
 
 
 def test_steps_taken_away_leave_the_canary_held() -> None:
     rollout = applied(created(), steps=None)
 
-    assert (Phase.PAUSED, 5, 0) == standing(rollout)
-    assert (Phase.PROGRESSING, 5, 0) == standing(rollout.resume(now=minutes(2)))
+    assert standing(rollout) == (Phase.PAUSED, 5, 0)
+    assert standing(rollout.resume(now=minutes(2))) == (Phase.PROGRESSING, 5, 0)
 
 
 def test_other_steps_leave_an_aborted_canary_aborted_and_are_taken_by_a_retry() -> None:
     rollout = applied(created().promote(now=T0).abort(now=T0), steps=OTHER_STEPS[:2])
 
-    assert (Phase.DEGRADED, 0, 0) == standing(rollout)
-    assert (Phase.PAUSED, 1, 1) == standing(rollout.retry(now=minutes(2)))
+    assert standing(rollout) == (Phase.DEGRADED, 0, 0)
+    assert standing(rollout.retry(now=minutes(2))) == (Phase.PAUSED, 1, 1)
 
 
 def test_a_file_that_was_fulfilled_may_change_in_all_else() -> None:
     done = created().promote_full(now=T0)
     rollout = done.replace(spec(steps=OTHER_STEPS, priority=9), now=minutes(1))
 
-    assert ((V2, None), 9) == (sides(rollout), rollout.spec.priority)
+    assert (sides(rollout), rollout.spec.priority) == ((V2, None), 9)
     assert done.status == rollout.status
 
 
@@ -138,7 +138,7 @@ def test_a_promoted_canary_that_its_file_scales_is_scaled_and_not_started_again(
     done = created().promote_full(now=T0)
     rollout = done.replace(FILE.model_copy(update={"canary": SCALED}), now=minutes(1))
 
-    assert (SCALED, None) == sides(rollout)
+    assert sides(rollout) == (SCALED, None)
     assert done.status == rollout.status
 
 
@@ -152,28 +152,28 @@ def test_a_canary_that_was_promoted_and_rolled_back_can_be_tried_again() -> None
     rolled_back = replaced(created().promote_full(now=T0), stable=V1)
     rollout = rolled_back.replace(FILE, now=minutes(1))
 
-    assert (V1, None) == sides(rolled_back)
-    assert (V1, V2) == sides(rollout)
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert sides(rolled_back) == (V1, None)
+    assert sides(rollout) == (V1, V2)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
 
 
 @pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
 def test_a_canary_that_the_file_makes_stable_takes_over_and_keeps_its_service(before: Rollout) -> None:
     rollout = replaced(before, stable=SCALED, canary=None)
 
-    assert (SCALED, None) == sides(rollout)
-    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
-    assert (2, 2) == generations(rollout)
-    assert "the canary has become stable: from git" == rollout.status.reason
+    assert sides(rollout) == (SCALED, None)
+    assert standing(rollout) == (Phase.HEALTHY, 0, 0)
+    assert generations(rollout) == (2, 2)
+    assert rollout.status.reason == "the canary has become stable: from git"
     assert rollout == rollout.replace(edited(rollout), now=minutes(2))
 
 
 def test_a_canary_that_the_file_makes_stable_may_be_followed_by_the_next_at_once() -> None:
     rollout = replaced(created(), stable=V2, canary=V3)
 
-    assert (V2, V3) == sides(rollout)
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
-    assert (2, 3) == generations(rollout)
+    assert sides(rollout) == (V2, V3)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
+    assert generations(rollout) == (2, 3)
 
 
 def test_a_canary_on_servers_of_stables_is_withdrawn_like_any_other() -> None:
@@ -181,7 +181,7 @@ def test_a_canary_on_servers_of_stables_is_withdrawn_like_any_other() -> None:
     rollout = applied(created(stable=both), canary=None)
 
     assert (both, None) == sides(rollout)
-    assert (1, 2) == generations(rollout)
+    assert generations(rollout) == (1, 2)
 
 
 def test_a_canary_on_servers_of_stables_that_is_tried_again_is_left_where_it_is() -> None:
@@ -222,10 +222,10 @@ def test_a_file_that_lags_behind_a_promotion_is_recognized(before: Rollout) -> N
 def test_a_stable_version_that_was_replaced_is_described_by_the_status_and_has_a_service_of_its_own() -> None:
     rollout = replaced(created().promote_full(now=T0, reason="v2 is good"), stable=V1)
 
-    assert (V1, None) == sides(rollout)
-    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
-    assert (3, 3) == generations(rollout)
-    assert "stable was replaced: from git" == rollout.status.reason
+    assert sides(rollout) == (V1, None)
+    assert standing(rollout) == (Phase.HEALTHY, 0, 0)
+    assert generations(rollout) == (3, 3)
+    assert rollout.status.reason == "stable was replaced: from git"
     assert rollout.status.promoted is None
     with pytest.raises(StableChangedError):
         applied(rollout, stable=V2)
@@ -234,17 +234,17 @@ def test_a_stable_version_that_was_replaced_is_described_by_the_status_and_has_a
 def test_a_canary_begins_again_beside_another_stable_version() -> None:
     rollout = replaced(created().promote(now=T0), stable=V3)
 
-    assert (V3, V2) == sides(rollout)
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
-    assert (3, 4) == generations(rollout)
+    assert sides(rollout) == (V3, V2)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
+    assert generations(rollout) == (3, 4)
 
 
 def test_an_aborted_canary_stays_aborted_beside_another_stable_version() -> None:
     rollout = replaced(created().abort(now=T0), stable=V3)
 
-    assert (V3, V2) == sides(rollout)
-    assert (Phase.DEGRADED, 0, 0) == standing(rollout)
-    assert (3, 4) == generations(rollout)
+    assert sides(rollout) == (V3, V2)
+    assert standing(rollout) == (Phase.DEGRADED, 0, 0)
+    assert generations(rollout) == (3, 4)
 
 
 def test_blue_and_green_take_turns() -> None:
@@ -257,5 +257,5 @@ def test_blue_and_green_take_turns() -> None:
         assert ((stable, canary), (Phase.PAUSED, 5, 1)) == (sides(rollout), standing(rollout))
         rollout = rollout.promote_full(now=T0)
 
-    assert (V1, None) == sides(rollout)
-    assert (5, 5) == generations(rollout)
+    assert sides(rollout) == (V1, None)
+    assert generations(rollout) == (5, 5)

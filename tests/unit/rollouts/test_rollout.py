@@ -18,14 +18,14 @@ def generations(rollout: Rollout) -> tuple[int, int]:
 def test_a_rollout_without_a_canary_is_at_rest() -> None:
     rollout = at_rest()
 
-    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
-    assert ("no canary", T0, None) == (rollout.status.reason, rollout.status.since, rollout.canary)
-    assert (0, (1, 1)) == (rollout.version, generations(rollout))
+    assert standing(rollout) == (Phase.HEALTHY, 0, 0)
+    assert (rollout.status.reason, rollout.status.since, rollout.canary) == ("no canary", T0, None)
+    assert (rollout.version, generations(rollout)) == (0, (1, 1))
 
 
 def test_a_canary_that_is_there_from_the_beginning_starts_at_once() -> None:
     assert created() == at_rest().start(V2, now=T0)
-    assert (V2, (1, 2)) == (created().canary, generations(created()))
+    assert (created().canary, generations(created())) == (V2, (1, 2))
 
 
 @pytest.mark.parametrize("name", ["", "Shop", "a_b", "x" * 64, "a\n"])
@@ -58,9 +58,9 @@ def test_a_start_walks_to_the_first_step_that_waits(
 def test_a_new_canary_takes_the_place_of_the_one_before_and_gets_no_traffic_of_its(before: Rollout) -> None:
     rollout = before.start(V3, now=minutes(1))
 
-    assert (V1, V3) == (rollout.spec.stable, rollout.canary)
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
-    assert (1, 3) == generations(rollout)
+    assert (rollout.spec.stable, rollout.canary) == (V1, V3)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
+    assert generations(rollout) == (1, 3)
     assert minutes(11) == rollout.status.paused_until
 
 
@@ -77,7 +77,7 @@ def test_a_canary_is_led_from_pause_to_pause_until_it_is_stable(go_on: Any) -> N
     while rollouts[-1].canary:
         rollouts.append(go_on(rollouts[-1], now=minutes(len(rollouts))))
 
-    assert [(Phase.PAUSED, 5, 1), (Phase.PAUSED, 50, 3), (Phase.HEALTHY, 0, 0)] == list(map(standing, rollouts))
+    assert list(map(standing, rollouts)) == [(Phase.PAUSED, 5, 1), (Phase.PAUSED, 50, 3), (Phase.HEALTHY, 0, 0)]
     assert [T0, minutes(1), minutes(2)] == [rollout.status.since for rollout in rollouts]
 
 
@@ -88,7 +88,7 @@ def test_a_timed_pause_ends_by_itself_and_the_next_one_begins_then() -> None:
     last = second.advance(now=minutes(32))
 
     assert [minutes(1), minutes(32), None] == [rollout.status.paused_until for rollout in (first, second, last)]
-    assert (Phase.PAUSED, 2, 3) == standing(second)
+    assert standing(second) == (Phase.PAUSED, 2, 3)
     assert Phase.HEALTHY is last.status.phase
 
 
@@ -96,17 +96,17 @@ def test_pauses_in_a_row_are_waited_for_one_by_one() -> None:
     rollout = created(steps=[{"pause": {"duration": "1m"}}, {"pause": {}}, {"setWeight": 1}, {"pause": {}}])
     rollout = rollout.advance(now=minutes(1))
 
-    assert ((Phase.PAUSED, 0, 1), None) == (standing(rollout), rollout.status.paused_until)
-    assert (Phase.PAUSED, 1, 3) == standing(rollout.resume(now=minutes(1)))
+    assert (standing(rollout), rollout.status.paused_until) == ((Phase.PAUSED, 0, 1), None)
+    assert standing(rollout.resume(now=minutes(1))) == (Phase.PAUSED, 1, 3)
 
 
 def test_a_weight_by_hand_is_held_until_a_person_goes_on_from_there() -> None:
     rollout = created().set_weight(Decimal("12.5"), now=minutes(1), reason="slowly")
 
-    assert (Phase.PROGRESSING, 12.5, 1) == standing(rollout)
+    assert standing(rollout) == (Phase.PROGRESSING, 12.5, 1)
     assert ("held at 12.5 % by hand: slowly", minutes(1)) == (rollout.status.reason, rollout.status.since)
     assert rollout.status.paused_until is None
-    assert (Phase.PAUSED, 50, 3) == standing(rollout.resume(now=minutes(2)))
+    assert standing(rollout.resume(now=minutes(2))) == (Phase.PAUSED, 50, 3)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_weight_by_hand_never_ends_a_rollout(weight: int) -> None:
     rollout = created().set_weight(Decimal(weight), now=T0)
 
     assert (Phase.PROGRESSING, weight, 1) == standing(rollout)
-    assert (V1, V2) == (rollout.spec.stable, rollout.canary)
+    assert (rollout.spec.stable, rollout.canary) == (V1, V2)
 
 
 @pytest.mark.parametrize("weight", ["-1", "100.01", "33.333", "NaN"])
@@ -144,7 +144,7 @@ def test_a_weight_that_is_none_is_never_held(weight: str) -> None:
 def test_a_pause_by_hand_keeps_the_weight_and_forgets_the_time() -> None:
     rollout = created().pause(now=minutes(5), reason="lunch")
 
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
     assert ("waiting for a person: lunch", minutes(5)) == (rollout.status.reason, rollout.status.since)
     assert rollout.status.paused_until is None
 
@@ -153,47 +153,47 @@ def test_a_hold_without_steps_is_paused_and_resumed_where_it_was() -> None:
     held = created(steps=None).set_weight(Decimal(25), now=T0)
     paused = held.pause(now=minutes(1))
 
-    assert (Phase.PAUSED, 25, 0) == standing(paused)
-    assert (Phase.PROGRESSING, 25, 0) == standing(paused.resume(now=minutes(2)))
+    assert standing(paused) == (Phase.PAUSED, 25, 0)
+    assert standing(paused.resume(now=minutes(2))) == (Phase.PROGRESSING, 25, 0)
 
 
 def test_an_abort_takes_all_traffic_at_once_and_keeps_the_canary_for_a_retry() -> None:
     rollout = created().promote(now=T0).abort(now=minutes(1), reason="errors")
 
-    assert (Phase.DEGRADED, 0, 3) == standing(rollout)
+    assert standing(rollout) == (Phase.DEGRADED, 0, 3)
     assert ("aborted: all traffic is on stable: errors", minutes(1)) == (rollout.status.reason, rollout.status.since)
-    assert (V2, None) == (rollout.spec.canary, rollout.canary)
+    assert (rollout.spec.canary, rollout.canary) == (V2, None)
     assert created().abort(now=minutes(1)).status.paused_until is None
 
 
 def test_a_retry_begins_from_the_first_step_with_the_same_canary() -> None:
     rollout = created().promote(now=T0).abort(now=minutes(1)).retry(now=minutes(2), reason="fixed")
 
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
-    assert (V2, (1, 3)) == (rollout.canary, generations(rollout))
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
+    assert (rollout.canary, generations(rollout)) == (V2, (1, 3))
     assert (minutes(12), "waiting 10m: fixed") == (rollout.status.paused_until, rollout.status.reason)
 
 
 def test_a_retry_without_steps_begins_at_0() -> None:
     rollout = created(steps=None).set_weight(Decimal(25), now=T0).abort(now=T0).retry(now=T0)
 
-    assert (Phase.PROGRESSING, 0, 0) == standing(rollout)
+    assert standing(rollout) == (Phase.PROGRESSING, 0, 0)
 
 
 def test_what_is_promoted_is_the_stable_side_and_keeps_its_service() -> None:
     rollout = created().promote_full(now=minutes(1), reason="looks good")
 
-    assert (V2, None) == (rollout.spec.stable, rollout.spec.canary)
-    assert (2, 2) == generations(rollout)
+    assert (rollout.spec.stable, rollout.spec.canary) == (V2, None)
+    assert generations(rollout) == (2, 2)
     assert Promotion(stable=V1, canary=V2) == rollout.status.promoted
-    assert "the canary has become stable: looks good" == rollout.status.reason
+    assert rollout.status.reason == "the canary has become stable: looks good"
 
 
 def test_the_next_canary_has_a_service_that_no_version_had_before() -> None:
     rollout = created().promote_full(now=T0).start(V3, now=T0)
 
-    assert (2, 3) == generations(rollout)
-    assert (2, 4) == generations(rollout.abort(now=T0).start(V1, now=T0))
+    assert generations(rollout) == (2, 3)
+    assert generations(rollout.abort(now=T0).start(V1, now=T0)) == (2, 4)
 
 
 def test_a_move_leaves_the_rollout_it_was_made_with_alone() -> None:
@@ -215,7 +215,7 @@ def test_the_version_is_the_stores_and_no_move_changes_it() -> None:
 def test_a_status_is_written_with_times_in_utc_to_the_millisecond() -> None:
     written = write(created().model_copy(update={"version": 7}))
 
-    assert {
+    assert written["status"] == {
         "phase": "Paused",
         "weight": 5,
         "stepIndex": 1,
@@ -226,8 +226,8 @@ def test_a_status_is_written_with_times_in_utc_to_the_millisecond() -> None:
         "tries": 1,
         "generation": 2,
         "stableGeneration": 1,
-    } == written["status"]
-    assert ("shop", 7) == (written["name"], written["version"])
+    }
+    assert (written["name"], written["version"]) == ("shop", 7)
 
 
 @pytest.mark.parametrize("since", ["2026-01-01T00:00:00", "yesterday", None])
@@ -269,7 +269,9 @@ def test_the_step_is_the_one_that_runs_and_behind_the_last_one_there_is_none() -
     held = created().set_weight(Decimal(60), now=T0)
     beyond = held.replace(edited(held, steps=STEPS[:2]), now=T0)
 
-    assert [{"pause": {"duration": "10m"}}, {"pause": {}}, {"setWeight": 5}] == [
-        write(rollout.step) for rollout in rollouts if rollout.step
+    assert [write(rollout.step) for rollout in rollouts if rollout.step] == [
+        {"pause": {"duration": "10m"}},
+        {"pause": {}},
+        {"setWeight": 5},
     ]
-    assert (2, None, None) == (beyond.status.step_index, beyond.step, created(steps=None).step)
+    assert (beyond.status.step_index, beyond.step, created(steps=None).step) == (2, None, None)

@@ -26,12 +26,12 @@ def test_a_side_has_a_transport_of_its_own_as_traefik_spells_it() -> None:
     checked(fragment)
     (name,) = fragment.transports
 
-    assert EVERYTHING == write(read(Side, side(EVERYTHING)))["serversTransport"]
-    assert {
+    assert write(read(Side, side(EVERYTHING)))["serversTransport"] == EVERYTHING
+    assert fragment.transports[name] == {
         **EVERYTHING,
         "forwardingTimeouts": {"idleConnTimeout": "4s"},
         "maxIdleConnsPerHost": 200,
-    } == fragment.transports[name]
+    }
     assert name == fragment.services["shop_2"]["loadBalancer"]["serversTransport"]
     assert "serversTransport" not in fragment.services["shop_1"]["loadBalancer"]
 
@@ -42,7 +42,7 @@ def test_sides_share_a_transport_only_if_all_of_it_is_the_same() -> None:
     different = render(held(50, stable={**STABLE, "serversTransport": other}, canary=side(EVERYTHING)))
     slower = render(held(50, stable=side(EVERYTHING), canary={**side(EVERYTHING), "keepAliveTimeout": "60s"}))
 
-    assert [1, 2, 2] == [len(fragment.transports) for fragment in (alike, different, slower)]
+    assert [len(fragment.transports) for fragment in (alike, different, slower)] == [1, 2, 2]
 
 
 @pytest.mark.parametrize(

@@ -28,8 +28,8 @@ def test_a_side_is_scaled_up_and_down_and_all_else_goes_on() -> None:
     up = before.scale("stable", servers(ONE, THREE))
     down = up.scale("stable", servers(THREE))
 
-    assert [ONE, THREE] == urls(up)
-    assert [THREE] == urls(down)
+    assert urls(up) == [ONE, THREE]
+    assert urls(down) == [THREE]
     assert before.status == down.status
     assert before.spec.canary == down.spec.canary
 
@@ -37,7 +37,7 @@ def test_a_side_is_scaled_up_and_down_and_all_else_goes_on() -> None:
 def test_a_canary_on_its_way_is_scaled_and_keeps_its_weight() -> None:
     scaled = created().scale("canary", servers(TWO, THREE))
 
-    assert (Phase.PAUSED, 5, 1) == standing(scaled)
+    assert standing(scaled) == (Phase.PAUSED, 5, 1)
     assert scaled.spec.canary
     assert scaled.spec.canary.servers == servers(TWO, THREE)
 
@@ -61,7 +61,7 @@ def test_a_server_drains_and_answers_again() -> None:
     before = at_rest(stable=PAIR)
     drained = before.drain(TWO)
 
-    assert [TWO] == draining(drained)
+    assert draining(drained) == [TWO]
     assert drained == drained.drain(TWO)
     assert before == drained.undrain(TWO)
     assert before.status == drained.status
@@ -70,7 +70,7 @@ def test_a_server_drains_and_answers_again() -> None:
 def test_a_server_of_both_sides_drains_on_both() -> None:
     shared = created(stable=PAIR, canary={"servers": [{"url": TWO}, {"url": THREE}]})
 
-    assert [TWO, TWO] == draining(shared.drain(TWO))
+    assert draining(shared.drain(TWO)) == [TWO, TWO]
 
 
 def test_the_last_server_that_answers_does_not_drain() -> None:
@@ -79,7 +79,7 @@ def test_the_last_server_that_answers_does_not_drain() -> None:
 
     with pytest.raises(IllegalMoveError, match=words):
         before.drain(ONE)
-    assert [TWO] == draining(before)
+    assert draining(before) == [TWO]
 
 
 def test_a_server_that_is_not_there_does_not_drain() -> None:
@@ -90,6 +90,6 @@ def test_a_server_that_is_not_there_does_not_drain() -> None:
 def test_a_draining_server_still_tells_the_version() -> None:
     drained = at_rest(stable=PAIR).drain(TWO)
 
-    assert [TWO, THREE] == urls(drained.scale("stable", servers(TWO, THREE)))
+    assert urls(drained.scale("stable", servers(TWO, THREE))) == [TWO, THREE]
     with pytest.raises(IllegalMoveError, match="another version"):
         created(stable=PAIR, canary={"servers": [{"url": THREE}]}).scale("stable", servers(THREE))

@@ -40,21 +40,22 @@ def seen(rollout: Rollout, look: Callable[[Rollout], Any]) -> list[Any]:
 
 @pytest.mark.parametrize("mirror", [None, {"percent": 20}])
 def test_a_step_sets_the_copies_from_there_on(mirror: object) -> None:
-    assert [50, 50, 0, 7, 0] == seen(created(steps=COPIED, mirror=mirror), percent)
+    assert seen(created(steps=COPIED, mirror=mirror), percent) == [50, 50, 0, 7, 0]
 
 
 def test_before_any_step_sets_them_the_copies_are_those_of_the_spec() -> None:
     steps = [PAUSE, {"setMirror": 0}, PAUSE]
 
-    assert [20, 0, 0] == seen(created(steps=steps, mirror={"percent": 20}), percent)
+    assert seen(created(steps=steps, mirror={"percent": 20}), percent) == [20, 0, 0]
 
 
 def test_a_step_leaves_the_size_of_copied_bodies_as_it_is() -> None:
     asked = created(steps=COPIED, mirror={"percent": 20, "maxBodySize": 9}).mirror
     by_default = created(steps=COPIED).mirror
 
-    assert [{"percent": 50, "maxBodySize": 9}, {"percent": 50, "maxBodySize": 1_048_576}] == [
-        write(mirror) for mirror in (asked, by_default) if mirror
+    assert [write(mirror) for mirror in (asked, by_default) if mirror] == [
+        {"percent": 50, "maxBodySize": 9},
+        {"percent": 50, "maxBodySize": 1_048_576},
     ]
 
 
@@ -96,14 +97,14 @@ def test_what_steps_have_set_ends_with_the_canary(move: Callable[[Rollout], Roll
     rollout = move(before)
 
     assert (50, overrides(TESTER)) == (percent(before), before.overrides)
-    assert (0, ()) == (percent(rollout), rollout.overrides)
-    assert (None, None) == (rollout.status.mirror, rollout.status.overrides)
+    assert (percent(rollout), rollout.overrides) == (0, ())
+    assert (rollout.status.mirror, rollout.status.overrides) == (None, None)
 
 
 def test_an_aborted_canary_gets_no_copies_and_no_requests_by_overrides() -> None:
     rollout = created(steps=BOTH, mirror={"percent": 20}, overrides=[OTHER]).abort(now=T0)
 
-    assert (None, ()) == (rollout.mirror, rollout.overrides)
+    assert (rollout.mirror, rollout.overrides) == (None, ())
 
 
 @pytest.mark.parametrize(
@@ -139,12 +140,12 @@ def test_what_changed_steps_set_holds_once_a_person_goes_on() -> None:
     )
     rollout = changed.resume(now=T0)
 
-    assert (50, 9) == (percent(changed), percent(rollout))
-    assert () == rollout.overrides
+    assert (percent(changed), percent(rollout)) == (50, 9)
+    assert rollout.overrides == ()
 
 
 def test_what_steps_had_set_goes_with_them_once_a_person_goes_on() -> None:
     rollout = created(steps=BOTH).replace(edited(created(), steps=None), now=T0).resume(now=T0)
 
-    assert (Phase.PROGRESSING, 0, 0) == standing(rollout)
-    assert (0, ()) == (percent(rollout), rollout.overrides)
+    assert standing(rollout) == (Phase.PROGRESSING, 0, 0)
+    assert (percent(rollout), rollout.overrides) == (0, ())

@@ -30,7 +30,7 @@ def test_a_smallest_spec_has_its_defaults() -> None:
     smallest = read(Spec, {"rule": "Host(`a`)", "stable": {"servers": [A]}})
 
     assert Strategy.WRR is smallest.strategy
-    assert (None, None, None, None) == (smallest.canary, smallest.steps, smallest.gateways, smallest.mirror)
+    assert (smallest.canary, smallest.steps, smallest.gateways, smallest.mirror) == (None, None, None, None)
     assert (Server(url="http://a"),) == smallest.stable.servers
 
 
@@ -143,7 +143,7 @@ def test_the_cookie_of_a_sides_servers_has_no_name_that_others_could_have() -> N
 
     assert {"/sticky/cookie": words} == mistakes(Side, {"servers": [A], "sticky": {"cookie": {"name": "a"}}})
     assert {"/cookie": taken} == mistakes(Sticky, {"cookie": {"name": "shop_2_server"}})
-    assert "my_server" == read(Sticky, {"cookie": {"name": "my_server"}}).cookie.name
+    assert read(Sticky, {"cookie": {"name": "my_server"}}).cookie.name == "my_server"
 
 
 @pytest.mark.parametrize(
@@ -162,13 +162,13 @@ def test_a_servers_weight_is_a_whole_number_above_0(weight: float, detail: str) 
 def test_a_health_checks_timeout_ends_before_the_next_check(timeout: str) -> None:
     document = {"path": "/", "interval": "10s", "timeout": timeout}
 
-    assert {"": "timeout must be shorter than interval"} == mistakes(HealthCheck, document)
+    assert mistakes(HealthCheck, document) == {"": "timeout must be shorter than interval"}
     assert timedelta(milliseconds=9_999) == read(HealthCheck, {**document, "timeout": "9999ms"}).timeout
 
 
 def test_an_empty_passive_health_check_says_traefiks_default() -> None:
     """Traefik takes no empty one."""
-    assert {"maxFailedAttempts": 1} == write(read(PassiveHealthCheck, {}))
+    assert write(read(PassiveHealthCheck, {})) == {"maxFailedAttempts": 1}
 
 
 def test_sticky_does_not_go_with_picking_by_address() -> None:
@@ -185,13 +185,13 @@ def test_a_priority_leaves_room_for_the_fallback_below_it(priority: int) -> None
 
 @pytest.mark.parametrize("priority", [-1, 0, 1, HIGHEST_PRIORITY + 1])
 def test_a_priority_that_leaves_none_is_refused(priority: int) -> None:
-    assert ["/priority"] == list(mistakes(Spec, write(spec()) | {"priority": priority}))
+    assert list(mistakes(Spec, write(spec()) | {"priority": priority})) == ["/priority"]
 
 
 def test_the_highest_priority_leaves_room_for_all_overrides_on_the_smallest_machine() -> None:
     most = Spec.model_json_schema()["properties"]["overrides"]["anyOf"][0]["maxItems"]
 
-    assert 2**31 - 1 - 1_000 == HIGHEST_PRIORITY + most
+    assert HIGHEST_PRIORITY + most == 2**31 - 1 - 1_000
 
 
 @pytest.mark.parametrize(("document", "duration"), [({}, None), ({"duration": "10m"}, timedelta(minutes=10))])
@@ -200,7 +200,7 @@ def test_a_pause_is_for_a_duration_or_for_a_person(document: object, duration: t
 
 
 def test_a_mirror_bounds_the_bodies_that_traefik_holds_in_memory() -> None:
-    assert 1_048_576 == read(Mirror, {"percent": 10}).max_body_size
+    assert read(Mirror, {"percent": 10}).max_body_size == 1_048_576
 
 
 @pytest.mark.parametrize(

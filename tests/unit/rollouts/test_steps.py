@@ -84,9 +84,9 @@ def test_only_an_analysis_until_it_is_known_has_a_deadline() -> None:
     document = {"until": "known", "deadline": "1h"}
 
     assert document == write(read(AnalysisStep, document))
-    assert {"": "deadline goes with until: a duration is its own"} == mistakes(
-        AnalysisStep, {"duration": "5m", "deadline": "1h"}
-    )
+    assert mistakes(AnalysisStep, {"duration": "5m", "deadline": "1h"}) == {
+        "": "deadline goes with until: a duration is its own"
+    }
 
 
 @pytest.mark.parametrize("percent", [0, 1, 100])

@@ -31,8 +31,8 @@ def test_a_version_that_was_stable_within_the_window_takes_over_at_once(canary: 
     rollout = promoted().start(canary, now=minutes(20), reason="v2 leaks")
 
     assert (canary, None) == (rollout.spec.stable, rollout.spec.canary)
-    assert (Phase.HEALTHY, 0, 0) == standing(rollout)
-    assert (3, 3) == (rollout.status.stable_generation, rollout.status.generation)
+    assert standing(rollout) == (Phase.HEALTHY, 0, 0)
+    assert (rollout.status.stable_generation, rollout.status.generation) == (3, 3)
     assert ("the canary has become stable: it was stable 20m ago: v2 leaks", minutes(20)) == (
         rollout.status.reason,
         rollout.status.since,
@@ -68,7 +68,7 @@ def test_the_window_lasts_to_its_end(after: timedelta, words: str) -> None:
     ids=["too late", "no window", "a new version", "the stable one", "the stable one again", "none before"],
 )
 def test_any_other_canary_takes_the_steps(rollout: Rollout, canary: Side, number: float) -> None:
-    assert (Phase.PAUSED, 5, 1) == standing(rollout.start(canary, now=minutes(number)))
+    assert standing(rollout.start(canary, now=minutes(number))) == (Phase.PAUSED, 5, 1)
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ def test_any_other_canary_takes_the_steps(rollout: Rollout, canary: Side, number
 def test_a_way_back_is_there_while_another_canary_is(before: Rollout) -> None:
     rollout = before.start(V1, now=minutes(3))
 
-    assert (V1, None, Phase.HEALTHY) == (rollout.spec.stable, rollout.spec.canary, rollout.status.phase)
-    assert (4, 4) == (rollout.status.stable_generation, rollout.status.generation)
+    assert (rollout.spec.stable, rollout.spec.canary, rollout.status.phase) == (V1, None, Phase.HEALTHY)
+    assert (rollout.status.stable_generation, rollout.status.generation) == (4, 4)
 
 
 def test_a_file_that_goes_back_is_done_at_once_and_again_changes_nothing() -> None:
@@ -88,7 +88,7 @@ def test_a_file_that_goes_back_is_done_at_once_and_again_changes_nothing() -> No
     spec = edited(before, canary=write(V1), steps=[{"setWeight": 1}, {"pause": {}}])
     rollout = before.replace(spec, now=minutes(5))
 
-    assert (V1, None, Phase.HEALTHY) == (rollout.spec.stable, rollout.spec.canary, rollout.status.phase)
+    assert (rollout.spec.stable, rollout.spec.canary, rollout.status.phase) == (V1, None, Phase.HEALTHY)
     assert rollout == rollout.replace(spec, now=minutes(6))
 
 
@@ -96,23 +96,23 @@ def test_the_window_of_the_new_spec_counts() -> None:
     before = promoted(rollbackWindow=None)
     rollout = before.replace(edited(before, canary=write(V1), **WINDOW), now=minutes(5))
 
-    assert (V1, Phase.HEALTHY) == (rollout.spec.stable, rollout.status.phase)
+    assert (rollout.spec.stable, rollout.status.phase) == (V1, Phase.HEALTHY)
 
 
 def test_who_was_rolled_back_from_is_not_known_to_be_good() -> None:
     rolled_back = promoted().start(V1, now=minutes(1))
     again = rolled_back.start(V2, now=minutes(2))
 
-    assert [] == former(rolled_back)
-    assert (V1, V2) == (again.spec.stable, again.spec.canary)
-    assert (Phase.PAUSED, 5, 1) == standing(again)
+    assert former(rolled_back) == []
+    assert (again.spec.stable, again.spec.canary) == (V1, V2)
+    assert standing(again) == (Phase.PAUSED, 5, 1)
 
 
 def test_the_file_of_a_canary_that_was_rolled_back_from_takes_the_steps_again() -> None:
     file = created(**WINDOW).spec
     rollout = promoted().start(V1, now=minutes(1)).replace(file, now=minutes(2))
 
-    assert (Phase.PAUSED, 5, 1) == standing(rollout)
+    assert standing(rollout) == (Phase.PAUSED, 5, 1)
 
 
 def test_the_former_are_the_last_five_newest_first_and_until_when() -> None:
@@ -131,14 +131,14 @@ def test_a_version_is_among_the_former_once_and_not_while_it_is_stable() -> None
     for side in (V2, V3, V1, V2):
         rollouts.append(rollouts[-1].start(side, now=T0).promote_full(now=T0))
 
-    assert [[], [V1], [V2, V1], [V3, V2], [V1, V3]] == list(map(former, rollouts))
+    assert list(map(former, rollouts)) == [[], [V1], [V2, V1], [V3, V2], [V1, V3]]
 
 
 def test_stable_that_was_only_scaled_is_not_its_own_former() -> None:
-    assert [] == former(at_rest().start(SCALED, now=T0).promote_full(now=T0))
+    assert former(at_rest().start(SCALED, now=T0).promote_full(now=T0)) == []
 
 
 def test_a_canary_that_never_was_stable_is_not_among_the_former() -> None:
     rollout = created().abort(now=T0).start(V3, now=T0).promote_full(now=T0)
 
-    assert [V1] == former(rollout)
+    assert former(rollout) == [V1]

@@ -199,8 +199,8 @@ def test_what_goes_nowhere_by_itself_is_not_held(rollout: Rollout) -> None:
 
 
 def test_what_a_person_may_do_is_listed_without_what_follows_by_itself() -> None:
-    assert [Action.START] == at_rest().actions
-    assert [Action.START, Action.RETRY] == created().abort(now=T0).actions
+    assert at_rest().actions == [Action.START]
+    assert created().abort(now=T0).actions == [Action.START, Action.RETRY]
     assert not NOT_BY_NAME_ALONE & set(created().actions)
 
 

@@ -68,7 +68,7 @@ def test_a_canary_that_was_stable_within_the_rollback_window_is_not_tried() -> N
     spec = edited(with_next, stable=write(V4)).model_copy(update={"canary": V1})
     back = with_next.replace(spec, now=minutes(3), replace_stable=True)
 
-    assert (Phase.HEALTHY, V1, None) == (back.status.phase, back.spec.stable, back.status.tries)
+    assert (back.status.phase, back.spec.stable, back.status.tries) == (Phase.HEALTHY, V1, None)
 
 
 def test_a_document_without_a_count_is_in_its_first_try() -> None:
@@ -76,8 +76,8 @@ def test_a_document_without_a_count_is_in_its_first_try() -> None:
     del old["status"]["tries"]
     rollout = read(Rollout, old)
 
-    assert 1 == rollout.tries
-    assert 2 == rollout.retry(now=minutes(2)).status.tries
+    assert rollout.tries == 1
+    assert rollout.retry(now=minutes(2)).status.tries == 2
 
 
 @pytest.mark.parametrize(

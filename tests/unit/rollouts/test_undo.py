@@ -16,36 +16,36 @@ def test_a_canary_that_took_over_is_a_canary_again_held_at_its_weight() -> None:
     earlier = created().set_weight(Decimal(25), now=T0)
     back = undone(earlier.promote_full(now=minutes(1)), earlier)
 
-    assert (Phase.PROGRESSING, 25.0, 1) == standing(back)
-    assert (V1, V2) == (back.spec.stable, back.spec.canary)
-    assert "held at 25 % by hand: v2 leaks" == back.status.reason
+    assert standing(back) == (Phase.PROGRESSING, 25.0, 1)
+    assert (back.spec.stable, back.spec.canary) == (V1, V2)
+    assert back.status.reason == "held at 25 % by hand: v2 leaks"
     assert minutes(90) == back.status.since == back.status.started
 
 
 def test_what_waited_for_a_time_waits_for_a_person_now() -> None:
     back = undone(created().abort(now=minutes(1)), created())
 
-    assert (Phase.PROGRESSING, 5.0, 1) == standing(back)
+    assert standing(back) == (Phase.PROGRESSING, 5.0, 1)
     assert back.status.paused_until is None
 
 
 def test_a_rollout_without_a_canary_has_none_again() -> None:
     back = undone(created().promote(now=minutes(1)), at_rest())
 
-    assert (Phase.HEALTHY, 0.0, 0) == standing(back)
-    assert "as it was earlier, without a canary: v2 leaks" == back.status.reason
+    assert standing(back) == (Phase.HEALTHY, 0.0, 0)
+    assert back.status.reason == "as it was earlier, without a canary: v2 leaks"
 
 
 def test_a_canary_that_was_aborted_comes_back_under_another_name() -> None:
     back = undone(created().abort(now=minutes(1)), created())
 
-    assert (1, 3) == (back.status.stable_generation, back.status.generation)
+    assert (back.status.stable_generation, back.status.generation) == (1, 3)
 
 
 def test_what_was_aborted_is_aborted_again() -> None:
     back = undone(created(), created().abort(now=T0))
 
-    assert (Phase.DEGRADED, 0.0) == standing(back)[:2]
+    assert standing(back)[:2] == (Phase.DEGRADED, 0.0)
 
 
 def test_a_side_that_is_there_keeps_its_name_and_one_that_comes_back_gets_a_new_one() -> None:
@@ -55,17 +55,17 @@ def test_a_side_that_is_there_keeps_its_name_and_one_that_comes_back_gets_a_new_
     both_there = undone(third.set_weight(Decimal(9), now=minutes(3)), third)
     back = undone(third, first)
 
-    assert (2, 3) == (both_there.status.stable_generation, both_there.status.generation)
-    assert (4, 5) == (back.status.stable_generation, back.status.generation)
-    assert 2 == undone(third, at_rest(stable=write(V2))).status.stable_generation
+    assert (both_there.status.stable_generation, both_there.status.generation) == (2, 3)
+    assert (back.status.stable_generation, back.status.generation) == (4, 5)
+    assert undone(third, at_rest(stable=write(V2))).status.stable_generation == 2
 
 
 def test_a_canary_that_was_another_one_counts_as_new() -> None:
     earlier = created()
     back = undone(earlier.start(V3, now=minutes(1)), earlier)
 
-    assert (1, 4) == (back.status.stable_generation, back.status.generation)
-    assert V2 == back.spec.canary
+    assert (back.status.stable_generation, back.status.generation) == (1, 4)
+    assert back.spec.canary == V2
 
 
 def test_what_is_rolled_back_from_does_not_take_over_at_once_when_it_comes_again() -> None:

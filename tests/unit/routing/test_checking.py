@@ -97,4 +97,4 @@ def test_text_that_only_looks_like_such_an_escape_passes(text: str) -> None:
 
 
 def test_a_fragment_without_a_router_is_refused() -> None:
-    assert "there is no router" == fault_of(Fragment())
+    assert fault_of(Fragment()) == "there is no router"

@@ -88,8 +88,8 @@ def test_every_router_of_a_rollout_has_the_same_options() -> None:
     routers = render(held(10, tls={}, overrides=overrides, canary=FOREIGN_CANARY, **OPTIONS)).routers
     kept = [{name: router[name] for name in ("entryPoints", "middlewares", "tls")} for router in routers.values()]
 
-    assert ["shop", "shop_fallback", "shop_override_0"] == list(routers)
-    assert [{"entryPoints": ["web", "websecure"], "middlewares": ["b@file", "a@docker"], "tls": {}}] * 3 == kept
+    assert list(routers) == ["shop", "shop_fallback", "shop_override_0"]
+    assert kept == [{"entryPoints": ["web", "websecure"], "middlewares": ["b@file", "a@docker"], "tls": {}}] * 3
 
 
 def test_servers_have_what_the_spec_says_of_them() -> None:
@@ -118,7 +118,7 @@ def test_servers_have_what_the_spec_says_of_them() -> None:
 def test_an_empty_passive_check_is_one_with_traefiks_default() -> None:
     services = render(at_rest(stable={**STABLE, "passiveHealthCheck": {}})).services
 
-    assert {"maxFailedAttempts": 1} == services["shop_1"]["loadBalancer"]["passiveHealthCheck"]
+    assert services["shop_1"]["loadBalancer"]["passiveHealthCheck"] == {"maxFailedAttempts": 1}
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_traefik_lets_go_of_a_connection_before_the_backend_does(
 def test_an_aborted_canary_leaves_no_transport_behind() -> None:
     rollout = held(50, canary={**CANARY, "keepAliveTimeout": "5s"}).abort(now=NOW)
 
-    assert {} == render(rollout).transports
+    assert render(rollout).transports == {}
 
 
 def fallback(service: str = "shop_1", priority: int = PRIORITY - 1) -> dict[str, Any]:
@@ -207,7 +207,7 @@ def test_a_fallback_is_there_as_long_as_traffic_depends_on_another_provider(
 
 
 def test_at_full_weight_the_fallback_still_has_stables_servers() -> None:
-    assert {"shop_1": SHOP_1} == render(held(100, canary=FOREIGN_CANARY)).services
+    assert render(held(100, canary=FOREIGN_CANARY)).services == {"shop_1": SHOP_1}
 
 
 def test_between_services_of_other_providers_there_is_only_the_split() -> None:
@@ -262,8 +262,8 @@ def test_overrides_that_count_go_to_the_services_of_the_sides() -> None:
     fragment = render(held(10, overrides=OVERRIDES, analysis={"countOverrides": True}))
     targets = [fragment.routers[f"shop_override_{index}"]["service"] for index in range(3)]
 
-    assert ["shop_2", "shop_2", "shop_1"] == targets
-    assert ["shop", "shop_1", "shop_2"] == list(fragment.services)
+    assert targets == ["shop_2", "shop_2", "shop_1"]
+    assert list(fragment.services) == ["shop", "shop_1", "shop_2"]
 
 
 def test_a_service_of_an_override_keeps_the_options_and_the_cookie_of_its_side() -> None:
@@ -272,13 +272,13 @@ def test_a_service_of_an_override_keeps_the_options_and_the_cookie_of_its_side()
     services = render(held(10, canary=canary, overrides=OVERRIDES, resilience=breaker)).services
 
     assert services["shop_2"] == services["shop_2_override"]
-    assert "shop_2_server" == services["shop_2_override"]["loadBalancer"]["sticky"]["cookie"]["name"]
+    assert services["shop_2_override"]["loadBalancer"]["sticky"]["cookie"]["name"] == "shop_2_server"
 
 
 def test_an_override_to_a_mirrored_stable_is_not_mirrored() -> None:
     fragment = render(held(10, overrides=OVERRIDES, mirror=MIRROR))
 
-    assert SHOP_1 == fragment.services[fragment.routers["shop_override_2"]["service"]]
+    assert fragment.services[fragment.routers["shop_override_2"]["service"]] == SHOP_1
 
 
 UNCOUNTED = {"metrics": False}
@@ -332,9 +332,11 @@ def test_ignored_requests_are_split_as_all_others_and_counted_nowhere(rollout: R
 def test_overrides_win_over_ignored_requests() -> None:
     routers = render(held(10, overrides=OVERRIDES, analysis={"ignore": [HEALTH]})).routers
 
-    assert PRIORITY + 1 == routers["shop_ignored"]["priority"]
-    assert [PRIORITY + 4, PRIORITY + 3, PRIORITY + 2] == [
-        routers[f"shop_override_{index}"]["priority"] for index in range(3)
+    assert routers["shop_ignored"]["priority"] == PRIORITY + 1
+    assert [routers[f"shop_override_{index}"]["priority"] for index in range(3)] == [
+        PRIORITY + 4,
+        PRIORITY + 3,
+        PRIORITY + 2,
     ]
 
 
@@ -391,7 +393,7 @@ def test_a_rule_that_ends_in_a_line_break_is_overridden_all_the_same() -> None:
     rule = "Host(`a`) ||\nHost(`b`)\n"
     overridden = render(held(10, rule=rule, overrides=OVERRIDES[:1])).routers["shop_override_0"]
 
-    assert "(Host(`a`) ||\nHost(`b`)) && Header(`X-Canary`, `always`)" == overridden["rule"]
+    assert overridden["rule"] == "(Host(`a`) ||\nHost(`b`)) && Header(`X-Canary`, `always`)"
     assert len(rule) + 1 == overridden["priority"]
 
 
@@ -456,18 +458,21 @@ def test_a_stable_side_of_another_providers_is_mirrored_under_a_name_of_ours() -
     ids=["no canary", "aborted", "0 %"],
 )
 def test_without_copies_there_is_no_mirror(rollout: Rollout) -> None:
-    assert {"shop_1": SHOP_1} == render(rollout).services
+    assert render(rollout).services == {"shop_1": SHOP_1}
 
 
 def test_with_all_traffic_on_the_canary_there_is_nothing_to_copy() -> None:
-    assert {"shop_2": SHOP_2} == render(held(100, mirror=MIRROR)).services
+    assert render(held(100, mirror=MIRROR)).services == {"shop_2": SHOP_2}
 
 
 def test_what_overrides_send_to_a_side_is_not_copied() -> None:
     routers = render(held(0, mirror=MIRROR, overrides=OVERRIDES)).routers
 
-    assert ["shop_1", "shop_2_override", "shop_2_override", "shop_1_override"] == [
-        router["service"] for router in routers.values()
+    assert [router["service"] for router in routers.values()] == [
+        "shop_1",
+        "shop_2_override",
+        "shop_2_override",
+        "shop_1_override",
     ]
 
 
@@ -476,9 +481,9 @@ def test_a_server_that_drains_is_left_out() -> None:
     answering = {"url": "http://c:1", "drain": False}
     rollout = at_rest(stable={"servers": [*servers, answering]})
 
-    assert {
+    assert render(rollout).services == {
         "shop_1": {"loadBalancer": {"servers": [{"url": "http://a:1", "weight": 2}, {"url": "http://c:1"}]}}
-    } == render(rollout).services
+    }
 
 
 def test_clients_stay_on_a_server_by_a_cookie_of_each_sides_own() -> None:
@@ -490,9 +495,9 @@ def test_clients_stay_on_a_server_by_a_cookie_of_each_sides_own() -> None:
         (options,) = services[service].values()
         return options["sticky"]["cookie"]
 
-    assert {"name": "shop"} == cookie("shop")
-    assert {"name": "shop_1_server", "httpOnly": True} == cookie("shop_1")
-    assert {"name": "shop_2_server", "httpOnly": True} == cookie("shop_2")
+    assert cookie("shop") == {"name": "shop"}
+    assert cookie("shop_1") == {"name": "shop_1_server", "httpOnly": True}
+    assert cookie("shop_2") == {"name": "shop_2_server", "httpOnly": True}
 
 
 def test_the_cookie_stays_while_stable_is_mirrored_and_when_a_canary_is_promoted() -> None:
@@ -500,5 +505,5 @@ def test_the_cookie_stays_while_stable_is_mirrored_and_when_a_canary_is_promoted
     rollout = held(0, stable=STABLE | sticky, canary=CANARY | sticky, mirror={"percent": 10})
     mirrored, promoted = render(rollout).services, render(rollout.promote_full(now=NOW)).services
 
-    assert {"name": "shop_1_server"} == mirrored["shop_1_servers"]["loadBalancer"]["sticky"]["cookie"]
-    assert {"name": "shop_2_server"} == promoted["shop_2"]["loadBalancer"]["sticky"]["cookie"]
+    assert mirrored["shop_1_servers"]["loadBalancer"]["sticky"]["cookie"] == {"name": "shop_1_server"}
+    assert promoted["shop_2"]["loadBalancer"]["sticky"]["cookie"] == {"name": "shop_2_server"}

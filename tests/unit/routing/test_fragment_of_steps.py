@@ -61,7 +61,7 @@ def test_a_step_keeps_the_size_of_bodies_that_the_spec_allows() -> None:
 
 
 def test_a_step_may_end_the_copies_that_the_spec_asks_for() -> None:
-    assert AT_REST == render(stepped({"setMirror": 0}, mirror={"percent": 20}))
+    assert render(stepped({"setMirror": 0}, mirror={"percent": 20})) == AT_REST
 
 
 def test_a_later_step_has_the_last_word() -> None:
@@ -72,7 +72,7 @@ def test_a_later_step_has_the_last_word() -> None:
         {"setOverride": []},
     ]
 
-    assert AT_REST == render(stepped(*steps, mirror={"percent": 20}, overrides=[OTHER]))
+    assert render(stepped(*steps, mirror={"percent": 20}, overrides=[OTHER])) == AT_REST
 
 
 def test_with_all_traffic_on_the_canary_a_step_has_nothing_to_copy() -> None:
@@ -90,7 +90,7 @@ def test_a_step_sends_its_requests_to_a_canary_without_other_traffic(asked: obje
 
 
 def test_a_step_may_end_the_overrides_that_the_spec_asks_for() -> None:
-    assert AT_REST == render(stepped({"setOverride": []}, overrides=[TESTER]))
+    assert render(stepped({"setOverride": []}, overrides=[TESTER])) == AT_REST
 
 
 def test_requests_that_a_step_overrides_are_not_copied() -> None:
@@ -144,7 +144,7 @@ def test_what_a_step_sets_is_told_as_if_the_spec_said_it() -> None:
     steps: list[dict[str, Any]] = [{"setMirror": 50}, {"setOverride": [TESTER, OTHER]}, {"setWeight": 10}]
 
     assert render(held(10, mirror={"percent": 50}, overrides=[TESTER, OTHER])) == render(stepped(*steps))
-    assert AT_REST == render(at_rest(mirror={"percent": 50}, overrides=[TESTER]))
+    assert render(at_rest(mirror={"percent": 50}, overrides=[TESTER])) == AT_REST
 
 
 @pytest.mark.parametrize(

@@ -133,7 +133,7 @@ def test_no_child_has_weight_0_and_the_ratio_is_exact_and_smallest(rollout: Roll
 
         assert [int, int] == list(map(type, weights))
         assert min(weights) > 0
-        assert 1 == gcd(*weights)
+        assert gcd(*weights) == 1
         assert Fraction(rollout.status.weight) / 100 == Fraction(weights[1], sum(weights))
 
 
@@ -224,7 +224,7 @@ def test_ignored_requests_go_where_all_others_go(rollout: Rollout) -> None:
     assert bool(settings_of(rollout).ignore) is (ignored is not None)
     if ignored:
         assert routers[rollout.name]["service"] == ignored["service"]
-        assert {"metrics": False} == ignored["observability"]
+        assert ignored["observability"] == {"metrics": False}
 
 
 @pace
@@ -236,7 +236,7 @@ def test_nothing_is_empty_where_traefik_takes_nothing_empty(rollout: Rollout) ->
     ]
     unused = {name for name, part in sections(fragment).items() if not part}
 
-    assert [] == [path for path in empty if path not in unused and not MAY_BE_EMPTY.fullmatch(path)]
+    assert [path for path in empty if path not in unused and not MAY_BE_EMPTY.fullmatch(path)] == []
     assert {name for name, part in json.loads(body(rollout))["http"].items() if not part} == set()
 
 

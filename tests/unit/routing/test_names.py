@@ -66,9 +66,9 @@ def test_a_sides_requests_are_counted_where_nothing_else_is(
 
 
 def test_a_transport_is_named_for_its_times() -> None:
-    assert "idle_1m12s" == names.transport("1m12s", {}, {})
-    assert "idle_4s_dial_1s_responseHeader_1.5s" == names.transport(
-        "4s", {"dial": "1s", "responseHeader": "1.5s"}, {}
+    assert names.transport("1m12s", {}, {}) == "idle_1m12s"
+    assert (
+        names.transport("4s", {"dial": "1s", "responseHeader": "1.5s"}, {}) == "idle_4s_dial_1s_responseHeader_1.5s"
     )
 
 

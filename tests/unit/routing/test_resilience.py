@@ -12,8 +12,8 @@ RETRY = {"attempts": 3, "status": ["500-599"], "initialInterval": "50ms"}
 
 
 def test_a_rollout_without_resilience_has_no_middlewares() -> None:
-    assert {} == render(held(10)).middlewares
-    assert {} == render(held(10, resilience={})).middlewares
+    assert render(held(10)).middlewares == {}
+    assert render(held(10, resilience={})).middlewares == {}
 
 
 def test_behind_the_users_own_a_request_is_limited_once_and_then_sent_again() -> None:
@@ -21,28 +21,28 @@ def test_behind_the_users_own_a_request_is_limited_once_and_then_sent_again() ->
     override = {"header": {"name": "X-Canary", "value": "always"}, "to": "canary"}
     fragment = render(held(10, resilience=resilience, middlewares=["auth@file"], overrides=[override]))
 
-    assert {
+    assert fragment.middlewares == {
         "shop_in_flight": {"inFlightReq": {"amount": 9, "sourceCriterion": {"requestHost": True}}},
         "shop_retry": {"retry": RETRY},
-    } == fragment.middlewares
-    assert [["auth@file", "shop_in_flight", "shop_retry"]] * 2 == [
-        router["middlewares"] for router in fragment.routers.values()
-    ]
+    }
+    assert [router["middlewares"] for router in fragment.routers.values()] == [
+        ["auth@file", "shop_in_flight", "shop_retry"]
+    ] * 2
 
 
 def test_a_client_is_limited_by_its_address() -> None:
     fragment = render(held(10, resilience={"inFlight": {"amount": 2, "per": "client"}}))
 
-    assert {"ipStrategy": {"depth": 0}} == fragment.middlewares["shop_in_flight"]["inFlightReq"]["sourceCriterion"]
+    assert fragment.middlewares["shop_in_flight"]["inFlightReq"]["sourceCriterion"] == {"ipStrategy": {"depth": 0}}
 
 
 def test_each_side_has_a_breaker_of_its_own_and_both_together_have_none() -> None:
     fragment = render(held(10, resilience={"circuitBreaker": BREAKER}))
 
-    assert {"shop_circuit_breaker": {"circuitBreaker": BREAKER}} == fragment.middlewares
-    assert {"shop_1": ["shop_circuit_breaker"], "shop_2": ["shop_circuit_breaker"]} == {
+    assert fragment.middlewares == {"shop_circuit_breaker": {"circuitBreaker": BREAKER}}
+    assert {
         name: service["middlewares"] for name, service in fragment.services.items() if "middlewares" in service
-    }
+    } == {"shop_1": ["shop_circuit_breaker"], "shop_2": ["shop_circuit_breaker"]}
     assert "middlewares" not in fragment.routers["shop"]
 
 

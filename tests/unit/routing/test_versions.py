@@ -47,7 +47,7 @@ def test_a_feature_needs_its_version(feature: Feature) -> None:
     needed = ".".join(map(str, NEEDED[feature]))
 
     assert [feature] == lacking(using, before(NEEDED[feature]))
-    assert [] == lacking(using, needed)
+    assert lacking(using, needed) == []
     assert needed in (shortcoming(using, before(NEEDED[feature])) or "")
     assert shortcoming(using, needed) is None
 

@@ -34,4 +34,4 @@ def test_the_ratio_is_exact_and_cannot_be_written_smaller(percent: Decimal) -> N
     stable, canary = smallest_weights(percent)
 
     assert Fraction(percent) / 100 == Fraction(canary, stable + canary)
-    assert 1 == gcd(stable, canary)
+    assert gcd(stable, canary) == 1

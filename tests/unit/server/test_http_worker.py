@@ -15,4 +15,4 @@ def test_the_first_header_of_a_connection_has_less_time_than_a_pause_between_req
     connections = [gevent.spawn(connection) for _ in range(2)]
     gevent.joinall(connections)
 
-    assert [[10, 75, 75]] * 2 == [one.value for one in connections]
+    assert [one.value for one in connections] == [[10, 75, 75]] * 2

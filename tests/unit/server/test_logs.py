@@ -16,7 +16,7 @@ def record(**facts: object) -> logging.LogRecord:
 def test_a_line_names_the_event_then_its_facts() -> None:
     line = TextFormatter().format(record(revision=7, error="Redis cannot be reached", name_="a=b"))
 
-    assert '00:00:00.500 ERROR feed.store-away revision=7 error="Redis cannot be reached" name_="a=b"' == line
+    assert line == '00:00:00.500 ERROR feed.store-away revision=7 error="Redis cannot be reached" name_="a=b"'
 
 
 def test_a_fact_cannot_break_the_line() -> None:
@@ -26,12 +26,12 @@ def test_a_fact_cannot_break_the_line() -> None:
 def test_json_has_the_same_facts() -> None:
     event = json.loads(JsonFormatter().format(record(revision=7)))
 
-    assert {
+    assert event == {
         "time": "1970-01-01T00:00:00.500+00:00",
         "level": "error",
         "event": "feed.store-away",
         "revision": 7,
-    } == event
+    }
 
 
 @pytest.mark.parametrize("formatter", [TextFormatter(), JsonFormatter()])
@@ -65,7 +65,7 @@ def test_few_malformed_requests_are_logged_and_the_rest_counted() -> None:
     passed = [sampled.filter(one) for one in malformed[:5]]
     now = 61.0
 
-    assert [True, True, False, False, False] == passed
+    assert passed == [True, True, False, False, False]
     assert sampled.filter(malformed[5])
-    assert 3 == malformed[5].__dict__["left_out"]
+    assert malformed[5].__dict__["left_out"] == 3
     assert all(sampled.filter(record()) for _ in range(20))

@@ -50,9 +50,9 @@ def test_processes_count_as_one_and_the_next_goes_on_where_one_has_ended(tmp_pat
     with counting(tmp_path, 7) as anew:
         pass
 
-    assert (2, 5, 10) == (first, both, all_three)
-    assert (2, 1) == (held_by_both, held_by_one)
-    assert ["counter_0.db", "counter_1.db"] == slots
+    assert (first, both, all_three) == (2, 5, 10)
+    assert (held_by_both, held_by_one) == (2, 1)
+    assert slots == ["counter_0.db", "counter_1.db"]
     assert anew == 7
 
 
@@ -60,13 +60,13 @@ def test_files_that_are_damaged_cost_what_they_hold_and_nothing_else(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "histogram_0.db").touch()  # of a process that found the disk full
-    assert [] == kept_metrics(tmp_path)
-    assert [] == caplog.records
+    assert kept_metrics(tmp_path) == []
+    assert caplog.records == []
 
     (tmp_path / "counter_0.db").write_bytes(b"\xff\xff\xff\x7f" * 100)
 
-    assert [] == kept_metrics(tmp_path)
-    assert ["metrics.unreadable"] == [record.message for record in caplog.records]
+    assert kept_metrics(tmp_path) == []
+    assert [record.message for record in caplog.records] == ["metrics.unreadable"]
 
 
 def test_metrics_that_are_made_stay_where_they_are(tmp_path: Path) -> None:

@@ -48,6 +48,6 @@ def test_a_body_that_does_not_arrive_is_no_longer_waited_for() -> None:
     slow, whole, unread = json.loads(done.stdout)
     problem = json.loads(slow[1])
 
-    assert (408, "urn:traefik-canary:request-timeout") == (slow[0], problem["type"])
-    assert "the body did not arrive within 0.2 seconds" == problem["detail"]
-    assert [[200, "whole"], [200, "unread"]] == [whole, unread]
+    assert (slow[0], problem["type"]) == (408, "urn:traefik-canary:request-timeout")
+    assert problem["detail"] == "the body did not arrive within 0.2 seconds"
+    assert [whole, unread] == [[200, "whole"], [200, "unread"]]

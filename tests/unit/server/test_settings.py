@@ -10,8 +10,8 @@ from provider.server.web import heartbeat_directory
 def test_the_defaults_are_those_of_the_interface() -> None:
     settings = Settings()
 
-    assert ("127.0.0.1:8080", "default", True) == (settings.bind, settings.namespace, settings.is_embedded)
-    assert ("127.0.0.1", 8080) == settings.address
+    assert (settings.bind, settings.namespace, settings.is_embedded) == ("127.0.0.1:8080", "default", True)
+    assert settings.address == ("127.0.0.1", 8080)
 
 
 def test_settings_go_through_the_environment_unchanged() -> None:
@@ -33,7 +33,7 @@ def test_settings_go_through_the_environment_unchanged() -> None:
     )
 
     assert settings == Settings.from_environment(settings.as_environment())
-    assert ("::1", 9000) == settings.address
+    assert settings.address == ("::1", 9000)
 
 
 @pytest.mark.parametrize(
@@ -86,8 +86,8 @@ def test_a_url_is_read_from_a_file(tmp_path: Path) -> None:
     by_file = Settings.from_environment({"CANARY_REDIS_URL_FILE": str(file)})
     by_both = Settings.from_environment({"CANARY_REDIS_URL_FILE": str(file), "CANARY_REDIS_URL": "redis://other"})
 
-    assert "redis://:hunter2@redis" == by_file.redis_url
-    assert "redis://other" == by_both.redis_url
+    assert by_file.redis_url == "redis://:hunter2@redis"
+    assert by_both.redis_url == "redis://other"
 
 
 def test_an_empty_variable_is_as_none() -> None:
@@ -109,7 +109,7 @@ def test_without_a_home_directory_the_settings_say_what_to_set(monkeypatch: pyte
 
     with pytest.raises(SettingError, match="CANARY_DATA_DIR"):
         Settings()
-    assert "/data" == Settings(data_dir="/data").data_dir
+    assert Settings(data_dir="/data").data_dir == "/data"
 
 
 def test_heartbeats_need_neither_shared_memory_nor_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

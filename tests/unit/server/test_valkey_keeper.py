@@ -64,8 +64,8 @@ def test_a_server_that_died_is_started_again_at_once(kept: Kept, caplog: pytest.
     kept.server.is_running = False
     kept.wait(0.5)
 
-    assert 2 == len(kept.server.starts)
-    assert ["valkey.died", "valkey.restarted"] == caplog.messages
+    assert len(kept.server.starts) == 2
+    assert caplog.messages == ["valkey.died", "valkey.restarted"]
 
 
 @pytest.mark.parametrize("error", [None, OSError("no space"), EmbeddedServerError("gone")], ids=str)
@@ -94,7 +94,7 @@ def test_a_server_that_cannot_start_gives_its_last_words(caplog: pytest.LogCaptu
     kept.server.is_running = False
     kept.keeper.tend()
 
-    assert "Bad file format" == caplog.records[-1].error  # type: ignore[attr-defined]
+    assert caplog.records[-1].error == "Bad file format"  # type: ignore[attr-defined]
 
 
 def test_a_server_that_loads_is_alive_however_long_it_takes() -> None:
@@ -102,7 +102,7 @@ def test_a_server_that_loads_is_alive_however_long_it_takes() -> None:
     kept.server.answers = Pulse.BUSY
     kept.wait(600)
 
-    assert (1, 0) == (len(kept.server.starts), kept.server.kills)
+    assert (len(kept.server.starts), kept.server.kills) == (1, 0)
 
 
 def test_a_server_that_hangs_is_replaced(kept: Kept, caplog: pytest.LogCaptureFixture) -> None:
@@ -111,7 +111,7 @@ def test_a_server_that_hangs_is_replaced(kept: Kept, caplog: pytest.LogCaptureFi
     kept.server.answers = Pulse.READY
     kept.wait(2)
 
-    assert (2, 1) == (len(kept.server.starts), kept.server.kills)
+    assert (len(kept.server.starts), kept.server.kills) == (2, 1)
     assert "valkey.hung" in caplog.messages
 
 
@@ -121,4 +121,4 @@ def test_a_server_that_misses_an_answer_is_left_alone(kept: Kept) -> None:
     kept.server.answers = Pulse.READY
     kept.wait(30)
 
-    assert (1, 0) == (len(kept.server.starts), kept.server.kills)
+    assert (len(kept.server.starts), kept.server.kills) == (1, 0)

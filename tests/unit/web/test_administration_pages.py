@@ -16,7 +16,7 @@ def test_a_token_is_made_and_its_secret_shown_once(admin: Browser, world: World)
     caller = world.operations.tokens.caller(secret)
 
     assert caller
-    assert ("ci", Role.OPERATOR) == (caller.name, caller.role)
+    assert (caller.name, caller.role) == ("ci", Role.OPERATOR)
 
     admin.open("/tokens")
 
@@ -27,11 +27,11 @@ def test_a_new_token_is_shown_by_the_response_and_never_stored(admin: Browser, w
     admin.open("/tokens")
     made = admin.send("/tokens", {"name": "ci", "role": "operator"}, follows=False)
 
-    assert 200 == made.status_code
+    assert made.status_code == 200
 
     (secret,) = re.findall(r'value="(tcy_[^"]+)"', made.text)
 
-    assert "no-store" == made.headers["Cache-Control"]
+    assert made.headers["Cache-Control"] == "no-store"
     assert secret not in repr(vars(world.store))
 
 
@@ -55,7 +55,7 @@ def test_a_token_is_revoked(admin: Browser, viewer: Browser, world: World) -> No
     admin.send("/tokens/viewer/revoke", {"version": "", "request": ""})
 
     assert "The token viewer is revoked." in admin.text
-    assert 303 == viewer.open("/").status_code
+    assert viewer.open("/").status_code == 303
 
 
 def test_where_a_gateway_can_be_asked_is_written_down_and_forgotten(admin: Browser, world: World) -> None:
@@ -70,7 +70,7 @@ def test_where_a_gateway_can_be_asked_is_written_down_and_forgotten(admin: Brows
 
     admin.send("/gateways/edge/delete", {"version": "", "request": ""})
 
-    assert [] == list(world.operations.gateways.views())
+    assert list(world.operations.gateways.views()) == []
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_where_a_gateway_can_be_asked_is_written_down_and_forgotten(admin: Brows
 def test_a_gateway_that_cannot_be_is_explained(admin: Browser, fields: dict[str, str], words: str) -> None:
     admin.open("/gateways")
 
-    assert 422 == admin.send("/gateways", fields).status_code
+    assert admin.send("/gateways", fields).status_code == 422
     assert words in admin.text
 
 
@@ -91,7 +91,7 @@ def test_a_gateway_that_cannot_be_is_explained(admin: Browser, fields: dict[str,
 def test_an_operator_administers_nothing(operator: Browser, path: str) -> None:
     operator.open("/")
 
-    assert 403 == operator.send(path, {"name": "x", "role": "admin"}).status_code
+    assert operator.send(path, {"name": "x", "role": "admin"}).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_every_answer_is_closed_to_other_sites(admin: Browser, path: str) -> Non
     assert "unsafe" not in headers["Content-Security-Policy"]
     assert "default-src 'none'" in headers["Content-Security-Policy"]
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
-    assert ("nosniff", "no-referrer") == (headers["X-Content-Type-Options"], headers["Referrer-Policy"])
+    assert (headers["X-Content-Type-Options"], headers["Referrer-Policy"]) == ("nosniff", "no-referrer")
 
 
 def test_no_page_holds_a_script_or_a_style_of_its_own(admin: Browser) -> None:
@@ -124,5 +124,5 @@ def test_what_never_changes_is_kept_by_the_browser_and_pages_are_not(admin: Brow
     page = admin.open("/")
     (address,) = re.findall(r'href="(/static/pages\.css\?v=[0-9a-f]{12})"', page.text)
 
-    assert "no-store" == page.headers["Cache-Control"]
+    assert page.headers["Cache-Control"] == "no-store"
     assert "immutable" in admin.open(address).headers["Cache-Control"]

@@ -34,9 +34,9 @@ def test_a_rollout_is_made(admin: Browser, world: World) -> None:
     admin.open("/new")
     admin.send("/new", {**SHOP, "reason": "a new shop"})
 
-    assert "/rollouts/shop" == admin.last_redirect.location
+    assert admin.last_redirect.location == "/rollouts/shop"
     assert "shop is there." in admin.text
-    assert "a new shop" == world.operations.rollouts.history("shop", limit=1)[0].reason
+    assert world.operations.rollouts.history("shop", limit=1)[0].reason == "a new shop"
 
 
 def test_nothing_is_made_by_a_look(admin: Browser, world: World) -> None:
@@ -46,24 +46,24 @@ def test_nothing_is_made_by_a_look(admin: Browser, world: World) -> None:
     assert "If you save this" in admin.text
     assert "+ rule: Host(`shop.localhost`)" in admin.text
     assert 'value="shop"' in admin.page.text
-    assert [] == list(world.operations.rollouts.all())
+    assert list(world.operations.rollouts.all()) == []
 
 
 def test_every_mistake_is_told_and_what_was_typed_is_kept(admin: Browser, world: World) -> None:
     admin.open("/new")
     refused = admin.send("/new", {**SHOP, "name": "Shop!", "rule": "Hots(`a`)", "steps": "wobble", "reason": "r"})
 
-    assert 422 == refused.status_code
+    assert refused.status_code == 422
     assert "Nothing was saved: 3 fields need mending" in admin.text
     for kept in ("Shop!", "Hots(`a`)", "wobble", "http://10.0.0.1:8080"):
         assert kept in admin.page.text
-    assert [] == list(world.operations.rollouts.all())
+    assert list(world.operations.rollouts.all()) == []
 
 
 def test_a_name_that_is_taken_is_said_beside_it(admin: Browser, shop: str) -> None:
     admin.open("/new")
 
-    assert 409 == admin.send("/new", SHOP).status_code
+    assert admin.send("/new", SHOP).status_code == 409
     assert "there is a rollout shop already" in admin.text
 
 
@@ -81,7 +81,7 @@ def test_a_spec_is_changed(admin: Browser, shop: str, world: World) -> None:
     admin.send(f"{shop}/edit", {**edited(world), "more": "priority: 50", "reason": "first"})
 
     assert "The spec is changed." in admin.text
-    assert 50 == world.operations.rollouts.get("shop").spec.priority
+    assert world.operations.rollouts.get("shop").spec.priority == 50
 
 
 def test_a_look_shows_what_traefik_would_be_told(admin: Browser, shop: str, world: World) -> None:
@@ -101,14 +101,14 @@ def test_who_saves_second_is_told_what_the_first_did_and_keeps_their_text(
     world.operations.rollouts.set_weight("shop", Decimal(10), ME)
     refused = admin.send(f"{shop}/edit", mine)
 
-    assert 412 == refused.status_code
+    assert refused.status_code == 412
     assert "test set the weight 0 % → 10 %" in admin.text
     assert "priority: 50" in admin.page.text
     assert world.operations.rollouts.get("shop").spec.priority is None
 
     admin.send(f"{shop}/edit", mine)
 
-    assert 50 == world.operations.rollouts.get("shop").spec.priority
+    assert world.operations.rollouts.get("shop").spec.priority == 50
 
 
 def test_a_form_that_comes_back_with_a_mistake_is_still_of_the_version_that_it_was_made_for(
@@ -118,7 +118,7 @@ def test_a_form_that_comes_back_with_a_mistake_is_still_of_the_version_that_it_w
     world.operations.rollouts.set_weight("shop", Decimal(10), ME)
     admin.send(f"{shop}/edit", {**edited(world), "rule": "wrong"})
 
-    assert 412 == admin.send(f"{shop}/edit", edited(world)).status_code
+    assert admin.send(f"{shop}/edit", edited(world)).status_code == 412
 
 
 def test_who_would_empty_a_gateway_is_asked_and_saves_again(admin: Browser, shop: str, world: World) -> None:
@@ -126,13 +126,13 @@ def test_who_would_empty_a_gateway_is_asked_and_saves_again(admin: Browser, shop
     moved = {**edited(world), "gateways": "inner"}
     asked = admin.send(f"{shop}/edit", moved)
 
-    assert 409 == asked.status_code
+    assert asked.status_code == 409
     assert "would be served no rollout with this; save again if that is meant" in admin.text
     assert world.operations.rollouts.get("shop").spec.gateways is None
 
     admin.send(f"{shop}/edit", {**moved, "confirmed": "yes"})
 
-    assert ("inner",) == world.operations.rollouts.get("shop").spec.gateways
+    assert world.operations.rollouts.get("shop").spec.gateways == ("inner",)
 
 
 def test_a_rollout_is_deleted_after_a_question(admin: Browser, shop: str, world: World) -> None:
@@ -143,14 +143,14 @@ def test_a_rollout_is_deleted_after_a_question(admin: Browser, shop: str, world:
     admin.send(f"{shop}/delete")
 
     assert "shop is deleted" in admin.text
-    assert [] == list(world.operations.rollouts.all())
+    assert list(world.operations.rollouts.all()) == []
 
 
 @pytest.mark.parametrize("path", ["/new", "/rollouts/shop/edit", "/rollouts/shop/delete"])
 def test_an_operator_does_not_get_at_it(operator: Browser, shop: str, path: str) -> None:
-    assert 403 == operator.open(path).status_code
+    assert operator.open(path).status_code == 403
     operator.open(shop)
-    assert 403 == operator.send(path, SHOP).status_code
+    assert operator.send(path, SHOP).status_code == 403
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_another_stable_version_is_saved_only_with_the_box_ticked(admin: Browser
     other = {**edited(world), "stable": "http://10.0.0.9:8080", "canary": ""}
     refused = admin.send(f"{shop}/edit", other)
 
-    assert 409 == refused.status_code
+    assert refused.status_code == 409
     assert 'name="replace_stable"' in admin.page.text
     assert spec().stable == world.operations.rollouts.get("shop").spec.stable
 
@@ -177,7 +177,7 @@ def test_another_stable_version_is_saved_only_with_the_box_ticked(admin: Browser
 
     admin.send(f"{shop}/edit", {**other, "replace_stable": "yes"})
 
-    assert "stable was replaced" == world.operations.rollouts.get("shop").status.reason
+    assert world.operations.rollouts.get("shop").status.reason == "stable was replaced"
 
 
 def test_steps_that_cannot_conclude_are_warned_of_before_and_after_saving(admin: Browser) -> None:

@@ -45,7 +45,7 @@ def test_a_rollout_is_found_by_a_server_of_a_side(
     fleet.caught_up()
     viewer.open(f"/?q={text}")
 
-    assert ["blog"] == names(viewer)
+    assert names(viewer) == ["blog"]
 
 
 def test_an_empty_fleet_says_what_to_do_next(admin: Browser, viewer: Browser) -> None:
@@ -96,6 +96,6 @@ def test_many_rollouts_are_shown_a_screenful_at_a_time(viewer: Browser, world: W
         viewer.open(f"/?sort=name&page={page}")
         seen.append(names(viewer))
 
-    assert [50, 50, 20, 20] == [len(page) for page in seen]
+    assert [len(page) for page in seen] == [50, 50, 20, 20]
     assert [f"r{number:03}" for number in range(120)] == [name for page in seen[:3] for name in page]
     assert "Page 3 of 3" in viewer.text

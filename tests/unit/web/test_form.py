@@ -40,11 +40,11 @@ def test_what_most_have_is_in_fields_of_its_own() -> None:
     )
     fields = Fields.of(spec)
 
-    assert "web, websecure" == fields.entry_points
-    assert "http://a:1\nhttp://b:2 weight 3" == fields.stable
-    assert "shop-v2@docker" == fields.canary
-    assert "5 %\npause" == fields.steps
-    assert "" == fields.more
+    assert fields.entry_points == "web, websecure"
+    assert fields.stable == "http://a:1\nhttp://b:2 weight 3"
+    assert fields.canary == "shop-v2@docker"
+    assert fields.steps == "5 %\npause"
+    assert fields.more == ""
 
 
 def test_options_of_a_side_stand_in_the_yaml_and_go_back_to_the_side() -> None:
@@ -55,7 +55,7 @@ def test_options_of_a_side_stand_in_the_yaml_and_go_back_to_the_side() -> None:
     }
     fields = Fields.of(read(Spec, document))
 
-    assert "progressDeadline: 1h\nstable:\n  healthCheck:\n    path: /healthz" == fields.more
+    assert fields.more == "progressDeadline: 1h\nstable:\n  healthCheck:\n    path: /healthz"
     assert document | {"strategy": "wrr"} == write(fields.spec())
 
 
@@ -102,7 +102,7 @@ def test_a_servers_weight_and_that_it_drains_stay_through_an_edit() -> None:
     third = {"url": "http://c:1", "drain": True}
     fields = Fields.of(read(Spec, {"rule": "Host(`a`)", "stable": {"servers": [*servers, third]}}))
 
-    assert "http://a:1 weight 2\nhttp://b:1 weight 3 drain\nhttp://c:1 drain" == fields.stable
+    assert fields.stable == "http://a:1 weight 2\nhttp://b:1 weight 3 drain\nhttp://c:1 drain"
     assert {"servers": [*servers, third]} == write(fields.spec().stable)
 
 

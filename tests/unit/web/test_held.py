@@ -21,10 +21,10 @@ def test_a_visitor_has_so_many_streams_and_gets_a_place_back(world: World, secre
     again = client.get("/live", buffered=False)
     again.close()
 
-    assert [200, 200] == [stream.status_code for stream in streams]
-    assert (429, "5") == (refused.status_code, refused.headers["Retry-After"])
+    assert [stream.status_code for stream in streams] == [200, 200]
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
     assert "waits and streams here already" in refused.text
-    assert 200 == again.status_code
+    assert again.status_code == 200
 
 
 def told(client: FlaskClient, world: World) -> str:
@@ -57,4 +57,4 @@ def test_two_slashes_lead_nowhere_else(world: World) -> None:
     client = create_pages(world.operations, version="1.2.3").test_client()
     answer = client.get("/rollouts//shop", headers={"Host": "evil.example"})
 
-    assert 404 == answer.status_code
+    assert answer.status_code == 404

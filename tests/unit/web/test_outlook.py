@@ -16,19 +16,19 @@ def words(rollout: Rollout, action: Action) -> str:
 def test_every_move_says_what_becomes_of_the_traffic() -> None:
     shop = created()
 
-    assert "The canary goes from 5 % to 50 % of the requests; waiting for a person" == words(shop, Action.PROMOTE)
-    assert "The canary goes from 5 % to 100 % of the requests: it is the new stable" == words(
-        shop, Action.PROMOTE_FULL
+    assert words(shop, Action.PROMOTE) == "The canary goes from 5 % to 50 % of the requests; waiting for a person"
+    assert (
+        words(shop, Action.PROMOTE_FULL) == "The canary goes from 5 % to 100 % of the requests: it is the new stable"
     )
-    assert "The canary goes from 5 % to 0 % of the requests: all traffic is on stable" == words(shop, Action.ABORT)
-    assert "The canary keeps 5 % of the requests; waiting for a person" == words(shop, Action.PAUSE)
+    assert words(shop, Action.ABORT) == "The canary goes from 5 % to 0 % of the requests: all traffic is on stable"
+    assert words(shop, Action.PAUSE) == "The canary keeps 5 % of the requests; waiting for a person"
 
 
 def test_just_what_the_phase_allows_is_looked_at() -> None:
     moves = {action for action, _ in of_moves(created(steps=None), now=T0)}
 
     assert {Action.PROMOTE_FULL, Action.ABORT, Action.PAUSE} == moves
-    assert [] == of_moves(at_rest(), now=T0)
+    assert of_moves(at_rest(), now=T0) == []
 
 
 @pytest.mark.parametrize(("weight", "is_bold"), [("55", False), ("55.01", True), ("100", True), ("0", False)])
@@ -47,8 +47,8 @@ def test_the_difference_is_what_traefik_will_be_told() -> None:
     difference = of_weight(created(), Decimal(50), now=T0).difference({})
     changed = [(mark, text.strip()) for mark, text in difference if mark != " "]
 
-    assert [("-", "weight: 19"), ("+", "weight: 1")] == changed
-    assert [] == of_move(created(), Action.PAUSE, now=T0).difference({})
+    assert changed == [("-", "weight: 19"), ("+", "weight: 1")]
+    assert of_move(created(), Action.PAUSE, now=T0).difference({}) == []
 
 
 def test_what_is_to_be_made_is_all_new() -> None:

@@ -44,7 +44,7 @@ def test_a_shift_is_made_and_told(
     assert reached == weight(world)
     assert f"{reached:g} % to the canary" in operator.text
     event = world.operations.rollouts.history("shop", limit=1)[0]
-    assert ("operator", "looks fine") == (event.actor, event.reason)
+    assert (event.actor, event.reason) == ("operator", "looks fine")
 
 
 @pytest.mark.parametrize("typed", ["", "many", "-1", "101", "5.001", "NaN", "Infinity", "1e1000"])
@@ -52,8 +52,8 @@ def test_what_is_no_weight_changes_nothing(operator: Browser, shop: str, world: 
     operator.open(shop)
     refused = operator.send(f"{shop}/weight", {"weight": typed})
 
-    assert 422 == refused.status_code
-    assert 5 == weight(world)
+    assert refused.status_code == 422
+    assert weight(world) == 5
     assert "must be a number from 0 to 100 with at most two decimals" in operator.text
 
 
@@ -61,12 +61,12 @@ def test_a_jump_by_more_than_50_points_asks_once_more(operator: Browser, shop: s
     operator.open(shop)
     operator.send(f"{shop}/weight", {"weight": "80", "reason": "sure"})
 
-    assert 5 == weight(world)
+    assert weight(world) == 5
     assert "That is a jump of more than 50 points" in operator.text
 
     operator.send(f"{shop}/weight", {"weight": "80", "confirmed": "yes", "reason": "sure"})
 
-    assert 80 == weight(world)
+    assert weight(world) == 80
 
 
 def test_down_needs_no_second_question(operator: Browser, shop: str, world: World) -> None:
@@ -74,7 +74,7 @@ def test_down_needs_no_second_question(operator: Browser, shop: str, world: Worl
     operator.open(shop)
     operator.send(f"{shop}/weight", {"weight": "0"})
 
-    assert 0 == weight(world)
+    assert weight(world) == 0
 
 
 def test_the_second_of_two_is_told_what_the_first_did_and_overwrites_nothing(
@@ -84,15 +84,15 @@ def test_the_second_of_two_is_told_what_the_first_did_and_overwrites_nothing(
     world.operations.rollouts.set_weight("shop", Decimal(10), ME)
     refused = operator.send(f"{shop}/weight", {"weight": "25", "reason": "mine"})
 
-    assert 412 == refused.status_code
-    assert 10 == weight(world)
+    assert refused.status_code == 412
+    assert weight(world) == 10
     assert "Nothing of yours was done." in operator.text
     assert "test set the weight 5 % → 10 %" in operator.text
     assert "The canary goes from 10 % to 25 % of the requests" in operator.text
 
     operator.send(f"{shop}/weight", {"weight": "25", "confirmed": "yes", "reason": "mine"})
 
-    assert 25 == weight(world)
+    assert weight(world) == 25
 
 
 def test_what_is_no_longer_possible_is_said_to_the_second(operator: Browser, shop: str, world: World) -> None:
@@ -100,7 +100,7 @@ def test_what_is_no_longer_possible_is_said_to_the_second(operator: Browser, sho
     world.operations.rollouts.move("shop", Action.ABORT, ME)
     operator.send(f"{shop}/weight", {"weight": "25"})
 
-    assert 412 == operator.page.status_code
+    assert operator.page.status_code == 412
     assert "As it is now, that is not possible any more." in operator.text
 
 
@@ -118,8 +118,8 @@ def test_a_form_that_is_sent_twice_is_done_once(operator: Browser, shop: str, wo
     for _ in range(2):
         operator.send(f"{shop}/move", {**sent, "action": "promote"})
 
-    assert 200 == operator.page.status_code
-    assert 50 == weight(world)
+    assert operator.page.status_code == 200
+    assert weight(world) == 50
     assert Phase.PAUSED is world.operations.rollouts.get("shop").status.phase
 
 
@@ -178,22 +178,22 @@ def test_a_canary_without_tries_left_can_only_be_retried_by_force(operator: Brow
     assert "analysis.maxTries" in operator.text
 
     refused = operator.send("/rollouts/shop/move", {"action": "retry"})
-    assert (409, Phase.DEGRADED) == (refused.status_code, world.operations.rollouts.get("shop").status.phase)
+    assert (refused.status_code, world.operations.rollouts.get("shop").status.phase) == (409, Phase.DEGRADED)
 
     operator.open("/rollouts/shop/outlook?action=retry")
     assert "Nothing was done" in operator.text
     operator.send("/rollouts/shop/move", {"action": "retry", "confirmed": "yes", "force": operator.hidden("force")})
-    assert (Phase.PAUSED, 2) == (
+    assert (
         world.operations.rollouts.get("shop").status.phase,
         world.operations.rollouts.get("shop").status.tries,
-    )
+    ) == (Phase.PAUSED, 2)
 
 
 @pytest.mark.parametrize("action", ["", "advance", "explode"])
 def test_what_is_no_move_is_refused(operator: Browser, shop: str, action: str) -> None:
     operator.open(shop)
 
-    assert 422 == operator.send(f"{shop}/move", {"action": action}).status_code
+    assert operator.send(f"{shop}/move", {"action": action}).status_code == 422
 
 
 def test_a_viewer_sees_no_button_and_is_refused_all_the_same(viewer: Browser, shop: str, world: World) -> None:
@@ -203,25 +203,25 @@ def test_a_viewer_sees_no_button_and_is_refused_all_the_same(viewer: Browser, sh
     assert 'name="quick"' not in viewer.page.text
     for path, fields in (("weight", {"weight": "25"}), ("move", {"action": "abort"}), ("undo", {"revision": "1"})):
         refused = viewer.send(f"{shop}/{path}", {**fields, "version": "1"})
-        assert 403 == refused.status_code
+        assert refused.status_code == 403
         assert "your role, viewer, may not do this" in viewer.page.text.lower()
         viewer.open(shop)
-    assert 5 == weight(world)
+    assert weight(world) == 5
 
 
 def test_a_form_without_its_token_changes_nothing(operator: Browser, shop: str, world: World) -> None:
     for forged in ("", "guessed", "é"):
         operator.open(shop)
         refused = operator.send(f"{shop}/weight", {"weight": "25", "csrf": forged})
-        assert 400 == refused.status_code
-    assert 5 == weight(world)
+        assert refused.status_code == 400
+    assert weight(world) == 5
 
 
 def test_a_form_without_its_version_changes_nothing(operator: Browser, shop: str, world: World) -> None:
     operator.open(shop)
 
-    assert 400 == operator.send(f"{shop}/weight", {"weight": "25", "version": ""}).status_code
-    assert 5 == weight(world)
+    assert operator.send(f"{shop}/weight", {"weight": "25", "version": ""}).status_code == 400
+    assert weight(world) == 5
 
 
 def test_the_history_leads_back_by_weight_or_to_the_whole_state(
@@ -244,7 +244,7 @@ def test_the_history_leads_back_by_weight_or_to_the_whole_state(
     assert "Go back to revision" in admin.text
     admin.send(f"{shop}/undo", {"revision": str(created), "confirmed": "yes"})
 
-    assert 5 == weight(world)
+    assert weight(world) == 5
 
 
 @pytest.mark.parametrize("action", [one for one in Action if one not in {Action.START, Action.EDIT, Action.WITHDRAW}])
@@ -265,7 +265,7 @@ def test_a_reason_of_two_lines_does_not_stop_a_change(operator: Browser, shop: s
     operator.open(shop)
     operator.send(f"{shop}/weight", {"weight": "25", "reason": "a\nb"})
 
-    assert 25 == weight(world)
+    assert weight(world) == 25
 
 
 def test_what_is_shown_is_never_markup(admin: Browser, shop: str, world: World) -> None:
@@ -284,7 +284,7 @@ def test_a_damaged_document_is_a_page_that_says_so(admin: Browser, shop: str, wo
     world.store.commit(Change(key, stored.version, '{"spec": 7}', "meddle", "bob", "", Request("meddle", "")))
     answer = admin.open(shop)
 
-    assert 409 == answer.status_code
+    assert answer.status_code == 409
     assert "Stored document is corrupt" in admin.text
 
 

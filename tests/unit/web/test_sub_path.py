@@ -65,7 +65,7 @@ def browser(world: World) -> Browser:
 def test_a_session_is_kept_below_the_prefix_only(browser: Browser) -> None:
     assert f"{PREFIX}/gateways" == browser.signed_in.location
     assert f"Path={PREFIX}" in browser.signed_in.headers["Set-Cookie"]
-    assert 200 == browser.open(f"{PREFIX}/").status_code
+    assert browser.open(f"{PREFIX}/").status_code == 200
 
 
 def test_every_link_form_and_redirect_stays_below_the_prefix(browser: Browser) -> None:

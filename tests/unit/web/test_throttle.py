@@ -28,33 +28,33 @@ def test_an_address_without_a_token_is_limited(client: Client, path: str) -> Non
     exhaust(client)
     answer = client.get(path)
 
-    assert (429, "1", "application/problem+json") == (
+    assert (
         answer.status_code,
         answer.headers["Retry-After"],
         answer.content_type,
-    )
+    ) == (429, "1", "application/problem+json")
     assert "urn:traefik-canary:too-fast" in answer.text
 
 
 def test_a_wrong_token_or_session_is_none(client: Client) -> None:
     exhaust(client)
 
-    assert 429 == client.get("/api/v1/rollouts", headers={"Authorization": "Bearer wrong"}).status_code
+    assert client.get("/api/v1/rollouts", headers={"Authorization": "Bearer wrong"}).status_code == 429
     client.set_cookie(COOKIE, "wrong")
-    assert 429 == client.get("/").status_code
+    assert client.get("/").status_code == 429
 
 
 def test_another_address_is_not_limited(client: Client) -> None:
     exhaust(client)
 
-    assert 200 == client.get("/openapi.json", environ_base={"REMOTE_ADDR": "10.0.0.9"}).status_code
+    assert client.get("/openapi.json", environ_base={"REMOTE_ADDR": "10.0.0.9"}).status_code == 200
 
 
 def test_who_watches_the_provider_is_not_limited(client: Client) -> None:
     exhaust(client)
 
-    assert 200 == client.get("/livez").status_code
-    assert 503 == client.get("/readyz").status_code
+    assert client.get("/livez").status_code == 200
+    assert client.get("/readyz").status_code == 503
 
 
 def test_a_known_token_has_a_rate_of_its_own(client: Client, world: World) -> None:
@@ -64,7 +64,7 @@ def test_a_known_token_has_a_rate_of_its_own(client: Client, world: World) -> No
     headers = {"Authorization": f"bearer {secret}"}
     statuses = [client.get("/api/v1/rollouts", headers=headers).status_code for _ in range(11)]
 
-    assert [200] * 10 + [429] == statuses
+    assert statuses == [200] * 10 + [429]
 
 
 def test_a_session_has_the_rate_of_its_token_once_its_address_makes_too_many(client: Client, world: World) -> None:
@@ -74,13 +74,13 @@ def test_a_session_has_the_rate_of_its_token_once_its_address_makes_too_many(cli
     exhaust(client)
     statuses = [client.get("/").status_code for _ in range(11)]
 
-    assert [200] * 10 + [429] == statuses
+    assert statuses == [200] * 10 + [429]
 
 
 def test_a_large_form_of_somebody_who_is_nobody_is_refused(world: World) -> None:
     pages = create_pages(world.operations, version="1.2.3").test_client()
     large = {"csrf": "x", "token": "x" * 20_000}
 
-    assert 400 == pages.post("/sign-in", data=large).status_code
+    assert pages.post("/sign-in", data=large).status_code == 400
     pages.set_cookie(COOKIE, "any")
-    assert [413, 413] == [pages.post(path, data=large).status_code for path in ("/sign-in", "/sign-out")]
+    assert [pages.post(path, data=large).status_code for path in ("/sign-in", "/sign-out")] == [413, 413]
