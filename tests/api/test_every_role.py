@@ -197,7 +197,7 @@ def test_what_is_for_machines_is_for_everybody_and_changes_nothing(
     writes = {client.open(path, method=method).status_code for method in ("POST", "PUT", "DELETE", "PATCH")}
 
     assert ({200}, {405}) == (reads, writes)
-    assert before == world.store.load()
+    assert world.store.load() == before
 
 
 @pytest.mark.parametrize("needs_token", [False, True], ids=["open", "by token"])
@@ -216,4 +216,4 @@ def test_polls_are_for_gateways_where_a_token_is_needed(
         caller: answer.status_code for caller, answer in answers.items()
     }
     assert {"nosniff"} == {answer.headers["X-Content-Type-Options"] for answer in answers.values()}
-    assert before == world.store.load()
+    assert world.store.load() == before

@@ -118,7 +118,7 @@ def test_no_form_makes_a_page_fail_or_does_what_a_role_may_not(
         assert answer.headers["X-Content-Type-Options"] == "nosniff", where
         assert not answer.headers.get("Location", "").startswith(("//", "http")), where
         if role is None or not role.permissions & {route.permission} or "csrf" not in form:
-            assert before == world.store.revision(), where
+            assert world.store.revision() == before, where
     print(f"{REQUESTS:,} forms, seed {SEED}: {dict(sorted(statuses.items()))}")  # noqa: T201 for make fuzz
 
     assert {200, 303, 403, 404, 422} <= statuses.keys()

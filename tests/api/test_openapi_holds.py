@@ -134,7 +134,7 @@ def bring_to_an_end(world: World, case: Case) -> None:
 def test_the_document_is_valid_and_is_served(app: Flask) -> None:
     DOCUMENT.validate()
 
-    assert DOCUMENT.raw_schema == app.test_client().get("/openapi.json").json
+    assert app.test_client().get("/openapi.json").json == DOCUMENT.raw_schema
 
 
 def test_bounds_are_said_in_the_words_of_json_schema() -> None:
@@ -171,7 +171,7 @@ def test_under_a_name_that_is_none_nothing_is_stored(
 
     assert answer.status_code == 400
     assert "a name is lower-case letters" in answer.get_json()["detail"]
-    assert before == world.store.load()
+    assert world.store.load() == before
 
 
 def test_a_body_that_is_needed_must_be_there(app: Flask, as_admin: dict[str, str]) -> None:

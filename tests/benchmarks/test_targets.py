@@ -17,7 +17,7 @@ CEILING = Target("memory", 10, "MB")
     ],
 )
 def test_a_target_is_reached_on_its_own_side_of_the_goal(target: Target, value: float, expected: str) -> None:
-    assert expected == verdict(target, value)
+    assert verdict(target, value) == expected
 
 
 def test_a_margin_tells_how_many_times_better_than_the_goal() -> None:

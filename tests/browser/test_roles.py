@@ -91,7 +91,7 @@ def test_the_server_refuses_what_the_role_may_not_send(scene: Scene, role: str) 
 
     assert dict.fromkeys(forms, 403) == {path: status for path, (status, _) in answers.items()}
     assert all(f"your role, {role}, may not do this" in text.lower() for _, text in answers.values())
-    assert before == everything(scene)
+    assert everything(scene) == before
     assert scene.canary_gets(name) == 2
 
 
@@ -112,7 +112,7 @@ def test_a_form_that_is_not_from_here_is_refused_and_changes_nothing(scene: Scen
 
     assert dict.fromkeys(answers, 400) == {path: status for path, (status, _) in answers.items()}
     assert all("This form is not from here" in text for _, text in answers.values())
-    assert before == everything(scene)
+    assert everything(scene) == before
     assert scene.canary_gets(name) == 2
     page.goto("/")
     expect(page.get_by_role("heading", level=1)).to_have_text("Rollouts")

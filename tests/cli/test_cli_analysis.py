@@ -87,7 +87,7 @@ def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
     ],
 )
 def test_a_step_is_said_in_words(document: dict[str, Any], words: str) -> None:
-    assert words == step(document)
+    assert step(document) == words
 
 
 def test_a_status_says_its_steps_in_words(run: Run, judged: str) -> None:

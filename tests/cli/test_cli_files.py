@@ -75,7 +75,7 @@ def test_what_is_unchanged_is_not_written(run: Run, world: World) -> None:
     before = world.store.revision()
     run("apply", "-f", "-", "--reason", "again", stdin=text(document("shop")))
 
-    assert before == world.store.revision()
+    assert world.store.revision() == before
 
 
 def test_a_canary_on_its_way_keeps_its_weight(run: Run, shop: str, world: World) -> None:
@@ -119,7 +119,7 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(run: Run, shop: str, wo
         ("blog", "Healthy"),
         ("shop", "Healthy"),
     ]
-    assert before == world.store.revision()
+    assert world.store.revision() == before
 
 
 def test_a_reason_goes_with_every_rollout(run: Run) -> None:

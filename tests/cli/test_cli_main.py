@@ -152,7 +152,7 @@ def test_a_table_on_a_terminal_has_lines() -> None:
 
 @pytest.mark.parametrize(("side", "words"), [({"service": "a@docker"}, "a@docker"), (None, ""), ({}, "")])
 def test_a_side_is_told_by_who_answers(side: dict[str, str] | None, words: str) -> None:
-    assert words == output.side(side)
+    assert output.side(side) == words
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_a_side_is_told_by_who_answers(side: dict[str, str] | None, words: str) 
 def test_time_that_has_passed_is_told_in_its_largest_unit(seconds: int, words: str) -> None:
     moment = datetime.now(UTC) - timedelta(seconds=seconds + 0.2)
 
-    assert words == ago(moment.isoformat().replace("+00:00", "Z"))
+    assert ago(moment.isoformat().replace("+00:00", "Z")) == words
 
 
 def test_steps_are_told_in_few_words() -> None:

@@ -49,7 +49,7 @@ def test_a_list_of_any_length_is_read_to_its_end(run: Run, world: World) -> None
     for name in names:
         stored(world, name, canary=None, steps=None)
 
-    assert names == [rollout["name"] for rollout in json.loads(run("list", "-o", "json").stdout)]
+    assert [rollout["name"] for rollout in json.loads(run("list", "-o", "json").stdout)] == names
 
 
 def test_a_list_is_narrowed_by_phase_and_gateway(run: Run, shop: str, world: World) -> None:
@@ -67,7 +67,7 @@ def test_a_rollout_is_printed_whole(run: Run, shop: str) -> None:
     as_yaml, as_json = run("get", shop), run("get", shop, "--output", "json")
     document = json.loads(as_json.stdout)
 
-    assert document == yaml.safe_load(as_yaml.stdout)
+    assert yaml.safe_load(as_yaml.stdout) == document
     assert {"name", "version", "spec", "status", "actions"} == set(document)
     assert (document["spec"]["rule"], document["spec"]["steps"]) == (RULE, STEPS)
     assert list(yaml.safe_load(as_yaml.stdout)) == ["name", "version", "spec", "status", "actions"]
@@ -209,7 +209,7 @@ def test_a_move_is_done_and_told(
 
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.startswith(f"shop is {after[0]}")
-    assert after == phase(world)
+    assert phase(world) == after
 
 
 @pytest.mark.parametrize("command", ["promote", "abort", "pause", "resume", "skip", "retry"])
@@ -290,7 +290,7 @@ def test_a_person_is_asked_before_something_is_deleted(
 
     assert code == done.returncode
     assert b"Traefik will answer 404 for the rule of shop. Delete it? [y/N]: " in done.stdout
-    assert left == [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
+    assert [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts] == left
 
 
 def test_a_delete_says_nothing_to_machines(run: Run, shop: str) -> None:

@@ -161,7 +161,7 @@ def test_a_certificate_is_written_for_the_names_that_are_asked_for_and_kept(offl
     assert names.get_values_for_type(x509.DNSName) == ["a.example", "*.b.example"]
     assert (tmp_path / "new" / "default.key").stat().st_mode & 0o777 == 0o600
     assert f"{tmp_path / 'new'} has default.crt and default.key already; they are kept\n" == second.stdout
-    assert content == (tmp_path / "new" / "default.crt").read_bytes()
+    assert (tmp_path / "new" / "default.crt").read_bytes() == content
 
 
 @pytest.mark.parametrize("host", ["größe.example", "", "x" * 65])

@@ -68,7 +68,7 @@ DASHBOARD = pytest.mark.parametrize("dashboard", DASHBOARDS.values(), ids=DASHBO
 
 @pytest.mark.parametrize(("path", "text"), generated().items(), ids=lambda found: getattr(found, "name", ""))
 def test_what_is_checked_in_is_what_is_generated(path: Path, text: str) -> None:
-    assert text == path.read_text(), "run: python -m dashboards"
+    assert path.read_text() == text, "run: python -m dashboards"
 
 
 @DASHBOARD

@@ -217,7 +217,7 @@ def test_what_was_chosen_stands_above_all() -> None:
     ],
 )
 def test_a_number_is_written_with_its_unit(value: float, unit: str, decimals: int | None, text: str) -> None:
-    assert text == written(value, unit, decimals)
+    assert written(value, unit, decimals) == text
 
 
 def test_at_an_axis_there_are_no_idle_digits() -> None:

@@ -152,7 +152,7 @@ def test_a_job_that_is_cancelled_leaves_the_canary_of_another_job(
     _, said = job.cancelled.run()
 
     assert rollout.phase != "Degraded", said
-    assert other == rollout.read()
+    assert rollout.read() == other
 
 
 def test_a_start_that_is_refused_fails_the_job(rollout: Rollout, template: Template) -> None:

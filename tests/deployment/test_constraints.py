@@ -89,7 +89,7 @@ def test_the_lock_was_made_from_this_project() -> None:
     project, extras = _PROJECT["project"], _PROJECT["project"]["optional-dependencies"]
     asked = _asked([*project["dependencies"], *(text for texts in extras.values() for text in texts)])
 
-    assert asked == _locked(metadata["requires-dist"]), "make lock"
+    assert _locked(metadata["requires-dist"]) == asked, "make lock"
     assert _asked(_PROJECT["dependency-groups"]["test"]) == _locked(metadata["requires-dev"]["test"]), "make lock"
     assert f'requires-python = "{project["requires-python"]}"' in (ROOT / "uv.lock").read_text()
 

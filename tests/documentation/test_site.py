@@ -47,4 +47,4 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
 
 @pytest.mark.parametrize(("path", "text"), generated().items(), ids=lambda found: getattr(found, "name", ""))
 def test_what_is_checked_in_is_what_is_generated(path: Path, text: str) -> None:
-    assert text == path.read_text(), "run: python -m documentation"
+    assert path.read_text() == text, "run: python -m documentation"

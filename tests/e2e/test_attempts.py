@@ -21,7 +21,7 @@ def begin(stack: Stack, **changes: Any) -> int:
     said = stack.command("set-canary", "shop", f"http://{HOST}:{stack.canary_port}")
     attempt = said.stdout.split("attempt ")[1].split()[0]
     facts = dict(line.split(maxsplit=1) for line in stack.command("status", "shop").stdout.splitlines())
-    assert attempt == facts["attempt"].split(",")[0]
+    assert facts["attempt"].split(",")[0] == attempt
     stack.wait_applied()
     return int(attempt)
 

@@ -64,7 +64,7 @@ def test_a_client_stays_on_one_server_of_each_side_over_every_shift(stack: Stack
 
     assert set(NAMES["stable"]) == set.union(*first)
     assert [len(servers) for servers in first] == [1] * 6
-    assert both == [one | other for one, other in zip(first, last, strict=True)]
+    assert [one | other for one, other in zip(first, last, strict=True)] == both
     assert [len(servers) for servers in both] == [2] * 6
 
 

@@ -37,7 +37,7 @@ def test_a_file_that_lags_behind_a_promotion_gives_no_traffic_back(shared_stack:
     assert refused.returncode == 1
     assert (answer.status_code, answer.json()["type"]) == (409, "urn:traefik-canary:stable-lags")
     assert [one["reasonCode"] for one in json.loads(drift.stdout)["drift"]] == ["stable-lags"]
-    assert promoted == status(stack)
+    assert status(stack) == promoted
     assert stack.count(20) == {"v2": 20}
 
 
@@ -53,7 +53,7 @@ def test_a_file_that_names_another_stable_version_leaves_a_canary_on_its_way(sha
     ]
 
     assert [answer.status_code for answer in answers] == [409, 409]
-    assert before == status(stack)
+    assert status(stack) == before
 
 
 def test_another_stable_version_is_put_in_place_when_that_is_said(shared_stack: Stack) -> None:

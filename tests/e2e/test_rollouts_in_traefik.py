@@ -85,7 +85,7 @@ def test_only_requests_that_the_weight_splits_are_counted(shared_stack: Stack, i
 
     assert overridden == {"always": {"v2": 7}, "never": {"v1": 7}}
     assert {"v1", "v2"} == ignored.keys()
-    assert wanted == difference()
+    assert difference() == wanted
 
 
 def test_overrides_work_beside_sticky_clients_copies_and_health_checks(shared_stack: Stack) -> None:

@@ -37,7 +37,7 @@ def test_the_scheme_tells_what_is_there(url: str, kind: Kind, is_tls: bool) -> N
     ],
 )
 def test_several_hosts_are_read(hosts: str, nodes: tuple[tuple[str, int], ...]) -> None:
-    assert nodes == read_address(f"redis+sentinel://{hosts}/main").nodes
+    assert read_address(f"redis+sentinel://{hosts}/main").nodes == nodes
 
 
 def test_a_node_of_a_cluster_has_the_port_of_redis() -> None:

@@ -51,8 +51,8 @@ def test_all_that_a_store_does_is_confirmed(pair: tuple[Node, Node], confirm: Co
     again = Request("again", "one")
     event = write(store, "new", request=again)
 
-    assert event == store.recall(again)
-    assert event == store.commit(change("new", request=again))
+    assert store.recall(again) == event
+    assert store.commit(change("new", request=again)) == event
     assert event.revision == version(store)
 
 

@@ -175,7 +175,7 @@ def test_history_is_read_in_pages(store: Store, limit: int, before: int | None, 
     for number in range(5):
         write(store, str(number))
 
-    assert revisions == [event.revision for event in store.history(SHOP, limit=limit, before=before)]
+    assert [event.revision for event in store.history(SHOP, limit=limit, before=before)] == revisions
 
 
 # Following
@@ -184,7 +184,7 @@ def test_history_is_read_in_pages(store: Store, limit: int, before: int | None, 
 def test_changes_are_those_after_a_revision_in_order(store: Store) -> None:
     events = [write(store, "1"), write(store, "2", key=BLOG), write(store, None)]
 
-    assert events == store.changes(after=0, wait_seconds=1)
+    assert store.changes(after=0, wait_seconds=1) == events
     assert events[2:] == store.changes(after=2, wait_seconds=0)
     assert store.changes(after=3, wait_seconds=0) == []
 
@@ -232,9 +232,9 @@ def test_a_request_sent_twice_happens_once(store: Store, moves_on: bool) -> None
         write(store, None)
     is_unchanged = unchanged(store)
 
-    assert first == store.commit(change("new", request=AGAIN))
-    assert first == store.commit(change("new", expected=7, request=AGAIN))
-    assert first == store.recall(AGAIN)
+    assert store.commit(change("new", request=AGAIN)) == first
+    assert store.commit(change("new", expected=7, request=AGAIN)) == first
+    assert store.recall(AGAIN) == first
     assert is_unchanged()
 
 
@@ -267,7 +267,7 @@ def test_a_restored_store_is_above_both_revisions(store: Store, theirs: int, rev
         write(store, str(number))
     documents = {BLOG: Stored(1, "kept"), Key(Kind.TOKEN, "ci"): Stored(1, "ü")}
 
-    assert revision == store.restore(Contents("theirs", theirs, documents), actor="me", reason="lost")
+    assert store.restore(Contents("theirs", theirs, documents), actor="me", reason="lost") == revision
     assert Contents("theirs", revision, documents) == store.load()
     assert ("theirs", revision) == store.revision()
 
@@ -296,7 +296,7 @@ def test_history_and_requests_outlive_a_restore(store: Store) -> None:
     store.restore(Contents("theirs", 1, {}), actor="me", reason="lost")
 
     assert [event] == store.history(SHOP, limit=10)
-    assert event == store.recall(AGAIN)
+    assert store.recall(AGAIN) == event
 
 
 # Sightings
@@ -337,9 +337,9 @@ def test_a_record_is_replaced_while_it_is_the_expected_one(store: Store, text: s
     store.replace_record("blog", expected=None, text="other")
 
     assert store.replace_record("shop", expected=None, text=text)
-    assert text == store.record("shop")
+    assert store.record("shop") == text
     assert store.replace_record("shop", expected=text, text=next_text)
-    assert next_text == store.record("shop")
+    assert store.record("shop") == next_text
     assert store.record("blog") == "other"
 
 
@@ -353,7 +353,7 @@ def test_a_record_that_is_another_one_is_left_alone(
     store.replace_record("shop", expected=None, text=there)
 
     assert not store.replace_record("shop", expected=expected, text=text)
-    assert there == store.record("shop")
+    assert store.record("shop") == there
 
 
 def test_of_many_who_replace_a_record_at_once_one_does(store: Store) -> None:
@@ -442,4 +442,4 @@ def test_a_restore_has_a_mark_and_forgets_those_before(store: Store) -> None:
 
     assert ["", event.mark] == [store.mark(1), store.mark(3)]
     assert store.mark(revision) == seen[0].follows != ""
-    assert revision == store.load().restored
+    assert store.load().restored == revision

@@ -179,4 +179,4 @@ def test_our_slot_may_move_to_another_node(tmp_path: Path) -> None:
         servers.move(KEY, new)
 
         assert write(store).revision == 3
-        assert events == store.changes(after=0, wait_seconds=0)[:2]
+        assert store.changes(after=0, wait_seconds=0)[:2] == events

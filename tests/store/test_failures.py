@@ -240,11 +240,11 @@ def test_a_redis_that_cannot_write_is_read_and_changes_nothing(
     breaks(operator)
 
     for question in WRITES:
-        assert words == refusal(QUESTIONS[question] if question != "commit" else commit_the_next, store)
+        assert refusal(QUESTIONS[question] if question != "commit" else commit_the_next, store) == words
     for question in READS:
         QUESTIONS[question](store)
-    assert words == store.write_problem()
-    assert contents == store.load()
+    assert store.write_problem() == words
+    assert store.load() == contents
     mends(operator)
     assert store.write_problem() is None
     assert write(store).revision == 2
@@ -294,7 +294,7 @@ def test_a_flushed_redis_has_no_lineage(store: RedisStore, operator: redis.Redis
     assert store.revision() == ("", 0)
     assert Contents("", 0, {}) == store.load()
     assert write(store).revision == 1
-    assert lineage != store.revision()[0]
+    assert store.revision()[0] != lineage
 
 
 def test_a_flushed_script_is_sent_again(store: RedisStore, operator: redis.Redis) -> None:

@@ -66,7 +66,7 @@ def test_an_instance_is_no_change(store: Store) -> None:
     contents = store.load()
     store.announce("shop", "v2/one", "{}", seconds=60)
 
-    assert contents == store.load()
+    assert store.load() == contents
 
 
 def test_nothing_is_left_of_those_that_come_no_more(valkey: RedisStore, hand: redis.Redis, keys: Keys) -> None:

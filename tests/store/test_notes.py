@@ -60,5 +60,5 @@ def test_a_note_is_no_change(store: Store, name: str) -> None:
     store.keep(name, "text", seconds=60)
     store.count(name, seconds=60)
 
-    assert contents == store.load()
+    assert store.load() == contents
     assert store.changes(after=1, wait_seconds=0) == []

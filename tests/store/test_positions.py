@@ -60,5 +60,5 @@ def test_a_position_is_no_change(store: Store) -> None:
     contents = store.load()
     store.advance_position("chat", expected=None, revision=7)
 
-    assert contents == store.load()
+    assert store.load() == contents
     assert store.changes(after=1, wait_seconds=0) == []

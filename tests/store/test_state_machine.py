@@ -78,7 +78,7 @@ class StoreMachine(RuleBasedStateMachine):
         least = max(self.revision, backup.revision + ahead) + 1
         contents = Contents(lineage, backup.revision + ahead, backup.documents)
 
-        assert least == self.store.restore(contents, actor="me", reason="")
+        assert self.store.restore(contents, actor="me", reason="") == least
         self.lineage, self.revision, self.documents = lineage, least, dict(backup.documents)
 
     @rule(key=a_key, limit=a_number, before=st.none() | a_number)
@@ -92,7 +92,7 @@ class StoreMachine(RuleBasedStateMachine):
         after = max(0, self.revision - back)
         events = [event for event in self.events if event.revision > after]
         if [event.revision for event in events] == list(range(after + 1, self.revision + 1)):
-            assert events == self.store.changes(after=after, wait_seconds=0)
+            assert self.store.changes(after=after, wait_seconds=0) == events
         else:
             with pytest.raises(MissedChangesError):
                 self.store.changes(after=after, wait_seconds=0)

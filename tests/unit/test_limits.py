@@ -159,4 +159,4 @@ def test_a_caller_holds_so_many_calls_and_a_worker_so_many_in_all() -> None:
     ],
 )
 def test_who_has_a_whole_network_of_ipv6_is_one_caller(address: str, near: str) -> None:
-    assert near == neighbourhood(address)
+    assert neighbourhood(address) == near

@@ -75,7 +75,7 @@ def test_gone_is_gone(receiver: Receiver) -> None:
 def test_it_is_heard_when_to_come_back(receiver: Receiver, value: str, seconds: float) -> None:
     receiver.status, receiver.headers = 429, {"Retry-After": value}
 
-    assert seconds == post(receiver.url, MESSAGE).retry_after_seconds
+    assert post(receiver.url, MESSAGE).retry_after_seconds == seconds
 
 
 def test_a_date_to_come_back_is_understood(receiver: Receiver) -> None:

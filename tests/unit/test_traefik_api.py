@@ -50,7 +50,7 @@ def test_all_parts_are_read_page_by_page(traefik: Traefik, api: TraefikApi, coun
     traefik.parts = {f"services/s{index}@docker": {"name": f"s{index}@docker"} for index in range(count)}
 
     assert traefik.parts == api.show_all("services")
-    assert pages == len(traefik.asked)
+    assert len(traefik.asked) == pages
 
 
 def test_parts_of_another_section_are_left_out(traefik: Traefik, api: TraefikApi) -> None:
@@ -79,7 +79,7 @@ def test_answers_of_many_megabytes_and_compressed_ones_are_read(traefik: Traefik
     body = gzip.compress(json.dumps(big).encode())
     traefik.raw = {"routers/shop@http": Raw(body, headers={"Content-Encoding": "gzip"})}
 
-    assert big == api.show("routers/shop@http")
+    assert api.show("routers/shop@http") == big
 
 
 @pytest.mark.parametrize(

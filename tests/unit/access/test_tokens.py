@@ -26,7 +26,7 @@ def test_of_a_secret_only_its_sha_256_is_stored() -> None:
 
     assert sha256(SECRET.encode()).hexdigest() == fingerprint(SECRET) == token.sha256
     assert SECRET not in encode(token)
-    assert token == read(StoredToken, decode_json(encode(token)))
+    assert read(StoredToken, decode_json(encode(token))) == token
 
 
 @pytest.mark.parametrize(

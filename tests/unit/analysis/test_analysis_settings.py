@@ -12,8 +12,8 @@ from provider.documents import InvalidDocumentError, read, write
 def test_everything_has_a_default() -> None:
     settings = read(Analysis, {})
 
-    assert settings == Analysis()
-    assert settings == read(Analysis, write(settings))
+    assert Analysis() == settings
+    assert read(Analysis, write(settings)) == settings
     assert write(settings) == {
         "source": "traefik",
         "interval": "5s",
@@ -76,8 +76,8 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
     }
     settings = read(Analysis, document)
 
-    assert document == write(settings)
-    assert settings == read(Analysis, write(settings))
+    assert write(settings) == document
+    assert read(Analysis, write(settings)) == settings
     assert Prometheus(url="http://prometheus:9090/some/path") == settings.source.prometheus
     assert Undecided.PROMOTE is settings.on_undecided
     assert {
@@ -106,7 +106,7 @@ def test_errors_by_protocol(errors: dict[str, Any], http: str, grpc: tuple[int, 
     settings = read(Analysis, {"errors": errors})
 
     assert (http, grpc) == (settings.errors.http, settings.errors.grpc_codes)
-    assert settings == read(Analysis, write(settings))
+    assert read(Analysis, write(settings)) == settings
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ def test_checks_are_written_as_they_were() -> None:
     settings = read(Analysis, document)
 
     assert document["checks"] == write(settings)["checks"]
-    assert settings == read(Analysis, write(settings))
+    assert read(Analysis, write(settings)) == settings
 
 
 def test_a_webhook_has_five_seconds() -> None:
@@ -85,7 +85,7 @@ def test_a_mistake_in_the_list_is_named(checks: list[dict[str, Any]], words: str
     with pytest.raises(InvalidDocumentError) as caught:
         read(Analysis, {"checks": checks})
 
-    assert words == str(caught.value)
+    assert str(caught.value) == words
 
 
 def test_names_take_the_places_of_the_placeholders_and_end_no_string() -> None:
@@ -129,4 +129,4 @@ def test_a_value_is_within_or_outside_or_not_known(
     answer = held_against_bounds(value, check)
 
     assert outcome is answer.outcome
-    assert answer == Answer.from_document(answer.as_document())
+    assert Answer.from_document(answer.as_document()) == answer

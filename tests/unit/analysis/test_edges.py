@@ -127,7 +127,7 @@ def test_an_edge_that_was_good_for_hours_is_judged_again_as_soon_as_it_breaks() 
 def test_the_settings_choose_the_edges(latency: dict[str, Any], edges: tuple[float, ...]) -> None:
     window = Window(stable=slow_at(10, 0.1, 1), canary=slow_at(10, 0.1, 1))
 
-    assert edges == tuple(edge.seconds for edge in edges_of(window, settings_of(**latency).latency))
+    assert tuple(edge.seconds for edge in edges_of(window, settings_of(**latency).latency)) == edges
 
 
 def test_an_edge_that_no_bucket_has_is_named_and_nothing_is_known_to_be_good() -> None:
@@ -137,8 +137,8 @@ def test_an_edge_that_no_bucket_has_is_named_and_nothing_is_known_to_be_good() -
     assert Outcome.INCONCLUSIVE is verdict.outcome
     assert (
         verdict.reason
-        == "latency.edges has 30 ms, where Traefik has no bucket edge; choose from 100 ms, 300 ms, 1.2 s, 5 s, or add "
-        "it to metrics.prometheus.buckets in Traefik"
+        == "latency.edges has 30 ms, where Traefik has no bucket edge; choose from 100 ms, 300 ms, 1.2 s, 5 s, "
+        "or add it to metrics.prometheus.buckets in Traefik"
     )
     assert Outcome.INCONCLUSIVE is verdict.at_end(settings_of(edges=["30ms", "1.2s"])).outcome
 

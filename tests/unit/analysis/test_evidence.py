@@ -103,7 +103,7 @@ def test_evidence_goes_to_json_and_back(seen: list[Window]) -> None:
     for window in seen:
         evidence = evidence.updated(window, BOTH)
 
-    assert evidence == Evidence.from_document(json.loads(json.dumps(evidence.as_document())))
+    assert Evidence.from_document(json.loads(json.dumps(evidence.as_document()))) == evidence
 
 
 def test_its_document_is_small_and_in_camel_case() -> None:

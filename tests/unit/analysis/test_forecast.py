@@ -155,7 +155,7 @@ def test_evidence_waits_for_the_warm_up_and_a_plain_failure_does_not() -> None:
     warm, late = Forecast(ERRORS, rates).caught_after(share, 5), cold.caught_after(share, 5)
 
     assert warm is not None
-    assert late == pytest.approx(warm + 300, rel=0.01)
+    assert pytest.approx(warm + 300, rel=0.01) == late
     assert (cold.caught_after(share, inf) or inf) < 10
     assert cold.caught([Stretch(share, 300), Stretch(share, 300)], 5) > 0.9
     assert cold.known_good(share, 299) == 0
@@ -228,4 +228,4 @@ def _after(life: Life, minutes: int) -> Record:
     ],
 )
 def test_a_time_is_said_with_one_number(seconds: float, words: str) -> None:
-    assert words == roughly(seconds)
+    assert roughly(seconds) == words

@@ -19,7 +19,7 @@ from provider.analysis.passage import (
     [(0, 1, 0, 1.0), (5, 0, 4, 1.0), (3, 0, 4, 0.0), (0, 1, 1.0, 0.3173), (100, 1, 10, 1.0), (-100, 1, 10, 0.0)],
 )
 def test_a_motion_has_reached_a_bound(mean: float, variance: float, bound: float, expected: float) -> None:
-    assert expected == pytest.approx(reached(mean, variance, bound), abs=1e-4)
+    assert pytest.approx(reached(mean, variance, bound), abs=1e-4) == expected
 
 
 def test_a_rising_motion_reaches_a_bound_as_often_as_simulated() -> None:

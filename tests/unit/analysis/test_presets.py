@@ -40,8 +40,8 @@ def test_numbers_beside_a_preset_win_and_stay_when_they_are_read_again(
 ) -> None:
     settings = read(Analysis, {"preset": preset, **given_beside})
 
-    assert given_beside == {name: write(settings)[name] for name in given_beside}
-    assert settings == read(Analysis, write(settings))
+    assert {name: write(settings)[name] for name in given_beside} == given_beside
+    assert read(Analysis, write(settings)) == settings
     assert settings.origins() == read(Analysis, write(settings)).origins()
 
 

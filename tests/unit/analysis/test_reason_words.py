@@ -22,14 +22,14 @@ from provider.analysis.words import e_value, per_cent, seconds
     ],
 )
 def test_a_share_is_written_as_a_per_cent(share: float, words: str) -> None:
-    assert words == per_cent(share)
+    assert per_cent(share) == words
 
 
 @pytest.mark.parametrize(
     ("value", "words"), [(1, "1"), (212.4, "212"), (3.44, "3.4"), (0.014, "0.014"), (1e-9, "below 0.01")]
 )
 def test_an_e_value_is_written_short(value: float, words: str) -> None:
-    assert words == e_value(log(value))
+    assert e_value(log(value)) == words
 
 
 def test_an_e_value_of_any_size_can_be_written() -> None:
@@ -39,4 +39,4 @@ def test_an_e_value_of_any_size_can_be_written() -> None:
 
 @pytest.mark.parametrize(("value", "words"), [(0.2301, "230 ms"), (1.2, "1.2 s"), (5, "5 s"), (12.34, "12.3 s")])
 def test_a_duration_is_written_in_its_unit(value: float, words: str) -> None:
-    assert words == seconds(value)
+    assert seconds(value) == words

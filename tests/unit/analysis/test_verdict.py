@@ -137,8 +137,8 @@ def test_what_is_not_known_yet_is_said_with_what_is_wanting() -> None:
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
     assert (
-        verdict.reason
-        == "canary errors 10 % against 0 %, not known yet: e-value 2.2 of 20 for worse, e-value 0.55 of 20 for not worse"
+        verdict.reason == "canary errors 10 % against 0 %, not known yet: "
+        "e-value 2.2 of 20 for worse, e-value 0.55 of 20 for not worse"
     )
 
 
@@ -184,7 +184,7 @@ def test_at_the_end_what_is_known_stays_as_it_is() -> None:
     for errors in (0, 50):
         verdict = judged(Window(stable=side(900, 3), canary=side(2_100, errors)))
 
-        assert verdict == verdict.at_end(ERRORS)
+        assert verdict.at_end(ERRORS) == verdict
 
 
 def test_evidence_beyond_all_floats_is_a_number_still() -> None:
@@ -206,4 +206,4 @@ def test_every_verdict_has_a_reason_and_goes_to_json_and_back(canary: int, stabl
     verdict = judged(Window(stable=drawn(stable), canary=drawn(canary)), settings=settings)
 
     assert verdict.reason
-    assert verdict == Verdict.from_document(verdict.as_document())
+    assert Verdict.from_document(verdict.as_document()) == verdict

@@ -74,7 +74,7 @@ def test_a_window_goes_to_json_and_back() -> None:
     window = Window(stable=Counts(10, 1, Histogram((0.1,), (5,), 10)))
     document = window.as_document()
 
-    assert window == Window.from_document(document)
+    assert Window.from_document(document) == window
     assert document["stable"] == {
         "requests": 10,
         "errors": 1,

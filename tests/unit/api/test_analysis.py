@@ -34,7 +34,7 @@ def test_before_any_look_there_is_nothing_to_tell(admin: Client, judged: str, wo
         answer = admin("GET", "/rollouts/shop/analysis")
         assert answer.status_code == 404
         assert answer.json["detail"] == "shop: it has no canary that was looked at"
-    assert rollout == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == rollout
 
 
 def test_of_no_rollout_nothing_is_told(admin: Client) -> None:
@@ -126,7 +126,7 @@ def test_whoever_may_read_may_read_it(
 ) -> None:
     remember(world.operations, "shop", seen(world.operations.rollouts.get("shop"), [GOOD], now=world.clock()))
 
-    assert status == as_role[role]("GET", "/rollouts/shop/analysis").status_code
+    assert as_role[role]("GET", "/rollouts/shop/analysis").status_code == status
 
 
 def test_what_cannot_be_read_is_as_if_it_were_not_there(admin: Client, judged: str, world: World) -> None:

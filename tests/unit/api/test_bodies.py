@@ -55,7 +55,7 @@ def test_a_body_that_cannot_be_taken_is_refused_in_words(
 
     assert status == found
     assert words in detail
-    assert before == world.store.read(Key(Kind.ROLLOUT, shop))[0]
+    assert world.store.read(Key(Kind.ROLLOUT, shop))[0] == before
 
 
 def test_every_mistake_is_told_at_once_with_its_place(admin: Client) -> None:

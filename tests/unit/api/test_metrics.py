@@ -77,7 +77,7 @@ def test_while_mirroring_stable_is_counted_behind_the_mirror(
 ) -> None:
     world.operations.rollouts.create("shop", spec(**changes), ME)
 
-    assert stable == services(world)["stable"]
+    assert services(world)["stable"] == stable
 
 
 @settings(deadline=None)  # each example starts a worker
@@ -219,7 +219,7 @@ def test_in_force_is_what_every_gateway_has(
     }
     world.operations.observations.publish(conditions, seconds=15)
 
-    assert in_force == figures(world, "canary_rollout_weight_in_force_percent")
+    assert figures(world, "canary_rollout_weight_in_force_percent") == in_force
 
 
 def test_what_was_counted_of_a_rollout_that_is_gone_is_told_no_more(world: World, shop: str) -> None:

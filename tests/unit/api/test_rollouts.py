@@ -51,7 +51,7 @@ def test_a_dry_run_answers_what_would_be_and_changes_nothing(admin: Client, shop
 
     assert [would.status_code, made.status_code] == [200, 200]
     assert would.json["spec"]["priority"] == 100
-    assert before == admin("GET", f"/rollouts/{shop}").json
+    assert admin("GET", f"/rollouts/{shop}").json == before
     assert admin("GET", "/rollouts/blog").status_code == 404
 
 
@@ -118,7 +118,7 @@ def test_an_illegal_move_is_refused_in_words_and_changes_nothing(admin: Client, 
     assert refused.status_code == 409
     assert refused.json["type"] == "urn:traefik-canary:illegal-move"
     assert "retry is not possible while shop is Progressing" in refused.json["detail"]
-    assert before == admin("GET", f"/rollouts/{shop}").json
+    assert admin("GET", f"/rollouts/{shop}").json == before
 
 
 def test_a_retry_beyond_the_tries_is_refused_in_words_and_can_be_forced(admin: Client) -> None:
@@ -197,7 +197,7 @@ def test_waiting_ends_when_it_is_so_or_cannot_be(
     for method, path, content in moves:
         admin(method, f"/rollouts/{shop}{path}", content)
 
-    assert status == admin("GET", f"/rollouts/{shop}/wait?for={goal}&timeout=0.05").status_code
+    assert admin("GET", f"/rollouts/{shop}/wait?for={goal}&timeout=0.05").status_code == status
 
 
 def test_waiting_for_a_rollout_that_is_not_there_is_not_found(admin: Client) -> None:

@@ -227,7 +227,7 @@ def test_a_webhook_is_told_where_the_rollout_stands(looking: Looking, servers: S
         "phase": "Progressing",
         "stepIndex": 1,
     }
-    assert told == json.loads(hooks.questions[0].body)
+    assert json.loads(hooks.questions[0].body) == told
 
 
 def test_a_query_has_the_names_in_its_placeholders(looking: Looking, servers: Sequence[Server]) -> None:

@@ -161,7 +161,7 @@ def test_why_a_rollout_waits_can_be_read_until_it_goes_on(
     proof.found = None
     ticked(world, controller)
 
-    assert waits == Wait(reason_code=WaitReason.NOT_APPLIED, detail="edge does not answer")
+    assert Wait(reason_code=WaitReason.NOT_APPLIED, detail="edge does not answer") == waits
     assert world.operations.waits.of(world.operations.rollouts.get("shop")) is None
 
 

@@ -48,7 +48,7 @@ def test_a_step_is_confirmed_from_the_first_check_that_finds_it_applied(world: W
     assert before is None
     assert is_confirmed(world, proof, rollout)
     world.clock.pass_time(60)
-    assert at == proof.confirmed_at(rollout, world.clock.time)
+    assert proof.confirmed_at(rollout, world.clock.time) == at
 
 
 def test_another_controller_counts_from_the_same_confirmation(world: World, rollout: Rollout) -> None:
@@ -57,7 +57,7 @@ def test_another_controller_counts_from_the_same_confirmation(world: World, roll
     assert is_confirmed(world, GatewayProof(world.operations), rollout)
     world.clock.pass_time(60)
 
-    assert at == GatewayProof(world.operations).confirmed_at(rollout, world.clock.time)
+    assert GatewayProof(world.operations).confirmed_at(rollout, world.clock.time) == at
 
 
 def test_the_next_step_needs_a_confirmation_of_its_own(world: World, rollout: Rollout) -> None:
@@ -86,8 +86,8 @@ def test_a_pause_and_an_analysis_are_counted_from_the_confirmation(world: World,
 
     assert until
     assert until + timedelta(seconds=30) == counted_from(rollout, later).status.paused_until
-    assert later == counted_from(judging, later).status.judged_since
-    assert rollout == counted_from(rollout, rollout.status.since)
+    assert counted_from(judging, later).status.judged_since == later
+    assert counted_from(rollout, rollout.status.since) == rollout
 
 
 def test_a_rollout_that_waits_is_checked_ever_more_seldom(

@@ -128,7 +128,7 @@ def test_a_rollout_that_breaks_without_a_change_is_left_alone(
     for _ in range(3):
         reverting.look()
 
-    assert version == world.operations.rollouts.get("shop").version
+    assert world.operations.rollouts.get("shop").version == version
 
 
 def test_one_that_does_not_ask_for_it_is_left_alone(world: World, traefik: Traefik, reverting: Reverting) -> None:
@@ -137,7 +137,7 @@ def test_one_that_does_not_ask_for_it_is_left_alone(world: World, traefik: Traef
     for _ in range(3):
         reverting.look()
 
-    assert version == world.operations.rollouts.get("shop").version
+    assert world.operations.rollouts.get("shop").version == version
 
 
 def test_a_fix_that_traefik_has_not_taken_yet_is_not_judged_by_what_was_broken_before(
@@ -174,4 +174,4 @@ def test_a_traefik_that_cannot_be_asked_says_nothing(world: World, traefik: Trae
     for _ in range(3):
         reverting.look()
 
-    assert version == world.operations.rollouts.get("shop").version
+    assert world.operations.rollouts.get("shop").version == version

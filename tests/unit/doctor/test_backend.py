@@ -51,7 +51,7 @@ def test_a_backend_that_closes_later_than_is_waited_for_closed_none() -> None:
     ],
 )
 def test_the_shortest_is_what_to_set(closed: list[float], told: str) -> None:
-    assert told == IdleTimes(closed).keep_alive_timeout
+    assert IdleTimes(closed).keep_alive_timeout == told
 
 
 def test_a_backend_that_is_not_there_is_told() -> None:

@@ -28,7 +28,7 @@ def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:
     ],
 )
 def test_what_the_provider_knows_of_a_gateway_is_told(shown: dict[str, Any], found: list[str]) -> None:
-    assert found == [finding.check for finding in examine_gateway(shown)]
+    assert [finding.check for finding in examine_gateway(shown)] == found
 
 
 def test_the_latencies_asked_of_a_gateway_are_those_of_its_rollouts() -> None:

@@ -45,7 +45,7 @@ def test_a_server_that_is_written_plainly_is_judged_as_any_other(url: str) -> No
         patch.setattr(fields, "_PLAIN_SERVER", re.compile("(?!)"))
         expected = outcome(url)
 
-    assert expected == outcome(url)
+    assert outcome(url) == expected
 
 
 def outcome(url: str) -> str:

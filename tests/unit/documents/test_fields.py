@@ -64,7 +64,7 @@ def refusal(kind: Any, value: object) -> str:
     ],
 )
 def test_a_weight_is_kept_in_hundredths(value: object, weight: str) -> None:
-    assert weight == str(parse_weight(value))
+    assert str(parse_weight(value)) == weight
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_a_weight_is_written_as_the_plainest_number(value: float, written: float
 def test_every_hundredth_of_a_per_cent_survives_writing_and_reading(hundredths: int) -> None:
     weight = Decimal(hundredths) / 100
 
-    assert weight == parse_weight(weight_number(weight))
+    assert parse_weight(weight_number(weight)) == weight
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_every_hundredth_of_a_per_cent_survives_writing_and_reading(hundredths: 
 )
 def test_a_duration_is_read_as_go_reads_it_and_written_plainly(text: str, milliseconds: int, written: str) -> None:
     assert timedelta(milliseconds=milliseconds) == parse_duration(text)
-    assert written == taken(Duration, text)
+    assert taken(Duration, text) == written
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_a_duration_is_at_most_a_year(text: str) -> None:
 def test_every_duration_survives_writing_and_reading(milliseconds: int) -> None:
     duration = timedelta(milliseconds=milliseconds)
 
-    assert duration == parse_duration(format_duration(duration))
+    assert parse_duration(format_duration(duration)) == duration
 
 
 def test_no_time_at_all_is_written_as_such() -> None:
@@ -168,7 +168,7 @@ def test_no_time_at_all_is_written_as_such() -> None:
     ],
 )
 def test_what_traefik_reads_is_taken_as_it_is(kind: Any, values: list[object]) -> None:
-    assert values == [taken(kind, value) for value in values]
+    assert [taken(kind, value) for value in values] == values
 
 
 NOT_A_NAME = "must be 1 to 63 lower-case letters, digits and inner hyphens, such as shop-api"
@@ -218,14 +218,14 @@ def test_texts_have_an_end(kind: Any, most: int) -> None:
     longest = "/" * (kind is UrlPath)
     longest += "a" * (most - len(longest) - len(ending)) + ending
 
-    assert longest == taken(kind, longest)
+    assert taken(kind, longest) == longest
     assert f"must have at most {most} characters" == refusal(kind, f"{longest[:1]}a{longest[1:]}")
 
 
 def test_this_providers_own_services_are_no_references() -> None:
     words = "must not end in @http: those names are this provider's own and come and go"
 
-    assert words == refusal(Reference, "shop_1@http")
+    assert refusal(Reference, "shop_1@http") == words
 
 
 @pytest.mark.parametrize("name", ["api@internal", "prometheus@internal", "noop@internal", "ping@internal"])
@@ -260,7 +260,7 @@ def test_a_rule_is_refused_with_the_column() -> None:
     ],
 )
 def test_what_is_no_whole_number_is_refused(value: object, detail: str) -> None:
-    assert detail == refusal(WholeNumber, value)
+    assert refusal(WholeNumber, value) == detail
 
 
 def test_a_whole_number_may_be_written_with_a_point() -> None:
@@ -280,7 +280,7 @@ def test_a_whole_number_may_be_written_with_a_point() -> None:
     ],
 )
 def test_a_servers_address_is_kept_without_a_last_slash(url: str, kept: str) -> None:
-    assert kept == taken(ServerUrl, url)
+    assert taken(ServerUrl, url) == kept
 
 
 SCHEMES = "the scheme must be h2c or http or https"

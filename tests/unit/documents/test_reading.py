@@ -159,7 +159,7 @@ def test_the_error_reads_as_a_sentence() -> None:
     ],
 )
 def test_json_is_decoded(text: str | bytes, value: object) -> None:
-    assert value == decode_json(text)
+    assert decode_json(text) == value
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_what_readers_would_disagree_about_is_no_json(text: str | bytes, words: 
     with pytest.raises(NotJsonError) as caught:
         decode_json(text)
 
-    assert words == str(caught.value)
+    assert str(caught.value) == words
 
 
 def refusal_of(text: str | bytes) -> NotJsonError | None:

@@ -166,7 +166,7 @@ def test_a_snapshot_serves_while_the_store_is_away(tmp_path: Path) -> None:
     later = Feed(store, snapshot=SnapshotFile(path))
     later.start()
 
-    assert body == later.body("edge")
+    assert later.body("edge") == body
     assert later.is_ready
     later.close()
 

@@ -32,7 +32,7 @@ def test_up_to_half_may_go_one_by_one_and_then_no_more(fleet: Fleet, most: int, 
     while fleet.served.shrink(None, ()) is None:
         fleet.remove(1)
 
-    assert left == fleet.served.count("edge")
+    assert fleet.served.count("edge") == left
 
 
 def test_who_is_emptied_is_named_and_how(fleet: Fleet) -> None:

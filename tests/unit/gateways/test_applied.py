@@ -99,7 +99,7 @@ def test_a_traefik_that_has_it_as_it_is_has_no_problem(rollout: Rollout) -> None
 def test_a_traefik_that_has_it_as_it_was_is_told_what_differs(
     before: Rollout, after: Rollout, expected: list[str]
 ) -> None:
-    assert expected == problems(after, shown(before))
+    assert problems(after, shown(before)) == expected
 
 
 def test_a_traefik_that_has_never_heard_of_it_lacks_every_part() -> None:

@@ -65,7 +65,7 @@ def test_a_sighting_survives_writing_and_reading() -> None:
         digest="abc",
     )
 
-    assert sighting == read(Sighting, decode_json(encode(sighting)))
+    assert read(Sighting, decode_json(encode(sighting))) == sighting
 
 
 @pytest.mark.parametrize(

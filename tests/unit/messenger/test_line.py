@@ -173,7 +173,7 @@ def test_retries_are_spread_by_chance(world: World, chat: Chat, chance: float, s
     create(world)
     chat.always = REFUSED
 
-    assert seconds == Line("chat", world.store, world.feed, chat, chance=lambda: chance).step()
+    assert Line("chat", world.store, world.feed, chat, chance=lambda: chance).step() == seconds
 
 
 @pytest.mark.parametrize(("asked_for", "seconds"), [(0.2, 1), (30, 30), (9_999, 300)])
@@ -183,7 +183,7 @@ def test_a_receiver_may_say_when_to_come_back(
     create(world)
     chat.always = Outcome(429, "it answers 429", retry_after_seconds=asked_for)
 
-    assert seconds == line.step()
+    assert line.step() == seconds
 
 
 def test_order_is_kept_while_one_notice_is_refused(world: World, line: Line, chat: Chat) -> None:

@@ -27,7 +27,7 @@ def webhook(**fields: Any) -> WebhookSpec:
     ],
 )
 def test_an_address_may_have_a_path_and_a_query(url: str) -> None:
-    assert url == webhook(url=url).url
+    assert webhook(url=url).url == url
 
 
 @pytest.mark.parametrize(
@@ -107,4 +107,4 @@ def test_a_mistake_is_told(fields: dict[str, Any], words: str) -> None:
     ],
 )
 def test_a_webhook_is_told_what_it_wants(fields: dict[str, Any], notice: Notice, wanted: bool) -> None:
-    assert wanted == webhook(**fields).wants(notice)
+    assert webhook(**fields).wants(notice) == wanted

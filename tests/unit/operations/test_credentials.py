@@ -55,7 +55,7 @@ def test_each_kind_is_made_of_its_file(world: World, credentials: GatewayCredent
         "X-Api-Key": "k-1",
     } == found.headers
     assert str(directory / "ca") == found.ca_file
-    assert found == credentials("https://edge:8443/metrics")
+    assert credentials("https://edge:8443/metrics") == found
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_secret_that_has_rotated_is_read_anew(
     before = credentials("http://edge:8080/api/version")
     (directory / "password").write_text("ann:other")
 
-    assert before != credentials("http://edge:8080/api/version")
+    assert credentials("http://edge:8080/api/version") != before
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_a_name_becomes_servers_and_its_changes_are_followed_when_its_time_is_ov
     names.say("v2.test", "A", ["10.0.0.4"], ttl=300)
     asked = names.asked.total()
     assert looking.look()
-    assert asked == names.asked.total(), "the answer still holds"
+    assert names.asked.total() == asked, "the answer still holds"
 
 
 def test_rollouts_that_look_for_the_same_share_an_answer(world: World, names: NameServer) -> None:
@@ -104,7 +104,7 @@ def test_where_nobody_is_nothing_is_sent(world: World, names: NameServer, side: 
     (mistake,) = caught.value.mistakes
     assert f"/spec/{side}/discover" == mistake.pointer
     assert mistake.detail == "must lead to one server at least: nobody.test:8080 (A) has no address"
-    assert before == world.store.load()
+    assert world.store.load() == before
 
 
 def test_a_dry_run_looks_and_writes_nothing(world: World, names: NameServer) -> None:
@@ -112,7 +112,7 @@ def test_a_dry_run_looks_and_writes_nothing(world: World, names: NameServer) -> 
     before = world.store.load()
     world.operations.rollouts.create("shop", spec(canary=by_name(names)), ME.__class__("me", is_dry_run=True))
 
-    assert before == world.store.load()
+    assert world.store.load() == before
 
 
 def test_a_name_that_leads_nowhere_any_more_keeps_those_that_answer(
@@ -225,7 +225,7 @@ def test_the_last_instance_is_kept_and_that_is_told(world: World, looking: Disco
     world.clock.pass_time(11)
     looking.look()
 
-    assert before == served(world)
+    assert served(world) == before
     found = world.feed.read(lambda image: image.found["registered:shop:v2"])
     assert found.kept == "no instance of v2 has registered"
 

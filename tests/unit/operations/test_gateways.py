@@ -118,7 +118,7 @@ def test_a_gateway_that_polls_no_more_is_gone(world: World, seconds: float, name
     polled(world)
     world.clock.pass_time(seconds)
 
-    assert names == [view.name for view in world.operations.gateways.views()]
+    assert [view.name for view in world.operations.gateways.views()] == names
 
 
 def test_a_gateway_that_has_everything_has_applied_the_revision(world: World, traefik: Traefik) -> None:
@@ -330,7 +330,7 @@ def test_a_sighting_that_nobody_took_back_is_swept(world: World, seconds: float,
     world.clock.pass_time(seconds)
     world.operations.gateways.polled()
 
-    assert kept == len(world.store.sightings())
+    assert len(world.store.sightings()) == kept
 
 
 def test_a_poll_without_a_token_counts_only_under_a_name_that_somebody_wrote_down(world: World) -> None:

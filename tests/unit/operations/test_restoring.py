@@ -18,7 +18,7 @@ def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Trut
     assert revision > served
     assert wait_until(lambda: world.feed.state is State.FOLLOWING)
     world.caught_up()
-    assert names == [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts]
+    assert [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts] == names
     assert revision < world.operations.rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME).version
 
 
@@ -64,5 +64,5 @@ def test_where_nothing_is_wrong_nothing_is_lost(world: World, truth: Truth) -> N
     world.operations.restoring.restore(truth, ME)
     world.caught_up()
 
-    assert rollout == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == rollout
     assert [rollout] == world.operations.rollouts.page(limit=9).rollouts

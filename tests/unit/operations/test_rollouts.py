@@ -61,7 +61,7 @@ def test_what_is_created_can_be_read(world: World) -> None:
 
     assert standing(rollout) == (Phase.PAUSED, 5)
     assert rollout.version == 1
-    assert rollout == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == rollout
 
 
 def test_a_name_is_taken_once(world: World) -> None:
@@ -98,8 +98,8 @@ def test_a_move_is_stored_with_who_and_why(
         world.operations.rollouts.move("shop", earlier, ME)
     moved = world.operations.rollouts.move("shop", action, Call(actor="ann", reason="because"))
 
-    assert after == standing(moved)
-    assert moved == world.operations.rollouts.get("shop")
+    assert standing(moved) == after
+    assert world.operations.rollouts.get("shop") == moved
     assert (action, "ann", "because") == last_action(world)
 
 
@@ -120,7 +120,7 @@ def test_a_move_that_the_phase_does_not_allow_changes_nothing(world: World) -> N
 
     with pytest.raises(IllegalMoveError):
         world.operations.rollouts.move("shop", Action.RETRY, ME)
-    assert rollout == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == rollout
 
 
 def test_a_weight_is_set_by_hand(world: World) -> None:
@@ -206,7 +206,7 @@ def test_a_write_on_another_version_changes_nothing(world: World, write: Write, 
 
     with pytest.raises(StaleVersionError, match=f"^rollout shop is at version 2, not at {seen}$"):
         write(world.operations, Call("ann", if_match=seen))
-    assert rollout == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == rollout
 
 
 @pytest.mark.parametrize(
@@ -281,7 +281,7 @@ def test_a_repeated_request_is_answered_as_at_first_whatever_came_since(world: W
     first = world.operations.rollouts.move("shop", Action.PROMOTE, call)
     world.operations.rollouts.delete("shop", ME)
 
-    assert first == world.operations.rollouts.move("shop", Action.PROMOTE, call)
+    assert world.operations.rollouts.move("shop", Action.PROMOTE, call) == first
 
 
 @each_write
@@ -292,7 +292,7 @@ def test_a_request_id_serves_one_request(world: World, write: Write) -> None:
 
     with pytest.raises(RequestReusedError):
         write(world.operations, Call("ann", request=Request("one", "another")))
-    assert rollout == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == rollout
 
 
 @each_write
@@ -300,7 +300,7 @@ def test_a_dry_run_changes_nothing(world: World, write: Write) -> None:
     rollout = created(world.operations)
     write(world.operations, Call("ann", is_dry_run=True))
 
-    assert rollout == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == rollout
     assert world.store.revision()[1] == 1
 
 
@@ -384,7 +384,7 @@ def test_a_retry_beyond_the_tries_is_refused_unless_it_is_forced(world: World) -
 
     with pytest.raises(TriesUsedUpError):
         move("shop", Action.RETRY, ME)
-    assert aborted == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == aborted
     assert move("shop", Action.RETRY, replace(ME, force=True)).status.tries == 3
 
 
@@ -417,7 +417,7 @@ def test_an_abort_of_another_attempt_changes_nothing(world: World, attempt: int)
 
     with pytest.raises(OtherAttemptError, match=f"the current attempt of shop is 3, not {attempt}"):
         world.operations.rollouts.abort("shop", ME, attempt=attempt)
-    assert current == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == current
 
 
 def test_history_is_read_newest_first_and_on_from_where_it_ended(world: World) -> None:

@@ -217,7 +217,7 @@ def test_a_token_must_be_of_a_role_that_may_poll(world: World, role: Role, statu
     world.caught_up()
     poller = Poller(world, needs_token=True)
 
-    assert status == poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status
+    assert poller.poll(HTTP_AUTHORIZATION=f"Bearer {secret}").status == status
     assert (status == "200 OK") == any('"isAuthenticated":true' in text for text in reported(poller).values())
     assert poller.poll().status == "401 Unauthorized"
     assert poller.poll(HTTP_AUTHORIZATION="Bearer wrong").status == "401 Unauthorized"

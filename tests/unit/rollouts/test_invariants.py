@@ -150,7 +150,7 @@ class RolloutMachine(RuleBasedStateMachine):
         weight = self.rollout.status.weight
 
         assert 0 <= weight <= 100
-        assert weight == round(weight, 2)
+        assert round(weight, 2) == weight
 
     @invariant()
     def the_step_is_one_of_the_steps_or_behind_the_last(self) -> None:
@@ -218,7 +218,7 @@ class RolloutMachine(RuleBasedStateMachine):
     def exactly_what_is_listed_can_be_done(self) -> None:
         possible = {action for action, move in BY_PERSON.items() if leads_somewhere(self.rollout, move, self.now)}
 
-        assert possible == set(self.rollout.actions)
+        assert set(self.rollout.actions) == possible
         assert len(possible) == len(self.rollout.actions)
 
     @invariant()
@@ -261,7 +261,7 @@ class RolloutMachine(RuleBasedStateMachine):
 
         assert before == after or after.status.phase in frozenset().union(*allowed)
         self._check_tries(before, after)
-        assert after == after.replace(spec, now=self.now)
+        assert after.replace(spec, now=self.now) == after
         self.is_aborted = self.is_aborted and before.status.generation == after.status.generation
         self.rollout = after
 
@@ -270,10 +270,10 @@ class RolloutMachine(RuleBasedStateMachine):
         try:
             after = move(before, now=self.now)
         except IllegalMoveError:
-            assert text == encode(before)
+            assert encode(before) == text
             return False
 
-        assert text == encode(before)
+        assert encode(before) == text
         assert after.status.phase in TRANSITIONS[before.status.phase][action]
         assert after.status.generation >= before.status.generation
         self._check_steps(before, after, action)

@@ -68,7 +68,7 @@ def test_a_ramp_has_all_its_time_in_few_weights(ramp: dict[str, Any], first: int
 
     assert len(stage.weights) <= 40
     assert (Decimal(first), Decimal(last)) == (stage.weights[0], stage.weights[-1])
-    assert seconds == pytest.approx(stage.seconds)
+    assert pytest.approx(stage.seconds) == seconds
 
 
 def test_each_step_says_what_can_be_expected() -> None:
@@ -120,7 +120,7 @@ def test_steps_that_cannot_conclude_are_warned_of(
     requests: float | None, expected: list[tuple[str, WarningCode]]
 ) -> None:
     steps = [*STEPS[:2], *STEPS[2:5], {"analysis": {"until": "known", "deadline": "5m"}}]
-    assert expected == codes(rollout(steps), requests)
+    assert codes(rollout(steps), requests) == expected
 
 
 def test_the_warning_says_what_the_step_will_see() -> None:

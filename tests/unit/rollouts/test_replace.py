@@ -47,7 +47,7 @@ def generations(rollout: Rollout) -> tuple[int, int]:
     ids=["paused", "promoted", "held", "paused by hand", "aborted", "stable", "next canary", "next canary aborted"],
 )
 def test_the_same_file_again_changes_nothing(rollout: Rollout) -> None:
-    assert rollout == rollout.replace(FILE, now=minutes(1), reason="from git")
+    assert rollout.replace(FILE, now=minutes(1), reason="from git") == rollout
 
 
 @pytest.mark.parametrize("before", [created(), created().set_weight(Decimal(60), now=T0), created().abort(now=T0)])
@@ -145,7 +145,7 @@ def test_a_promoted_canary_that_its_file_scales_is_scaled_and_not_started_again(
 def test_a_replaced_stable_side_that_its_file_still_scales_gets_no_traffic_back() -> None:
     done = created().promote_full(now=T0)
 
-    assert done == done.replace(FILE.model_copy(update={"stable": SCALED_STABLE}), now=minutes(1))
+    assert done.replace(FILE.model_copy(update={"stable": SCALED_STABLE}), now=minutes(1)) == done
 
 
 def test_a_canary_that_was_promoted_and_rolled_back_can_be_tried_again() -> None:
@@ -165,7 +165,7 @@ def test_a_canary_that_the_file_makes_stable_takes_over_and_keeps_its_service(be
     assert standing(rollout) == (Phase.HEALTHY, 0, 0)
     assert generations(rollout) == (2, 2)
     assert rollout.status.reason == "the canary has become stable: from git"
-    assert rollout == rollout.replace(edited(rollout), now=minutes(2))
+    assert rollout.replace(edited(rollout), now=minutes(2)) == rollout
 
 
 def test_a_canary_that_the_file_makes_stable_may_be_followed_by_the_next_at_once() -> None:
@@ -188,7 +188,7 @@ def test_a_canary_on_servers_of_stables_that_is_tried_again_is_left_where_it_is(
     both = read(Side, {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9002"}]})
     again = replaced(created(stable=both).promote_full(now=T0), stable=both).start(V2, now=minutes(2))
 
-    assert again == applied(again)
+    assert applied(again) == again
 
 
 @pytest.mark.parametrize("canary", [None, V2, V3])

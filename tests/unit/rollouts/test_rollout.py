@@ -50,7 +50,7 @@ def test_a_start_walks_to_the_first_step_that_waits(
 ) -> None:
     rollout = at_rest(steps=steps).start(V2, now=T0)
 
-    assert after == standing(rollout)
+    assert standing(rollout) == after
     assert (reason, until) == (rollout.status.reason, rollout.status.paused_until)
 
 
@@ -124,7 +124,7 @@ def test_from_a_weight_by_hand_the_next_step_is_the_first_that_gives_the_canary_
 ) -> None:
     held = created().promote(now=minutes(1)).set_weight(Decimal(str(weight)), now=minutes(2))
 
-    assert after == standing(go_on(held, now=minutes(3)))
+    assert standing(go_on(held, now=minutes(3))) == after
 
 
 @pytest.mark.parametrize("weight", [0, 100])
@@ -203,7 +203,7 @@ def test_a_move_leaves_the_rollout_it_was_made_with_alone() -> None:
     rollout.abort(now=T0)
     rollout.promote_full(now=T0)
 
-    assert before == encode(rollout)
+    assert encode(rollout) == before
 
 
 def test_the_version_is_the_stores_and_no_move_changes_it() -> None:

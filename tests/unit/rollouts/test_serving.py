@@ -62,8 +62,8 @@ def test_a_server_drains_and_answers_again() -> None:
     drained = before.drain(TWO)
 
     assert draining(drained) == [TWO]
-    assert drained == drained.drain(TWO)
-    assert before == drained.undrain(TWO)
+    assert drained.drain(TWO) == drained
+    assert drained.undrain(TWO) == before
     assert before.status == drained.status
 
 

@@ -71,7 +71,7 @@ def test_the_spec_of_the_interface_is_taken_as_it_is_written() -> None:
         "dryRun": True,
     }
 
-    assert document == write(read(Spec, document))
+    assert write(read(Spec, document)) == document
 
 
 def test_values_are_frozen() -> None:
@@ -127,7 +127,7 @@ def test_a_pause_without_a_value_waits_for_a_person() -> None:
 def test_a_server_is_named_once() -> None:
     words = {"/servers": "servers must not name the same url twice"}
 
-    assert words == mistakes(Side, {"servers": [A, B, {"url": "http://a/", "weight": 2}]})
+    assert mistakes(Side, {"servers": [A, B, {"url": "http://a/", "weight": 2}]}) == words
 
 
 def test_somebody_answers_for_a_side() -> None:
@@ -180,7 +180,7 @@ def test_sticky_does_not_go_with_picking_by_address() -> None:
 
 @pytest.mark.parametrize("priority", [2, HIGHEST_PRIORITY])
 def test_a_priority_leaves_room_for_the_fallback_below_it(priority: int) -> None:
-    assert priority == spec(priority=priority).priority
+    assert spec(priority=priority).priority == priority
 
 
 @pytest.mark.parametrize("priority", [-1, 0, 1, HIGHEST_PRIORITY + 1])
@@ -196,7 +196,7 @@ def test_the_highest_priority_leaves_room_for_all_overrides_on_the_smallest_mach
 
 @pytest.mark.parametrize(("document", "duration"), [({}, None), ({"duration": "10m"}, timedelta(minutes=10))])
 def test_a_pause_is_for_a_duration_or_for_a_person(document: object, duration: timedelta | None) -> None:
-    assert duration == read(Pause, document).duration
+    assert read(Pause, document).duration == duration
 
 
 def test_a_mirror_bounds_the_bodies_that_traefik_holds_in_memory() -> None:

@@ -59,7 +59,7 @@ def test_one_step_that_waits_is_enough(step: dict[str, Any]) -> None:
     ],
 )
 def test_a_ramp_that_does_not_rise_is_refused(changes: dict[str, Any], expected: dict[str, str]) -> None:
-    assert expected == mistakes(Ramp, RAMP | changes)
+    assert mistakes(Ramp, RAMP | changes) == expected
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_ramp_has_even_steps_and_ends_exactly(by: float, weight: str, above: s
 def test_only_an_analysis_until_it_is_known_has_a_deadline() -> None:
     document = {"until": "known", "deadline": "1h"}
 
-    assert document == write(read(AnalysisStep, document))
+    assert write(read(AnalysisStep, document)) == document
     assert mistakes(AnalysisStep, {"duration": "5m", "deadline": "1h"}) == {
         "": "deadline goes with until: a duration is its own"
     }
@@ -91,7 +91,7 @@ def test_only_an_analysis_until_it_is_known_has_a_deadline() -> None:
 
 @pytest.mark.parametrize("percent", [0, 1, 100])
 def test_a_step_may_set_any_per_cent_of_copies(percent: int) -> None:
-    assert percent == read(Step, {"setMirror": percent}).set_mirror
+    assert read(Step, {"setMirror": percent}).set_mirror == percent
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_step_may_set_any_overrides_and_none(overrides: list[Any]) -> None:
     ],
 )
 def test_a_step_sets_overrides_as_the_spec_has_them(overrides: object, expected: dict[str, str]) -> None:
-    assert expected == mistakes(Step, {"setOverride": overrides})
+    assert mistakes(Step, {"setOverride": overrides}) == expected
 
 
 @pytest.mark.parametrize(

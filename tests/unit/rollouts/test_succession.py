@@ -89,7 +89,7 @@ def test_a_file_that_goes_back_is_done_at_once_and_again_changes_nothing() -> No
     rollout = before.replace(spec, now=minutes(5))
 
     assert (rollout.spec.stable, rollout.spec.canary, rollout.status.phase) == (V1, None, Phase.HEALTHY)
-    assert rollout == rollout.replace(spec, now=minutes(6))
+    assert rollout.replace(spec, now=minutes(6)) == rollout
 
 
 def test_the_window_of_the_new_spec_counts() -> None:

@@ -137,7 +137,7 @@ def test_an_illegal_move_changes_nothing_and_says_what_to_do_instead(phase: Phas
 
             assert f"{action} is not possible while shop is {phase}: {REMEDIES[phase]}" == str(caught.value)
             assert (action, phase) == (caught.value.action, caught.value.phase)
-            assert before == encode(rollout)
+            assert encode(rollout) == before
 
 
 def test_a_canary_that_is_not_there_is_not_withdrawn() -> None:
@@ -156,7 +156,7 @@ def test_without_steps_there_is_no_next_one(action: Action) -> None:
 
     with pytest.raises(IllegalMoveError) as caught:
         act(rollout)
-    assert words == str(caught.value)
+    assert str(caught.value) == words
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_time_ends_only_a_timed_pause_that_is_over(rollout: Rollout, at: datetim
 
     with pytest.raises(IllegalMoveError, match=words):
         rollout.advance(now=at)
-    assert before == encode(rollout)
+    assert encode(rollout) == before
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_what_goes_nowhere_by_itself_is_not_held(rollout: Rollout) -> None:
 
     with pytest.raises(IllegalMoveError, match=words):
         rollout.hold(now=LATER, reason="nothing is known")
-    assert before == encode(rollout)
+    assert encode(rollout) == before
 
 
 def test_what_a_person_may_do_is_listed_without_what_follows_by_itself() -> None:

@@ -94,9 +94,9 @@ def test_ready_transports_are_what_traefik_takes_and_what_a_side_would_get() -> 
 
     assert {"idle_1.6s", "idle_4s", "idle_16s", "idle_48s"} == ready.keys()
     assert [problem for transport in ready.values() if (problem := TRANSPORT(transport))] == []
-    assert ready == {
+    assert {
         name: transport for side in sides for name, transport in render(named("shop", stable=side)).transports.items()
-    }
+    } == ready
 
 
 def test_fragments_are_joined_in_the_order_given() -> None:

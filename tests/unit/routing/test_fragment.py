@@ -69,7 +69,7 @@ def test_by_address_the_split_has_the_same_shape_with_names_that_traefik_scores_
 def test_clients_stick_to_a_side_by_the_cookie_as_it_is_written(cookie: dict[str, Any]) -> None:
     split = weighted(("shop_1", 1), ("shop_2", 1), sticky={"cookie": cookie})
 
-    assert split == render(held(50, sticky={"cookie": cookie})).services["shop"]
+    assert render(held(50, sticky={"cookie": cookie})).services["shop"] == split
 
 
 OPTIONS = {"entryPoints": ["web", "websecure"], "middlewares": ["b@file", "a@docker"], "priority": 9}
@@ -137,7 +137,7 @@ def test_a_split_knows_who_is_down_only_if_both_sides_are_checked(
 ) -> None:
     split = render(held(50, stable=stable, canary=canary)).services["shop"]["weighted"]
 
-    assert options == {name: value for name, value in split.items() if name != "services"}
+    assert {name: value for name, value in split.items() if name != "services"} == options
 
 
 def idle(seconds: str) -> dict[str, Any]:
@@ -203,7 +203,7 @@ def test_a_canary_of_another_provider_has_a_fallback_to_stable_beneath() -> None
 def test_a_fallback_is_there_as_long_as_traffic_depends_on_another_provider(
     rollout: Rollout, routers: dict[str, Any]
 ) -> None:
-    assert routers == render(rollout).routers
+    assert render(rollout).routers == routers
 
 
 def test_at_full_weight_the_fallback_still_has_stables_servers() -> None:
@@ -297,7 +297,7 @@ def test_what_overrides_send_to_another_providers_service_is_counted_nowhere(
 ) -> None:
     routers = render(held(10, overrides=OVERRIDES, canary=FOREIGN_CANARY, **changes)).routers
 
-    assert expected == {name: routers[name].get("observability") for name in expected}
+    assert {name: routers[name].get("observability") for name in expected} == expected
 
 
 HEALTH, PROBE = "PathPrefix(`/health`)", "Header(`X-Probe`, `1`)\n"

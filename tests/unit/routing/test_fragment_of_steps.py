@@ -137,7 +137,7 @@ def test_another_providers_stable_side_is_mirrored_by_a_step() -> None:
     ids=["aborted", "promoted", "not there yet"],
 )
 def test_before_the_step_and_behind_the_canary_there_is_nothing_of_it(rollout: Rollout, expected: Fragment) -> None:
-    assert expected == render(rollout)
+    assert render(rollout) == expected
 
 
 def test_what_a_step_sets_is_told_as_if_the_spec_said_it() -> None:

@@ -30,7 +30,7 @@ def targets(rollout: Rollout) -> tuple[str, str | None]:
 def test_a_side_keeps_its_name_and_none_gets_one_that_was_in_use(
     rollout: Rollout, expected: tuple[str, str | None]
 ) -> None:
-    assert expected == targets(rollout)
+    assert targets(rollout) == expected
 
 
 FOREIGN_STABLE, FOREIGN_CANARY = {"service": "v1@docker"}, {"service": "v2@docker"}
@@ -62,7 +62,7 @@ COPIED = {"percent": 10}
 def test_a_sides_requests_are_counted_where_nothing_else_is(
     rollout: Rollout, expected: tuple[str, str | None]
 ) -> None:
-    assert expected == names.counted_services(rollout)
+    assert names.counted_services(rollout) == expected
 
 
 def test_a_transport_is_named_for_its_times() -> None:
@@ -74,4 +74,4 @@ def test_a_transport_is_named_for_its_times() -> None:
 
 @pytest.mark.parametrize(("name", "expected"), [("shop_1", "shop_1@http"), ("v2@docker", "v2@docker")])
 def test_traefiks_api_names_a_part_with_its_provider(name: str, expected: str) -> None:
-    assert expected == qualified(name)
+    assert qualified(name) == expected

@@ -74,7 +74,7 @@ def test_what_an_old_version_gets_needs_no_newer_one(feature: Feature) -> None:
     ],
 )
 def test_a_version_is_read_as_traefik_tells_it(text: str | None, version: tuple[int, int, int] | None) -> None:
-    assert version == parse_version(text)
+    assert parse_version(text) == version
 
 
 def test_a_version_that_is_not_known_lacks_nothing() -> None:

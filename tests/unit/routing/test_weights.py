@@ -26,7 +26,7 @@ from tests.rollouts_strategy import WEIGHTS
     ],
 )
 def test_a_per_cent_is_the_smallest_whole_numbers_in_its_ratio(percent: str, weights: tuple[int, int]) -> None:
-    assert weights == smallest_weights(Decimal(percent))
+    assert smallest_weights(Decimal(percent)) == weights
 
 
 @given(WEIGHTS)

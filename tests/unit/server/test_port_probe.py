@@ -19,7 +19,7 @@ def test_a_port_that_is_left_meanwhile_can_be_used(busy: socket.socket) -> None:
     with socket.socket() as probe:
         bind_patiently(probe, address, patience_seconds=20)
 
-        assert address == probe.getsockname()
+        assert probe.getsockname() == address
 
 
 def test_a_port_that_stays_in_use_is_told(busy: socket.socket) -> None:

@@ -32,7 +32,7 @@ def test_settings_go_through_the_environment_unchanged() -> None:
         log_format="json",
     )
 
-    assert settings == Settings.from_environment(settings.as_environment())
+    assert Settings.from_environment(settings.as_environment()) == settings
     assert settings.address == ("::1", 9000)
 
 

@@ -46,7 +46,7 @@ def test_a_new_token_is_shown_by_the_response_and_never_stored(admin: Browser, w
 def test_a_token_that_cannot_be_is_explained(admin: Browser, fields: dict[str, str], status: int, words: str) -> None:
     admin.open("/tokens")
 
-    assert status == admin.send("/tokens", fields).status_code
+    assert admin.send("/tokens", fields).status_code == status
     assert words in admin.text
 
 
@@ -99,7 +99,7 @@ def test_an_operator_administers_nothing(operator: Browser, path: str) -> None:
     [("/nowhere", 404), ("/rollouts/none", 404), ("/rollouts/UPPER", 404), ("/static/none.css", 404)],
 )
 def test_what_is_not_there_is_a_page_that_says_so(admin: Browser, path: str, status: int) -> None:
-    assert status == admin.open(path).status_code
+    assert admin.open(path).status_code == status
     assert "All rollouts" in admin.text
 
 

@@ -73,7 +73,7 @@ def test_the_form_shows_what_is_stored_and_saving_it_changes_nothing(admin: Brow
     admin.send(f"{shop}/edit", edited(world))
 
     assert "Nothing was different." in admin.text
-    assert before == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == before
 
 
 def test_a_spec_is_changed(admin: Browser, shop: str, world: World) -> None:
@@ -90,7 +90,7 @@ def test_a_look_shows_what_traefik_would_be_told(admin: Browser, shop: str, worl
     admin.send(f"{shop}/edit", {**edited(world), "more": "priority: 50", "preview": "yes"})
 
     assert "+ priority: 50" in admin.text
-    assert before == world.operations.rollouts.get("shop")
+    assert world.operations.rollouts.get("shop") == before
 
 
 def test_who_saves_second_is_told_what_the_first_did_and_keeps_their_text(

@@ -78,7 +78,7 @@ def test_rollouts_are_found_filtered_and_sorted(
 ) -> None:
     viewer.open(f"/{query}")
 
-    assert expected == names(viewer)
+    assert names(viewer) == expected
 
 
 def test_what_waits_for_a_person_is_counted(viewer: Browser, fleet: World) -> None:

@@ -41,7 +41,7 @@ def test_a_shift_is_made_and_told(
     operator.open(shop)
     operator.send(f"{shop}/weight", {**fields, "reason": "looks fine"})
 
-    assert reached == weight(world)
+    assert weight(world) == reached
     assert f"{reached:g} % to the canary" in operator.text
     event = world.operations.rollouts.history("shop", limit=1)[0]
     assert (event.actor, event.reason) == ("operator", "looks fine")

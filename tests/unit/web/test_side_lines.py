@@ -18,8 +18,8 @@ LINES = [
 
 @pytest.mark.parametrize(("line", "discover"), LINES)
 def test_a_line_is_read_and_written_as_the_same(line: str, discover: dict[str, object]) -> None:
-    assert discover == discover_of(line)
-    assert line == line_of(discover)
+    assert discover_of(line) == discover
+    assert line_of(discover) == line
 
 
 @pytest.mark.parametrize("line", ["dns", "dns a:b", "dns a:80 MX", "registered", "registered a b", "dns a:80 b"])

@@ -20,8 +20,8 @@ LINES = {
 
 @pytest.mark.parametrize(("line", "step"), LINES.items())
 def test_a_line_is_a_step_and_the_step_is_the_line(line: str, step: dict[str, object]) -> None:
-    assert step == step_of(line)
-    assert line == line_of(step)
+    assert step_of(line) == step
+    assert line_of(step) == line
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_line_is_a_step_and_the_step_is_the_line(line: str, step: dict[str, ob
     ],
 )
 def test_what_is_typed_otherwise_is_understood(typed: str, line: str) -> None:
-    assert line == line_of(step_of(typed))
+    assert line_of(step_of(typed)) == line
 
 
 @pytest.mark.parametrize(

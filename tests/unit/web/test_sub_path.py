@@ -125,7 +125,7 @@ def test_forms_lead_back_below_the_prefix(browser: Browser) -> None:
     ],
 )
 def test_a_prefix_is_a_plain_path(header: str, prefix: str) -> None:
-    assert prefix == prefix_of(header)
+    assert prefix_of(header) == prefix
 
 
 @pytest.mark.parametrize(
@@ -133,4 +133,4 @@ def test_a_prefix_is_a_plain_path(header: str, prefix: str) -> None:
     [("https", True), ("https,http", True), ("HTTPS , http", True), ("http,https", False), ("", False)],
 )
 def test_the_scheme_is_the_one_that_the_client_used(header: str, *, expected: bool) -> None:
-    assert expected == is_https(header)
+    assert is_https(header) == expected
