@@ -6,8 +6,8 @@ import signal
 from types import FrameType
 
 from provider.observability.logs import logging_config
-from provider.observability.metric_files import keep_metrics, serve_metrics
 from provider.observability.spans import export_spans
+from provider.server.metric_files import keep_metrics, serve_metrics
 from provider.server.process_guard import ignore_stray_signals
 from provider.server.settings import Settings
 from provider.server.version import installed_version
@@ -37,7 +37,7 @@ def _run(settings: Settings) -> None:
     from provider.workers import (  # noqa: PLC0415
         Controller,
         Discovering,
-        Messenger,  # noqa: PLC0415
+        Messenger,
         Watcher,
     )
 

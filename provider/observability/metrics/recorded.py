@@ -1,6 +1,6 @@
 """Metrics recorded where events happen, in every process; `/metrics` returns the sum over all processes.
 
-The directory of a process's metrics is decided before this module is imported (`provider.observability.metric_files`).
+The directory of a process's metrics is decided before this module is imported (`provider.server.metric_files`).
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram

@@ -4,7 +4,6 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from tests.unit.workers.test_loop import BAD, Looks
 
 from provider.domain.analysis import Outcome as Verdict
 from provider.domain.fields import read
@@ -19,6 +18,7 @@ from provider.web.api import create_app
 from provider.workers import Controller, Line
 from tests.canaries import Confirmed
 from tests.unit.poll.test_application import Connection, Poller
+from tests.unit.workers.test_promoter import BAD, Looks
 from tests.world import ME, World, spec
 
 

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.replica.test_feed import BreakableStore, started, stored_text, write
 
 from provider.replica import Feed, SnapshotFile, State
 from provider.services import Operations, StoreWentBackError, Truth
 from provider.store import Contents, Key, Kind
 from provider.traefik.config import EMPTY_BODY
+from tests.unit.replica.test_follower import BreakableStore, started, stored_text, write
 from tests.world import ME, spec, wait_until
 
 TEXT = stored_text()

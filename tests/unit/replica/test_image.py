@@ -1,13 +1,13 @@
 import json
 
 import pytest
-from tests.unit.replica.test_feed import stored_text
 
 from provider.domain.rollouts import Rollout
 from provider.replica.configurations import Bodies
 from provider.replica.image import Image
 from provider.store import Contents, Key, Kind, Stored
 from provider.traefik.config import Encoded, UnfitFragmentError, checked, render
+from tests.unit.replica.test_follower import stored_text
 
 SHOP, BLOG = Key(Kind.ROLLOUT, "shop"), Key(Kind.ROLLOUT, "blog")
 TEXT = stored_text()

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.unit.replica.test_feed import BreakableStore, stored_text, write
 
 from provider.domain.fields import encode
 from provider.domain.gateways import Sighting
@@ -13,6 +12,7 @@ from provider.replica.claims import Claims
 from provider.replica.watermark import Standing
 from provider.services import Operations, Truth
 from provider.store import StoreUnavailableError
+from tests.unit.replica.test_follower import BreakableStore, stored_text, write
 from tests.world import ME, wait_until
 
 TEXT = stored_text()

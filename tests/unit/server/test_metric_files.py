@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from provider.observability.metric_files import keep_metrics, kept_metrics, own_metrics
 from provider.observability.metrics import RECORDED
+from provider.server.metric_files import keep_metrics, kept_metrics, own_metrics
 
 ROOT = Path(__file__).parents[3]
 # Counts so many changes, holds a poll, says so, and lives until its input ends.
 _PROCESS = """
 import sys
 from pathlib import Path
-from provider.observability.metric_files import keep_metrics
+from provider.server.metric_files import keep_metrics
 read = keep_metrics(Path(sys.argv[1]))
 from provider.observability import metrics
 metrics.CHANGES.labels("rollout", "create").inc(int(sys.argv[2]))
