@@ -67,7 +67,7 @@ def test_a_deadline_holds_under_gevent() -> None:
     script = """if True:
         from gevent import monkey
         monkey.patch_all()
-        from tests.unit.test_bounded_http import HEAD, SourceError, dripping_server, read
+        from tests.unit.net.test_http_client import HEAD, SourceError, dripping_server, read
         with dripping_server(HEAD, b"X: y\\r\\n") as url:
             try:
                 read(url)
