@@ -8,8 +8,7 @@ from provider.rollouts.plan import ExpectedTraffic, Plan, StepWarning, TrafficSo
 from provider.rollouts.resilience import Resilience, expression_problem
 from provider.rollouts.rollout import Rollout
 from provider.rollouts.schedule import Schedule
-from provider.rollouts.serving import SideName
-from provider.rollouts.spec import Server, Servers, Side, Spec, Strategy
+from provider.rollouts.spec import SIDES, Server, Servers, Side, SideName, Spec, Strategy
 from provider.rollouts.status import Former, Promotion, Status, StatusCode
 from provider.rollouts.steps import Ramp, Step
 from provider.rollouts.succession import StableChangedError, StableLagsError, stable_change
@@ -18,6 +17,7 @@ from provider.rollouts.tries import TriesUsedUpError
 
 __all__ = [
     "MOST_SERVERS",
+    "SIDES",
     "TRANSITIONS",
     "Action",
     "Discover",
