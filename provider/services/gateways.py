@@ -10,6 +10,7 @@ from enum import StrEnum
 from provider.domain.fields import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.domain.fields.addresses import Networks
 from provider.domain.gateways import DEFAULT_GATEWAY, QUIET_AFTER, Condition, GatewaySpec, Sighting, counted
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Rollout
 from provider.net.ssrf_guard import ANYWHERE, Credentials, none_needed
 from provider.replica import Feed, Image
@@ -18,7 +19,7 @@ from provider.services.gateway_health import Observations
 from provider.services.shared_measurement import SharedMeasurement
 from provider.services.write_requests import Call
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
-from provider.traefik.api_client import GatewayUnreachableError, Json, Overview, TraefikApi
+from provider.traefik.api_client import GatewayUnreachableError, Overview, TraefikApi
 from provider.traefik.applied import SECTIONS, expectation
 from provider.traefik.config import is_old, plain_version, shortcoming
 

@@ -35,7 +35,7 @@ _ABANDONED_SECONDS = 10.0
 Gateways = Mapping[str, GatewaySpec]
 # A gateway's name, or a Prometheus' address, by which it can be told from the other kind.
 Source = tuple[str, str]
-Answer: TypeAlias = Mapping[str, Snapshot] | SourceError
+SourceReading: TypeAlias = Mapping[str, Snapshot] | SourceError
 
 
 @dataclass(frozen=True)
@@ -44,11 +44,11 @@ class _Running:
 
     rollout: Rollout
     began: float
-    answers: Mapping[Source, Future[Answer]]
+    answers: Mapping[Source, Future[SourceReading]]
     checks: Mapping[str, Future[CheckResult]]
 
     @property
-    def futures(self) -> Sequence[Future[Answer] | Future[CheckResult]]:
+    def futures(self) -> Sequence[Future[SourceReading] | Future[CheckResult]]:
         return [*self.answers.values(), *self.checks.values()]
 
     @property
@@ -143,7 +143,7 @@ class Looking:
         for source in (self._traefiks, self._prometheuses, self._gates):
             source.close()
 
-    def _ask(self, source: Source, services: Collection[str]) -> Answer:
+    def _ask(self, source: Source, services: Collection[str]) -> SourceReading:
         gateway, url = source
         try:
             if gateway:
@@ -203,7 +203,7 @@ def _services_by_source(
     return services
 
 
-def _measurement(rollout: Rollout, answers: Sequence[Answer], checks: tuple[CheckResult, ...]) -> Measurement:
+def _measurement(rollout: Rollout, answers: Sequence[SourceReading], checks: tuple[CheckResult, ...]) -> Measurement:
     """Give what could be measured, and what could not: failure takes one source that shows it, success takes all."""
     missing = [str(answer) for answer in answers if isinstance(answer, SourceError)]
     if not answers:
