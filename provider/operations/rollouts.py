@@ -290,7 +290,9 @@ class Rollouts:
             current = _existing(name, stored)
             return self._decision(action, move(current, now=now, reason=call.reason), current, call)
 
-        return self._written(name, self._documents.change(_key(name), decide, call))
+        # A turn may last as long as another move waits for its proof, and an abort must not.
+        is_urgent = action == Action.ABORT
+        return self._written(name, self._documents.change(_key(name), decide, call, is_urgent=is_urgent))
 
     def _decision(self, action: str, rollout: Rollout, before: Rollout, call: Call) -> Decision | None:
         if rollout == before:
