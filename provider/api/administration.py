@@ -12,13 +12,14 @@ from provider.api.schemas import (
     ReasonQuery,
     RestoreBody,
     Restored,
+    SameRequests,
     SignInLink,
     StoredGateway,
     TokenAnswer,
     TokenBody,
     TokenList,
 )
-from provider.operations import LINK_SECONDS, GatewayView
+from provider.operations import LINK_SECONDS, GatewayView, SameRequestsError
 
 _GATEWAYS = "/api/v1/gateways"
 _TOKENS = "/api/v1/tokens"
@@ -74,7 +75,9 @@ def link(exchange: Exchange) -> Answer:
 def restore(exchange: Exchange) -> Answer:
     """Restore consistency between Redis and the served configuration."""
     body: RestoreBody = exchange.body
-    return Answer(Restored(revision=exchange.operations.restoring.restore(body.from_, exchange.call)))
+    done = exchange.operations.restoring.restore(body.from_, exchange.call)
+    found = tuple(SameRequests(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.same_requests)
+    return Answer(Restored(revision=done.revision, same_requests=found or None))
 
 
 ENDPOINTS = (

@@ -523,10 +523,20 @@ class SignInLink(Document):
     expires_in_seconds: int
 
 
+class SameRequests(Document):
+    """Two rollouts that match the same requests with the same priority."""
+
+    rollouts: tuple[str, str]
+    """Names of the rollouts."""
+    detail: str
+
+
 class Restored(Document):
-    """The revision after the restore."""
+    """The revision after the restore, and problems of the restored rollouts."""
 
     revision: int
+    same_requests: tuple[SameRequests, ...] | None = None
+    """Rollouts of which only one receives traffic, because they match the same requests."""
 
 
 class MistakeAnswer(Document):

@@ -5,6 +5,7 @@ import click
 from provider.cli.client import Json, Write, path_of
 from provider.cli.options import Shell, connected, explaining, writing
 from provider.cli.output import ago, say, show_json, show_table
+from provider.visible import visible
 
 ROLES = ("viewer", "operator", "admin", "gateway", "instance")
 
@@ -156,6 +157,8 @@ def restore(shell: Shell, truth: str, reason: str) -> None:
         show_json(restored)
     else:
         say(f"what was {truth} is right; Redis and the provider agree at revision {restored['revision']}")
+    for pair in restored.get("sameRequests", ()):
+        click.echo(visible(f"warning: {pair['detail']}"), err=True)
 
 
 @click.command("sign-in")

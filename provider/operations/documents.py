@@ -16,7 +16,17 @@ from provider.operations.calls import (
     StoreWentBackError,
 )
 from provider.operations.turns import Turns
-from provider.store import Change, ConflictError, Event, Key, Kind, Store, Stored, StoreUnavailableError
+from provider.store import (
+    Change,
+    ConflictError,
+    Event,
+    Key,
+    Kind,
+    Reservation,
+    Store,
+    Stored,
+    StoreUnavailableError,
+)
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +45,7 @@ class Decision:
     action: str
     text: str | None
     remark: str = ""
+    reservation: Reservation | None = None
 
     def reason(self, call: Call) -> str:
         """Return the reason that the history shows."""
@@ -171,6 +182,7 @@ def _change(key: Key, version: int, decision: Decision, call: Call) -> Change:
         reason=decision.reason(call),
         request=call.as_request(),
         origin=tracing.origin(),
+        reservation=decision.reservation,
     )
 
 

@@ -40,7 +40,7 @@ from provider.rollouts import (
     stable_change,
 )
 from provider.routing import UnsupportedFeatureError, checked, render, shortcoming
-from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
+from provider.store import Event, Key, Kind, Reservation, Store, Stored, StoreUnavailableError
 
 _HISTORY_LIMIT = 1_000
 
@@ -301,20 +301,19 @@ class Rollouts:
             self._check_shrink(rollout.name, rollout.spec.gateways, call)
         return self._fit(action, rollout, before)
 
-    def _check_route(self, before: Rollout | None, rollout: Rollout) -> None:
+    def _reserved(self, before: Rollout | None, rollout: Rollout) -> Reservation | None:
         if not has_other_route(before, rollout):
-            return
+            return None
         if self._feed.state is State.FOLLOWING:
             self._documents.catch_up()
-        self._routes.check(rollout)
+        return self._routes.reserve(rollout)
 
     def _fit(self, action: str, rollout: Rollout, before: Rollout | None = None) -> Decision:
         """Decide for what Traefik takes. Raises UnfitFragmentError, SameRequestsError."""
         checked(render(self._feed.resolved(rollout)))
         if action in {"create", "replace", "canary"}:
             self._check_versions(rollout)
-        self._check_route(before, rollout)
-        return Decision(action, _text(rollout))
+        return Decision(action, _text(rollout), reservation=self._reserved(before, rollout))
 
     def _check_versions(self, rollout: Rollout) -> None:
         """Raise UnsupportedFeatureError where a gateway that carries the rollout runs a Traefik that is too old."""

@@ -4,7 +4,7 @@ from provider.routing.checking import UnfitFragmentError, checked, fault_of
 from provider.routing.configuration import EMPTY_BODY, Encoded, assemble, assemble_yaml, encode_fragment
 from provider.routing.fragment import Fragment, render
 from provider.routing.names import counted_services, ignored_router, qualified
-from provider.routing.overlaps import Overlaps, RouteTable, differs
+from provider.routing.overlaps import Overlaps, RouteTable, differs, route_of
 from provider.routing.resilience import ready_transports
 from provider.routing.versions import (
     UnsupportedFeatureError,
@@ -39,6 +39,7 @@ __all__ = [
     "ready_transports",
     "render",
     "render_for",
+    "route_of",
     "shortcoming",
     "smallest_weights",
 ]

@@ -12,6 +12,7 @@ from provider.gateways import GatewaySpec
 from tests.cli.conftest import Run
 from tests.unit.operations.test_documents import gone_back
 from tests.unit.operations.traefik import running_traefik
+from tests.unit.operations.writing import written_by_hand
 from tests.world import ME, World, wait_until
 
 
@@ -166,6 +167,17 @@ def test_after_redis_was_emptied_a_write_names_the_way_out_and_it_works(run: Run
 
 def test_machines_learn_the_revision_of_a_restore(run: Run, shop: str) -> None:
     assert {"revision"} == set(json.loads(run("restore", "--from", "stored", "-o", "json").stdout))
+
+
+def test_a_restore_warns_of_rollouts_that_match_the_same_requests(run: Run, world: World, shop: str) -> None:
+    written_by_hand(world, "twin", like=shop)
+    world.caught_up()
+    restored = run("restore", "--from", "served")
+    document = json.loads(run("restore", "--from", "served", "-o", "json").stdout)
+
+    assert restored.exit_code == 0
+    assert "shop matches the same requests as twin" in restored.stderr
+    assert [pair["rollouts"] for pair in document["sameRequests"]] == [["shop", "twin"]]
 
 
 def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:
