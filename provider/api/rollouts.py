@@ -21,7 +21,6 @@ from provider.api.schemas import (
     PromoteBody,
     ReasonBody,
     ReplaceQuery,
-    ReportAnswer,
     RetryBody,
     RolloutAnswer,
     RolloutList,
@@ -35,6 +34,7 @@ from provider.api.schemas import (
     WaitAnswer,
     WaitQuery,
     WeightBody,
+    report_answer,
 )
 from provider.documents import NotJsonError, decode_json
 from provider.operations import Arrival, NotFoundError, Operations
@@ -454,10 +454,7 @@ def _shown(rollout: Rollout) -> RolloutAnswer:
 
 
 def _arrived(arrival: Arrival) -> WaitAnswer:
-    reports = tuple(
-        ReportAnswer(gateway=report.gateway, state=report.delivery, detail=report.detail or None)
-        for report in arrival.reports
-    )
+    reports = tuple(map(report_answer, arrival.reports))
     return WaitAnswer(**dict(_shown(arrival.rollout)), gateways=reports or None)
 
 

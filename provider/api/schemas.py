@@ -13,7 +13,7 @@ from provider.documents import Document, Moment, format_duration
 from provider.documents.fields import Duration, Name, ServerUrl, Weight, WholeNumber
 from provider.gateways import GatewaySpec, GatewayState
 from provider.notifications import ShownSpec, WebhookSpec
-from provider.operations import Delivery, Goal, Truth, Wait
+from provider.operations import Delivery, DeliveryReason, Goal, Report, Truth, Wait
 from provider.rollouts import Action, Discover, Phase, Plan, Server, Servers, Side, Spec, Status, StepWarning
 
 # Control characters, and those that turn the direction of what follows.
@@ -316,7 +316,25 @@ class ReportAnswer(Document):
 
     gateway: str
     state: Delivery
+    reason_code: DeliveryReason | None = None
+    """Why the state is `pending`."""
     detail: str | None = None
+    instances: int
+    """Number of instances that must apply the rollout. 0 if none is known."""
+    applied: int
+    """Number of instances that have applied the rollout, as far as their polls and APIs show."""
+
+
+def report_answer(report: Report) -> ReportAnswer:
+    """Return a report as the API shows it."""
+    return ReportAnswer(
+        gateway=report.gateway,
+        state=report.delivery,
+        reason_code=report.reason_code,
+        detail=report.detail or None,
+        instances=report.instances,
+        applied=report.applied,
+    )
 
 
 class WaitAnswer(RolloutAnswer):
@@ -554,6 +572,8 @@ class Problem(Document):
     status: int
     detail: str
     errors: tuple[MistakeAnswer, ...] | None = None
+    gateways: tuple[ReportAnswer, ...] | None = None
+    """Delivery state of each gateway. Only if a wait for `applied` timed out."""
 
 
 class Readiness(Document):

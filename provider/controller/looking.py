@@ -15,7 +15,7 @@ from provider.analysis.checks import Check
 from provider.bounded_http import shown
 from provider.documents import weight_number
 from provider.documents.addresses import Networks
-from provider.gateways import GatewaySpec
+from provider.gateways import GatewaySpec, metrics_sources
 from provider.measuring import Gates, PrometheusMetrics, SourceError, TraefikMetrics
 from provider.reaching import ANYWHERE, Credentials, none_needed
 from provider.rollouts import Rollout, settings_of
@@ -187,9 +187,10 @@ def _sources(rollout: Rollout, gateways: Gateways) -> Sequence[Source]:
     if prometheus:
         return [("", prometheus.url)]
     return [
-        (name, spec.metrics_url)
+        source
         for name, spec in sorted(gateways.items())
-        if spec.metrics_url and rollout.spec.is_carried_by(name)
+        if rollout.spec.is_carried_by(name)
+        for source in metrics_sources(name, spec).items()
     ]
 
 

@@ -3,7 +3,8 @@
 from provider.gateways.applied import SECTIONS, Expectation, canary_problem, expectation
 from provider.gateways.condition import QUIET_AFTER, Condition, GatewayState, Signs, condition_of
 from provider.gateways.counted import counted
-from provider.gateways.gateway import DEFAULT_GATEWAY, GatewaySpec, Sighting
+from provider.gateways.gateway import DEFAULT_GATEWAY, GatewaySpec, Sighting, metrics_sources
+from provider.gateways.instances import Instances, Shown
 
 __all__ = [
     "DEFAULT_GATEWAY",
@@ -13,10 +14,13 @@ __all__ = [
     "Expectation",
     "GatewaySpec",
     "GatewayState",
+    "Instances",
+    "Shown",
     "Sighting",
     "Signs",
     "canary_problem",
     "condition_of",
     "counted",
     "expectation",
+    "metrics_sources",
 ]

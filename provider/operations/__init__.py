@@ -15,7 +15,7 @@ from provider.operations.calls import (
     UnreadableDocumentError,
 )
 from provider.operations.discovery import Discovery, OtherSourceError, SideServers
-from provider.operations.gateways import Applied, Delivery, Gateways, GatewayView, Polled, Report
+from provider.operations.gateways import Applied, Delivery, DeliveryReason, Gateways, GatewayView, Polled, Report
 from provider.operations.observations import Observations
 from provider.operations.obstacles import Obstacle, Obstacles, Wait, WaitReason, Waits
 from provider.operations.operations import Operations
@@ -49,6 +49,7 @@ __all__ = [
     "CanaryUnavailableError",
     "ContentionError",
     "Delivery",
+    "DeliveryReason",
     "Discovery",
     "ExistsError",
     "GatewayView",

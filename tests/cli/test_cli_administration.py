@@ -169,6 +169,16 @@ def test_machines_learn_the_revision_of_a_restore(run: Run, shop: str) -> None:
     assert {"revision"} == set(json.loads(run("restore", "--from", "stored", "-o", "json").stdout))
 
 
+def test_a_gateway_is_set_with_the_urls_of_all_its_instances(run: Run, world: World) -> None:
+    done = run("gateway", "set", "edge", "--api", "http://a:8080", "--api", "http://b:8080", "--metrics", "http://c")
+    world.caught_up()
+    spec = world.feed.read(lambda image: image.gateways["edge"])
+
+    assert done.exit_code == 0, done.stderr
+    assert spec.apis == ("http://a:8080", "http://b:8080")
+    assert spec.metrics_urls == ("http://c",)
+
+
 def test_a_restore_warns_of_rollouts_that_match_the_same_requests(run: Run, world: World, shop: str) -> None:
     written_by_hand(world, "twin", like=shop)
     world.caught_up()
