@@ -7,9 +7,10 @@ from dataclasses import replace
 
 import pytest
 
-from provider.feed import Feed, State
-from provider.operations import Operations, SameRequestsError
-from provider.store import Change, ConflictError, Contents, EmbeddedServer, Event, RedisStore, Reservation, Store
+from provider.replica import Feed, State
+from provider.server.embedded_valkey import EmbeddedServer
+from provider.services import Operations, SameRequestsError
+from provider.store import Change, ConflictError, Contents, Event, RedisStore, Reservation, Store
 from provider.store.keys import Keys
 from tests.store.writing import BLOG, SHOP, change, write
 from tests.world import ME, spec, wait_until

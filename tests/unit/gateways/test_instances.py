@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from provider.gateways import Instances, Shown
+from provider.domain.gateways import Instances, Shown
 
 APPLIED = Shown("http://a")
 OLD = Shown("http://b", "another weight")
