@@ -122,7 +122,7 @@ class Obstacles:
 
     def _unavailable(self, api: str, rollout: Rollout) -> Obstacle | None:
         expected = expectation(self._feed.resolved(rollout))
-        _, service = counted_services(rollout)
+        service = counted_services(rollout).get("canary")
         path = f"services/{service}"
         is_foreign = rollout.canary is not None and rollout.canary.service is not None
         if not is_foreign and path not in expected.present:

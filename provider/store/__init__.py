@@ -1,6 +1,5 @@
 """Documents, revisions and events."""
 
-from provider.server.embedded_valkey import EmbeddedServer, EmbeddedServerError, embedded_url
 from provider.store.confirmation import Confirmation
 from provider.store.memory_store import MemoryStore
 from provider.store.protocols import (
@@ -28,8 +27,6 @@ __all__ = [
     "Confirmation",
     "ConflictError",
     "Contents",
-    "EmbeddedServer",
-    "EmbeddedServerError",
     "Event",
     "Instance",
     "Key",
@@ -43,5 +40,4 @@ __all__ = [
     "Store",
     "StoreUnavailableError",
     "Stored",
-    "embedded_url",
 ]
