@@ -6,6 +6,7 @@ shown it without an error; as broken when one shows it, each part as it was mean
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
 from provider.domain.fields import Document
 from provider.domain.gateways import GatewaySpec
@@ -107,12 +108,13 @@ class Reverting:
         return "" if answers and None not in answers else None
 
     def _answer(self, rollout: Rollout, spec: GatewaySpec) -> str | None:
-        try:
-            return (
-                _judged(self._feed.resolved(rollout), self._gateways.shown(rollout, spec.api)) if spec.api else None
-            )
-        except GatewayUnreachableError:
-            return None
+        """Quote what an instance of a gateway finds wrong; instances that do not respond may be gone."""
+        answers: list[str | None] = []
+        for api in spec.apis:
+            with suppress(GatewayUnreachableError):
+                answers.append(_judged(self._feed.resolved(rollout), self._gateways.shown(rollout, api)))
+        words = next(filter(None, answers), None)
+        return words or ("" if answers and None not in answers else None)
 
     def _take_back(self, rollout: Rollout, good: int | None, words: str) -> None:
         facts = {"rollout": rollout.name, "version": rollout.version, "detail": words}

@@ -14,7 +14,7 @@ from provider.domain.analysis import CheckResult, Measurement, Outcome, Snapshot
 from provider.domain.analysis.checks import Check
 from provider.domain.fields import weight_number
 from provider.domain.fields.addresses import Networks
-from provider.domain.gateways import GatewaySpec
+from provider.domain.gateways import GatewaySpec, metrics_sources
 from provider.domain.rollouts import Rollout, settings_of
 from provider.net.http_client import shown
 from provider.net.ssrf_guard import ANYWHERE, Credentials, none_needed
@@ -186,9 +186,10 @@ def _sources(rollout: Rollout, gateways: Gateways) -> Sequence[Source]:
     if prometheus:
         return [("", prometheus.url)]
     return [
-        (name, spec.metrics_url)
+        source
         for name, spec in sorted(gateways.items())
-        if spec.metrics_url and rollout.spec.is_carried_by(name)
+        if rollout.spec.is_carried_by(name)
+        for source in metrics_sources(name, spec).items()
     ]
 
 

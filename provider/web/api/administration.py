@@ -1,7 +1,7 @@
 """The endpoints of gateways, tokens and restores."""
 
 from provider.domain.auth import Permission
-from provider.services import LINK_SECONDS, GatewayView
+from provider.services import LINK_SECONDS, GatewayView, SameRequestsError
 from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange
 from provider.web.api.schemas import (
     GatewayAnswer,
@@ -13,6 +13,7 @@ from provider.web.api.schemas import (
     ReasonQuery,
     RestoreBody,
     Restored,
+    SameRequests,
     SignInLink,
     StoredGateway,
     TokenAnswer,
@@ -74,7 +75,9 @@ def link(exchange: Exchange) -> ApiResponse:
 def restore(exchange: Exchange) -> ApiResponse:
     """Restore consistency between Redis and the served configuration."""
     body: RestoreBody = exchange.body
-    return ApiResponse(Restored(revision=exchange.operations.restoring.restore(body.from_, exchange.call)))
+    done = exchange.operations.restoring.restore(body.from_, exchange.call)
+    found = tuple(SameRequests(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.same_requests)
+    return ApiResponse(Restored(revision=done.revision, same_requests=found or None))
 
 
 ENDPOINTS = (

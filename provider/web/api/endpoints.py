@@ -148,7 +148,7 @@ def _held(endpoint: Endpoint, exchange: Exchange, limits: Limits) -> Response:
 
 
 def held_while(place: Place, answer: Callable[[], Response]) -> Response:
-    """Answer in a place among the calls that are held, which is given back when the answer has ended."""
+    """ApiResponse in a place among the calls that are held, which is given back when the answer has ended."""
     try:
         response = answer()
     except BaseException:

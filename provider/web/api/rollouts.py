@@ -25,7 +25,6 @@ from provider.web.api.schemas import (
     PromoteBody,
     ReasonBody,
     ReplaceQuery,
-    ReportAnswer,
     RetryBody,
     RolloutAnswer,
     RolloutList,
@@ -39,6 +38,7 @@ from provider.web.api.schemas import (
     WaitAnswer,
     WaitQuery,
     WeightBody,
+    report_answer,
 )
 
 _ROOT = "/api/v1/rollouts"
@@ -446,10 +446,7 @@ def _shown(rollout: Rollout) -> RolloutAnswer:
 
 
 def _arrived(arrival: Arrival) -> WaitAnswer:
-    reports = tuple(
-        ReportAnswer(gateway=report.gateway, state=report.delivery, detail=report.detail or None)
-        for report in arrival.reports
-    )
+    reports = tuple(map(report_answer, arrival.reports))
     return WaitAnswer(**dict(_shown(arrival.rollout)), gateways=reports or None)
 
 
