@@ -5,13 +5,13 @@ from functools import partial
 
 import pytest
 
-from chaos.catalogue import Fault
-from chaos.faults import redis_killed
-from chaos.peer_faults import Role, canary_blinded, peer_misbehaves
-from chaos.peers import Kind
-from chaos.scene import Scene, under_load
-from chaos.system import single
-from chaos.trial import Limits, run
+from tools.chaos.catalogue import Fault
+from tools.chaos.faults import redis_killed
+from tools.chaos.peer_faults import Role, canary_blinded, peer_misbehaves
+from tools.chaos.peers import Kind
+from tools.chaos.scene import Scene, under_load
+from tools.chaos.system import single
+from tools.chaos.trial import Limits, run
 
 pytestmark = pytest.mark.traefik
 
