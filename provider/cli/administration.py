@@ -44,7 +44,7 @@ def list_tokens(shell: Shell) -> None:
         show_json(tokens)
     else:
         rows = [(one["name"], one["role"], one.get("gateway", "")) for one in tokens]
-        show_table(("NAME", "ROLE", "GATEWAY"), rows, empty="There is no token.")
+        show_table(("NAME", "ROLE", "GATEWAY"), rows, empty="No tokens found.")
 
 
 @token.command("revoke")
@@ -55,7 +55,7 @@ def revoke_token(shell: Shell, name: str, write: Write) -> None:
     """Revoke a token. It stops working at once."""
     shell.client.delete(path_of("tokens", name), write)
     if not shell.is_json:
-        say(f"{name} is revoked")
+        say(f"{name} revoked")
 
 
 @click.group()
@@ -74,14 +74,14 @@ def list_gateways(shell: Shell) -> None:
     show_table(
         ("NAME", "INSTANCES", "LAST POLL", "SERVED", "APPLIED", "STATE"),
         [_row(one) for one in gateways],
-        empty="No Traefik has polled yet; see traefik/traefik.yml for how it does.",
+        empty="No gateway has polled yet. traefik/traefik.yml shows the configuration that Traefik needs.",
     )
 
 
 def _row(gateway: Json) -> tuple[str, ...]:
     polled = f"{ago(gateway['lastPoll'])} ago" if "lastPoll" in gateway else "never"
     served, applied = (str(gateway.get(name, "-")) for name in ("revisionServed", "revisionApplied"))
-    standing = "current" if gateway["isCurrent"] else "behind" if gateway["instances"] else "has not polled"
+    standing = "up to date" if gateway["isCurrent"] else "behind" if gateway["instances"] else "not polling"
     state = "; ".join(gateway["errors"]) or standing
     return gateway["name"], str(len(gateway["instances"])), polled, served, applied, state
 
@@ -116,7 +116,7 @@ def set_gateway(
     if shell.is_json:
         show_json(stored)
     else:
-        say(f"{name} is asked at {api}" if api else f"{name} is written down; without --api it cannot be asked")
+        say(f"{name} configured, with {f'the API {api}' if api else 'no API: its state cannot be confirmed'}")
 
 
 def _header(text: str | None) -> Json | None:
@@ -136,7 +136,7 @@ def delete_gateway(shell: Shell, name: str, write: Write) -> None:
     """Delete the configuration of a gateway."""
     shell.client.delete(path_of("gateways", name), write)
     if not shell.is_json:
-        say(f"{name} is forgotten")
+        say(f"configuration of {name} deleted")
 
 
 @click.command()
@@ -155,7 +155,7 @@ def restore(shell: Shell, truth: str, reason: str) -> None:
     if shell.is_json:
         show_json(restored)
     else:
-        say(f"what was {truth} is right; Redis and the provider agree at revision {restored['revision']}")
+        say(f"kept the {truth} state; Redis and the provider agree at revision {restored['revision']}")
 
 
 @click.command("sign-in")

@@ -302,10 +302,10 @@ class Gateways:
                 problem = str(instances)
             return Report(name, Delivery.PENDING if problem else Delivery.APPLIED, problem or "")
         if not seen:
-            return Report(name, Delivery.PENDING, "it has not polled lately")
+            return Report(name, Delivery.PENDING, "it has not polled recently")
         if instances.behind:
             return Report(name, Delivery.PENDING, str(instances))
-        return Report(name, Delivery.SERVED, "its API is not known, so what it applied is not")
+        return Report(name, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed")
 
     def _problem(self, api: str, rollout: Rollout) -> str | None:
         expected = expectation(self._feed.resolved(rollout))

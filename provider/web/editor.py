@@ -15,7 +15,7 @@ from provider.web.outlook import Outlook
 from provider.web.timeline import since
 from provider.web.visits import Page, Route, Visit, goto
 
-_FIRST_STEPS = "5 %\npause\n25 %\npause 10m\n50 %\npause"
+_FIRST_STEPS = "5%\npause\n25%\npause 10m\n50%\npause"
 
 
 def new(visit: Visit) -> Page:
