@@ -1,8 +1,8 @@
 """Documents, revisions and events."""
 
-from provider.store.confirming import Confirmation
-from provider.store.embedded import EmbeddedServer, EmbeddedServerError, embedded_url
-from provider.store.interface import (
+from provider.store.confirmation import Confirmation
+from provider.store.memory_store import MemoryStore
+from provider.store.protocols import (
     HISTORY_BYTES,
     Change,
     ConflictError,
@@ -18,7 +18,6 @@ from provider.store.interface import (
     Stored,
     StoreUnavailableError,
 )
-from provider.store.memory_store import MemoryStore
 from provider.store.redis_store import RedisStore
 
 __all__ = [
@@ -27,8 +26,6 @@ __all__ = [
     "Confirmation",
     "ConflictError",
     "Contents",
-    "EmbeddedServer",
-    "EmbeddedServerError",
     "Event",
     "Instance",
     "Key",
@@ -41,5 +38,4 @@ __all__ = [
     "Store",
     "StoreUnavailableError",
     "Stored",
-    "embedded_url",
 ]
