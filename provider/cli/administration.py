@@ -2,9 +2,10 @@
 
 import click
 
-from provider.cli.client import Json, Write, path_of
+from provider.cli.client import Write, path_of
 from provider.cli.options import Shell, connected, explaining, writing
 from provider.cli.output import ago, say, show_json, show_table
+from provider.domain.json_object import Json
 from provider.domain.visible_text import visible
 
 ROLES = ("viewer", "operator", "admin", "gateway", "instance")

@@ -19,6 +19,7 @@ from provider.domain.gateways import (
     Sighting,
     counted,
 )
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Rollout
 from provider.net.ssrf_guard import ANYWHERE, Credentials, none_needed
 from provider.replica import Feed, Image
@@ -27,7 +28,7 @@ from provider.services.gateway_health import Observations
 from provider.services.shared_measurement import SharedMeasurement
 from provider.services.write_requests import Call
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
-from provider.traefik.api_client import GatewayUnreachableError, Json, Overview, TraefikApi
+from provider.traefik.api_client import GatewayUnreachableError, Overview, TraefikApi
 from provider.traefik.applied import SECTIONS, expectation
 from provider.traefik.config import is_old, oldest_version, plain_version, shortcoming
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from provider.domain.fields import Document
 from provider.domain.gateways import GatewaySpec
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Action, IllegalMoveError, Rollout
 from provider.services import (
     Call,
@@ -23,7 +24,7 @@ from provider.services import (
     UnreadableDocumentError,
 )
 from provider.services.notes import Note
-from provider.traefik.api_client import GatewayUnreachableError, Json
+from provider.traefik.api_client import GatewayUnreachableError
 from provider.traefik.applied import expectation
 
 log = logging.getLogger(__name__)
