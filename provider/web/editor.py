@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from provider.access import Permission
 from provider.documents import Document, InvalidDocumentError, Mistake, read
 from provider.documents.fields import Name
+from provider.off_loop import run_off_loop
 from provider.operations import ExistsError, SameRequestsError, ShrinkError, StaleVersionError
 from provider.rollouts import Rollout, Spec, StableChangedError, Strategy
 from provider.rules import RuleError, parse_rule
@@ -115,7 +116,7 @@ def _checked(name: str, fields: Fields) -> Spec:
     mistakes: list[Mistake] = []
     spec: Spec | None = None
     try:
-        spec = fields.spec()
+        spec = run_off_loop(fields.spec)
     except InvalidDocumentError as error:
         mistakes += error.mistakes
     try:

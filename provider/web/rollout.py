@@ -8,6 +8,7 @@ from contextlib import suppress
 from provider.access import Permission
 from provider.analysis import roughly
 from provider.api.problems import BadRequestError
+from provider.off_loop import run_off_loop
 from provider.operations import (
     CanaryUnavailableError,
     Goal,
@@ -51,7 +52,7 @@ def show(visit: Visit) -> Page:
         moves=of_moves(rollout, now=now),
         quick_weights=QUICK_WEIGHTS,
         can_shift=Action.SET_WEIGHT in rollout.actions,
-        entries=timeline(events[:shown], rollout),
+        entries=run_off_loop(lambda: timeline(events[:shown], rollout)),
         longer=min(shown * 4, _HISTORY_MOST) if len(events) > shown and shown < _HISTORY_MOST else None,
         configuration=configuration(rollout, visit.discovered),
         request_id=secrets.token_hex(8),

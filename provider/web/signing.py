@@ -7,7 +7,17 @@ from werkzeug.wrappers import Response
 
 from provider.limits import neighbourhood
 from provider.operations import Operations, SignInError
-from provider.web.visits import COOKIE, ForgedFormError, Page, check_form, cookie_path, csrf_token, goto, set_session
+from provider.web.visits import (
+    COOKIE,
+    ForgedFormError,
+    Page,
+    check_form,
+    cookie_path,
+    csrf_token,
+    goto,
+    limit_form,
+    set_session,
+)
 
 # A token, a token of the form and a path.
 _LARGEST_FORM_BYTES = 16 * 1024
@@ -60,7 +70,7 @@ def _check_small_form() -> str:
     session = request.cookies.get(COOKIE, "")
     if not session:
         raise ForgedFormError
-    request.max_content_length = _LARGEST_FORM_BYTES
+    limit_form(_LARGEST_FORM_BYTES)
     check_form(session)
     return session
 
