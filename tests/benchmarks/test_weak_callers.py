@@ -1,7 +1,7 @@
 """What weak callers cost is told in a table; it is measured by hand, as it takes minutes."""
 
-from benchmarks.attacks import ATTACKS, Attack
-from benchmarks.weak_callers import Cost, row
+from tools.benchmarks.attacks import ATTACKS, Attack
+from tools.benchmarks.weak_callers import Cost, row
 
 
 def test_a_row_tells_what_an_attack_cost() -> None:
