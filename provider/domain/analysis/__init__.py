@@ -2,8 +2,8 @@
 
 from provider.domain.analysis.baseline import BASELINE_CODES
 from provider.domain.analysis.checks import (
-    Answer,
     Check,
+    CheckReading,
     PrometheusCheck,
     WebhookCheck,
     filled_in,
@@ -28,8 +28,8 @@ from provider.domain.analysis.warm_up import Exposure
 __all__ = [
     "BASELINE_CODES",
     "Analysis",
-    "Answer",
     "Check",
+    "CheckReading",
     "CheckResult",
     "ClientErrors",
     "Counts",

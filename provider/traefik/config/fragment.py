@@ -8,15 +8,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
 from provider.domain.fields import write
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Override, Resilience, Rollout, Side, SideName, Strategy, settings_of
 from provider.traefik.config import names, resilience
 from provider.traefik.config.router_rules import ignored_rule, override_rule
 from provider.traefik.config.weights import smallest_weights
 
-Json = dict[str, Any]
 ZERO = Decimal(0)
 _NOTHING_CHOSEN = Resilience()
 # Traefik counts what such a router gets nowhere, not in the metrics of its service either (seen from 3.3 on).
