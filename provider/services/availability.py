@@ -159,7 +159,7 @@ class Availability:
     def _problem(self, rollout: Rollout, api: str) -> str | None:
         """Return why a canary on its way cannot take more traffic, by its router and its service in a Traefik."""
         expected = expectation(self._feed.resolved(rollout))
-        _, service = counted_services(rollout)
+        service = counted_services(rollout).get("canary")
         path = f"services/{service}"
         is_foreign = rollout.canary is not None and rollout.canary.service is not None
         if is_foreign or path in expected.present:

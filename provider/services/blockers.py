@@ -116,7 +116,7 @@ class Obstacles:
 
     def _unapplied(self, name: str, api: str, rollout: Rollout) -> Obstacle | None:
         expected = expectation(self._feed.resolved(rollout))
-        _, service = counted_services(rollout)
+        service = counted_services(rollout).get("canary")
         path = f"services/{service}"
         is_foreign = rollout.canary is not None and rollout.canary.service is not None
         if is_foreign or path in expected.present:

@@ -217,7 +217,7 @@ class Rollouts:
     def undo(self, name: str, to_revision: int, call: Call) -> Rollout:
         """Make a rollout be again what one of its changes made it; NotFoundError where its history has none such."""
         earlier = self.as_of(name, to_revision)
-        self._discovery.insist(name, {"/stable": earlier.spec.stable, "/canary": earlier.spec.canary}, call)
+        self._discovery.insist(name, {f"/{side}": one for side, one in earlier.spec.sides.items()}, call)
 
         def undo(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
             return rollout.undo(earlier, now=now, reason=reason)
@@ -269,7 +269,7 @@ class Rollouts:
     def _check_sides(self, name: str, spec: Spec, call: Call) -> None:
         """Insist on servers that may be, and that are there. Raises InvalidDocumentError."""
         self._networks.check(spec, pointer="/spec")
-        self._discovery.insist(name, {"/spec/stable": spec.stable, "/spec/canary": spec.canary}, call)
+        self._discovery.insist(name, {f"/spec/{side}": one for side, one in spec.sides.items()}, call)
 
     def _created(self, name: str, spec: Spec, call: Call, *, now: datetime) -> Rollout:
         created = Rollout.create(name, spec, now=now, reason=call.reason)

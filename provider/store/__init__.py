@@ -1,6 +1,5 @@
 """Documents, revisions and events."""
 
-from provider.server.embedded_valkey import EmbeddedServer, EmbeddedServerError, embedded_url
 from provider.store.confirmation import Confirmation
 from provider.store.memory_store import MemoryStore
 from provider.store.protocols import (
@@ -27,8 +26,6 @@ __all__ = [
     "Confirmation",
     "ConflictError",
     "Contents",
-    "EmbeddedServer",
-    "EmbeddedServerError",
     "Event",
     "Instance",
     "Key",
@@ -41,5 +38,4 @@ __all__ = [
     "Store",
     "StoreUnavailableError",
     "Stored",
-    "embedded_url",
 ]

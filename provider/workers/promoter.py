@@ -184,13 +184,13 @@ class Controller:
         }
 
     def _remember(self, rollout: Rollout, measurement: Measurement, now: datetime) -> None:
-        stable, canary = counted_services(rollout)
+        services = counted_services(rollout)
         before = self._remembered(rollout.name)
         record = current_record(before.record, rollout).looked(
             measurement,
             settings_of(rollout),
-            stable=stable,
-            canary=canary or "",
+            stable=services["stable"],
+            canary=services.get("canary", ""),
             now=now,
             exposure=exposure_of(self._feed.read(lambda image: image.resolved(rollout))),
         )

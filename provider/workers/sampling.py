@@ -239,11 +239,10 @@ class Looking:
     def _checked(
         self, rollout: Rollout, late: Mapping[str, _Asked[CheckResult]], now: float
     ) -> Mapping[str, _Asked[CheckResult]]:
-        stable, canary = counted_services(rollout)
         names: Mapping[str, object] = {
             "rollout": rollout.name,
-            "stable": stable,
-            "canary": canary or "",
+            "canary": "",
+            **{str(side): service for side, service in counted_services(rollout).items()},
             "weight": weight_number(rollout.status.weight),
             "phase": rollout.status.phase,
             "stepIndex": rollout.status.step_index,
@@ -281,7 +280,7 @@ def _services_by_source(
 ) -> Mapping[Source, set[str]]:
     services: dict[Source, set[str]] = {}
     for rollout in rollouts:
-        counted = {service for service in counted_services(rollout) if service}
+        counted = counted_services(rollout).values()
         for source in wanted[rollout.name]:
             services.setdefault(source, set()).update(counted)
     return services
@@ -310,7 +309,7 @@ def _measurement(
 def _of(rollout: Rollout, snapshot: Snapshot) -> Snapshot:
     """Leave out what was asked for other rollouts."""
     found = snapshot.services
-    services = {service: found[service] for service in counted_services(rollout) if service and service in found}
+    services = {service: found[service] for service in counted_services(rollout).values() if service in found}
     return Snapshot(services, snapshot.started)
 
 

@@ -183,7 +183,7 @@ class Counting:
 
 
 def _services(rollout: Rollout) -> Set[str]:
-    return {service for service in counted_services(rollout) if service}
+    return set(counted_services(rollout).values())
 
 
 def _settings(rollout: Rollout) -> tuple[object, ...]:
@@ -206,10 +206,14 @@ def _carriers(rollout: Rollout, gateways: Mapping[str, GatewaySpec]) -> Sequence
 
 
 def _requests_between(before: tuple[datetime, Page], after: tuple[datetime, Page], rollout: Rollout) -> Requests:
-    stable, canary = counted_services(rollout)
+    services = counted_services(rollout)
     earlier, later = before[1], after[1]
     window = window_between(
-        {"": earlier.snapshot}, {"": later.snapshot}, stable=stable, canary=canary or "", errors=_STATUSES
+        {"": earlier.snapshot},
+        {"": later.snapshot},
+        stable=services["stable"],
+        canary=services.get("canary", ""),
+        errors=_STATUSES,
     )
     return Requests(
         begin=before[0],
@@ -230,7 +234,7 @@ def _reloads_between(earlier: Page, later: Page) -> int | None:
 def _of(rollout: Rollout, page: Page) -> Page:
     """Keep what is of one rollout: all that the next look needs."""
     found = page.snapshot.services
-    services = {name: found[name] for name in counted_services(rollout) if name and name in found}
+    services = {name: found[name] for name in counted_services(rollout).values() if name in found}
     return Page(Snapshot(services, page.snapshot.started), page.reloads)
 
 
@@ -248,7 +252,7 @@ def _remarked(rollout: Rollout) -> Iterable[str]:
         yield "hrw goes by the clients' addresses: with few clients the share is coarse"
     if rollout.spec.resilience and rollout.spec.resilience.circuit_breaker:
         yield "what an open circuit breaker answers is not counted"
-    foreign = [side.service for side in (rollout.spec.stable, rollout.canary) if side and side.service]
+    foreign = [side.service for side in rollout.sides.values() if side.service]
     if foreign:
         yield f"what else reaches {' and '.join(foreign)} counts too"
 

@@ -56,6 +56,7 @@ class _Rendering:
         self.resilience = rollout.spec.resilience or _NOTHING_CHOSEN
         self.stable = rollout.spec.stable
         self.canary = rollout.canary
+        self.sides = rollout.sides
         self.weight = rollout.status.weight if self.canary else ZERO
         self.mirror = rollout.mirror
         self.overrides = rollout.overrides
@@ -234,8 +235,8 @@ class _Rendering:
         return {"mirroring": mirroring}
 
     def transports(self) -> Iterator[tuple[str, Json]]:
-        for side in (self.stable, self.canary):
-            if side and (transport := resilience.transport(side, self.resilience)):
+        for side in self.sides.values():
+            if transport := resilience.transport(side, self.resilience):
                 yield transport
 
     def middlewares(self) -> Mapping[str, Json]:

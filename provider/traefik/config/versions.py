@@ -99,9 +99,8 @@ def _features(rollout: Rollout) -> Iterator[Feature]:
     if spec.sticky and spec.sticky.cookie.domain:
         yield Feature.COOKIE_DOMAIN
     yield from _features_of_resilience(spec.resilience or Resilience())
-    for side in (spec.stable, spec.canary):
-        if side is not None:
-            yield from _features_of_side(side)
+    for side in spec.sides.values():
+        yield from _features_of_side(side)
 
 
 def _features_of_resilience(resilience: Resilience) -> Iterator[Feature]:

@@ -3,10 +3,10 @@
 from provider.domain.analysis import roughly
 from provider.domain.auth import Permission
 from provider.domain.fields import NotJsonError, decode_json
-from provider.domain.rollouts import Action, Rollout, SideName, settings_of
+from provider.domain.rollouts import SIDES, Action, Rollout, SideName, settings_of
 from provider.services import Arrival, NotFoundError, Operations
 from provider.store import Event
-from provider.web.api.endpoints import Answer, Endpoint, Exchange, Handler
+from provider.web.api.endpoints import Answer, Endpoint, Exchange
 from provider.web.api.schemas import (
     AbortBody,
     AnalysisAnswer,
@@ -99,18 +99,6 @@ def start(exchange: Exchange) -> Answer:
     body: CanaryBody = exchange.body
     rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call)
     return _answer(exchange, rollout)
-
-
-def scale_stable(exchange: Exchange) -> Answer:
-    """Replace the servers of stable."""
-    body: ServersBody = exchange.body
-    return _moved(exchange.operations.rollouts.scale(exchange.name, "stable", body.servers, exchange.call))
-
-
-def scale_canary(exchange: Exchange) -> Answer:
-    """Replace the servers of the canary."""
-    body: ServersBody = exchange.body
-    return _moved(exchange.operations.rollouts.scale(exchange.name, "canary", body.servers, exchange.call))
 
 
 def drain(exchange: Exchange) -> Answer:
@@ -226,18 +214,23 @@ def _move(action: Action) -> Endpoint:
     )
 
 
-def _servers(side: SideName, handler: Handler) -> Endpoint:
+def _servers(side: SideName) -> Endpoint:
+    def scale(exchange: Exchange) -> Answer:
+        body: ServersBody = exchange.body
+        return _moved(exchange.operations.rollouts.scale(exchange.name, side, body.servers, exchange.call))
+
     # Who shifts traffic adds no addresses: where Traefik sends requests is for an admin to say.
     return Endpoint(
         "PUT",
         f"{_ONE}/{side}/servers",
-        handler,
+        scale,
         Permission.ADMINISTER,
         f"Scale {side}: replace its servers; at least one current server must remain",
         body=ServersBody,
         query=DryRunQuery,
         answers={200: RolloutAnswer},
         problems=(404, 409),
+        operation=f"scale-{side}",
     )
 
 
@@ -302,8 +295,7 @@ ENDPOINTS = (
         answers={200: RolloutAnswer},
         problems=(404, 409),
     ),
-    _servers("stable", scale_stable),
-    _servers("canary", scale_canary),
+    *map(_servers, SIDES),
     Endpoint(
         "POST",
         f"{_ONE}/drain",

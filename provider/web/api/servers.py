@@ -2,7 +2,7 @@
 
 from provider.domain.auth import Permission
 from provider.domain.fields import decode_json, read
-from provider.domain.rollouts import Server
+from provider.domain.rollouts import SIDES, Server, SideName
 from provider.services import SideServers
 from provider.store import Instance
 from provider.web.api.endpoints import Answer, Endpoint, Exchange, Handler
@@ -17,7 +17,6 @@ from provider.web.api.schemas import (
 
 _ONE = "/api/v1/rollouts/<name>"
 _GROUP = f"{_ONE}/groups/<group>/servers/<instance>"
-_SIDES = ("stable", "canary")
 
 
 def servers(exchange: Exchange) -> Answer:
@@ -61,7 +60,7 @@ def _withdrawn(exchange: Exchange, group: str) -> Answer:
     return Answer(status=204)
 
 
-def _of_side(side: str) -> tuple[Endpoint, Endpoint]:
+def _of_side(side: SideName) -> tuple[Endpoint, Endpoint]:
     path = f"{_ONE}/{side}/servers/<instance>"
 
     def announce(exchange: Exchange) -> Answer:
@@ -121,7 +120,7 @@ ENDPOINTS = (
     ),
     _announcing(_GROUP, announce, "Register an instance of a group", "announce"),
     _withdrawing(_GROUP, withdraw, "Deregister an instance of a group", "withdraw"),
-    *(endpoint for side in _SIDES for endpoint in _of_side(side)),
+    *(endpoint for side in SIDES for endpoint in _of_side(side)),
 )
 
 
