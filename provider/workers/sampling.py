@@ -15,7 +15,7 @@ from provider.domain.analysis import CheckResult, Measurement, Outcome, Snapshot
 from provider.domain.analysis.checks import Check
 from provider.domain.fields import weight_number
 from provider.domain.fields.addresses import Networks
-from provider.domain.gateways import GatewaySpec
+from provider.domain.gateways import GatewaySpec, metrics_sources
 from provider.domain.rollouts import Rollout, settings_of
 from provider.net.http_client import shown
 from provider.net.ssrf_guard import ANYWHERE, Credentials, none_needed
@@ -38,7 +38,7 @@ _ABANDONED_SECONDS = 10.0
 Gateways = Mapping[str, GatewaySpec]
 # A gateway's name, or a Prometheus' address, by which it can be told from the other kind.
 Source = tuple[str, str]
-Answer: TypeAlias = Mapping[str, Snapshot] | SourceError
+SourceReading: TypeAlias = Mapping[str, Snapshot] | SourceError
 _Result = TypeVar("_Result")
 
 
@@ -59,14 +59,14 @@ class _Running:
     """
 
     rollout: Rollout
-    answers: Mapping[Source, _Asked[Answer]] = field(default_factory=dict)
+    answers: Mapping[Source, _Asked[SourceReading]] = field(default_factory=dict)
     checks: Mapping[str, _Asked[CheckResult]] = field(default_factory=dict)
     is_hasty: bool = False
     returned: int = 0
     returned_at: float | None = None
 
     @property
-    def asked(self) -> Sequence[_Asked[Answer] | _Asked[CheckResult]]:
+    def asked(self) -> Sequence[_Asked[SourceReading] | _Asked[CheckResult]]:
         return [*self.answers.values(), *self.checks.values()]
 
     @property
@@ -224,7 +224,7 @@ class Looking:
         for source in (self._traefiks, self._prometheuses, self._gates):
             source.close()
 
-    def _ask(self, source: Source, services: Collection[str]) -> Answer:
+    def _ask(self, source: Source, services: Collection[str]) -> SourceReading:
         gateway, url = source
         try:
             if gateway:
@@ -269,9 +269,10 @@ def _sources(rollout: Rollout, gateways: Gateways) -> Sequence[Source]:
     if prometheus:
         return [("", prometheus.url)]
     return [
-        (name, spec.metrics_url)
+        source
         for name, spec in sorted(gateways.items())
-        if spec.metrics_url and rollout.spec.is_carried_by(name)
+        if rollout.spec.is_carried_by(name)
+        for source in metrics_sources(name, spec).items()
     ]
 
 
@@ -287,7 +288,7 @@ def _services_by_source(
 
 
 def _measurement(
-    rollout: Rollout, answers: Sequence[Answer], checks: tuple[CheckResult, ...], *, late: tuple[str, ...]
+    rollout: Rollout, answers: Sequence[SourceReading], checks: tuple[CheckResult, ...], *, late: tuple[str, ...]
 ) -> Measurement:
     """Give what could be measured, and what could not: failure takes one source that shows it, success takes all."""
     errors = [str(answer) for answer in answers if isinstance(answer, SourceError)]

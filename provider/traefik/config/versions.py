@@ -59,6 +59,11 @@ def plain_version(text: str | None) -> str | None:
     return ".".join(map(str, version)) if version else None
 
 
+def oldest_version(texts: Collection[str]) -> str | None:
+    """Return the oldest of some versions; one that cannot be read counts as the newest."""
+    return min(texts, key=lambda text: parse_version(text) or (10_000, 0, 0), default=None)
+
+
 def is_old(text: str | None) -> bool:
     """Return whether a version of Traefik lacks any feature; one that is not known lacks none."""
     version = parse_version(text)

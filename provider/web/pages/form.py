@@ -7,18 +7,16 @@ lost when a rollout made from a file is edited here.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
 from provider.domain.fields import InvalidDocumentError, Mistake, read, write
+from provider.domain.json_object import Json
 from provider.domain.rollouts import SIDES, Spec, Strategy
 from provider.domain.strict_yaml import StrictLoader, words_of
 from provider.web.pages import side_lines
 from provider.web.pages.filters import as_yaml
 from provider.web.pages.step_lines import line_of, step_of
-
-Json = dict[str, Any]
 
 _LISTS = ("entryPoints", "gateways")
 _SERVER = re.compile(r"(?P<url>\S+)(?:\s+weight\s+(?P<weight>[0-9]{1,7}))?(?P<drain>\s+drain)?")

@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from math import gcd
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider.domain.fields import decode_json, encode, read
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Rollout, settings_of, with_found
 from provider.domain.rules import parse_rule
 from provider.traefik.config import Fragment, assemble, encode_fragment, names, ready_transports, render
 from tests.pace import examples
 from tests.rollouts_strategy import NAMES, rollouts, served
 
-Json = dict[str, Any]
 SPLITS = ("weighted", "highestRandomWeight")
 # Traefik takes an empty map in these places only (file:"allowEmpty" in pkg/config/dynamic/http_config.go).
 MAY_BE_EMPTY = re.compile(
