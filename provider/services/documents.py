@@ -94,7 +94,7 @@ class Documents:
 
     def _changed(self, key: Key, decide: Decide, call: Call, *, attempts: int) -> Event | None:
         for _ in range(attempts):
-            stored, now = self._read(key)
+            stored, now = self.read(key)
             version = stored.version if stored else 0
             if not call.accepts(version):
                 self.check_lineage()
@@ -123,6 +123,17 @@ class Documents:
         event = self.change(key, decide, call)
         assert event is not None  # noqa: S101 there is always something to change
         return event
+
+    def read(self, key: Key) -> tuple[Stored | None, datetime]:
+        """Read a document as the store has it now, and the store's time.
+
+        Raise StoreWentBackError where the store has lost it, or its latest changes.
+        """
+        stored, now = self.store.read(key)
+        served = self.feed.read(lambda image: image.documents.get(key))
+        if stored is None or (served and stored.version < served.version):
+            self.check_lineage()
+        return stored, now
 
     def check_lineage(self) -> None:
         """Raise StoreWentBackError where something is missing or older as the store was emptied or has gone back.
@@ -183,12 +194,6 @@ class Documents:
         if self._tell:
             self._tell(event)
         return event
-
-    def _read(self, key: Key) -> tuple[Stored | None, datetime]:
-        stored, now = self.store.read(key)
-        if stored is None:
-            self.check_lineage()
-        return stored, now
 
     def _wait_for(self, revision: int) -> None:
         self.feed.wait_until(lambda image: image.revision >= revision, seconds=_CATCH_UP_SECONDS)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -104,6 +105,10 @@ def test_a_store_that_has_lost_its_latest_changes_is_not_written_to_though_nobod
     assert wait_until(lambda: feed.state is State.FOLLOWING)
     rollouts = Operations(older, feed).rollouts
 
+    older._documents = {key: replace(stored, version=0) for key, stored in older._documents.items()}
+
+    with pytest.raises(StoreWentBackError):
+        rollouts.get("shop")
     with pytest.raises(StoreWentBackError):
         rollouts.move("shop", Action.PAUSE, ME)
     with pytest.raises(StoreWentBackError):
