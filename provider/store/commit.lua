@@ -12,12 +12,15 @@
 --      10 restored   string                                   18 bytes kept of people's changes   19 of one document's
 --      11 reserved   string                                   20 bytes kept of churn              21 entries of it
 --                                                             22 revision seen by who reserves; "" reserves nothing
+--                                                             23 lineage of what the writer serves; "" for none
+--                                                             24 revision of it
 --
 -- Churn is what instances do. It has a budget of its own, so that it never displaces what people did. Each entry says how
 -- many bytes it takes of people's budget (`size`), and how many people (`people`) and its document (`own`) had written up
 -- to it, so that what is kept can be told without reading it.
 --
--- Answers {"done", revision, at in ms, before or false}, {"again", revision}, {"reused"} or {"conflict", version}.
+-- Answers {"done", revision, at in ms, before or false}, {"again", revision}, {"reused"}, {"conflict", version}, or
+-- {"behind"} if the store has less than the writer serves.
 
 local seen = redis.call("HMGET", KEYS[7], "fingerprint", "revision")
 if seen[1] then
@@ -25,6 +28,16 @@ if seen[1] then
   -- A write, if only of how long this is kept: who waits for what the connection has written waits for the first time's.
   redis.call("EXPIRE", KEYS[7], ARGV[10])
   return {"again", seen[2]}
+end
+
+-- The stream's ids are the revisions and only rise. Should the revision have been lost or set back by hand, or a
+-- stranger have appended, the higher of the two counts: a revision never comes twice.
+local revision = tonumber(redis.call("GET", KEYS[1]) or "0") or 0
+local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
+if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
+-- A store that was emptied or went back: what is written to it now would be lost when it is restored.
+if ARGV[23] ~= "" and (redis.call("GET", KEYS[2]) ~= ARGV[23] or revision < tonumber(ARGV[24])) then
+  return {"behind"}
 end
 
 local version = redis.call("HGET", KEYS[4], ARGV[1]) or "0"
@@ -37,11 +50,6 @@ if ARGV[22] ~= "" then
   end
 end
 
--- The stream's ids are the revisions and only rise. Should the revision have been lost or set back by hand, or a
--- stranger have appended, the higher of the two counts: a revision never comes twice.
-local revision = tonumber(redis.call("GET", KEYS[1]) or "0") or 0
-local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
-if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
 -- What a reader must have seen last, to know that this is not another history that counts on from an old backup.
 local follows
 if last and last[1] == string.format("%.0f-0", revision) then
