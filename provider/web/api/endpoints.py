@@ -67,7 +67,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """Result of a handler: status, document, and the version for the ETag."""
 
     document: BaseModel | None = None
@@ -76,7 +76,7 @@ class Answer:
     location: str | None = None
 
 
-Handler = Callable[[Exchange], "Answer | Response"]
+Handler = Callable[[Exchange], "ApiResponse | Response"]
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ def _held(endpoint: Endpoint, exchange: Exchange, limits: Limits) -> Response:
 
 
 def held_while(place: Place, answer: Callable[[], Response]) -> Response:
-    """Answer in a place among the calls that are held, which is given back when the answer has ended."""
+    """ApiResponse in a place among the calls that are held, which is given back when the answer has ended."""
     try:
         response = answer()
     except BaseException:
@@ -277,7 +277,7 @@ def _dumped(document: BaseModel) -> str:
     return json.dumps(write(document), ensure_ascii=False)
 
 
-def _respond(answer: Answer | Response) -> Response:
+def _respond(answer: ApiResponse | Response) -> Response:
     if isinstance(answer, Response):
         return answer
     if answer.document is None:
