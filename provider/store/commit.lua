@@ -11,6 +11,7 @@
 --       9 churn      list                                     17 "people" or "churn": whose budget it takes from
 --      10 restored   string                                   18 bytes kept of people's changes   19 of one document's
 --      11 reserved   string                                   20 bytes kept of churn              21 entries of it
+--      12 requests   list                                     23 requests kept of the actor; 0 for one that is soon forgotten
 --                                                             22 revision seen by who reserves; "" reserves nothing
 --
 -- Churn is what instances do. It has a budget of its own, so that it never displaces what people did. Each entry says how
@@ -92,6 +93,7 @@ end
 -- First what can fail, for want of memory or over a key of another type: a script is not rolled back.
 redis.call("ZCARD", KEYS[6])
 redis.call("LLEN", KEYS[9])
+redis.call("LLEN", KEYS[12])
 redis.call("XADD", KEYS[5], "MAXLEN", "~", ARGV[12], revision .. "-0", unpack(event))
 redis.call("SET", KEYS[1], revision)
 -- Everybody has seen a change long before an hour has passed.
@@ -139,4 +141,12 @@ end
 for name, value in pairs(totals) do redis.call("HSET", KEYS[8], name, string.format("%.0f", value)) end
 redis.call("HSET", KEYS[7], "fingerprint", ARGV[9], "revision", revision)
 redis.call("EXPIRE", KEYS[7], ARGV[10])
+-- The oldest of an actor give way: each is kept for a day, and one actor could fill the memory with them.
+if ARGV[23] ~= "0" then
+  redis.call("RPUSH", KEYS[12], KEYS[7])
+  redis.call("EXPIRE", KEYS[12], ARGV[10])
+  for _ = 1, 2 do
+    if redis.call("LLEN", KEYS[12]) > tonumber(ARGV[23]) then redis.call("DEL", redis.call("LPOP", KEYS[12])) end
+  end
+end
 return {"done", revision, at, before}
