@@ -189,7 +189,7 @@ class _Rendering:
         stable, canary = smallest_weights(self.weight)
         is_hrw = self.spec.strategy is Strategy.HRW
         # Traefik scores a child by FNV-1a of the client's address and this name. Names that differ in their last
-        # character alone have all but the same score, and the smaller weight gets no client below 50 %.
+        # character alone have all but the same score, and the smaller weight gets no client below 50%.
         named = names.qualified if is_hrw else str
         children = [
             {"name": named(self._child(self.stable, self.stable_target, self.stable_own)), "weight": stable},
