@@ -118,7 +118,7 @@ _CANARIES = Panel(
     [
         Query("max by (rollout) (canary_rollout_weight_percent) > 0", name="asked"),
         Query(
-            f"max by (rollout) (canary_rollout_weight_in_force_percent) and on (rollout) {_HAS_WEIGHT}",
+            f"max by (rollout) (canary_rollout_applied_weight_percent) and on (rollout) {_HAS_WEIGHT}",
             name="in_force",
         ),
         Query(_ACHIEVED, name="achieved"),

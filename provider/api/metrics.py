@@ -18,7 +18,7 @@ from provider.rollouts import Found, Phase, Rollout, found_for
 from provider.routing import names
 from provider.store import Kind, Stored, StoreUnavailableError
 
-_EVIDENCE = frozenset({"canary_rollout_e_value", "canary_rollout_e_value_needed"})
+_EVIDENCE = frozenset({"canary_rollout_e_value", "canary_rollout_e_value_threshold"})
 _ALWAYS = frozenset({OTHER, ""})
 
 Recorded = Callable[[], Iterable[Metric]]

@@ -157,7 +157,7 @@ class Controller:
             with timed_look(LEASE):
                 measurements = self._looking.measure(rollouts, gateways)
         except Exception:
-            log.exception("looking.failed")  # what waits for a time goes on all the same
+            log.exception("measurement.failed")  # what waits for a time goes on all the same
             return ()
         for rollout in rollouts:
             if rollout.name in measurements:
@@ -226,7 +226,7 @@ class Controller:
         except _PASSING:
             return False
         except Exception:
-            log.exception("rollout.put_off", extra={"rollout": rollout.name})
+            log.exception("rollout.deferred", extra={"rollout": rollout.name})
             self._put_off[key] = _PUT_OFF_TICKS
             return False
         return move is not None

@@ -125,7 +125,7 @@ class Watcher:
                 log.warning("rollout.starved", extra={"rollout": name, **_facts(share), "detail": share.words})
             elif share.state is ShareState.OK and name in self._starved:
                 self._starved.remove(name)
-                log.info("rollout.fed", extra={"rollout": name, **_facts(share)})
+                log.info("rollout.share_recovered", extra={"rollout": name, **_facts(share)})
 
 
 def _is_starved(share: Share) -> bool:

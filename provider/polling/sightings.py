@@ -155,13 +155,13 @@ class SightingBook:
             self._wake.wait(_REPORT_SECONDS)
             self._wake.clear()
             self._survive(self.report)
-            metrics.LAST_ROUND.labels("sightings").set_to_current_time()
+            metrics.LAST_ROUND.labels("polls").set_to_current_time()
 
     def _survive(self, act: Callable[[], None]) -> None:
         try:
             act()
         except Exception:
-            log.exception("sightings.failed")
+            log.exception("polls.failed")
 
     def _forget_all(self) -> None:
         with self._lock:

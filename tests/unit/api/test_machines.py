@@ -51,7 +51,7 @@ def test_a_store_that_went_back_is_told_with_the_way_out(flask_client: Any, worl
     gone_back(world)
     answer = flask_client.get("/readyz")
 
-    assert (answer.status_code, answer.json["store"]) == (200, "store-went-back")
+    assert (answer.status_code, answer.json["store"]) == (200, "regressed")
     assert "traefik-canary restore" in answer.json["problem"]
 
 

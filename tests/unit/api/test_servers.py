@@ -76,7 +76,7 @@ def test_what_makes_no_sense_is_refused_and_nobody_is_noted(
 @pytest.mark.parametrize(
     ("path", "status", "kind"),
     [
-        ("/rollouts/shop/stable/servers/two", 409, "other-source"),
+        ("/rollouts/shop/stable/servers/two", 409, "registration-not-enabled"),
         ("/rollouts/cart/canary/servers/two", 404, "not-found"),
         ("/rollouts/shop/groups/V2/servers/two", 400, "bad-request"),
         ("/rollouts/shop/groups/v2/servers/a.b", 400, "bad-request"),

@@ -429,7 +429,7 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
     assert ticked(world, controller, after=600) == 1
     assert status(world) == (Phase.PAUSED, 50)
     assert ticked(world, controller) == 0
-    assert caplog.messages.count("rollout.put_off") == 1
+    assert caplog.messages.count("rollout.deferred") == 1
 
 
 def test_a_store_that_is_away_is_no_failure(world: World, controller: Controller) -> None:

@@ -294,7 +294,7 @@ def test_a_canary_that_starves_is_said_to_once_and_to_be_fed_once(
         found.append(world.operations.traffic.share("shop").state.value)
 
     assert found == ["unknown", "starved", "starved", "ok", "ok"]
-    assert said(caplog) == ["rollout.starved", "rollout.fed"]
+    assert said(caplog) == ["rollout.starved", "rollout.share_recovered"]
 
 
 def test_nobody_is_asked_for_counters_while_nothing_is_split(world: World, watcher: Watcher, metrics: Server) -> None:
