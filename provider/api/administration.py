@@ -178,13 +178,13 @@ def _gateway(view: GatewayView) -> GatewayAnswer:
         state=view.condition.state if view.condition else None,
         detail=view.condition.detail or None if view.condition else None,
         state_since=view.condition.since if view.condition else None,
-        traefik=view.condition.traefik if view.condition else None,
+        traefik_version=view.condition.traefik if view.condition else None,
         instances=tuple(
             InstanceAnswer(
                 address=sighting.address,
                 last_poll=sighting.last_poll,
                 revision_served=sighting.revision_served,
-                hold_seconds=sighting.hold_seconds,
+                long_poll_seconds=sighting.long_poll_seconds,
             )
             for sighting in view.instances
         ),

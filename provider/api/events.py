@@ -16,7 +16,7 @@ from provider.store import Event, Kind, MissedChangesError, Store
 _HEARTBEAT_SECONDS = 15.0
 # What a viewer may see: tokens, and webhooks with their secrets, are for those who administer.
 _SHOWN = frozenset({Kind.ROLLOUT, Kind.GATEWAY, Kind.SERVERS})
-_HEARTBEAT = b": still here\n\n"
+_HEARTBEAT = b": heartbeat\n\n"
 
 
 def stream_events(exchange: Exchange) -> Response:

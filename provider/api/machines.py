@@ -64,7 +64,7 @@ def _readiness(operations: Operations) -> Readiness:
         store=feed.state,
         problem=feed.problem or operations.writability.problem or _problem(feed),
         revision=feed.revision,
-        unreadable=_unreadable(feed),
+        corrupt_documents=_unreadable(feed),
     )
 
 

@@ -10,7 +10,7 @@ from provider.cli.options import Shell, connected, writing
 from provider.cli.output import say, show_json, show_table
 
 FORMATS = ("json", "slack", "teams", "discord")
-EVENTS = ("created", "started", "stepped", "waiting", "aborted", "promoted", "withdrawn", "deleted")
+EVENTS = ("created", "started", "advanced", "waiting", "aborted", "promoted", "removed", "deleted")
 
 
 @click.group()

@@ -91,7 +91,7 @@ ROLLOUT_ENDS = Counter(
 )
 ROLLOUT_SECONDS = Histogram(
     "canary_rollout_duration_seconds",
-    "Duration of canaries in seconds, by outcome: promoted, aborted, withdrawn or deleted.",
+    "Duration of canaries in seconds, by outcome: promoted, aborted, removed or deleted.",
     ["outcome"],
     buckets=(10, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, 12 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY),
     registry=RECORDED,
@@ -117,7 +117,7 @@ SNAPSHOT_REVISION = Gauge(
 )
 
 # What appears with its first event would hide it: from nothing to 1 is no increase to Prometheus.
-for _outcome in ("promoted", "aborted", "withdrawn", "deleted"):
+for _outcome in ("promoted", "aborted", "removed", "deleted"):
     ROLLOUT_SECONDS.labels(_outcome)
 for _outcome in ("refused", "unavailable"):
     POLLS.labels("", "false", _outcome)

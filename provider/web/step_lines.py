@@ -16,8 +16,10 @@ _FORMS: Mapping[str, Callable[..., Json]] = {
     r"pause": lambda: {"pause": {}},
     rf"pause {_SPAN}": lambda duration: {"pause": {"duration": duration}},
     rf"judge for {_SPAN}": lambda duration: {"analysis": {"duration": duration}},
-    r"judge until known": lambda: {"analysis": {"until": "known"}},
-    rf"judge until known within {_SPAN}": lambda deadline: {"analysis": {"until": "known", "deadline": deadline}},
+    r"judge until known": lambda: {"analysis": {"until": "conclusive"}},
+    rf"judge until known within {_SPAN}": lambda deadline: {
+        "analysis": {"until": "conclusive", "deadline": deadline}
+    },
     rf"ramp {_NUMBER} to {_NUMBER} by {_NUMBER} every {_SPAN}": lambda start, end, by, every: {
         "ramp": {"from": _number(start), "to": _number(end), "by": _number(by), "every": every}
     },
@@ -54,7 +56,7 @@ def line_of(step: Json) -> str:
             return f"pause {pause.get('duration', '')}".rstrip()
         case {"analysis": {"duration": duration}}:
             return f"judge for {duration}"
-        case {"analysis": {"until": "known", **rest}}:
+        case {"analysis": {"until": "conclusive", **rest}}:
             return f"judge until known within {rest['deadline']}" if rest else "judge until known"
         case {"ramp": ramp}:
             return f"ramp {ramp['from']} % to {ramp['to']} % by {ramp['by']} % every {ramp['every']}"

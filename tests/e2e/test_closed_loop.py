@@ -149,7 +149,7 @@ def test_the_share_that_is_seen_after_a_shift_is_what_was_asked(stack: Stack) ->
         seen = eventually(lambda: (now := share(stack))["canaryRequests"] > 20 and now, what="the share is seen")
     status = stack.command("status", "shop").stdout
 
-    assert (seen["state"], seen["words"]) == ("ok", "")
+    assert (seen["state"], seen["summary"]) == ("ok", "")
     assert pytest.approx(seen["achieved"], abs=1.5) == 20
     assert re.search(
         r"^traffic +asked 20 %, got [0-9.]+ % \([0-9]+ of [0-9]+ requests in [0-9]+s\)$", status, re.MULTILINE
@@ -165,7 +165,7 @@ def test_a_canary_that_rebuilds_starve_is_said_to_be_once_and_hrw_feeds_it(stack
 
     assert starved["achieved"] < 2.5 <= fed["achieved"]
     assert starved["reloads"] > 20
-    assert "strategy: hrw" in starved["words"]
+    assert "strategy: hrw" in starved["summary"]
     assert (len(logged(stack, "rollout.starved")), len(logged(stack, "rollout.share_recovered"))) == (1, 1)
 
 

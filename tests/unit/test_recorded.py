@@ -100,7 +100,7 @@ def test_names_that_callers_choose_are_bounded() -> None:
 # Rollouts
 
 
-@pytest.mark.parametrize("outcome", ["promoted", "aborted", "withdrawn", "deleted"])
+@pytest.mark.parametrize("outcome", ["promoted", "aborted", "removed", "deleted"])
 def test_an_end_is_counted_and_how_long_it_took(outcome: str, world: World) -> None:
     rollouts = world.operations.rollouts
     ends = Figure("canary_rollouts_finished_total", rollout="shop", outcome=outcome)
@@ -112,7 +112,7 @@ def test_an_end_is_counted_and_how_long_it_took(outcome: str, world: World) -> N
             rollouts.move("shop", Action.PROMOTE_FULL, ME)
         case "aborted":
             rollouts.move("shop", Action.ABORT, ME)
-        case "withdrawn":
+        case "removed":
             rollouts.replace("shop", spec(canary=None), ME)
         case _:
             rollouts.delete("shop", ME)

@@ -19,7 +19,7 @@ def test_a_provider_that_can_answer_polls_is_ready(flask_client: Any, shop: str)
     answer = flask_client.get("/readyz")
 
     assert answer.status_code == 200
-    assert (answer.json["store"], answer.json["unreadable"]) == ("following", [])
+    assert (answer.json["store"], answer.json["corruptDocuments"]) == ("following", [])
     assert "problem" not in answer.json
 
 
@@ -30,7 +30,7 @@ def test_a_provider_that_lacks_a_document_is_not_ready_and_names_it(flask_client
     answer = flask_client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.json["unreadable"] == ["rollout/shop"]
+    assert answer.json["corruptDocuments"] == ["rollout/shop"]
     assert "rollout/shop can be read; replace it" in answer.json["problem"]
 
 

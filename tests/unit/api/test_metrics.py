@@ -152,8 +152,12 @@ def test_servers_that_answer_are_counted_and_those_that_are_kept_are_told(world:
 def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: World, shop: str) -> None:
     now = world.clock.time
     world.operations.rollouts.set_weight(shop, Decimal(5), ME)
-    starved = Share(state=ShareState.STARVED, words="", asked=Decimal(5), achieved=0.5, since=now, seen_at=now)
-    unknown = Share(state=ShareState.UNKNOWN, words="no requests yet", asked=Decimal(5), since=now, seen_at=now)
+    starved = Share(
+        state=ShareState.STARVED, summary="", requested=Decimal(5), achieved=0.5, since=now, measured_at=now
+    )
+    unknown = Share(
+        state=ShareState.UNKNOWN, summary="no requests yet", requested=Decimal(5), since=now, measured_at=now
+    )
     world.operations.rollouts.create(
         "blog", spec(rule="Host(`blog.localhost`)", steps=[{"setWeight": 5}, {"pause": {}}]), ME
     )

@@ -122,14 +122,14 @@ def test_an_illegal_move_is_refused_in_words_and_changes_nothing(admin: Client, 
 
 
 def test_a_retry_beyond_the_tries_is_refused_in_words_and_can_be_forced(admin: Client) -> None:
-    admin("POST", "/rollouts", {"name": "shop", "spec": body(analysis={"maxTries": 1})})
+    admin("POST", "/rollouts", {"name": "shop", "spec": body(analysis={"maxAttempts": 1})})
     admin("POST", "/rollouts/shop/abort")
     refused = admin("POST", "/rollouts/shop/retry")
 
     assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:attempts-exhausted")
-    assert admin("GET", "/rollouts/shop").json["status"]["tries"] == 1
+    assert admin("GET", "/rollouts/shop").json["status"]["attempts"] == 1
     forced = admin("POST", "/rollouts/shop/retry", {"force": True})
-    assert (forced.status_code, forced.json["status"]["tries"]) == (200, 2)
+    assert (forced.status_code, forced.json["status"]["attempts"]) == (200, 2)
 
 
 def test_an_abort_of_another_attempt_is_refused_in_words(admin: Client, shop: str) -> None:

@@ -36,7 +36,7 @@ def test_an_instance_registers_and_goes(instance: Client, admin: Client, world: 
         "instance": "two",
         "url": URL,
         "weight": 2,
-        "until": "2026-01-01T00:00:30.000Z",
+        "expiresAt": "2026-01-01T00:00:30.000Z",
     }
     world.caught_up()
     canary = admin("GET", "/rollouts/shop/servers").json["canary"]

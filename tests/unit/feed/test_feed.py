@@ -149,7 +149,7 @@ def test_a_store_that_went_back_is_not_followed(loss: str, caplog: pytest.LogCap
     assert wait_until(lambda: feed.state is State.WENT_BACK)
 
     assert body is feed.body("edge")
-    assert wait_until(lambda: any("went-back" in record.getMessage() for record in caplog.records))
+    assert wait_until(lambda: any("store.regressed" in record.getMessage() for record in caplog.records))
     feed.close()
 
 
