@@ -134,8 +134,8 @@ def _is_starved(share: Share) -> bool:
 
 def _facts(share: Share) -> dict[str, object]:
     return {
-        "requested": f"{share.requested} %",
-        "achieved": f"{share.achieved} %",
+        "requested": f"{share.requested}%",
+        "achieved": f"{share.achieved}%",
         "canary_requests": share.canary_requests,
         "stable_requests": share.stable_requests,
     }

@@ -1,6 +1,6 @@
 """A rollout and what may be done to it. Every operation returns a new rollout; time is an argument."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn, Self
@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from provider.domain.fields import Document
 from provider.domain.fields.types import Name, WholeNumber, format_duration, parse_weight, weight_number
 from provider.domain.rollouts.overrides import Override
-from provider.domain.rollouts.scaling import ServingError, SideName, drained, scaled
-from provider.domain.rollouts.spec import Mirror, Server, Side, Spec
+from provider.domain.rollouts.scaling import ServingError, drained, scaled
+from provider.domain.rollouts.spec import Mirror, Server, Side, SideName, Spec
 from provider.domain.rollouts.status import Promotion, Status, StatusCode
 from provider.domain.rollouts.steps import Step, higher_index, set_before
 from provider.domain.rollouts.succession import (
@@ -73,6 +73,11 @@ class Rollout(Document):
     def canary(self) -> Side | None:
         """The canary that may get traffic: none at rest, and none once it was aborted."""
         return None if self.status.phase is Phase.DEGRADED else self.spec.canary
+
+    @property
+    def sides(self) -> Mapping[SideName, Side]:
+        """The sides that may get traffic, by name."""
+        return self.spec.sides if self.canary else {"stable": self.spec.stable}
 
     @property
     def attempt(self) -> int:
@@ -438,7 +443,7 @@ class Rollout(Document):
             return self._judging(step.analysis.duration, now=now, reason=reason)
         if step.ramp:
             every = step.ramp.every
-            why = f"on the way to {weight_number(step.ramp.to)} %, waiting {format_duration(every)}"
+            why = f"ramping to {weight_number(step.ramp.to)}%, waiting {format_duration(every)}"
             return self._paused(now + every, now=now, reason=reason, why=why)
         duration = step.pause.duration if step.pause else None
         if duration is None:
@@ -447,9 +452,9 @@ class Rollout(Document):
 
     def _judging(self, duration: timedelta | None, *, now: datetime, reason: str) -> Self:
         why = (
-            f"judging the canary for {format_duration(duration)}"
+            f"analyzing the canary for {format_duration(duration)}"
             if duration
-            else "judging the canary until it is known"
+            else "analyzing the canary until the verdict is known"
         )
         return self._with(
             phase=Phase.PROGRESSING,
@@ -462,7 +467,7 @@ class Rollout(Document):
     def _paused(self, until: datetime | None, *, now: datetime, reason: str, why: str = "") -> Self:
         return self._with(
             phase=Phase.PAUSED,
-            reason=_words(why or "waiting for a person", reason),
+            reason=_words(why or "waiting for approval", reason),
             since=now,
             paused_until=until,
             analysis_since=None,
@@ -472,7 +477,7 @@ class Rollout(Document):
         return self._with(
             phase=Phase.PROGRESSING,
             weight=weight,
-            reason=_words(f"held at {weight_number(weight)} % by hand", reason),
+            reason=_words(f"held at {weight_number(weight)}%", reason),
             since=now,
             **_WAITS_FOR_NOTHING,
         )

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING
+from wsgiref.types import WSGIApplication
 
 from flask import Flask, Response, request, url_for
 
@@ -18,7 +19,6 @@ from provider.web.pages.page import register, root
 from provider.web.pages.sign_in import register_signing
 from provider.web.rate_limits import Held
 from provider.web.security_headers import SECURITY
-from provider.wsgi import WSGI
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -45,7 +45,7 @@ _API_PREFIX = "/api/"
 _MACHINE_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
 
 
-def with_pages(api: WSGI, pages: WSGI) -> WSGI:
+def with_pages(api: WSGIApplication, pages: WSGIApplication) -> WSGIApplication:
     """Put the pages beside the API."""
 
     def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
