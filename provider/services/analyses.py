@@ -56,8 +56,8 @@ class Analyses:
         settings = settings_of(rollout)
         words = record.warming_up(settings, now=self._store.now()) if rollout.is_judged else ""
         return Judgement(
-            overall=record.whole.judged(settings),
-            current_step=record.in_step.judged(settings),
+            overall=record.verdict(settings),
+            current_step=record.step_verdict(settings),
             checks=record.checks,
             samples=record.samples,
             warm_up_until=record.warm_at(settings) if words else None,

@@ -120,7 +120,7 @@ def traffic(share: Share) -> str:
     words = f"; {share.summary}" if share.summary else ""
     if share.achieved is None:
         return f"asked {percent(share.requested)}{words}"
-    requests = share.canary_requests + share.stable_requests
+    requests = share.requests
     span = format_duration(timedelta(seconds=max(1, round((share.measured_at - share.since).total_seconds()))))
     got = f"{share.canary_requests:,} of {requests:,} requests in {span}"
     return f"asked {percent(share.requested)}, got {percent(share.achieved)}: {got}{words}"
