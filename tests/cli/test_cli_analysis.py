@@ -12,7 +12,7 @@ from tests.canaries import check, remember, seen
 from tests.cli.conftest import Run, stored
 from tests.world import World
 
-STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
+STEPS = [{"setWeight": 5}, {"analysis": {"until": "conclusive"}}, {"pause": {}}]
 
 
 @pytest.fixture
@@ -52,8 +52,8 @@ def test_a_warm_up_is_shown(run: Run, world: World) -> None:
 def test_a_machine_gets_what_the_api_says(run: Run, judged: str) -> None:
     told = json.loads(run("analysis", judged, "-o", "json").stdout)
 
-    assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
-    assert (len(told["looks"]), told["whole"]["outcome"]) == (2, "Successful")
+    assert {"overall", "currentStep", "checks", "samples", "settings"} == told.keys()
+    assert (len(told["samples"]), told["overall"]["outcome"]) == (2, "Successful")
 
 
 def test_who_may_only_read_may_read_it(run: Run, judged: str) -> None:
@@ -75,8 +75,8 @@ def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
         ({"pause": {}}, "pause"),
         ({"pause": {"duration": "10m"}}, "pause 10m"),
         ({"analysis": {"duration": "5m"}}, "analyze for 5m"),
-        ({"analysis": {"until": "known"}}, "analyze until known"),
-        ({"analysis": {"until": "known", "deadline": "1h"}}, "analyze until known"),
+        ({"analysis": {"until": "conclusive"}}, "analyze until known"),
+        ({"analysis": {"until": "conclusive", "deadline": "1h"}}, "analyze until known"),
         ({"ramp": {"from": 5, "to": 50, "by": 5, "every": "2m"}}, "5% to 50% by 5 every 2m"),
         ({"setMirror": 10}, "mirror 10%"),
         ({"setMirror": 0}, "mirror 0%"),

@@ -28,10 +28,10 @@ def test_everything_has_a_default() -> None:
         "beta": 0.05,
         "dispersion": 1,
         "sustained": "30s",
-        "tolerated": 0.2,
+        "tolerance": 0.2,
         "limits": {},
         "minRequests": 100,
-        "atLeast": "5m",
+        "minDuration": "5m",
         "onUndecided": "hold",
         "failureLimit": 0,
         "consecutiveErrorLimit": 4,
@@ -55,7 +55,7 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
         "beta": 0.1,
         "dispersion": 5,
         "sustained": "0s",
-        "tolerated": 0.1,
+        "tolerance": 0.1,
         "limits": {
             "successRate": 99.5,
             "latencyP50": "100ms",
@@ -64,7 +64,7 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
             "latencyP99": "1.5s",
         },
         "minRequests": 500,
-        "atLeast": "0s",
+        "minDuration": "0s",
         "ignore": ["PathPrefix(`/health`)"],
         "countOverrides": True,
         "onUndecided": "promote",
@@ -72,7 +72,7 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
         "inconclusiveLimit": 20,
         "consecutiveErrorLimit": 10,
         "errorLimit": "0s",
-        "maxTries": 5,
+        "maxAttempts": 5,
     }
     settings = read(Analysis, document)
 
@@ -154,7 +154,7 @@ def test_patterns_that_no_status_matches_or_that_are_read_differently_elsewhere_
         ({"alpha": True}, "/alpha: must be a number, not True"),
         ({"beta": 0.6}, "/beta: must be less than or equal to 0.5"),
         ({"dispersion": 0.5}, "/dispersion: must be greater than or equal to 1"),
-        ({"tolerated": 0}, "/tolerated: must be greater than or equal to 0.001"),
+        ({"tolerance": 0}, "/tolerance: must be greater than or equal to 0.001"),
         ({"limits": {"successRate": 101}}, "/limits/successRate: must be less than or equal to 100"),
         ({"limits": {"latencyP97": "1s"}}, "/limits/latencyP97: is not a known field; did you mean latencyP99?"),
         ({"minRequests": 0}, "/minRequests: must be greater than or equal to 1"),

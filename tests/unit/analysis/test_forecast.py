@@ -54,8 +54,8 @@ class Life:
                 counts[name][0] += requests - failing
                 counts[name][1] += failing
             record = self._looked(record, settings, counts, seconds)
-            if record.looks[0].outcome in {Outcome.FAILED, Outcome.SUCCESSFUL}:
-                return record.looks[0].outcome, seconds
+            if record.samples[0].outcome in {Outcome.FAILED, Outcome.SUCCESSFUL}:
+                return record.samples[0].outcome, seconds
         return Outcome.INCONCLUSIVE, inf
 
     def _looked(self, record: Record, settings: Analysis, counts: dict[str, list[int]], seconds: float) -> Record:
@@ -180,9 +180,9 @@ def _all_of_it() -> Sequence[tuple[int, int]]:
 
 
 def test_so_many_bad_responses_are_tolerable() -> None:
-    assert most_tolerable(100, Analysis(tolerated=1)) == -1
-    assert most_tolerable(420, Analysis(tolerated=1)) == 0
-    assert 50 < most_tolerable(10_000, Analysis(tolerated=1)) < 100
+    assert most_tolerable(100, Analysis(tolerance=1)) == -1
+    assert most_tolerable(420, Analysis(tolerance=1)) == 0
+    assert 50 < most_tolerable(10_000, Analysis(tolerance=1)) < 100
 
 
 def test_what_is_left_until_a_verdict_shrinks_as_evidence_comes_in() -> None:

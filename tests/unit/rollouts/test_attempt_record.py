@@ -10,7 +10,7 @@ from provider.domain.fields import decode_json, encode, read
 from provider.domain.rollouts import Rollout, attempt_of, current_record, settings_of, step_of
 from tests.unit.rollouts.lives import T0, V3, created, edited, minutes
 
-JUDGED: dict[str, Any] = {"analysis": {"until": "known"}}
+JUDGED: dict[str, Any] = {"analysis": {"until": "conclusive"}}
 JUDGING = created(steps=[JUDGED, {"setWeight": 50}, JUDGED])
 
 
@@ -27,7 +27,7 @@ def test_a_canary_is_judged_by_the_defaults_unless_the_spec_says_otherwise() -> 
         JUDGING.hold(now=minutes(1), reason="no data"),
         JUDGING.replace(edited(JUDGING, priority=9, steps=[JUDGED]), now=minutes(1)),
         JUDGING.replace(edited(JUDGING, analysis={}), now=minutes(1)),
-        JUDGING.replace(edited(JUDGING, analysis={"maxTries": 3}), now=minutes(1)),
+        JUDGING.replace(edited(JUDGING, analysis={"maxAttempts": 3}), now=minutes(1)),
         read(Rollout, decode_json(encode(JUDGING))),
     ],
     ids=["next step", "by hand", "held", "other steps", "the defaults written down", "fewer tries", "from the store"],

@@ -44,8 +44,8 @@ STEPS: Sequence[dict[str, Any]] = (
     {"pause": {}},
     {"pause": {"duration": "1m"}},
     {"analysis": {"duration": "1m"}},
-    {"analysis": {"until": "known"}},
-    {"analysis": {"until": "known", "deadline": "10m"}},
+    {"analysis": {"until": "conclusive"}},
+    {"analysis": {"until": "conclusive", "deadline": "10m"}},
     {"ramp": {"from": 10, "to": 35, "by": 20, "every": "30s"}},
 )
 ANALYSES: Sequence[dict[str, Any] | None] = (
@@ -303,7 +303,7 @@ class ControllerMachine(RuleBasedStateMachine):
         if self.is_late or not before.is_judging or before.spec.dry_run or not text or text == "nonsense":
             return
         record = current_record(Record.from_document(decode_json(text)), before)
-        outcomes = [look.outcome for look in record.looks if look.outcome is not Outcome.ERROR]
+        outcomes = [look.outcome for look in record.samples if look.outcome is not Outcome.ERROR]
 
         assert not outcomes or outcomes[0] is not Outcome.FAILED
 
