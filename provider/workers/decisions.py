@@ -114,7 +114,7 @@ def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
         is_over = now >= judged_from + step.analysis.duration and not record.warming_up(settings_of(rollout), now=now)
         return _at_end(rollout, record, outcome=outcome, reason=reason) if is_over else None
     deadline = step.analysis.deadline
-    at_least = settings_of(rollout).min_duration
+    at_least = settings_of(rollout).at_least
     if outcome is Outcome.SUCCESSFUL and now >= since + (min(at_least, deadline) if deadline else at_least):
         return Move(Action.ADVANCE, reason)
     if outcome is Outcome.FAILED and rollout.spec.dry_run:

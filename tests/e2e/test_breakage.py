@@ -157,14 +157,14 @@ def test_an_emptied_redis_is_begun_anew_on_request_once_nobody_protects_what_was
     apart: Stack, server: EmbeddedServer
 ) -> None:
     empty(server)
-    eventually(lambda: times_said(apart, "feed.store-went-back"), what="it is noticed")
+    eventually(lambda: times_said(apart, "store.regressed"), what="it is noticed")
     init = ("init", "--redis-url", server.url)
     protected = apart.command(*init)
     apart.stop("provider")
     # The provider that starts next knows nothing of the old state but its claim.
     shutil.rmtree(apart.directory / "data")
     apart.start_provider(CANARY_REDIS_URL=server.url)
-    eventually(lambda: times_said(apart, "feed.store-went-back") > 1, what="the claim of the old one is found")
+    eventually(lambda: times_said(apart, "store.regressed") > 1, what="the claim of the old one is found")
     unknown = poll(apart)
     begun = apart.command(*init)
     apart.wait_for_provider()

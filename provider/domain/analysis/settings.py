@@ -128,7 +128,7 @@ class Analysis(Document):
 
     The controller takes a measurement every `interval`. `alpha` bounds the probability that a canary that is no worse
     than stable fails. `beta` bounds the probability that a canary that is worse than `margin` times stable passes. A
-    canary whose percentage of errors and of slow responses is shown to be below `tolerance` passes without a
+    canary whose percentage of errors and of slow responses is shown to be below `tolerated` passes without a
     comparison, unless the comparison shows that it is worse. `failureLimit`, `inconclusiveLimit` and
     `consecutiveErrorLimit` count measurements as Argo Rollouts does. By default, the number of inconclusive
     measurements is not limited, so that low traffic does not stop a rollout.
@@ -167,7 +167,7 @@ class Analysis(Document):
     """Number of bad responses that typically occur together and count as one."""
     sustained: DurationOrZero = timedelta(seconds=30)
     """A canary does not fail on evidence from a single period of this length. `0s` disables this."""
-    tolerance: Number = Field(default=0.2, ge=0.001, le=50)
+    tolerated: Number = Field(default=0.2, ge=0.001, le=50)
     """A canary passes without a comparison when its percentage of bad responses is shown to be below this."""
     limits: Limits = Limits()
     """Absolute limits for the canary, independent of stable."""
@@ -175,8 +175,8 @@ class Analysis(Document):
     """Additional checks that must pass."""
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
     """Minimum number of canary requests before the rollout may advance."""
-    min_duration: DurationOrZero = timedelta(minutes=5)
-    """Minimum duration of a step with `until: conclusive` before a good canary advances, limited by the step's
+    at_least: DurationOrZero = timedelta(minutes=5)
+    """Minimum duration of a step with `until: known` before a good canary advances, limited by the step's
     `deadline`."""
     ignore: tuple[Rule, ...] | None = Field(default=None, min_length=1, max_length=20)
     """Rules of requests that are split but not counted, such as ``PathPrefix(`/health`)``. Requires Traefik 3.3."""
@@ -252,8 +252,8 @@ class Analysis(Document):
 
     @property
     def tolerated_rate(self) -> float:
-        """Give `tolerance` as a share, from 0 to 1."""
-        return self.tolerance / 100
+        """Give `tolerated` as a share, from 0 to 1."""
+        return self.tolerated / 100
 
 
 def _origin(name: str, value: object, numbers: Mapping[str, object], defaults: Mapping[str, object]) -> Origin:

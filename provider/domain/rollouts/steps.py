@@ -26,8 +26,8 @@ class AnalysisStep(Document):
 
     duration: Duration | None = None
     """Length of the analysis."""
-    until: Literal["conclusive"] | None = None
-    """`conclusive` ends the step as soon as the canary is known to be good or bad."""
+    until: Literal["known"] | None = None
+    """`known` ends the step as soon as the canary is known to be good or bad."""
     deadline: Duration | None = None
     """Maximum length of a step with `until`. `analysis.onUndecided` sets what happens then."""
 

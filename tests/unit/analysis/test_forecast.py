@@ -180,9 +180,9 @@ def _all_of_it() -> Sequence[tuple[int, int]]:
 
 
 def test_so_many_bad_responses_are_tolerable() -> None:
-    assert most_tolerable(100, Analysis(tolerance=1)) == -1
-    assert most_tolerable(420, Analysis(tolerance=1)) == 0
-    assert 50 < most_tolerable(10_000, Analysis(tolerance=1)) < 100
+    assert most_tolerable(100, Analysis(tolerated=1)) == -1
+    assert most_tolerable(420, Analysis(tolerated=1)) == 0
+    assert 50 < most_tolerable(10_000, Analysis(tolerated=1)) < 100
 
 
 def test_what_is_left_until_a_verdict_shrinks_as_evidence_comes_in() -> None:

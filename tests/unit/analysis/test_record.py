@@ -14,7 +14,7 @@ from provider.domain.fields import read
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
-SETTINGS = Analysis(tolerance=1, sustained=timedelta())
+SETTINGS = Analysis(tolerated=1, sustained=timedelta())
 Pair = tuple[int, int]
 
 

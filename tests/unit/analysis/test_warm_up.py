@@ -128,7 +128,7 @@ def scaled(side: Any) -> Callable[[Rollout, datetime], Rollout]:
 
 @pytest.mark.parametrize("change", [heavier, scaled("stable"), scaled("canary")], ids=["weight", "stable", "canary"])
 def test_a_weight_increase_and_scaling_begin_a_warm_up(change: Callable[[Rollout, datetime], Rollout]) -> None:
-    played = Played(rollout(steps=[{"setWeight": 25}, {"analysis": {"until": "conclusive"}}]), cold_seconds=0)
+    played = Played(rollout(steps=[{"setWeight": 25}, {"analysis": {"until": "known"}}]), cold_seconds=0)
     for _ in range(20):
         played.sample()
     assert played.record.warming_up(settings_of(played.rollout), now=played.now) == ""

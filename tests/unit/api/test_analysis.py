@@ -12,7 +12,7 @@ from tests.canaries import check, remember, seen, unseen
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec
 
-STEPS = [{"setWeight": 5}, {"analysis": {"until": "conclusive"}}, {"pause": {}}]
+STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
 GOOD = ((30_000, 150), (3_000, 12))
 # A minute of samples: what counts must not rest on one short time.
 BAD = [((2_000 * number, 2 * number), (200 * number, 20 * number)) for number in range(1, 13)]

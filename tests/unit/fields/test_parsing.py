@@ -88,7 +88,7 @@ def test_every_mistake_is_told_at_once_and_where_it_stands() -> None:
         "/steps/4/ramp": "from must be below to",
         "/steps/5/ramp/from": "is required",
         "/steps/5/ramp/form": "is not a known field; did you mean from?",
-        "/steps/6/analysis/until": "must be 'conclusive'",
+        "/steps/6/analysis/until": "must be 'known'",
         "/steps/7/setMirror": "must be less than or equal to 100",
         "/steps/8/setOverride/1/to": "must be 'stable' or 'canary'",
         "/steps/9/setOverride": "must be a list",

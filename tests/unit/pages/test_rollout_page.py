@@ -323,7 +323,7 @@ def test_servers_are_shown_with_what_is_particular_to_each(operator: Browser, wo
 
 
 def test_a_warm_up_is_shown(operator: Browser, world: World) -> None:
-    rollout = world.operations.rollouts.create("shop", spec(steps=[{"analysis": {"until": "conclusive"}}]), ME)
+    rollout = world.operations.rollouts.create("shop", spec(steps=[{"analysis": {"until": "known"}}]), ME)
     remember(world.operations, "shop", seen(rollout, [], now=world.clock(), exposure=Exposure(weight=5)))
     world.caught_up()
     operator.open("/rollouts/shop")

@@ -12,7 +12,7 @@ from tests.unit.rollouts.lives import T0, V3, created, edited, minutes, standing
 GoOn = Callable[..., Rollout]
 
 RAMP: dict[str, Any] = {"ramp": {"from": 5, "to": 18, "by": 5, "every": "2m"}}
-JUDGED: dict[str, Any] = {"analysis": {"until": "conclusive", "deadline": "1h"}}
+JUDGED: dict[str, Any] = {"analysis": {"until": "known", "deadline": "1h"}}
 JUDGED_FOR: dict[str, Any] = {"analysis": {"duration": "10m"}}
 PAUSE: dict[str, Any] = {"pause": {}}
 

@@ -51,7 +51,7 @@ def test_the_spec_of_the_interface_is_taken_as_it_is_written() -> None:
         "steps": [
             {"setMirror": 50},
             {"setOverride": [{"header": HEADER, "to": "canary"}]},
-            {"analysis": {"until": "conclusive", "deadline": "1h"}},
+            {"analysis": {"until": "known", "deadline": "1h"}},
             {"setMirror": 0},
             {"setOverride": []},
             {"setWeight": 5},
@@ -88,7 +88,7 @@ def test_values_are_frozen() -> None:
         (Step, {"setWeight": 5, "pause": {}}, f"must have exactly one of {KINDS}"),
         (Step, {"setMirror": 0, "setOverride": []}, f"must have exactly one of {KINDS}"),
         (AnalysisStep, {}, "must have exactly one of duration or until"),
-        (AnalysisStep, {"duration": "5m", "until": "conclusive"}, "must have exactly one of duration or until"),
+        (AnalysisStep, {"duration": "5m", "until": "known"}, "must have exactly one of duration or until"),
         (AnalysisStep, {"deadline": "5m"}, "must have exactly one of duration or until"),
         (Override, {"to": "canary"}, "must have exactly one of header or cookie"),
         (Override, {"to": "canary", "header": HEADER, "cookie": HEADER}, "must have exactly one of header or cookie"),

@@ -38,7 +38,7 @@ RAMP = {"from": 5, "to": 50, "by": 5, "every": "2m"}
     [
         {"pause": {}},
         {"pause": {"duration": "1m"}},
-        {"analysis": {"until": "conclusive"}},
+        {"analysis": {"until": "known"}},
         {"analysis": {"duration": "5m"}},
         {"ramp": RAMP},
     ],
@@ -81,7 +81,7 @@ def test_a_ramp_has_even_steps_and_ends_exactly(by: float, weight: str, above: s
 
 
 def test_only_an_analysis_until_it_is_known_has_a_deadline() -> None:
-    document = {"until": "conclusive", "deadline": "1h"}
+    document = {"until": "known", "deadline": "1h"}
 
     assert write(read(AnalysisStep, document)) == document
     assert mistakes(AnalysisStep, {"duration": "5m", "deadline": "1h"}) == {
@@ -128,7 +128,7 @@ def test_a_step_sets_overrides_as_the_spec_has_them(overrides: object, expected:
     [
         ({"pause": {"duration": "10m"}}, "10m"),
         ({"analysis": {"duration": "10m"}}, "10m"),
-        ({"analysis": {"until": "conclusive", "deadline": "10m"}}, "10m"),
+        ({"analysis": {"until": "known", "deadline": "10m"}}, "10m"),
         ({"ramp": RAMP}, "2m"),
     ],
 )
@@ -140,7 +140,7 @@ def test_progress_has_more_time_than_a_step_takes_for_itself(step: dict[str, Any
     assert read(Spec, {**document, "progressDeadline": "10m0.001s"}).progress_deadline
 
 
-@pytest.mark.parametrize("steps", [None, [{"pause": {}}], [{"analysis": {"until": "conclusive"}}]])
+@pytest.mark.parametrize("steps", [None, [{"pause": {}}], [{"analysis": {"until": "known"}}]])
 def test_what_waits_without_an_end_takes_any_deadline(steps: object) -> None:
     assert timedelta(milliseconds=1) == spec(steps=steps, progressDeadline="1ms").progress_deadline
 

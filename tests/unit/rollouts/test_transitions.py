@@ -56,7 +56,7 @@ ACTS: Mapping[Action, Sequence[Act]] = {
 
 WITHOUT_STEPS = {"steps": None}
 ONE_STEP = {"steps": [{"setWeight": 50}, {"pause": {}}]}
-JUDGED: dict[str, Any] = {"analysis": {"until": "conclusive"}}
+JUDGED: dict[str, Any] = {"analysis": {"until": "known"}}
 TIMED: dict[str, Any] = {"pause": {"duration": "1m"}}
 # V3 was stable a moment ago.
 KNOWN = created(stable=write(V3), rollbackWindow="2h").promote_full(now=T0)

@@ -163,7 +163,7 @@ def test_a_spec_is_replaced_or_made(world: World) -> None:
 
 
 def test_other_analysis_settings_for_a_canary_under_way_are_remarked_in_the_history(world: World) -> None:
-    steps = [{"setWeight": 5}, {"analysis": {"until": "conclusive"}}]
+    steps = [{"setWeight": 5}, {"analysis": {"until": "known"}}]
     rollouts = world.operations.rollouts
     rollouts.create("shop", spec(steps=steps, analysis={}), ME)
     rollouts.replace("shop", spec(steps=steps, analysis={}, priority=9), ME)

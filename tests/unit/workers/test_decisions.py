@@ -19,7 +19,7 @@ GOOD = ((30_000, 150), (3_000, 12))
 BAD = ((2_000, 2), (200, 140))
 LITTLE = ((50, 0), (5, 0))
 TEN_MINUTES = [{"setWeight": 5}, {"analysis": {"duration": "10m"}}, {"pause": {}}]
-UNTIL_KNOWN = [{"setWeight": 5}, {"analysis": {"until": "conclusive", "deadline": "1h"}}, {"pause": {}}]
+UNTIL_KNOWN = [{"setWeight": 5}, {"analysis": {"until": "known", "deadline": "1h"}}, {"pause": {}}]
 
 
 def minutes(number: float) -> datetime:
@@ -284,7 +284,7 @@ def test_who_goes_on_all_the_same_is_not_stopped_again_at_once() -> None:
 
 
 def test_a_canary_that_comes_no_further_is_taken_back() -> None:
-    rollout = created(steps=[{"analysis": {"until": "conclusive"}}], progressDeadline="30m")
+    rollout = created(steps=[{"analysis": {"until": "known"}}], progressDeadline="30m")
 
     assert due(rollout, after=29) is None
     assert Move(Action.ABORT, "no progress for 30m") == due(rollout, after=30)
@@ -324,7 +324,7 @@ def test_a_canary_that_fails_is_aborted_at_any_hour() -> None:
         (TEN_MINUTES, [LITTLE], 10, "dry run: it would have been held: too few requests"),
         (UNTIL_KNOWN, [LITTLE], 60, "dry run: it would have been held: not decided after 1h"),
         (
-            [{"analysis": {"until": "conclusive"}}],
+            [{"analysis": {"until": "known"}}],
             [LITTLE],
             60,
             "dry run: it would have been aborted: no progress for 40m",
@@ -350,7 +350,7 @@ def test_a_dry_run_takes_nobody_back_from_a_pause() -> None:
 BASELINE = {"servers": [{"url": "http://127.0.0.1:9003"}]}
 PAUSE = [{"setWeight": 25}, {"pause": {"duration": "1m"}}, {"pause": {}}]
 MINUTE = [{"setWeight": 25}, {"analysis": {"duration": "1m"}}, {"pause": {}}]
-AT_DEADLINE = [{"setWeight": 25}, {"analysis": {"until": "conclusive", "deadline": "1m"}}, {"pause": {}}]
+AT_DEADLINE = [{"setWeight": 25}, {"analysis": {"until": "known", "deadline": "1m"}}, {"pause": {}}]
 # Requests of stable, the canary and its baseline: as it should be, without a baseline, and with a bad one.
 BESIDE = ((10_000, 50), (5_000, 25), (5_000, 25))
 MISSED = ((10_000, 50), (5_000, 25), (0, 0))

@@ -16,7 +16,7 @@ from tests.unit.services.test_gateways import polled, written_down
 from tests.world import ME, World, spec, wait_until
 
 TIMED = [{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 50}, {"pause": {}}]
-JUDGED = [{"setWeight": 5}, {"analysis": {"until": "conclusive"}}, {"setWeight": 50}, {"pause": {}}]
+JUDGED = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"setWeight": 50}, {"pause": {}}]
 GOOD: tuple[Side, Side] = ((30_000, 150), (3_000, 12))
 BAD: tuple[Side, Side] = ((2_000, 2), (200, 140))
 
