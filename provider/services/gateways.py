@@ -313,7 +313,7 @@ class Gateways:
             return Report(name, Delivery.PENDING, words, DeliveryReason.TOO_OLD)
         apis = spec.apis if spec else ()
         if not (seen or apis):
-            return Report(name, Delivery.PENDING, "it has not polled lately", DeliveryReason.NOT_POLLING)
+            return Report(name, Delivery.PENDING, "it has not polled recently", DeliveryReason.NOT_POLLING)
         instances = self.instances(rollout, seen, [self._shown_at(api, rollout) for api in apis])
         total, applied = instances.total, instances.applied
         if instances.problem:
@@ -321,7 +321,7 @@ class Gateways:
             return Report(name, Delivery.PENDING, instances.problem, code, instances=total, applied=applied)
         if apis:
             return Report(name, Delivery.APPLIED, instances=total, applied=applied)
-        words = "its API is not known, so what it applied is not"
+        words = "its API is not configured, so the state cannot be confirmed"
         return Report(name, Delivery.SERVED, words, instances=total, applied=applied)
 
     def _shown_at(self, api: str, rollout: Rollout) -> Shown:

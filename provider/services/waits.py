@@ -144,7 +144,7 @@ def _missing(name: str, reports: Sequence[Report], seconds: float) -> str:
     if not reports:
         return f"no Traefik that carries {name} has polled within {seconds:g} s"
     pending = [f"{report.gateway}: {report.detail}" for report in reports if report.delivery is Delivery.PENDING]
-    return f"not in Traefik after {seconds:g} s; " + "; ".join(pending)
+    return f"not applied after {seconds:g} s; " + "; ".join(pending)
 
 
 def _has_ended(rollout: Rollout, goal: Goal, attempt: int) -> bool:

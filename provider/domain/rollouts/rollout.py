@@ -449,7 +449,7 @@ class Rollout(Document):
             return self._judging(step.analysis.duration, now=now, reason=reason)
         if step.ramp:
             every = step.ramp.every
-            why = f"on the way to {weight_number(step.ramp.to)} %, waiting {format_duration(every)}"
+            why = f"ramping to {weight_number(step.ramp.to)}%, waiting {format_duration(every)}"
             return self._paused(now + every, now=now, reason=reason, why=why)
         duration = step.pause.duration if step.pause else None
         if duration is None:
@@ -458,9 +458,9 @@ class Rollout(Document):
 
     def _judging(self, duration: timedelta | None, *, now: datetime, reason: str) -> Self:
         why = (
-            f"judging the canary for {format_duration(duration)}"
+            f"analyzing the canary for {format_duration(duration)}"
             if duration
-            else "judging the canary until it is known"
+            else "analyzing the canary until the verdict is known"
         )
         return self._with(
             phase=Phase.PROGRESSING,
@@ -473,7 +473,7 @@ class Rollout(Document):
     def _paused(self, until: datetime | None, *, now: datetime, reason: str, why: str = "") -> Self:
         return self._with(
             phase=Phase.PAUSED,
-            reason=_words(why or "waiting for a person", reason),
+            reason=_words(why or "waiting for approval", reason),
             since=now,
             paused_until=until,
             judged_since=None,
@@ -483,7 +483,7 @@ class Rollout(Document):
         return self._with(
             phase=Phase.PROGRESSING,
             weight=weight,
-            reason=_words(f"held at {weight_number(weight)} % by hand", reason),
+            reason=_words(f"held at {weight_number(weight)}%", reason),
             since=now,
             **_WAITS_FOR_NOTHING,
         )

@@ -180,7 +180,7 @@ class _Rendering:
         weights = smallest_weights(*self.shares.values())
         is_hrw = self.spec.strategy is Strategy.HRW
         # Traefik scores a child by FNV-1a of the client's address and this name. Names that differ in their last
-        # character alone have all but the same score, and the smaller weight gets no client below 50 %.
+        # character alone have all but the same score, and the smaller weight gets no client below 50%.
         named = names.qualified if is_hrw else str
         children = [
             {"name": named(self._child(side)), "weight": weight}

@@ -171,7 +171,7 @@ def _permitted_caller(permission: Permission, operations: Operations, limits: Li
         secret.strip(), address, known=operations.feed.caller, find=operations.tokens.caller
     )
     if caller is None:
-        raise UnauthenticatedError("the token is not known; it may have been revoked")
+        raise UnauthenticatedError("unknown token; it may have been revoked")
     limits.rate.of_token(caller.name)
     if not caller.may(permission):
         raise ForbiddenError(f"the role {caller.role} may not {permission}")

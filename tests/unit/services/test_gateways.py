@@ -198,9 +198,9 @@ def test_nothing_is_reported_where_no_gateway_is_known(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "delivery", "detail"),
     [
-        ({}, Delivery.SERVED, "its API is not known, so what it applied is not"),
-        ({"revision_served": 0}, Delivery.SERVED, "its API is not known, so what it applied is not"),
-        ({"digest": "other"}, Delivery.SERVED, "its API is not known, so what it applied is not"),
+        ({}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
+        ({"revision_served": 0}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
+        ({"digest": "other"}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
         ({"revision_served": 0, "digest": "old"}, Delivery.PENDING, "10.0.0.1:1 has not polled since the change"),
     ],
     ids=["current", "same body", "newer body", "old body"],
@@ -306,7 +306,7 @@ def test_a_gateway_that_has_not_polled_is_waited_for(world: World, is_named: boo
         written_down(world)
     rollout = created(world, gateways=["edge"])
 
-    assert Report("edge", Delivery.PENDING, "it has not polled lately") == report(world, rollout)
+    assert Report("edge", Delivery.PENDING, "it has not polled recently") == report(world, rollout)
 
 
 def test_gateways_that_do_not_carry_a_rollout_are_not_asked_for_it(world: World, traefik: Traefik) -> None:

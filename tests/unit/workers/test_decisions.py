@@ -76,7 +76,7 @@ def test_a_ramp_goes_on_each_time_its_time_is_over() -> None:
     ("looks", "after", "action", "words"),
     [
         ([GOOD], 9, None, ""),
-        ([GOOD], 10, Action.ADVANCE, "canary errors 0.4 % against 0.5 %"),
+        ([GOOD], 10, Action.ADVANCE, "canary errors 0.4% against 0.5%"),
         ([LITTLE], 10, Action.HOLD, "too few requests to judge: 5 of 100"),
         ([], 10, Action.HOLD, "too few requests to judge: 0 of 100"),
         ([BAD], 1, Action.ABORT, "140 of the last 200 requests to the canary failed"),
