@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from itertools import accumulate
 from typing import Protocol
 
 from provider.domain.fields import InvalidDocumentError, NotJsonError, write
@@ -43,6 +44,8 @@ from provider.store import Event, Key, Kind, Reservation, Store, Stored, StoreUn
 from provider.traefik.config import UnsupportedFeatureError, checked, render, shortcoming
 
 _HISTORY_LIMIT = 1_000
+# Of the documents of one page; one of 2,000 servers has some 150 kB.
+PAGE_CHARACTERS = 4 * 1024 * 1024
 
 
 class Move(Protocol):
@@ -109,8 +112,16 @@ class Rollouts:
         self._documents.catch_up()
         return self._feed.read(lambda image: list(image.rollouts.values()))
 
-    def page(self, *, limit: int, cursor: str = "", phase: Phase | None = None, gateway: str | None = None) -> Page:
-        """List rollouts by name, those behind `cursor`."""
+    def page(
+        self,
+        *,
+        limit: int,
+        cursor: str = "",
+        phase: Phase | None = None,
+        gateway: str | None = None,
+        most_characters: int = PAGE_CHARACTERS,
+    ) -> Page:
+        """List rollouts by name, those behind `cursor`: fewer than `limit` where their documents are large."""
         chosen = sorted(
             (
                 rollout
@@ -121,7 +132,14 @@ class Rollouts:
             ),
             key=lambda rollout: rollout.name,
         )
-        return Page(chosen[:limit], chosen[limit - 1].name if len(chosen) > limit else None)
+        fitting = chosen[: self._count_fitting(chosen[:limit], most_characters)]
+        return Page(fitting, fitting[-1].name if len(chosen) > len(fitting) else None)
+
+    def _count_fitting(self, rollouts: Sequence[Rollout], most_characters: int) -> int:
+        """Return how many rollouts fit on a page by the size of their documents: one at least."""
+        names = [_key(rollout.name) for rollout in rollouts]
+        sizes = self._feed.read(lambda image: [len(image.documents[name].text) for name in names])
+        return max(1, sum(total <= most_characters for total in accumulate(sizes)))
 
     def create(self, name: str, spec: Spec, call: Call) -> Rollout:
         """Store a new rollout; ExistsError where there is one of that name."""

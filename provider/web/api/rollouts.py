@@ -384,6 +384,7 @@ ENDPOINTS = (
         Permission.READ,
         "Forecast requests, detection of regressions and time to a verdict for each step",
         query=PlanQuery,
+        cost=20,
         answers={200: PlanAnswer},
         problems=(404,),
     ),

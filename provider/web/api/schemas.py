@@ -216,7 +216,7 @@ class ListQuery(Document):
     """Filters and page of a list of rollouts."""
 
     limit: int = Field(default=100, ge=1, le=1_000)
-    """Maximum number of rollouts in the response."""
+    """Maximum number of rollouts; the response contains fewer if their documents are large."""
     cursor: str = Field(default="", max_length=63)
     """The `cursor` of the previous page."""
     phase: Phase | None = None
