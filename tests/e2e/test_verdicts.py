@@ -36,14 +36,16 @@ class Site:
         self.stack = stack
         self.cleanup = cleanup
 
-    def begin(self, name: str, *, urls: tuple[str, str], steps: list[Any], **analysis: Any) -> None:
-        """Store a rollout with its stable side, and start the canary."""
+    def begin(
+        self, name: str, *, urls: tuple[str, str], steps: list[Any], beside: Document | None = None, **analysis: Any
+    ) -> None:
+        """Store a rollout with its stable side, and start the canary; `beside` are further fields of the canary."""
         stable, canary = ({"servers": [{"url": url}]} for url in urls)
         spec = self.stack.spec(
             rule=f"Host(`{name}.localhost`)", stable=stable, canary=None, steps=steps, analysis={**QUICK, **analysis}
         )
         self.stack.done("PUT", f"/rollouts/{name}", {"spec": spec})
-        self.stack.done("PUT", f"/rollouts/{name}/canary", canary)
+        self.stack.done("PUT", f"/rollouts/{name}/canary", {**canary, **(beside or {})})
 
     def app(self, version: str) -> str:
         port = free_port()

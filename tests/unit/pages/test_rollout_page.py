@@ -337,5 +337,5 @@ def test_the_baseline_is_shown_with_its_share(viewer: Browser, world: World) -> 
     world.caught_up()
     viewer.open("/rollouts/shop")
 
-    assert "baseline 40 % http://127.0.0.1:9003" in " ".join(viewer.text.split())
+    assert "baseline 40% http://127.0.0.1:9003" in " ".join(viewer.text.split())
     assert '<rect class="baseline"' in viewer.page.text
