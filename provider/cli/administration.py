@@ -46,7 +46,7 @@ def list_tokens(shell: Shell) -> None:
         show_json(tokens)
     else:
         rows = [(one["name"], one["role"], one.get("gateway", "")) for one in tokens]
-        show_table(("NAME", "ROLE", "GATEWAY"), rows, empty="There is no token.")
+        show_table(("NAME", "ROLE", "GATEWAY"), rows, empty="No tokens found.")
 
 
 @token.command("revoke")
@@ -57,7 +57,7 @@ def revoke_token(shell: Shell, name: str, write: Write) -> None:
     """Revoke a token. It stops working at once."""
     shell.client.delete(path_of("tokens", name), write)
     if not shell.is_json:
-        say(f"{name} is revoked")
+        say(f"{name} revoked")
 
 
 @click.group()
@@ -76,14 +76,14 @@ def list_gateways(shell: Shell) -> None:
     show_table(
         ("NAME", "INSTANCES", "LAST POLL", "SERVED", "APPLIED", "STATE"),
         [_row(one) for one in gateways],
-        empty="No Traefik has polled yet; see traefik/traefik.yml for how it does.",
+        empty="No gateway has polled yet. traefik/traefik.yml shows the configuration that Traefik needs.",
     )
 
 
 def _row(gateway: Json) -> tuple[str, ...]:
     polled = f"{ago(gateway['lastPoll'])} ago" if "lastPoll" in gateway else "never"
     served, applied = (str(gateway.get(name, "-")) for name in ("revisionServed", "revisionApplied"))
-    standing = "current" if gateway["isCurrent"] else "behind" if gateway["instances"] else "has not polled"
+    standing = "up to date" if gateway["isCurrent"] else "behind" if gateway["instances"] else "not polling"
     state = "; ".join(gateway["errors"]) or standing
     return gateway["name"], str(len(gateway["instances"])), polled, served, applied, state
 
@@ -128,8 +128,8 @@ def set_gateway(
     if shell.is_json:
         show_json(stored)
     else:
-        where = f"{name} is asked at {', '.join(api)}"
-        say(where if api else f"{name} is written down; without --api it cannot be asked")
+        where = f"the API {', '.join(api)}" if api else "no API: its state cannot be confirmed"
+        say(f"{name} configured, with {where}")
 
 
 def _plain(urls: tuple[str, ...]) -> str | list[str] | None:
@@ -153,7 +153,7 @@ def delete_gateway(shell: Shell, name: str, write: Write) -> None:
     """Delete the configuration of a gateway."""
     shell.client.delete(path_of("gateways", name), write)
     if not shell.is_json:
-        say(f"{name} is forgotten")
+        say(f"configuration of {name} deleted")
 
 
 @click.command()
@@ -172,7 +172,7 @@ def restore(shell: Shell, truth: str, reason: str) -> None:
     if shell.is_json:
         show_json(restored)
     else:
-        say(f"what was {truth} is right; Redis and the provider agree at revision {restored['revision']}")
+        say(f"kept the {truth} state; Redis and the provider agree at revision {restored['revision']}")
     for pair in restored.get("sameRequests", ()):
         click.echo(visible(f"warning: {pair['detail']}"), err=True)
 

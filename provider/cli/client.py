@@ -173,5 +173,5 @@ def path_of(collection: str, name: str, *rest: str) -> str:
     CommandError for what would be another path: an unset variable of a shell is an empty name.
     """
     if not re.fullmatch(r"[^/]*[^/.][^/]*", name):
-        raise CommandError(f"{name!r} is not a name, which is of lower-case letters, digits and inner hyphens")
+        raise CommandError(f"{name!r} is not a valid name; use lowercase letters, digits and inner hyphens")
     return "/".join((collection, quote(name, safe=""), *rest))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provider.cli.errors import CommandError
+from provider.cli.output import say
 from provider.demo import SCENARIOS
 
 if TYPE_CHECKING:
@@ -133,6 +134,37 @@ def controller(metrics: str | None, **options: object) -> None:
         raise CommandError(str(error)) from error
 
 
+@click.command()
+@click.option("--redis-url", metavar="URL", help="URL of Redis or Valkey [env: CANARY_REDIS_URL]")
+@click.option(
+    "--redis-url-file",
+    metavar="FILE",
+    help="File that contains the URL of Redis or Valkey [env: CANARY_REDIS_URL_FILE]",
+)
+@click.option("--namespace", metavar="NAME", help="Namespace (default: default) [env: CANARY_NAMESPACE]")
+def init(**options: object) -> None:
+    """Begin a namespace in an empty Redis.
+
+    Providers begin an empty namespace themselves, except if gateways were served from it before: they protect the
+    state that was lost. If that state is not needed, this command begins anew. A namespace that has begun stays as it
+    is.
+    """
+    from provider.server.settings import SettingError  # noqa: PLC0415
+    from provider.server.stores import is_embedded, open_store  # noqa: PLC0415
+    from provider.services import ProtectedNamespaceError, initialize  # noqa: PLC0415
+    from provider.store import StoreUnavailableError  # noqa: PLC0415
+
+    settings = _settings(options)
+    if is_embedded(settings):
+        raise CommandError("an embedded server needs no init; name a Redis with --redis-url (CANARY_REDIS_URL)")
+    try:
+        done = initialize(open_store(settings), actor="init")
+    except (SettingError, StoreUnavailableError, ProtectedNamespaceError) as error:
+        raise CommandError(str(error)) from error
+    state = "initialized" if done.is_new else "already initialized"
+    say(f"namespace {settings.namespace}: {state}, revision {done.revision}")
+
+
 def _settings(options: Mapping[str, object]) -> "Settings":
     from provider.server.settings import ENV_PREFIX, SettingError, Settings  # noqa: PLC0415
 
@@ -167,14 +199,14 @@ def demo(data_dir: Path | None, scenario: str | None, **ports: Any) -> None:
     except (PortTakenError, ProcessFailedError, TraefikMissingError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
-        raise CommandError(f"the demonstration has failed: {error}") from error
+        raise CommandError(f"the demo failed: {error}") from error
 
 
 def _check_ports_differ(ports: Mapping[str, int]) -> None:
     for (one, port), (other, same) in itertools.combinations(ports.items(), 2):
         if port == same:
             options = " and ".join(f"--{name.removeprefix('provider_').replace('_', '-')}" for name in (one, other))
-            raise click.UsageError(f"{options} are both {port}")
+            raise click.UsageError(f"{options} both use port {port}")
 
 
 @click.command()
@@ -204,5 +236,5 @@ def certificate(directory: Path, hosts: tuple[str, ...]) -> None:
     except OSError as error:
         raise CommandError(f"cannot write to {directory}: {error.strerror}") from error
     except ValueError as error:
-        raise CommandError(f"no certificate can be made for {', '.join(map(repr, hosts))}: {error}") from error
-    click.echo(f"{directory} has default.crt and default.key{'' if is_new else ' already; they are kept'}")
+        raise CommandError(f"cannot create a certificate for {', '.join(map(repr, hosts))}: {error}") from error
+    click.echo(f"{'created' if is_new else 'kept existing'} default.crt and default.key in {directory}")

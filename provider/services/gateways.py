@@ -203,6 +203,13 @@ class Gateways:
         view = self._view(self._polled(name, None, sightings), None)
         return replace(view, errors=[_NOT_COUNTED.format(name=name)], is_counted=False)
 
+    def uncounted(self, rollout: Rollout) -> str | None:
+        """Return why gateways that poll and would carry a rollout do not count, and what to do; None without any."""
+        lately = self._lately()
+        strangers = _without(lately, {one.gateway for one in self._counted(lately)})
+        names = [name for name in strangers if rollout.spec.is_carried_by(name)]
+        return f"{names[0]}: {_NOT_COUNTED.format(name=names[0])}" if names else None
+
     def live(self) -> Sequence[Polled]:
         """List the gateways that poll now, each with the instances that do."""
         now = self._store.now()
@@ -313,7 +320,7 @@ class Gateways:
             return Report(name, Delivery.PENDING, words, DeliveryReason.TOO_OLD)
         apis = spec.apis if spec else ()
         if not (seen or apis):
-            return Report(name, Delivery.PENDING, "it has not polled lately", DeliveryReason.NOT_POLLING)
+            return Report(name, Delivery.PENDING, "it has not polled recently", DeliveryReason.NOT_POLLING)
         instances = self.instances(rollout, seen, [self._shown_at(api, rollout) for api in apis])
         total, applied = instances.total, instances.applied
         if instances.problem:
@@ -321,7 +328,7 @@ class Gateways:
             return Report(name, Delivery.PENDING, instances.problem, code, instances=total, applied=applied)
         if apis:
             return Report(name, Delivery.APPLIED, instances=total, applied=applied)
-        words = "its API is not known, so what it applied is not"
+        words = "its API is not configured, so the state cannot be confirmed"
         return Report(name, Delivery.SERVED, words, instances=total, applied=applied)
 
     def _shown_at(self, api: str, rollout: Rollout) -> Shown:

@@ -102,9 +102,7 @@ class Rollouts:
 
     def get(self, name: str) -> Rollout:
         """Read a rollout as the store has it now."""
-        stored, _ = self._store.read(_key(name))
-        if stored is None:
-            self._documents.check_lineage()
+        stored, _ = self._documents.read(_key(name))
         return _existing(name, stored)
 
     def all(self) -> Sequence[Rollout]:
@@ -171,19 +169,27 @@ class Rollouts:
                 replaced = self._availability.begun(current, replaced, call, now=now)
             decision = self._decision("replace", replaced, current, call)
             if decision and restarts_analysis(current, replaced):
-                return dataclasses.replace(decision, remark="the analysis settings changed: the evidence starts anew")
+                return dataclasses.replace(
+                    decision, remark="the analysis settings or the baseline changed: the evidence starts anew"
+                )
             return decision
 
         event = self._documents.change(_key(name), decide, call)
         return self._written(name, event), event is not None and event.before is None
 
-    def start(self, name: str, canary: Side, call: Call) -> Rollout:
-        """Begin with a new canary, which waits before its first step where it is known to be unavailable."""
-        self._networks.check(canary)
-        self._discovery.insist(name, {"": canary}, call)
+    def start(self, name: str, canary: Side, call: Call, *, baseline: Side | None = None) -> Rollout:
+        """Begin with a new canary, which waits before its first step where it is known to be unavailable.
+
+        Without a `baseline`, the one of the spec stays.
+        """
+        sides = {"": canary, **({"/baseline": baseline} if baseline else {})}
+        for pointer, side in sides.items():
+            self._networks.check(side, pointer=pointer)
+        self._discovery.insist(name, sides, call)
 
         def start(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
-            return self._availability.begun(rollout, rollout.start(canary, now=now, reason=reason), call, now=now)
+            started = rollout.start(canary, now=now, reason=reason, baseline=baseline)
+            return self._availability.begun(rollout, started, call, now=now)
 
         return self._move(name, "canary", start, call)
 
@@ -287,7 +293,9 @@ class Rollouts:
     def _check_sides(self, name: str, spec: Spec, call: Call) -> None:
         """Insist on servers that may be, and that are there. Raises InvalidDocumentError."""
         self._networks.check(spec, pointer="/spec")
-        self._discovery.insist(name, {f"/spec/{side}": one for side, one in spec.sides.items()}, call)
+        # A baseline gets no requests without a canary.
+        needed = {side: one for side, one in spec.sides.items() if spec.canary or side != "baseline"}
+        self._discovery.insist(name, {f"/spec/{side}": one for side, one in needed.items()}, call)
 
     def _created(self, name: str, spec: Spec, call: Call, *, now: datetime) -> Rollout:
         created = Rollout.create(name, spec, now=now, reason=call.reason)

@@ -135,7 +135,8 @@ class Waiting:
                 return Arrival(rollout, reports)
             left = deadline - time.monotonic()
             if left <= 0 or self._feed.is_closing:
-                raise NotInTimeError(_missing(name, reports, seconds), reports)
+                why = self._gateways.uncounted(rollout) if not reports else None
+                raise NotInTimeError(why or _missing(name, reports, seconds), reports)
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LAST_LOOK_SECONDS)
 
@@ -144,7 +145,7 @@ def _missing(name: str, reports: Sequence[Report], seconds: float) -> str:
     if not reports:
         return f"no Traefik that carries {name} has polled within {seconds:g} s"
     pending = [f"{report.gateway}: {report.detail}" for report in reports if report.delivery is Delivery.PENDING]
-    return f"not in Traefik after {seconds:g} s; " + "; ".join(pending)
+    return f"not applied after {seconds:g} s; " + "; ".join(pending)
 
 
 def _has_ended(rollout: Rollout, goal: Goal, attempt: int) -> bool:

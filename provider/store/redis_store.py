@@ -26,6 +26,7 @@ from provider.store.protocols import (
     MissedChangesError,
     Request,
     RequestReusedError,
+    StoreBehindError,
     Stored,
 )
 from provider.store.retention import Retention
@@ -166,6 +167,8 @@ class RedisStore:
         outcome, *facts = self._write(self._commit, keys=self._commit_keys(change), args=arguments)
         if outcome == "conflict":
             raise ConflictError(change.key, change.expected, whole(facts[0]))
+        if outcome == "behind":
+            raise StoreBehindError
         if outcome == "reused":
             raise RequestReusedError("this id was used for another request before")
         if outcome == "again":
@@ -467,6 +470,7 @@ def _commit_arguments(change: Change, mark: str, kept: Retention) -> list[str | 
         kept.churn_bytes,
         kept.churn_events,
         change.reservation.seen if change.reservation else "",
+        *change.served,
         kept.requests if change.request.keep_seconds > _LONG_SECONDS else 0,
     ]
 

@@ -49,9 +49,9 @@ def test_a_revoked_token_is_worthless_at_once(run: Run, output: str) -> None:
     revoked = run("token", "revoke", "viewer", "-o", output)
     refused = run("list", role=Role.VIEWER)
 
-    assert (0, "viewer is revoked\n" if output == "table" else "") == (revoked.exit_code, revoked.stdout)
+    assert (0, "viewer revoked\n" if output == "table" else "") == (revoked.exit_code, revoked.stdout)
     assert refused.exit_code == 1
-    assert "the token is not known; it may have been revoked (set CANARY_TOKEN, or --token)" in refused.stderr
+    assert "unknown token; it may have been revoked (set CANARY_TOKEN or --token)" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_no_gateway_is_said_with_how_there_is_one(run: Run) -> None:
     told = run("gateway", "list")
 
     assert (told.exit_code, told.stdout) == (0, "")
-    assert told.stderr == "No Traefik has polled yet; see traefik/traefik.yml for how it does.\n"
+    assert told.stderr.startswith("No gateway has polled yet.")
     assert json.loads(run("gateway", "list", "-o", "json").stdout) == []
 
 
@@ -101,9 +101,9 @@ def test_gateways_are_listed_with_where_they_stand(
     heading, *rows = (line.split() for line in listed.stdout.splitlines())
     assert heading == ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "STATE"]
     assert [
-        ["core", "1", "0s", "ago", revision, "-", "current"],
-        ["edge", "1", "0s", "ago", revision, revision, "current"],
-        ["lost", "0", "never", "-", "-", "has", "not", "polled"],
+        ["core", "1", "0s", "ago", revision, "-", "up", "to", "date"],
+        ["edge", "1", "0s", "ago", revision, revision, "up", "to", "date"],
+        ["lost", "0", "never", "-", "-", "not", "polling"],
     ] == rows
     assert [gateway["name"] for gateway in json.loads(shown.stdout)] == ["core", "edge", "lost"]
     assert "routers/shop@http is not there yet; " in broken.stdout
@@ -126,10 +126,10 @@ def test_a_gateway_is_written_down_and_forgotten(run: Run) -> None:
     gone = run("gateway", "delete", "edge", "--reason", "moved")
     again = run("gateway", "delete", "edge", "-o", "json")
 
-    assert known.stdout == "edge is asked at http://edge:8080\n"
-    assert blind.stdout == "lost is written down; without --api it cannot be asked\n"
+    assert known.stdout == "edge configured, with the API http://edge:8080\n"
+    assert blind.stdout == "lost configured, with no API: its state cannot be confirmed\n"
     assert json.loads(shown.stdout)["spec"] == {"api": "http://edge:8080"}
-    assert gone.stdout == "edge is forgotten\n"
+    assert gone.stdout == "configuration of edge deleted\n"
     assert (again.exit_code, again.stdout, again.stderr) == (1, "", "traefik-canary: there is no gateway edge\n")
 
 
@@ -161,7 +161,7 @@ def test_after_redis_was_emptied_a_write_names_the_way_out_and_it_works(run: Run
     assert "`traefik-canary restore --from served` writes it back; `--from stored` takes what Redis has" in (
         refused.stderr
     )
-    assert "what was served is right; Redis and the provider agree at revision " in restored.stdout
+    assert "kept the served state; Redis and the provider agree at revision " in restored.stdout
     assert done.exit_code == 0
 
 

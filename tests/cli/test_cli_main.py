@@ -105,6 +105,13 @@ def test_a_client_does_not_wait_for_what_it_does_not_need() -> None:
     assert python("-c", code).stdout == "[]\n"
 
 
+def test_the_supervisor_of_an_embedded_server_does_not_wait_for_what_its_web_process_needs() -> None:
+    heavy = HEAVY - {"pydantic", "re2"}  # what settings are checked with
+    code = f"import sys, provider.cli, provider.server.serve; print(sorted({heavy!r} & set(sys.modules)))"
+
+    assert python("-c", code).stdout == "[]\n"
+
+
 def test_the_module_is_the_command() -> None:
     done = python("-m", "provider", "token", "--help")
 
@@ -167,13 +174,13 @@ def test_time_that_has_passed_is_told_in_its_largest_unit(seconds: int, words: s
 def test_steps_are_told_in_few_words() -> None:
     steps: list[dict[str, Any]] = [{"setWeight": 2.5}, {"pause": {"duration": "10m"}}, {"pause": {}}]
 
-    assert [step(one) for one in steps] == ["2.5 %", "pause 10m", "pause"]
+    assert [step(one) for one in steps] == ["2.5%", "pause 10m", "pause"]
 
 
 def test_facts_of_no_value_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    show_facts({"rollout": "shop", "canary": "", "may": "start"})
+    show_facts({"rollout": "shop", "canary": "", "actions": "start"})
 
-    assert capsys.readouterr().out == "rollout  shop\nmay      start\n"
+    assert capsys.readouterr().out == "rollout  shop\nactions  start\n"
 
 
 @pytest.mark.parametrize(

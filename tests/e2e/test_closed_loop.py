@@ -14,10 +14,8 @@ from requests.adapters import HTTPAdapter
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
-from provider.server.embedded_valkey import embedded_url
-from provider.store import RedisStore
 from provider.web.poll.application import GATHER_SECONDS
-from tests.e2e.harness import HOST, SITE, Stack, eventually
+from tests.e2e.harness import HOST, SITE, Stack, eventually, known_good
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(120)]
 
@@ -153,7 +151,7 @@ def test_the_share_that_is_seen_after_a_shift_is_what_was_asked(stack: Stack) ->
     assert (seen["state"], seen["words"]) == ("ok", "")
     assert pytest.approx(seen["achieved"], abs=1.5) == 20
     assert re.search(
-        r"^traffic +asked 20 %, got [0-9.]+ % \([0-9]+ of [0-9]+ requests in [0-9]+s\)$", status, re.MULTILINE
+        r"^traffic +requested 20%, achieved [0-9.]+% \([0-9]+ of [0-9]+ requests in [0-9]+s\)$", status, re.MULTILINE
     )
 
 
@@ -220,8 +218,3 @@ def test_a_change_that_traefik_cannot_carry_is_taken_back_once_where_that_is_ask
     assert "middlewares" not in stack.done("GET", "/rollouts/careful")["spec"]
     assert len(logged(stack, "rollout.taken_back")) == 1
     stack.done("DELETE", "/rollouts/careful?allowShrink=true")
-
-
-def known_good(stack: Stack) -> str:
-    """Read what the controller remembers; no answer of the API tells it."""
-    return RedisStore(embedded_url(stack.directory / "data" / "valkey")).kept("good") or ""

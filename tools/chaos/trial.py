@@ -186,7 +186,7 @@ class _Trial:
             system.done("PUT", f"/rollouts/{QUIET}/weight", {"weight": weight})
             for port in system.web_ports:
                 is_seen = partial(system.is_seen, port, QUIET, version)
-                wait_for(is_seen, what=f"{weight} % in traffic", seconds=_MEND_SECONDS)
+                wait_for(is_seen, what=f"{weight}% in traffic", seconds=_MEND_SECONDS)
         return (time.monotonic() - started) / 2
 
     def _until_controlled(self) -> None:

@@ -177,7 +177,7 @@ def _permitted_caller(endpoint: Endpoint, operations: Operations, limits: Limits
         secret.strip(), address, known=operations.feed.caller, find=operations.tokens.caller
     )
     if caller is None:
-        raise UnauthenticatedError("the token is not known; it may have been revoked")
+        raise UnauthenticatedError("unknown token; it may have been revoked")
     limits.rate.of_token(caller.name, calls=endpoint.cost)
     if not caller.may(endpoint.permission):
         raise ForbiddenError(f"the role {caller.role} may not {endpoint.permission}")

@@ -97,7 +97,7 @@ def delete(exchange: Exchange) -> ApiResponse:
 def start(exchange: Exchange) -> ApiResponse:
     """Start a new canary."""
     body: CanaryBody = exchange.body
-    rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call)
+    rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call, baseline=body.baseline)
     return _answer(exchange, rollout)
 
 

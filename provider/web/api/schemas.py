@@ -84,9 +84,12 @@ class RetryBody(MoveBody):
 class CanaryBody(Side, MoveBody):
     """A new canary: servers, service discovery, or a service of another provider."""
 
+    baseline: Side | None = None
+    """Baseline of the canary: new instances of the stable version. Default: the baseline of the spec, if any."""
+
     @property
     def side(self) -> Side:
-        """The canary without the reason."""
+        """The canary without its baseline and the reason."""
         return Side.model_validate({name: getattr(self, name) for name in Side.model_fields})
 
 
@@ -406,10 +409,11 @@ class SideAnswer(Document):
 
 
 class ServersAnswer(Document):
-    """Current backends of stable and canary."""
+    """Current backends of each side."""
 
     stable: SideAnswer
     canary: SideAnswer | None = None
+    baseline: SideAnswer | None = None
 
 
 class AnnouncedAnswer(InstanceOfSide):

@@ -16,7 +16,7 @@ from provider.web.pages.page import Page, Route, Visit, goto
 from provider.web.pages.preview import Outlook
 from provider.web.pages.timeline import since
 
-_FIRST_STEPS = "5 %\npause\n25 %\npause 10m\n50 %\npause"
+_FIRST_STEPS = "5%\npause\n25%\npause 10m\n50%\npause"
 
 
 def new(visit: Visit) -> Page:

@@ -37,6 +37,7 @@ class Fields:
     strategy: str = Strategy.WRR.value
     stable: str = ""
     canary: str = ""
+    baseline: str = ""
     steps: str = ""
     more: str = ""
 

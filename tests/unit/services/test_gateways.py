@@ -8,7 +8,17 @@ from provider.domain.fields import InvalidDocumentError, encode
 from provider.domain.fields.addresses import Networks
 from provider.domain.gateways import GatewaySpec, Sighting
 from provider.domain.rollouts import Rollout
-from provider.services import Call, Delivery, GatewayView, NotFoundError, Operations, Report, StaleVersionError
+from provider.services import (
+    Call,
+    Delivery,
+    GatewayView,
+    Goal,
+    NotFoundError,
+    NotInTimeError,
+    Operations,
+    Report,
+    StaleVersionError,
+)
 from provider.store import Key, Kind
 from provider.traefik.config import UnsupportedFeatureError
 from tests.unit.services.conftest import overwrite
@@ -198,9 +208,9 @@ def test_nothing_is_reported_where_no_gateway_is_known(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "delivery", "detail"),
     [
-        ({}, Delivery.SERVED, "its API is not known, so what it applied is not"),
-        ({"revision_served": 0}, Delivery.SERVED, "its API is not known, so what it applied is not"),
-        ({"digest": "other"}, Delivery.SERVED, "its API is not known, so what it applied is not"),
+        ({}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
+        ({"revision_served": 0}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
+        ({"digest": "other"}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
         ({"revision_served": 0, "digest": "old"}, Delivery.PENDING, "10.0.0.1:1 has not polled since the change"),
     ],
     ids=["current", "same body", "newer body", "old body"],
@@ -306,7 +316,7 @@ def test_a_gateway_that_has_not_polled_is_waited_for(world: World, is_named: boo
         written_down(world)
     rollout = created(world, gateways=["edge"])
 
-    assert Report("edge", Delivery.PENDING, "it has not polled lately") == report(world, rollout)
+    assert Report("edge", Delivery.PENDING, "it has not polled recently") == report(world, rollout)
 
 
 def test_gateways_that_do_not_carry_a_rollout_are_not_asked_for_it(world: World, traefik: Traefik) -> None:
@@ -399,6 +409,11 @@ def test_a_poll_without_a_token_counts_only_under_a_name_that_somebody_wrote_dow
     ) == ([], [], [], [])
     assert (only.name, only.is_counted) == ("made-up", False)
     assert "gateway set made-up" in only.errors[0]
+    with pytest.raises(NotInTimeError, match="gateway set made-up"):
+        world.operations.waiting.wait("shop", Goal.APPLIED, seconds=0)
+    obstacle = world.operations.obstacles.find([rollout])["shop"]
+    assert obstacle
+    assert "gateway set made-up" in obstacle.detail
 
     written_down(world, name="made-up")
     assert gateways.carriers(rollout) == ["made-up"]

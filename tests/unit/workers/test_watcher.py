@@ -105,7 +105,7 @@ def test_without_an_api_only_what_was_served_is_known(world: World, watcher: Wat
     edge = looked(world, watcher)["edge"]
 
     assert (edge.state, edge.revision_served, edge.revision_applied) == ("ok", 1, None)
-    assert "only what it was served is" in edge.detail
+    assert "only the served revision is known" in edge.detail
 
 
 def test_a_gateway_that_has_hung_up_is_silent_once_and_recovers_once(
