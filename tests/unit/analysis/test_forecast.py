@@ -93,6 +93,7 @@ def times(life: Life, settings: Analysis, wanted: Outcome, *, runs: int, within:
     return sorted(seconds if outcome is wanted else inf for outcome, seconds in found)
 
 
+@pytest.mark.no_cover  # thousands of verdicts, slow to trace; others cover the same code
 @pytest.mark.parametrize(
     ("rate", "share", "stable", "factor"),
     [(5, 0.25, 0.005, 5), (20, 0.1, 0.01, 3), (50, 0.05, 0.005, 5), (1, 0.05, 0.005, inf), (0.2, 0.25, 0.005, inf)],
@@ -117,6 +118,7 @@ def test_a_regression_is_caught_when_the_forecast_says(
         assert caught(0.7 * moment) - CHANCE <= forecast_share <= caught(1.3 * moment) + CHANCE
 
 
+@pytest.mark.no_cover  # thousands of verdicts, slow to trace; others cover the same code
 @pytest.mark.parametrize(
     ("rate", "share", "stable"), [(50, 0.05, 0.005), (5, 0.5, 0.0), (20, 0.25, 0.02), (50, 0.5, 0.0005)]
 )

@@ -211,6 +211,7 @@ def test_windows_stay_open_until_both_sides_can_be_compared() -> None:
     assert closed.open_windows == {}
 
 
+@pytest.mark.no_cover  # thousands of verdicts, slow to trace; others cover the same code
 def test_gateways_that_differ_do_not_make_an_equal_canary_look_worse() -> None:
     # Both versions alike: 0.1% errors at one gateway, 3% at the other, where the canary gets more than its share.
     failures = 0
