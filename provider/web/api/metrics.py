@@ -177,7 +177,7 @@ def _of_traffic(shares: Mapping[str, Share]) -> Iterator[Metric]:
 
 
 def _of_gateways(conditions: Mapping[str, Condition]) -> Iterator[Metric]:
-    yield states.GATEWAY_STATE.family(((name, one.state), 1) for name, one in conditions.items())
+    yield states.GATEWAY_HEALTH.family(((name, one.health), 1) for name, one in conditions.items())
     yield states.LAST_POLL.family(
         ((name,), one.last_poll.timestamp()) for name, one in conditions.items() if one.last_poll
     )
