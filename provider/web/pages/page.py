@@ -138,7 +138,9 @@ def _view(route: Route, operations: Operations, held: Held) -> Callable[..., Pag
             check_form(visitor.session)
         if not visitor.caller.may(route.permission):
             needed = _NEEDED[route.permission]
-            raise ForbiddenError(f"your role, {visitor.caller.role}, may not do this; it needs {needed}")
+            raise ForbiddenError(
+                f"your role {visitor.caller.role} does not permit this action; it requires the role {needed}"
+            )
         visit = Visit(operations, visitor, name, request.args, request.form)
         if route.is_held:
             return held_while(held.take(visitor.caller.name), lambda: make_response(route.handler(visit)))
