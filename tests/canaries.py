@@ -31,8 +31,9 @@ class Confirmed:
 
 def counters(rollout: Rollout, *, stable: Side, canary: Side) -> Mapping[str, Snapshot]:
     """Give what one gateway has counted, every answer within 100 ms."""
-    services = dict(zip(counted_services(rollout), (stable, canary), strict=True))
-    return {"edge": Snapshot({name: _series(side) for name, side in services.items() if name}, started=1.0)}
+    counts = {"stable": stable, "canary": canary}
+    services = {service: counts[side] for side, service in counted_services(rollout).items()}
+    return {"edge": Snapshot({name: _series(side) for name, side in services.items()}, started=1.0)}
 
 
 def _series(side: Side) -> dict[Series, float]:
@@ -58,13 +59,13 @@ def seen(
     With an exposure the canary is cold at the first look.
     """
     record = current_record(None, rollout)
-    stable_name, canary_name = counted_services(rollout)
+    services = counted_services(rollout)
     for index, (stable, canary) in enumerate([((0, 0), (0, 0)), *looks]):
         record = record.looked(
             Measurement(counters(rollout, stable=stable, canary=canary), checks),
             settings_of(rollout),
-            stable=stable_name,
-            canary=canary_name or "",
+            stable=services["stable"],
+            canary=services.get("canary", ""),
             now=now - timedelta(seconds=5 * (len(looks) - index)),
             exposure=exposure,
         )

@@ -11,11 +11,10 @@ from urllib.parse import quote
 
 from provider.cli.errors import CommandError, TimedOutError
 from provider.cli.failures import is_broken, problem_of, refused, unanswered
+from provider.domain.json_object import Json
 
 if TYPE_CHECKING:
     import requests
-
-Json = dict[str, Any]
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5, 30
 # A proxy on the way may cut what takes longer; a long wait is made of short ones.

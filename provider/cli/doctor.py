@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -111,8 +112,18 @@ def _look_at_all(shell: Shell) -> Iterator[tuple[str, Sequence["Finding"]]]:
         spec = gateway.get("spec", {})
         if "api" in spec:
             bounds = list(latency_bounds(rollouts, gateway=gateway["name"]))
-            findings += examine_traefik(spec["api"], metrics=spec.get("metrics"), bounds=bounds)
+            apis, metrics = _listed(spec["api"]), _listed(spec.get("metrics", []))
+            for api, counted in zip_longest(apis, metrics[: len(apis)]):
+                found = examine_traefik(api, metrics=counted, bounds=bounds)
+                if len(apis) > 1:
+                    yield f"{gateway['name']} ({api})", found
+                else:
+                    findings += found
         yield gateway["name"], findings
+
+
+def _listed(urls: str | list[str]) -> list[str]:
+    return [urls] if isinstance(urls, str) else urls
 
 
 def _read(file: Path) -> "Static":

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import click
 
-from provider.cli.client import Client, Json, Write, rollout_path
+from provider.cli.client import Client, Write, rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.failures import NotFoundError, OtherStableError
 from provider.cli.options import (
@@ -24,6 +24,7 @@ from provider.cli.options import (
     shrink_query,
 )
 from provider.cli.output import as_yaml, overlap, say, show_json
+from provider.domain.json_object import Json
 
 _SHOWN = {"name", "spec", "version", "status", "actions", "waiting", "shadowedBy", "overlapsWith"}
 _SHOWN |= {"warnings", "verdict"}

@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from provider.cli.client import Client, Json, Write
+from provider.cli.client import Client, Write
 from provider.cli.errors import CommandError
 from provider.cli.output import phase, say, show_json
+from provider.domain.json_object import Json
 
 Command = Callable[..., Any]
 

@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
-from provider.cli.client import Json, rollout_path
+from provider.cli.client import rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.options import Shell, connected, show_warnings
 from provider.cli.output import say, show_facts, show_json, show_table, span, step
+from provider.domain.json_object import Json
 
 
 @click.command()

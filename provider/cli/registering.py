@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from provider.cli.client import Client, Json, Write, rollout_path
+from provider.cli.client import Client, Write, rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.options import Shell, connected
 from provider.cli.output import say, show_json
+from provider.domain.json_object import Json
 
 _LOOK_SECONDS = 0.1
 _CONNECT_SECONDS = 1.0

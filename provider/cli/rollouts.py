@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import click
 
-from provider.cli.client import Json, Write, rollout_path
+from provider.cli.client import Write, rollout_path
 from provider.cli.errors import CommandError, TimedOutError
 from provider.cli.files import name_of, read_documents
 from provider.cli.options import (
@@ -42,6 +42,7 @@ from provider.cli.output import (
     side,
     step,
 )
+from provider.domain.json_object import Json
 
 GOALS = ("applied", "healthy", "paused", "degraded")
 SIDES = ("stable", "canary")

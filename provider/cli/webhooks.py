@@ -4,10 +4,11 @@ from typing import TextIO
 
 import click
 
-from provider.cli.client import Json, Write, path_of
+from provider.cli.client import Write, path_of
 from provider.cli.errors import CommandError
 from provider.cli.options import Shell, connected, writing
 from provider.cli.output import say, show_json, show_table
+from provider.domain.json_object import Json
 
 FORMATS = ("json", "slack", "teams", "discord")
 EVENTS = ("created", "started", "stepped", "waiting", "aborted", "promoted", "withdrawn", "deleted")

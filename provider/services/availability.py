@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import datetime
 
 from provider.domain.fields.addresses import Networks
+from provider.domain.gateways import Instances, Shown
 from provider.domain.rollouts import Rollout, Side
 from provider.net.ssrf_guard import ANYWHERE, Reachability, reachability
 from provider.replica import Feed
@@ -125,14 +126,13 @@ class Availability:
 
     def _missing(self, rollout: Rollout, service: str) -> str | None:
         """Return at which gateway a service of another provider is missing or down."""
-        for gateway in self._carriers(rollout):
-            api = gateway.spec.api if gateway.spec else None
+        for name, api in ((gateway.name, api) for gateway in self._carriers(rollout) for api in gateway.apis):
             try:
-                shown = self._gateways.part(f"services/{service}", api) if api else {}
+                shown = self._gateways.part(f"services/{service}", api)
             except GatewayUnreachableError:
                 continue  # nothing is known of it
             if problem := canary_problem(service, shown):
-                return f"{gateway.name}: {problem}"
+                return f"{name}: {problem}"
         return None
 
     def _insist_on_canary(self, rollout: Rollout) -> None:
@@ -146,20 +146,24 @@ class Availability:
         return [gateway for gateway in self._gateways.live() if rollout.spec.is_carried_by(gateway.name)]
 
     def _problem_at(self, gateway: Polled, rollout: Rollout) -> str | None:
-        if gateway.spec is None or gateway.spec.api is None:
-            return None  # that it is served is all that is known
+        # Without an API, that it is served is all that is known.
         end = time.monotonic() + _PATIENCE_SECONDS
+        shown = [self._shown_at(api, rollout, end) for api in gateway.apis]
+        problem = Instances(len(gateway.sightings), shown=shown).problem
+        return f"{gateway.name}: {problem}" if problem else None
+
+    def _shown_at(self, api: str, rollout: Rollout, end: float) -> Shown:
         try:
-            while (problem := self._problem(rollout, gateway.spec.api)) and time.monotonic() < end:
+            while (problem := self._problem(rollout, api)) and time.monotonic() < end:
                 time.sleep(_PAUSE_SECONDS)
         except GatewayUnreachableError as error:
-            problem = str(error)
-        return f"{gateway.name}: {problem}" if problem else None
+            return Shown(api, str(error), is_reachable=False)
+        return Shown(api, problem)
 
     def _problem(self, rollout: Rollout, api: str) -> str | None:
         """Return why a canary on its way cannot take more traffic, by its router and its service in a Traefik."""
         expected = expectation(self._feed.resolved(rollout))
-        _, service = counted_services(rollout)
+        service = counted_services(rollout).get("canary")
         path = f"services/{service}"
         is_foreign = rollout.canary is not None and rollout.canary.service is not None
         if is_foreign or path in expected.present:

@@ -39,7 +39,7 @@ from provider.services.write_requests import (
     ShrinkError,
     UnreadableDocumentError,
 )
-from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
+from provider.store import Event, Key, Kind, Reservation, Store, Stored, StoreUnavailableError
 from provider.traefik.config import UnsupportedFeatureError, checked, render, shortcoming
 
 _HISTORY_LIMIT = 1_000
@@ -217,7 +217,7 @@ class Rollouts:
     def undo(self, name: str, to_revision: int, call: Call) -> Rollout:
         """Make a rollout be again what one of its changes made it; NotFoundError where its history has none such."""
         earlier = self.as_of(name, to_revision)
-        self._discovery.insist(name, {"/stable": earlier.spec.stable, "/canary": earlier.spec.canary}, call)
+        self._discovery.insist(name, {f"/{side}": one for side, one in earlier.spec.sides.items()}, call)
 
         def undo(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
             return rollout.undo(earlier, now=now, reason=reason)
@@ -269,7 +269,7 @@ class Rollouts:
     def _check_sides(self, name: str, spec: Spec, call: Call) -> None:
         """Insist on servers that may be, and that are there. Raises InvalidDocumentError."""
         self._networks.check(spec, pointer="/spec")
-        self._discovery.insist(name, {"/spec/stable": spec.stable, "/spec/canary": spec.canary}, call)
+        self._discovery.insist(name, {f"/spec/{side}": one for side, one in spec.sides.items()}, call)
 
     def _created(self, name: str, spec: Spec, call: Call, *, now: datetime) -> Rollout:
         created = Rollout.create(name, spec, now=now, reason=call.reason)
@@ -290,7 +290,9 @@ class Rollouts:
             current = _existing(name, stored)
             return self._decision(action, move(current, now=now, reason=call.reason), current, call)
 
-        return self._written(name, self._documents.change(_key(name), decide, call))
+        # A turn may last as long as another move waits for its proof, and an abort must not.
+        is_urgent = action == Action.ABORT
+        return self._written(name, self._documents.change(_key(name), decide, call, is_urgent=is_urgent))
 
     def _decision(self, action: str, rollout: Rollout, before: Rollout, call: Call) -> Decision | None:
         if rollout == before:
@@ -299,20 +301,19 @@ class Rollouts:
             self._check_shrink(rollout.name, rollout.spec.gateways, call)
         return self._fit(action, rollout, before)
 
-    def _check_route(self, before: Rollout | None, rollout: Rollout) -> None:
+    def _reserved(self, before: Rollout | None, rollout: Rollout) -> Reservation | None:
         if not has_other_route(before, rollout):
-            return
+            return None
         if self._feed.state is State.FOLLOWING:
             self._documents.catch_up()
-        self._routes.check(rollout)
+        return self._routes.reserve(rollout)
 
     def _fit(self, action: str, rollout: Rollout, before: Rollout | None = None) -> Decision:
         """Decide for what Traefik takes. Raises UnfitFragmentError, SameRequestsError."""
         checked(render(self._feed.resolved(rollout)))
         if action in {"create", "replace", "canary"}:
             self._check_versions(rollout)
-        self._check_route(before, rollout)
-        return Decision(action, _text(rollout))
+        return Decision(action, _text(rollout), reservation=self._reserved(before, rollout))
 
     def _check_versions(self, rollout: Rollout) -> None:
         """Raise UnsupportedFeatureError where a gateway that carries the rollout runs a Traefik that is too old."""

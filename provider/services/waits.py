@@ -47,7 +47,11 @@ class Arrival:
 
 
 class NotInTimeError(Exception):
-    """The goal was not reached in time."""
+    """The goal was not reached in time; `reports` tell how far each gateway had come."""
+
+    def __init__(self, words: str, reports: Sequence[Report] = ()) -> None:
+        self.reports = reports
+        super().__init__(words)
 
 
 class OutOfReachError(Exception):
@@ -131,7 +135,7 @@ class Waiting:
                 return Arrival(rollout, reports)
             left = deadline - time.monotonic()
             if left <= 0 or self._feed.is_closing:
-                raise NotInTimeError(_missing(name, reports, seconds))
+                raise NotInTimeError(_missing(name, reports, seconds), reports)
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LAST_LOOK_SECONDS)
 

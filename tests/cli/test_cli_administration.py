@@ -12,6 +12,7 @@ from provider.replica import State
 from tests.cli.conftest import Run
 from tests.unit.services.test_documents import gone_back
 from tests.unit.services.traefik import running_traefik
+from tests.unit.services.writing import written_by_hand
 from tests.world import ME, World, wait_until
 
 
@@ -166,6 +167,27 @@ def test_after_redis_was_emptied_a_write_names_the_way_out_and_it_works(run: Run
 
 def test_machines_learn_the_revision_of_a_restore(run: Run, shop: str) -> None:
     assert {"revision"} == set(json.loads(run("restore", "--from", "stored", "-o", "json").stdout))
+
+
+def test_a_gateway_is_set_with_the_urls_of_all_its_instances(run: Run, world: World) -> None:
+    done = run("gateway", "set", "edge", "--api", "http://a:8080", "--api", "http://b:8080", "--metrics", "http://c")
+    world.caught_up()
+    spec = world.feed.read(lambda image: image.gateways["edge"])
+
+    assert done.exit_code == 0, done.stderr
+    assert spec.apis == ("http://a:8080", "http://b:8080")
+    assert spec.metrics_urls == ("http://c",)
+
+
+def test_a_restore_warns_of_rollouts_that_match_the_same_requests(run: Run, world: World, shop: str) -> None:
+    written_by_hand(world, "twin", like=shop)
+    world.caught_up()
+    restored = run("restore", "--from", "served")
+    document = json.loads(run("restore", "--from", "served", "-o", "json").stdout)
+
+    assert restored.exit_code == 0
+    assert "shop matches the same requests as twin" in restored.stderr
+    assert [pair["rollouts"] for pair in document["sameRequests"]] == [["shop", "twin"]]
 
 
 def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:

@@ -1,8 +1,8 @@
 """How a canary is judged: counts → evidence → verdict. Pure: no clock, store or network. See docs/analysis.md."""
 
 from provider.domain.analysis.checks import (
-    Answer,
     Check,
+    CheckReading,
     PrometheusCheck,
     WebhookCheck,
     filled_in,
@@ -26,8 +26,8 @@ from provider.domain.analysis.warm_up import Exposure
 
 __all__ = [
     "Analysis",
-    "Answer",
     "Check",
+    "CheckReading",
     "CheckResult",
     "ClientErrors",
     "Counts",

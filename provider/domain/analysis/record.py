@@ -43,13 +43,15 @@ class Measurement:
     """What was seen at one look: the counters of each gateway, and what the checks answered; or why nothing was.
 
     `missing` names the sources that could not be measured beside those that were: what was measured is judged, so
-    that a bad canary fails; but no canary is known to be good while one is missing.
+    that a bad canary fails; but no canary is known to be good while one is missing. `is_partial` is true if some may
+    still respond: then there is a whole measurement later.
     """
 
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
     error: str = ""
     missing: tuple[str, ...] = ()
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)

@@ -45,11 +45,10 @@ def current_record(record: Record | None, rollout: Rollout) -> Record:
 
 def exposure_of(rollout: Rollout) -> Exposure:
     """Return what makes a canary cold when it changes; the servers that were found must be in the rollout."""
-    sides = {"stable": rollout.spec.stable, "canary": rollout.canary}
     servers = sorted(
         f"{name} {server.url}"
-        for name, side in sides.items()
-        for server in (side.servers if side else None) or ()
+        for name, side in rollout.sides.items()
+        for server in side.servers or ()
         if not server.drain
     )
     digest = hashlib.sha256("\n".join(servers).encode()).hexdigest()[:12]

@@ -1,6 +1,6 @@
 """A rollout and what may be done to it. Every operation returns a new rollout; time is an argument."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn, Self
@@ -10,8 +10,8 @@ from pydantic import Field, model_validator
 from provider.domain.fields import Document
 from provider.domain.fields.types import Name, WholeNumber, format_duration, parse_weight, weight_number
 from provider.domain.rollouts.overrides import Override
-from provider.domain.rollouts.scaling import ServingError, SideName, drained, scaled
-from provider.domain.rollouts.spec import Mirror, Server, Side, Spec
+from provider.domain.rollouts.scaling import ServingError, drained, scaled
+from provider.domain.rollouts.spec import Mirror, Server, Side, SideName, Spec
 from provider.domain.rollouts.status import Promotion, Status, StatusCode
 from provider.domain.rollouts.steps import Step, higher_index, set_before
 from provider.domain.rollouts.succession import (
@@ -73,6 +73,11 @@ class Rollout(Document):
     def canary(self) -> Side | None:
         """The canary that may get traffic: none at rest, and none once it was aborted."""
         return None if self.status.phase is Phase.DEGRADED else self.spec.canary
+
+    @property
+    def sides(self) -> Mapping[SideName, Side]:
+        """The sides that may get traffic, by name."""
+        return self.spec.sides if self.canary else {"stable": self.spec.stable}
 
     @property
     def attempt(self) -> int:

@@ -1,9 +1,10 @@
 """The spec of a rollout: its desired state, valid by construction."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
 from pydantic.alias_generators import to_camel
@@ -34,6 +35,9 @@ from provider.domain.rollouts.steps import Step
 # router/router.go); each override has one above ours, the fallback the one below.
 HIGHEST_PRIORITY = 2**31 - 1_001 - MOST_OVERRIDES
 MIRROR_BODY_BYTES = 1_048_576
+
+SideName = Literal["stable", "canary"]
+SIDES: tuple[SideName, ...] = get_args(SideName)
 
 
 class Server(Document):
@@ -335,6 +339,11 @@ class Spec(Document):
                 f"progressDeadline must be longer than what a step waits for, {format_duration(longest)}"
             )
         return self
+
+    @property
+    def sides(self) -> Mapping[SideName, Side]:
+        """Return the sides that there are, by name, in the order of SIDES."""
+        return {name: side for name in SIDES if (side := getattr(self, name))}
 
     def is_carried_by(self, gateway: str) -> bool:
         """Tell whether a gateway carries the rollout: every one does unless the spec names some."""

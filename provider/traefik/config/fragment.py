@@ -8,15 +8,14 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
-from typing import Any
 
 from provider.domain.fields import write
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Override, Resilience, Rollout, Side, Strategy, settings_of
 from provider.traefik.config import names, resilience
 from provider.traefik.config.router_rules import ignored_rule, override_rule
 from provider.traefik.config.weights import smallest_weights
 
-Json = dict[str, Any]
 ZERO = Decimal(0)
 _NOTHING_CHOSEN = Resilience()
 # Traefik counts what such a router gets nowhere, not in the metrics of its service either (seen from 3.3 on).
@@ -56,6 +55,7 @@ class _Rendering:
         self.resilience = rollout.spec.resilience or _NOTHING_CHOSEN
         self.stable = rollout.spec.stable
         self.canary = rollout.canary
+        self.sides = rollout.sides
         self.weight = rollout.status.weight if self.canary else ZERO
         self.mirror = rollout.mirror
         self.overrides = rollout.overrides
@@ -234,8 +234,8 @@ class _Rendering:
         return {"mirroring": mirroring}
 
     def transports(self) -> Iterator[tuple[str, Json]]:
-        for side in (self.stable, self.canary):
-            if side and (transport := resilience.transport(side, self.resilience)):
+        for side in self.sides.values():
+            if transport := resilience.transport(side, self.resilience):
                 yield transport
 
     def middlewares(self) -> Mapping[str, Json]:

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from provider.domain.rollouts import Rollout, Side
+from provider.domain.rollouts import Rollout, Side, SideName
 
 PROVIDER = "http"
 
@@ -47,15 +47,18 @@ def server_cookie(service: str) -> str:
     return f"{service}_server"
 
 
-def counted_services(rollout: Rollout) -> tuple[str, str | None]:
-    """Name the services whose requests are stable's and the canary's in Traefik's metrics; None without a canary.
+def counted_services(rollout: Rollout) -> Mapping[SideName, str]:
+    """Name the services whose requests are those of the sides that may get traffic, in Traefik's metrics.
 
     A mirroring service has no metrics of its own: behind it the servers' service counts.
     """
     is_behind_mirror = rollout.mirror is not None and not rollout.spec.stable.service
-    stable = mirrored_target(rollout) if is_behind_mirror else stable_target(rollout)
-    canary = canary_target(rollout, rollout.canary) if rollout.canary else None
-    return qualified(stable), qualified(canary) if canary else None
+    services: dict[SideName, str] = {
+        "stable": mirrored_target(rollout) if is_behind_mirror else stable_target(rollout)
+    }
+    if rollout.canary:
+        services["canary"] = canary_target(rollout, rollout.canary)
+    return {side: qualified(service) for side, service in services.items()}
 
 
 def middleware(rollout: str, kind: str) -> str:

@@ -63,7 +63,7 @@ class Exchange:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApiResponse:
     """Result of a handler: status, document, and the version for the ETag."""
 
     document: BaseModel | None = None
@@ -72,7 +72,7 @@ class Answer:
     location: str | None = None
 
 
-Handler = Callable[[Exchange], "Answer | Response"]
+Handler = Callable[[Exchange], "ApiResponse | Response"]
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def _held(endpoint: Endpoint, exchange: Exchange, limits: Limits) -> Response:
 
 
 def held_while(place: Place, answer: Callable[[], Response]) -> Response:
-    """Answer in a place among the calls that are held, which is given back when the answer has ended."""
+    """ApiResponse in a place among the calls that are held, which is given back when the answer has ended."""
     try:
         response = answer()
     except BaseException:
@@ -241,7 +241,7 @@ def _request(endpoint: Endpoint, caller: Caller, key: str | None) -> Request | N
     return Request(f"{caller.name}:{key}", fingerprint, keep_seconds=_IDEMPOTENCY_SECONDS)
 
 
-def _respond(answer: Answer | Response) -> Response:
+def _respond(answer: ApiResponse | Response) -> Response:
     if isinstance(answer, Response):
         return answer
     if answer.document is None:

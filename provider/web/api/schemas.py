@@ -14,7 +14,7 @@ from provider.domain.fields.types import Duration, Name, ServerUrl, Weight, Whol
 from provider.domain.gateways import GatewaySpec, GatewayState
 from provider.domain.notifications import ShownSpec, WebhookSpec
 from provider.domain.rollouts import Action, Discover, Phase, Plan, Server, Servers, Side, Spec, Status, StepWarning
-from provider.services import Delivery, Goal, Truth, Wait
+from provider.services import Delivery, DeliveryReason, Goal, Report, Truth, Wait
 
 # Control characters, and those that turn the direction of what follows.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -316,7 +316,25 @@ class ReportAnswer(Document):
 
     gateway: str
     state: Delivery
+    reason_code: DeliveryReason | None = None
+    """Why the state is `pending`."""
     detail: str | None = None
+    instances: int
+    """Number of instances that must apply the rollout. 0 if none is known."""
+    applied: int
+    """Number of instances that have applied the rollout, as far as their polls and APIs show."""
+
+
+def report_answer(report: Report) -> ReportAnswer:
+    """Return a report as the API shows it."""
+    return ReportAnswer(
+        gateway=report.gateway,
+        state=report.delivery,
+        reason_code=report.reason_code,
+        detail=report.detail or None,
+        instances=report.instances,
+        applied=report.applied,
+    )
 
 
 class WaitAnswer(RolloutAnswer):
@@ -523,10 +541,20 @@ class SignInLink(Document):
     expires_in_seconds: int
 
 
+class SameRequests(Document):
+    """Two rollouts that match the same requests with the same priority."""
+
+    rollouts: tuple[str, str]
+    """Names of the rollouts."""
+    detail: str
+
+
 class Restored(Document):
-    """The revision after the restore."""
+    """The revision after the restore, and problems of the restored rollouts."""
 
     revision: int
+    same_requests: tuple[SameRequests, ...] | None = None
+    """Rollouts of which only one receives traffic, because they match the same requests."""
 
 
 class MistakeAnswer(Document):
@@ -544,6 +572,8 @@ class Problem(Document):
     status: int
     detail: str
     errors: tuple[MistakeAnswer, ...] | None = None
+    gateways: tuple[ReportAnswer, ...] | None = None
+    """Delivery state of each gateway. Only if a wait for `applied` timed out."""
 
 
 class Readiness(Document):

@@ -2,13 +2,11 @@
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import yaml
 
+from provider.domain.json_object import Json
 from provider.domain.strict_yaml import StrictLoader, words_of
-
-Json = Mapping[str, Any]
 
 _NUMBER, _SPAN = r"([0-9]+(?:\.[0-9]+)?) ?%?", r"([0-9][0-9a-z.]*)"
 _FORMS: Mapping[str, Callable[..., Json]] = {

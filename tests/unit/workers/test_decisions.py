@@ -138,10 +138,10 @@ def test_a_canary_that_failed_before_its_step_is_held_with_the_reason_of_that() 
     rollout = created(steps=[{"analysis": {"duration": "1m"}}, *TEN_MINUTES], analysis={"failureLimit": 5})
     early = seen(rollout, [BAD], now=minutes(1))
     later = rollout.advance(now=minutes(1))
-    stable, canary = counted_services(later)
+    services = counted_services(later)
     fine = Measurement(counters(later, stable=(BAD[0][0] + 200, 2), canary=(BAD[1][0] + 100, 20)))
     record = current_record(early, later).looked(
-        fine, settings_of(later), stable=stable, canary=canary or "", now=minutes(2)
+        fine, settings_of(later), stable=services["stable"], canary=services["canary"], now=minutes(2)
     )
     move = due(later, record, after=11)
 

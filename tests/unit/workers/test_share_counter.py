@@ -99,6 +99,18 @@ def test_every_gateway_is_asked_once_for_all_and_added_up(counting: Counting, ed
     assert [len(edge.questions), len(core.questions)] == [2, 2]
 
 
+def test_each_instance_of_a_gateway_is_counted(counting: Counting, edge: Server, core: Server) -> None:
+    spec = read(GatewaySpec, {"metrics": [f"{server.url}/metrics" for server in (edge, core)]})
+    for number in (0, 100):
+        counts(edge, shop_1=number, shop_2=0)
+        counts(core, shop_1=0, shop_2=number)
+        found = counting.shares(
+            [rollout()], {"edge": spec}, served={"edge": 99}, now=START + timedelta(seconds=10 + number)
+        )
+
+    assert (found["shop"].achieved, found["shop"].canary_requests) == (50, 100)
+
+
 def test_a_weight_counts_from_when_it_was_served_and_has_settled(counting: Counting, edge: Server) -> None:
     looks = [(1, 99), (3, 2), (5, 3), (7, 3)]
     found = []
