@@ -85,7 +85,7 @@ def test_a_name_that_is_taken_or_is_none_is_told_beside_it(scene: Scene) -> None
     page.locator("form.editor").evaluate("form => form.noValidate = true")
     press(page, "Create")
     expect(page.locator("#name")).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#name-mistake-1")).to_contain_text("lower-case letters")
+    expect(page.locator("#name-mistake-1")).to_contain_text("lowercase letters")
     assert scene.stack.done("GET", "/rollouts/shop")["spec"]["rule"] == "Host(`shop.localhost`)"
 
 

@@ -38,7 +38,7 @@ def test_a_new_token_is_shown_by_the_response_and_never_stored(admin: Browser, w
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
-        ({"name": "Ci!", "role": "operator"}, 422, "lower-case letters"),
+        ({"name": "Ci!", "role": "operator"}, 422, "lowercase letters"),
         ({"name": "ci", "role": "king"}, 422, "must be"),
         ({"name": "viewer", "role": "viewer"}, 409, "there is a token viewer already"),
     ],
@@ -76,8 +76,8 @@ def test_where_a_gateway_can_be_asked_is_written_down_and_forgotten(admin: Brows
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"name": "Edge", "api": ""}, "lower-case letters"),
-        ({"name": "edge", "api": "edge:8080"}, "must be an address"),
+        ({"name": "Edge", "api": ""}, "lowercase letters"),
+        ({"name": "edge", "api": "edge:8080"}, "must be a URL"),
     ],
 )
 def test_a_gateway_that_cannot_be_is_explained(admin: Browser, fields: dict[str, str], words: str) -> None:

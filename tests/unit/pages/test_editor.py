@@ -182,7 +182,7 @@ def test_steps_that_cannot_conclude_are_warned_of_before_and_after_saving(admin:
     hopeless = {**SHOP, "steps": "analyze for 10m\n5%\npause"}
     admin.open("/new")
     admin.send("/new", {**hopeless, "preview": "yes"})
-    warned = "tep 1 judges the canary at a weight of 0"
+    warned = "tep 1 analyzes the canary at a weight of 0"
     assert f"S{warned}" in admin.text
 
     admin.send("/new", hopeless)
