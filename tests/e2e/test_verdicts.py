@@ -253,7 +253,7 @@ def test_two_traefiks_behind_one_metrics_address_are_reported(site: Site) -> Non
     child.stop()
     stack.processes.forget(child)
 
-    assert "several Traefiks answer for gateway edge" in sample["reason"]
+    assert "several Traefik instances respond for gateway edge" in sample["reason"]
 
 
 @pytest.mark.slow

@@ -191,7 +191,7 @@ class Record(Value):
                 before, after, stable=stable, canary=canary, errors=settings.errors, baseline=baseline
             )
         except ValueError as error:
-            return self._noted(SampleResult(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
+            return self._noted(SampleResult(now, Outcome.ERROR, f"inconsistent counts: {error}"))
         window = sum(windows.values(), Window())
         seen = {name: Counted.of(snapshot, before=known.get(name), now=now) for name, snapshot in after.items()}
         begun = self._exposed(exposure, settings, now=now) if exposure else self

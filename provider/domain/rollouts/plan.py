@@ -172,7 +172,10 @@ def _expected_requests(stage: Stage, rates: Rates) -> int | None:
 
 
 def _no_requests(stage: Stage) -> tuple[WarningCode, str]:
-    return WarningCode.NO_REQUESTS, f"step {stage.index + 1} judges the canary at a weight of 0: it gets no requests"
+    return (
+        WarningCode.NO_REQUESTS,
+        f"step {stage.index + 1} analyzes the canary at a weight of 0: it receives no requests",
+    )
 
 
 def _undecided(stage: Stage, forecast: Forecast | None) -> tuple[WarningCode, str] | None:
@@ -184,14 +187,14 @@ def _undecided(stage: Stage, forecast: Forecast | None) -> tuple[WarningCode, st
         if requests >= settings.min_requests:
             return None
         return WarningCode.TOO_FEW_REQUESTS, (
-            f"{where} will see about {requests} canary requests of the {settings.min_requests} that minRequests asks "
-            "for; inconclusive steps wait for approval"
+            f"{where}: about {requests} canary requests expected, fewer than minRequests ({settings.min_requests}); "
+            "inconclusive steps wait for approval"
         )
     if forecast.known_good(_share(stage), stage.each.total_seconds()) >= _LIKELY:
         return None
     return WarningCode.UNDECIDED_AT_DEADLINE, (
-        f"{where} will see about {requests} canary requests, which seldom decide; at the deadline onUndecided, "
-        f"{settings.on_undecided}, applies"
+        f"{where}: about {requests} canary requests expected, rarely enough for a verdict; "
+        f"at the deadline, onUndecided ({settings.on_undecided}) applies"
     )
 
 

@@ -149,8 +149,8 @@ def test_each_limit_has_a_verdict_in_words() -> None:
     verdicts = judged(Counts(100, 1, HISTOGRAM), limited(successRate=99.5, latencyP50="200ms"))
 
     assert [verdict.reason for verdict in verdicts] == [
-        "success rate 99%, at least 99.5% wanted, not known yet: e-value 0.69 of 60",
-        "p50 100 ms, at most 200 ms wanted",
+        "success rate 99%, required at least 99.5%, undecided: e-value 0.69 of 60",
+        "p50 100 ms, required at most 200 ms",
     ]
 
 
