@@ -59,8 +59,8 @@ class Ours:
 
     def ends_well(self) -> bool:
         """Tell whether a timed step that ends now advances."""
-        verdict = self._record.in_step.judged(self.settings)
-        return verdict.at_end(self.settings, attempt=self._record.whole.judged(self.settings)).outcome is (
+        verdict = self._record.step_verdict(self.settings)
+        return verdict.at_end(self.settings, attempt=self._record.verdict(self.settings)).outcome is (
             Outcome.SUCCESSFUL
         )
 

@@ -7,7 +7,7 @@ from provider.analysis.forecast import Forecast, Rates, Stretch
 from provider.analysis.limits import LimitVerdict
 from provider.analysis.outcome import Outcome, ReasonCode
 from provider.analysis.presets import Origin, Preset
-from provider.analysis.record import CheckResult, Look, Measurement, Record, Sums
+from provider.analysis.record import CheckResult, Look, Measurement, Record
 from provider.analysis.remaining import roughly, seconds_until_known
 from provider.analysis.settings import Analysis, ClientErrors, Latency, Limits, Prometheus, Source, Undecided
 from provider.analysis.share import Share, ShareState
@@ -50,7 +50,6 @@ __all__ = [
     "Snapshot",
     "Source",
     "Stretch",
-    "Sums",
     "Tally",
     "Trials",
     "Undecided",

@@ -8,12 +8,13 @@ the results with the verdicts of the real judge on simulated traffic.
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, inf, log, log1p
+from math import ceil, inf, log, log1p, sqrt
 
 from provider.analysis.bound import upper_bound
 from provider.analysis.comparison import ODDS, Comparison
 from provider.analysis.counts import Trials
 from provider.analysis.expected import ExpectedWindows, expected_windows
+from provider.analysis.mixture import OMITTED
 from provider.analysis.passage import (
     median_seconds,
     poisson_at_least,
@@ -27,7 +28,7 @@ from provider.analysis.ruin import LEAST_BAD, SPAN
 from provider.analysis.settings import Analysis
 
 # The evidence of the best odds ratio must make up for the others that it is averaged with, and for the start times.
-_AVERAGED = 1.6 + log(2)
+_AVERAGED = 1.3
 _TOTAL = 1.0
 _MEDIAN = 0.5
 _MOST_WINDOWS = 1_000
@@ -126,10 +127,13 @@ class Forecast:
             total = [(m + mean, v + variance) for (m, v), (mean, variance) in zip(total, gains, strict=True)]
         bound = log(self.settings.failed_at) + _AVERAGED
         lost = self._left_out(stretches, bad)
-        return max(reached(mean, variance, bound + less) for (mean, variance), less in zip(total, lost, strict=True))
+        return max(
+            reached(mean, variance, bound + max(0.0, less - OMITTED))
+            for (mean, variance), less in zip(total, lost, strict=True)
+        )
 
     def _left_out(self, stretches: Sequence[Stretch], bad: float) -> Sequence[float]:
-        """Return what the evidence loses by the time that says most, which does not count, for each alternative."""
+        """Return what the evidence loses without the time that says most, for each alternative."""
         lost = [0.0] * len(self.alternatives)
         for one in stretches:
             canary = self._most_in_a_row(one, bad)
@@ -163,7 +167,7 @@ class Forecast:
         needed = _failures_needed(
             share, settings.margin, settings.worse_than_odds, settings.dispersion, settings.failed_at
         )
-        return poisson_at_least(needed + self._most_in_a_row(failures[-1], _TOTAL), mean)
+        return poisson_at_least(needed, mean)
 
     def _sampled(self, seconds: float) -> float:
         """Return how long requests count: they are seen by the sample that follows them."""
@@ -229,7 +233,9 @@ def _known_good_after(forecast: Forecast, share: float) -> float | None:
 @lru_cache(maxsize=256)
 def _failures_needed(share: float, margin: float, worse_than: float, dispersion: float, failed_at: float) -> int:
     """Return after how many failed requests in a row, in windows as small as they come, the canary has failed."""
-    stable = max(STABLE_REQUESTS, round(CANARY_REQUESTS * (1 - share) / share))
+    expected = CANARY_REQUESTS * (1 - share) / share
+    # With fewer requests to stable than expected, a window says less.
+    stable = max(STABLE_REQUESTS, round(expected - sqrt(expected)))
     comparison, windows = Comparison(), 0
     while comparison.worse < log(failed_at) and windows < _MOST_WINDOWS:
         windows += 1

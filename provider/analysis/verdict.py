@@ -7,7 +7,7 @@ from typing import Literal, Self
 
 from provider.analysis.bound import upper_bound
 from provider.analysis.counts import Counts, Trials, Window
-from provider.analysis.edges import Edge, most_telling, slow_edge, slower, unknown_edges
+from provider.analysis.edges import Edge, slow_edge, slower, unknown_edges
 from provider.analysis.evidence import Evidence
 from provider.analysis.limits import LimitVerdict, check_limits
 from provider.analysis.outcome import Outcome, ReasonCode, worst
@@ -114,16 +114,15 @@ def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
     metrics = tuple(_judged(case, settings) for case in _cases(evidence, totals, settings))
     limits = check_limits(totals.canary, settings, evidence.limits)
     client_errors = _client_errors(evidence, totals, settings)
-    requests = totals.canary.requests
-    if requests == 0:
-        words = "no requests to the canary yet"
-        return Verdict(Outcome.INCONCLUSIVE, words, requests, metrics, limits, client_errors)
     parts: list[MetricVerdict | LimitVerdict] = [*metrics, *limits]
     if client_errors and client_errors.outcome is Outcome.FAILED and settings.client_errors is ClientErrors.ABORT:
         parts.append(client_errors)
-    outcome = worst(part.outcome for part in parts)
-    unknown = _unknown_results(totals.canary, settings)
-    if unknown and outcome is not Outcome.FAILED:
+    outcome, requests = worst(part.outcome for part in parts), totals.canary.requests
+    if requests == 0 and outcome is not Outcome.FAILED:
+        words = "no requests to the canary yet"
+        return Verdict(Outcome.INCONCLUSIVE, words, requests, metrics, limits, client_errors)
+    unknown = _unknown_results(totals.canary, settings) if outcome is not Outcome.FAILED else ""
+    if unknown:
         code = ReasonCode.UNKNOWN_RESULTS
         return Verdict(Outcome.INCONCLUSIVE, unknown, requests, metrics, limits, client_errors, code)
     reason = "; ".join(part.reason for part in parts if part.outcome is outcome)
@@ -195,11 +194,11 @@ def _errors(evidence: Evidence, totals: Window) -> _Case:
 
 
 def _latency(evidence: Evidence, totals: Window, settings: Analysis) -> _Case:
-    slow, telling = slow_edge(evidence.slow, settings), most_telling(evidence.slow, settings)
+    slow, (worse, telling) = slow_edge(evidence.slow, settings), slower(evidence.slow, settings)
     canary, stable = _above(totals, slow)
     return _Case(
         metric="latency",
-        worse=slower(evidence.slow, settings),
+        worse=worse,
         not_worse=slow.comparison.not_worse if slow else 0.0,
         canary=canary,
         stable=stable,

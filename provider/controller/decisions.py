@@ -117,7 +117,7 @@ def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) 
     settings = settings_of(rollout)
     if outcome is Outcome.ERROR:
         return None  # what is missing may hide a failure: the step ends when everything has been measured again
-    verdict = record.in_step.judged(settings).at_end(settings, attempt=record.whole.judged(settings))
+    verdict = record.step_verdict(settings).at_end(settings, attempt=record.verdict(settings))
     checks = [check for check in record.checks if check.outcome is not Outcome.SUCCESSFUL]
     if verdict.outcome is Outcome.SUCCESSFUL and not checks and outcome is not Outcome.FAILED:
         return Move(Action.ADVANCE, verdict.reason)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from provider.analysis import Analysis, Counts, Evidence, Histogram, MetricVerdict, Outcome, Verdict, Window, judge
-from provider.analysis.comparison import Comparison
+from provider.analysis.comparison import ODDS, Comparison
 from provider.analysis.context import Context
 from provider.analysis.mixture import Mixture
 from provider.documents import read
@@ -47,11 +47,11 @@ def test_a_canary_that_is_worse_fails() -> None:
     verdict = judged(Window(stable=side(900, 2), canary=side(100, 4)))
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.reason == "canary errors 4 % against 0.22 %, e-value 32 of 20"
+    assert verdict.reason == "canary errors 4 % against 0.22 %, e-value 58 of 20"
     assert only(verdict).canary_rate == 0.04
     assert only(verdict).stable_rate == 2 / 900
     assert 20 == only(verdict).failed_at == only(verdict).passed_at
-    assert 31 < only(verdict).worse < 33
+    assert 57 < only(verdict).worse < 59
 
 
 def test_several_metrics_share_alpha() -> None:
@@ -59,7 +59,7 @@ def test_several_metrics_share_alpha() -> None:
 
     assert judged(window, settings=Analysis()).metrics[0].failed_at == 40
     assert Outcome.FAILED is judged(window, settings=Analysis()).outcome
-    assert Outcome.INCONCLUSIVE is judged(window, settings=Analysis(alpha=0.02)).outcome
+    assert Outcome.INCONCLUSIVE is judged(window, settings=Analysis(alpha=0.012)).outcome
 
 
 def test_a_canary_that_is_slower_fails() -> None:
@@ -138,7 +138,7 @@ def test_what_is_not_known_yet_is_said_with_what_is_wanting() -> None:
     assert Outcome.INCONCLUSIVE is verdict.outcome
     assert (
         verdict.reason == "canary errors 10 % against 0 %, not known yet: "
-        "e-value 2.2 of 20 for worse, e-value 0.55 of 20 for not worse"
+        "e-value 3.2 of 20 for worse, e-value 0.55 of 20 for not worse"
     )
 
 
@@ -188,7 +188,7 @@ def test_at_the_end_what_is_known_stays_as_it_is() -> None:
 
 
 def test_evidence_beyond_all_floats_is_a_number_still() -> None:
-    evidence = Evidence(errors=Comparison(evidence=Mixture(sums=(5_000.0,) * 25), not_worse=-5_000.0))
+    evidence = Evidence(errors=Comparison(evidence=Mixture(sums=(5_000.0,) * len(ODDS)), not_worse=-5_000.0))
     verdict = judge(evidence, Window(stable=side(900), canary=side(100, 90)), ERRORS)
 
     assert only(verdict).worse > 1e300
