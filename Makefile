@@ -122,7 +122,7 @@ pictures: $(TEST_STAMP) $(PROMETHEUS) $(CHROMIUM) ## draw the dashboards of what
 
 # The end of life of the theme, in 2027, is said at every build; it reads what its successor reads.
 docs: $(TEST_STAMP) ## write the reference from the code, and build the site to build/site
-	$(BIN)/python -m documentation
+	$(BIN)/python -m tools.reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict
 
 # Beside what nginx does, as wrk asks: Debian's packages, which need root; whoever has both needs nothing.
@@ -131,18 +131,18 @@ bench: $(STAMP) ## how fast it is, beside targets: a table, build/bench.json, bu
 		|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -q \
 			&& DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends wrk nginx-light; } >/dev/null \
 		|| echo "wrk and nginx must be on the path, or serving is left out; on Debian: apt-get install wrk nginx-light" >&2
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m tools.benchmarks
 
 slow: $(TEST_STAMP) ## what takes minutes: Redis that fails over, longer searches for mistakes
 	CANARY_TEST_PACE=5 $(BIN)/python -m pytest -n 2 tests/unit tests/store/test_state_machine.py
 	$(BIN)/python -m pytest -n 2 -m slow
 
 simulate: $(STAMP) ## how often a canary is judged wrongly, as a table; takes minutes
-	$(BIN)/python -m simulation
+	$(BIN)/python -m tools.simulation
 
 # In short it is in `make test` too. A disk can only be filled as root.
 chaos: $(STAMP) ## break one part after another under load, and count who was harmed; takes minutes
-	$(BIN)/python -m chaos --json build/chaos.json --docs docs/chaos.md
+	$(BIN)/python -m tools.chaos --json build/chaos.json --docs docs/chaos.md
 
 # All are in `make test` too, in short. How many: make fuzz REQUESTS=1000000 FLEETS=2000 TEXTS=100000
 REQUESTS := 100000

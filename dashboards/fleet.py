@@ -19,7 +19,7 @@ from dashboards.panels import (
     override,
     quantiles,
 )
-from provider.rollouts import Phase
+from provider.domain.rollouts import Phase
 
 _REQUESTS = "sum by (service) (rate(traefik_service_requests_total[$__rate_interval]))"
 _HAS_WEIGHT = "canary_rollout_weight_percent > 0"

@@ -3,10 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from provider.analysis import CheckResult, Exposure, Measurement, Outcome, Record, Series, Snapshot
-from provider.operations import Obstacle, Operations
-from provider.rollouts import Rollout, current_record, settings_of
-from provider.routing import counted_services
+from provider.domain.analysis import CheckResult, Exposure, Measurement, Outcome, Record, Series, Snapshot
+from provider.domain.rollouts import Rollout, current_record, settings_of
+from provider.services import Obstacle, Operations
+from provider.traefik.config import counted_services
 
 # Requests and errors of a side since its Traefik has started.
 Side = tuple[int, int]

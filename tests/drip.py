@@ -1,5 +1,5 @@
-"""The server of `chaos.drip`, for tests."""
+"""The server of `tools.chaos.drip`, for tests."""
 
-from chaos.drip import HEAD, dripping_server
+from tools.chaos.drip import HEAD, dripping_server
 
 __all__ = ["HEAD", "dripping_server"]

@@ -8,22 +8,22 @@ from typing import Any
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from provider.bounded_http import Source, SourceError
-from provider.documents import InvalidDocumentError, NotJsonError, decode_json, read
-from provider.documents.addresses import Networks, asked_url_problem
-from provider.documents.fields import CheckedPath, Duration, Reference, ServerUrl
-from provider.documents.hosts import written_address
-from provider.feed.snapshot import SnapshotError
-from provider.forwarded import prefix_of
-from provider.measuring.prometheus import _success
-from provider.measuring.traefik import _parsed, _wanted_lines
-from provider.rollouts import Spec
-from provider.rollouts.resilience import CircuitBreaker, Retry
-from provider.rules import RuleError, parse_rule
-from provider.strict_yaml import StrictLoader
-from provider.visible import visible
-from provider.web.side_lines import discover_of, is_discover
-from provider.web.step_lines import step_of
+from provider.domain.fields import InvalidDocumentError, NotJsonError, decode_json, read
+from provider.domain.fields.addresses import Networks, asked_url_problem
+from provider.domain.fields.hosts import written_address
+from provider.domain.fields.types import CheckedPath, Duration, Reference, ServerUrl
+from provider.domain.rollouts import Spec
+from provider.domain.rollouts.resilience import CircuitBreaker, Retry
+from provider.domain.rules import RuleError, parse_rule
+from provider.domain.strict_yaml import StrictLoader
+from provider.domain.visible_text import visible
+from provider.net.http_client import Source, SourceError
+from provider.replica.snapshot import SnapshotError
+from provider.sources.prometheus import _success
+from provider.sources.traefik import _parsed, _wanted_lines
+from provider.web.forwarded import prefix_of
+from provider.web.pages.side_lines import discover_of, is_discover
+from provider.web.pages.step_lines import step_of
 
 MIB = 1024 * 1024
 # What each raises for a text that it does not take.

@@ -8,9 +8,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from provider.documents import read
-from provider.rollouts import Found, IllegalMoveError, Rollout, Server, Side, Spec, Step, sources_of, with_found
-from provider.rules import quote
+from provider.domain.fields import read
+from provider.domain.rollouts import (
+    Found,
+    IllegalMoveError,
+    Rollout,
+    Server,
+    Side,
+    Spec,
+    Step,
+    sources_of,
+    with_found,
+)
+from provider.domain.rules import quote
 
 Json = dict[str, Any]
 # Something that may be tried with any rollout: `move(rollout, now=now)`.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from provider.routing import Fragment
+from provider.traefik.config import Fragment
 
 RULE = "Host(`shop.localhost`)"
 

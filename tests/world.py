@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from provider.documents import read
-from provider.feed import Feed, State
-from provider.operations import Call, Operations
-from provider.rollouts import Spec
+from provider.domain.fields import read
+from provider.domain.rollouts import Spec
+from provider.replica import Feed, State
+from provider.services import Call, Operations
 from provider.store import MemoryStore
 
 # Who tests something else may empty what is served.

@@ -12,7 +12,7 @@ from provider.cli.options import Shell, perhaps_connected
 from provider.cli.output import say, show_json
 
 if TYPE_CHECKING:
-    from provider.doctor import Finding, Static
+    from provider.traefik.doctor import Finding, Static
 
 Looked = Mapping[str, Sequence["Finding"]]
 _INDENT = " " * 13
@@ -22,7 +22,7 @@ class _Seconds(click.ParamType[float]):
     name = "duration"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        from provider.documents.fields import parse_duration  # noqa: PLC0415 most commands need none of it
+        from provider.domain.fields.types import parse_duration  # noqa: PLC0415 most commands need none of it
 
         try:
             return parse_duration(value).total_seconds()
@@ -34,7 +34,7 @@ class _Address(click.ParamType[str]):
     name = "url"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from provider.documents.addresses import asked_url_problem  # noqa: PLC0415
+        from provider.domain.fields.addresses import asked_url_problem  # noqa: PLC0415
 
         problem = asked_url_problem(str(value))
         if problem:
@@ -90,7 +90,7 @@ def doctor(
 
 
 def _look(api: str | None, metrics: str | None, static: "Static | None", file: Path | None) -> Looked:
-    from provider.doctor import examine_static, examine_traefik  # noqa: PLC0415
+    from provider.traefik.doctor import examine_static, examine_traefik  # noqa: PLC0415
 
     if api:
         return {api: examine_traefik(api, metrics=metrics, static=static)}
@@ -99,7 +99,7 @@ def _look(api: str | None, metrics: str | None, static: "Static | None", file: P
 
 
 def _look_at_all(shell: Shell) -> Iterator[tuple[str, Sequence["Finding"]]]:
-    from provider.doctor import examine_gateway, examine_traefik, latency_bounds  # noqa: PLC0415
+    from provider.traefik.doctor import examine_gateway, examine_traefik, latency_bounds  # noqa: PLC0415
 
     shell.insist_on_token()
     gateways = shell.client.get("gateways")["gateways"]
@@ -118,8 +118,8 @@ def _look_at_all(shell: Shell) -> Iterator[tuple[str, Sequence["Finding"]]]:
 def _read(file: Path) -> "Static":
     import yaml  # noqa: PLC0415
 
-    from provider.doctor import StaticError, read_static  # noqa: PLC0415
-    from provider.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
+    from provider.domain.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
+    from provider.traefik.doctor import StaticError, read_static  # noqa: PLC0415
 
     try:
         return read_static(yaml.load(file.read_bytes(), StrictLoader) or {})  # noqa: S506 a safe one
@@ -147,7 +147,7 @@ def _document(name: str, finding: "Finding") -> dict[str, Any]:
 
 
 def _measure(shell: Shell, url: str, up_to_seconds: float) -> None:
-    from provider.doctor import BackendError, measure_idle_times  # noqa: PLC0415
+    from provider.traefik.doctor import BackendError, measure_idle_times  # noqa: PLC0415
 
     if not shell.is_json:
         say(f"Waiting until {url} closes what idles, for {up_to_seconds:g} s at most.")

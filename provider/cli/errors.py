@@ -4,7 +4,7 @@ from typing import IO, Any
 
 import click
 
-from provider.visible import visible
+from provider.domain.visible_text import visible
 
 
 class CommandError(click.ClickException):

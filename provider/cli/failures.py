@@ -37,7 +37,7 @@ def unanswered(url: str, error: Exception) -> CommandError:
     import requests  # noqa: PLC0415
     from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema  # noqa: PLC0415
 
-    from provider.bounded_http import proxy_for  # noqa: PLC0415
+    from provider.net.http_client import proxy_for  # noqa: PLC0415
 
     match error:
         case requests.Timeout():

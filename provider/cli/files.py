@@ -154,7 +154,7 @@ def read_documents(file: IO[bytes]) -> Sequence[Json]:
     """
     import yaml  # noqa: PLC0415 most commands need none of it
 
-    from provider.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
+    from provider.domain.strict_yaml import StrictLoader, words_of  # noqa: PLC0415
 
     content = file.read()
     try:
@@ -178,7 +178,7 @@ def read_documents(file: IO[bytes]) -> Sequence[Json]:
 
 def _json_documents(file: IO[bytes], content: bytes) -> list[object] | None:
     """Read a file that is JSON; None where it may be YAML, which takes no tabs. CommandError where it has such."""
-    from provider.documents import NotJsonError, decode_json  # noqa: PLC0415 only these commands need it
+    from provider.domain.fields import NotJsonError, decode_json  # noqa: PLC0415 only these commands need it
 
     if content.lstrip()[:1] not in {b"{", b"["}:
         return None

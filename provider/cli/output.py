@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from provider.visible import visible
+from provider.domain.visible_text import visible
 
 
 def say(text: str, *, color: str | None = None) -> None:

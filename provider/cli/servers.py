@@ -101,9 +101,9 @@ def serve(**options: object) -> None:
     Settings come from the environment (CANARY_...) and from these options, which take precedence. At the first start,
     the first admin's token is written to a file in the data directory, unless CANARY_ADMIN_TOKEN is set.
     """
+    from provider.server.embedded_valkey import EmbeddedServerError  # noqa: PLC0415
     from provider.server.serve import serve as run  # noqa: PLC0415 no client needs a server
     from provider.server.settings import SettingError  # noqa: PLC0415
-    from provider.store import EmbeddedServerError  # noqa: PLC0415
 
     try:
         sys.exit(run(_settings(options)))
@@ -124,7 +124,7 @@ def controller(metrics: str | None, **options: object) -> None:
     Without --redis-url, it uses the embedded server of a provider with the same --data-dir; that provider's /metrics
     then includes the controller's metrics.
     """
-    from provider.server.control import control  # noqa: PLC0415
+    from provider.server.controller_process import control  # noqa: PLC0415
     from provider.server.settings import SettingError  # noqa: PLC0415
 
     try:

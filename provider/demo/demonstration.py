@@ -17,7 +17,7 @@ import requests
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import ProviderProcess, start_app
 from provider.demo.processes import Processes, check_ports
-from provider.process_guard import ignore_stray_signals
+from provider.server.process_guard import ignore_stray_signals
 
 _ROLLOUT = "shop"
 _HOST = "shop.localhost"

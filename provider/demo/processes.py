@@ -12,8 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from provider.process_guard import parent_bound
 from provider.server.port_probe import PORT_PATIENCE_SECONDS, bind_patiently
+from provider.server.process_guard import parent_bound
 
 _READY_SECONDS = 20.0
 _STOP_SECONDS = 15.0

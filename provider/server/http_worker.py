@@ -14,8 +14,8 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
 
-from provider.process_guard import end_with_parent, ignore_stray_signals, never_outlive_parent
 from provider.server.heartbeat import begin_load, say_serving
+from provider.server.process_guard import end_with_parent, ignore_stray_signals, never_outlive_parent
 from provider.server.request_limits import refusal_of
 from provider.server.shared_port import HANDSHAKE_SECONDS
 

@@ -11,13 +11,13 @@ import time
 from pathlib import Path
 from types import FrameType
 
-from provider.process_guard import ignore_stray_signals, parent_bound, raise_open_files
-from provider.server.logs import logging_config
+from provider.observability.logs import logging_config
+from provider.server.embedded_valkey import EmbeddedServer
 from provider.server.port_probe import bind_patiently
+from provider.server.process_guard import ignore_stray_signals, parent_bound, raise_open_files
 from provider.server.settings import SettingError, Settings
 from provider.server.stores import EMBEDDED_FOLDER, open_store
 from provider.server.valkey_keeper import ValkeyKeeper
-from provider.store import EmbeddedServer
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +73,7 @@ def _make_data_dir(settings: Settings) -> None:
 
 
 def _web_command(*arguments: str) -> list[str]:
-    return [sys.executable, "-m", "provider.server.web", *arguments]
+    return [sys.executable, "-m", "provider.server.http_server", *arguments]
 
 
 def _become_web(settings: Settings) -> None:

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Self
 
-from provider.access import FEWEST_DIFFERENT, SHORTEST, weakness
-from provider.documents.addresses import Networks
+from provider.domain.auth import FEWEST_DIFFERENT, SHORTEST, weakness
+from provider.domain.fields.addresses import Networks
 
 ENV_PREFIX = "CANARY_"
 NAMESPACE_PATTERN = r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"

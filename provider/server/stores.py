@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+# Where in the data directory the embedded server keeps what it has.
+from provider.server.embedded_valkey import embedded_url
 from provider.server.settings import SettingError, Settings
-from provider.store import Confirmation, RedisStore, embedded_url
+from provider.store import Confirmation, RedisStore
 
 # Where in the data directory the embedded server keeps what it has.
 EMBEDDED_FOLDER = "valkey"

@@ -8,8 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from provider.store import EmbeddedServerError
-from provider.store.embedded import Pulse
+from provider.server.embedded_valkey import EmbeddedServerError, Pulse
 
 log = logging.getLogger(__name__)
 

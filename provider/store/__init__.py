@@ -1,8 +1,9 @@
 """Documents, revisions and events."""
 
-from provider.store.confirming import Confirmation
-from provider.store.embedded import EmbeddedServer, EmbeddedServerError, embedded_url
-from provider.store.interface import (
+from provider.server.embedded_valkey import EmbeddedServer, EmbeddedServerError, embedded_url
+from provider.store.confirmation import Confirmation
+from provider.store.memory_store import MemoryStore
+from provider.store.protocols import (
     HISTORY_BYTES,
     Change,
     ConflictError,
@@ -18,7 +19,6 @@ from provider.store.interface import (
     Stored,
     StoreUnavailableError,
 )
-from provider.store.memory_store import MemoryStore
 from provider.store.redis_store import RedisStore
 
 __all__ = [

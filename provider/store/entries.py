@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from provider.store.interface import Event, Key, Kind
-from provider.tracing import Origin
+from provider.observability.tracing import Origin
+from provider.store.protocols import Event, Key, Kind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

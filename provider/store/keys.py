@@ -31,7 +31,7 @@ import re
 from dataclasses import dataclass
 from hashlib import sha256
 
-from provider.store.interface import Key
+from provider.store.protocols import Key
 
 _NAMESPACE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from uuid import uuid4
 
-from provider.store.interface import (
+from provider.store.protocols import (
     HISTORY_BYTES,
     Change,
     ConflictError,

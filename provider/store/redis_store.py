@@ -9,10 +9,12 @@ from uuid import uuid4
 
 from redis.commands.core import Script
 
-from provider.store.confirming import CONFIRM_SECONDS, Confirmation
-from provider.store.connecting import connect
+from provider.store.confirmation import CONFIRM_SECONDS, Confirmation
+from provider.store.connections import connect
+from provider.store.diagnosis import own_errors, problem_of
 from provider.store.entries import entries, mark_of, moment, parsed_event, parsed_key, since_epoch, whole
-from provider.store.interface import (
+from provider.store.keys import Keys
+from provider.store.protocols import (
     HISTORY_BYTES,
     Change,
     ConflictError,
@@ -26,8 +28,6 @@ from provider.store.interface import (
     RequestReusedError,
     Stored,
 )
-from provider.store.keys import Keys
-from provider.store.refusals import own_errors, problem_of
 from provider.store.retention import Retention
 from provider.store.timing import timed
 

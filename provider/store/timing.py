@@ -5,8 +5,8 @@ from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
-from provider import metrics, tracing
-from provider.store.interface import StoreUnavailableError
+from provider.observability import metrics, tracing
+from provider.store.protocols import StoreUnavailableError
 
 Parameters = ParamSpec("Parameters")
 Answer = TypeVar("Answer")

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
 
-from provider.hardening import SECURITY
-from provider.limits import Rate, TooFastError
-from provider.operations import Operations
+from provider.services import Operations
 from provider.store import StoreUnavailableError
-from provider.web.visits import COOKIE
+from provider.web.pages.page import COOKIE
+from provider.web.rate_limits import Rate, TooFastError
+from provider.web.security_headers import SECURITY
 from provider.wsgi import WSGI
 
 if TYPE_CHECKING:

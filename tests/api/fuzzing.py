@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from provider.api import ENDPOINTS
-from provider.api.endpoints import Endpoint
+from provider.web.api import ENDPOINTS
+from provider.web.api.endpoints import Endpoint
 
 # Few names for much that happens: most requests find something there.
 _OFTEN = tuple(

@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from provider.access import Permission, Role
-from provider.api import ENDPOINTS, create_app
-from provider.api.openapi import describe
-from provider.documents import write
-from provider.gateways import GatewaySpec
-from provider.notifications import WebhookSpec
-from provider.operations import NotFoundError
-from provider.polling import Polling, SightingBook
-from provider.polling.application import PATH, mounted
-from provider.rollouts import Action, Server
+from provider.domain.auth import Permission, Role
+from provider.domain.fields import write
+from provider.domain.gateways import GatewaySpec
+from provider.domain.notifications import WebhookSpec
+from provider.domain.rollouts import Action, Server
+from provider.services import NotFoundError
+from provider.web.api import ENDPOINTS, create_app
+from provider.web.api.openapi import describe
+from provider.web.poll import Polling, SightingBook
+from provider.web.poll.application import PATH, mounted
 from tests.world import ME, World, spec
 
 DOCUMENT = describe(ENDPOINTS, version="1.2.3")

@@ -20,15 +20,15 @@ from urllib.parse import unquote_to_bytes
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from provider.access import Role
-from provider.api import create_app
-from provider.documents import decode_json
-from provider.notifications import Message
-from provider.operations import Webhooks
-from provider.polling import Polling, SightingBook
-from provider.polling.application import mounted
-from provider.posting import Outcome
-from provider.rollouts import Server
+from provider.domain.auth import Role
+from provider.domain.fields import decode_json
+from provider.domain.notifications import Message
+from provider.domain.rollouts import Server
+from provider.net.webhook_client import Outcome
+from provider.services import Webhooks
+from provider.web.api import create_app
+from provider.web.poll import Polling, SightingBook
+from provider.web.poll.application import mounted
 from provider.wsgi import WSGI
 from tests.api.fuzzing import GROUPS, NAMES, Asked, Generator
 from tests.rollouts_strategy import SPEC_DOCUMENTS

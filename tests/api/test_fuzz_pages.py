@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from provider.access import Role
-from provider.documents import read
-from provider.rollouts import Spec
-from provider.web import create_pages
-from provider.web.app import ROUTES
-from provider.web.form import Fields
-from provider.web.visits import COOKIE, Route, csrf_token
+from provider.domain.auth import Role
+from provider.domain.fields import read
+from provider.domain.rollouts import Spec
+from provider.web.pages import create_pages
+from provider.web.pages.app import ROUTES
+from provider.web.pages.form import Fields
+from provider.web.pages.page import COOKIE, Route, csrf_token
 from tests.api.fuzzing import NAMES, NO_NAMES, ODD
 from tests.api.test_fuzz import valid_specs
 from tests.world import ME, World, spec

@@ -11,11 +11,11 @@ import pytest
 import redis
 import requests
 
-from chaos.servers import Node
-from provider.access import Role
-from provider.api import ENDPOINTS
 from provider.demo.processes import Processes
+from provider.domain.auth import Role
+from provider.web.api import ENDPOINTS
 from tests.e2e.harness import HOST, Stack, eventually
+from tools.chaos.servers import Node
 
 ADMIN = "tcy_planted-admin-token-0000000000000000000"
 MADE_UP = "tcy_planted-made-up-token-00000000000000000"

@@ -12,15 +12,15 @@ from flask import Flask
 from hypothesis import HealthCheck, settings
 from schemathesis.config import SchemathesisConfig
 
-from provider.access import Role
-from provider.analysis import Outcome
-from provider.api import ENDPOINTS, create_app
-from provider.api.openapi import describe
-from provider.documents.fields import NAME_PATTERN
-from provider.gateways import GatewaySpec
-from provider.notifications import WebhookSpec
-from provider.operations import NotFoundError
-from provider.rollouts import Action
+from provider.domain.analysis import Outcome
+from provider.domain.auth import Role
+from provider.domain.fields.types import NAME_PATTERN
+from provider.domain.gateways import GatewaySpec
+from provider.domain.notifications import WebhookSpec
+from provider.domain.rollouts import Action
+from provider.services import NotFoundError
+from provider.web.api import ENDPOINTS, create_app
+from provider.web.api.openapi import describe
 from tests.canaries import check, remember, seen
 from tests.world import ME, World, spec
 

@@ -8,9 +8,9 @@ ROOT = Path(__file__).parents[2]
 
 
 def run_module(name: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `python -m benchmarks.NAME` to its end."""
+    """Run `python -m tools.benchmarks.NAME` to its end."""
     return subprocess.run(
-        [sys.executable, "-m", f"benchmarks.{name}", *arguments],
+        [sys.executable, "-m", f"tools.benchmarks.{name}", *arguments],
         capture_output=True,
         text=True,
         timeout=110,

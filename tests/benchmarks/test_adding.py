@@ -1,6 +1,6 @@
 """Routes that are added: how it is told. The peer comes from PyPI, so that it is measured by hand only."""
 
-from benchmarks.adding import Added, table
+from tools.benchmarks.adding import Added, table
 
 
 def test_each_way_is_told_beside_ours() -> None:

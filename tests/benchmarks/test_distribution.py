@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.distribution import Distribution, histogram, percentile
+from tools.benchmarks.distribution import Distribution, histogram, percentile
 
 SAMPLES = st.lists(st.floats(0.001, 10_000), min_size=1, max_size=300)
 

@@ -3,7 +3,7 @@
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from benchmarks.hops import Plan, Way, as_text, measure
+from tools.benchmarks.hops import Plan, Way, as_text, measure
 
 
 def test_a_table_compares_each_way_with_the_first() -> None:

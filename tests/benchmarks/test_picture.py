@@ -1,6 +1,6 @@
 from xml.etree import ElementTree
 
-from benchmarks.picture import drawn
+from tools.benchmarks.picture import drawn
 
 SVG = "{http://www.w3.org/2000/svg}"
 

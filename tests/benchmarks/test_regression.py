@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.regression import BASELINE, pairs, version
 from tests.benchmarks.modules import run_module
+from tools.benchmarks.regression import BASELINE, pairs, version
 
 BASELINES = json.loads(BASELINE.read_text())
 
@@ -24,7 +24,7 @@ def test_nothing_has_become_slower_by_a_fifth() -> None:
         done = run_module("regression")
 
     assert done.returncode == 0, (
-        f"slower than {BASELINE.name} says; if that is meant: python -m benchmarks.regression --write\n"
+        f"slower than {BASELINE.name} says; if that is meant: python -m tools.benchmarks.regression --write\n"
         f"{done.stdout}{done.stderr}"
     )
 

@@ -2,9 +2,9 @@ import json
 
 import pytest
 
-from benchmarks.benchmark import Outcome, Plan
-from benchmarks.measuring import Arrival, Traffic
-from benchmarks.report import as_document, as_text
+from tools.benchmarks.benchmark import Outcome, Plan
+from tools.benchmarks.measuring import Arrival, Traffic
+from tools.benchmarks.report import as_document, as_text
 
 
 def outcome(*, peer: bool = True) -> Outcome:

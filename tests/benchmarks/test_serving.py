@@ -1,10 +1,10 @@
-"""What is said of a provider beside nginx; the real ones are measured by `python -m benchmarks.serving`."""
+"""What is said of a provider beside nginx; the real ones are measured by `python -m tools.benchmarks.serving`."""
 
 import pytest
 
-from benchmarks.serving import Outcome, Plan, Server, as_text, figures
-from benchmarks.stored import at_rest, contents
-from provider.feed import Image
+from provider.replica import Image
+from tools.benchmarks.serving import Outcome, Plan, Server, as_text, figures
+from tools.benchmarks.stored import at_rest, contents
 
 
 def outcome() -> Outcome:

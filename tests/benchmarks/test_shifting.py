@@ -52,7 +52,7 @@ def test_a_file_that_cannot_be_written_is_refused_before_anything_is_measured(tm
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupted_run_leaves_nothing_behind(tmp_path: Path, number: int) -> None:
     with subprocess.Popen(
-        [sys.executable, "-m", "benchmarks.shifting"],
+        [sys.executable, "-m", "tools.benchmarks.shifting"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,

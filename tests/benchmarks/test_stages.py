@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks import stages, telling
 from tests.benchmarks.modules import run_module
+from tools.benchmarks import stages, telling
 
 pytestmark = pytest.mark.bench
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.starting import Plan, as_text, figures, measure
+from tools.benchmarks.starting import Plan, as_text, figures, measure
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
 

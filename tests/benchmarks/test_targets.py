@@ -1,6 +1,6 @@
 import pytest
 
-from benchmarks.targets import TARGETS, Target, table, verdict
+from tools.benchmarks.targets import TARGETS, Target, table, verdict
 
 FLOOR = Target("requests", 10, "a second", is_floor=True)
 CEILING = Target("memory", 10, "MB")

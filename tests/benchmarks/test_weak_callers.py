@@ -1,6 +1,6 @@
 """What weak callers cost is told in a table; it is measured by hand, as it takes minutes."""
 
-from benchmarks.weak_callers import ATTACKS, Attack, Cost, row
+from tools.benchmarks.weak_callers import ATTACKS, Attack, Cost, row
 
 
 def test_a_row_tells_what_an_attack_cost() -> None:

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from benchmarks.wire import Answer, Connection, WireError, request
+from tools.benchmarks.wire import Answer, Connection, WireError, request
 
 
 @pytest.fixture

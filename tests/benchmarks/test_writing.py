@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.writing import LOADS, TOGETHER, Plan, as_text, figures, measure
+from tools.benchmarks.writing import LOADS, TOGETHER, Plan, as_text, figures, measure
 
 pytestmark = [pytest.mark.bench, pytest.mark.slow]
 

@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from provider.demo.processes import Processes
-from provider.store import EmbeddedServer
+from provider.server.embedded_valkey import EmbeddedServer
 from tests.browser.scene import Scene, browsing
 from tests.browser.walk import furnish
 from tests.e2e.harness import Stack, started

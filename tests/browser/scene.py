@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, StorageState, sync_playwright
 
-from provider.store import EmbeddedServer
+from provider.server.embedded_valkey import EmbeddedServer
 from tests.e2e.harness import HOST, Stack
 
 ARGUMENTS = (

@@ -15,7 +15,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from provider.demo.processes import Processes
-from provider.store import EmbeddedServer
+from provider.server.embedded_valkey import EmbeddedServer
 from tests.browser.scene import DARK, LIGHT, NARROW, WIDE, Scene, browsing
 from tests.browser.walk import LONG_NAME, STOPS, Stop, furnish
 from tests.e2e.harness import Stack, started

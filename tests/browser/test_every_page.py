@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 import pytest
 from playwright.sync_api import Browser, Page, Response
 
-from benchmarks.pages import crowded
 from provider.demo.processes import Processes
-from provider.web.app import ROUTES
+from provider.web.pages.app import ROUTES
 from tests.browser.scene import DARK, LIGHT, NARROW, WIDE, Scene, axe_source
 from tests.browser.walk import STOPS, Stop
 from tests.e2e.harness import Stack
+from tools.benchmarks.pages import crowded
 
 pytestmark = pytest.mark.traefik
 

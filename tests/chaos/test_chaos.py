@@ -5,11 +5,11 @@ from functools import partial
 
 import pytest
 
-from chaos.catalogue import Fault
-from chaos.faults import peers_dripping, processes_signaled, redis_killed, traefik_killed, workers_reloaded
-from chaos.scene import Scene, under_load
-from chaos.system import single
-from chaos.trial import run
+from tools.chaos.catalogue import Fault
+from tools.chaos.faults import peers_dripping, processes_signaled, redis_killed, traefik_killed, workers_reloaded
+from tools.chaos.scene import Scene, under_load
+from tools.chaos.system import single
+from tools.chaos.trial import run
 
 pytestmark = pytest.mark.traefik
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from provider.controller import Controller
+from provider.workers import Controller
 from tests.canaries import Confirmed
 from tests.world import ME, World, spec
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from chaos.register import Entry, Operation, lost, violations
+from tools.chaos.register import Entry, Operation, lost, violations
 
 START = Entry(1, "", "0")
 # One write after another, then a read.

@@ -2,8 +2,8 @@
 
 import pytest
 
-from chaos.report import as_table, as_words, written_into
-from chaos.trial import Result
+from tools.chaos.report import as_table, as_words, written_into
+from tools.chaos.trial import Result
 
 GOOD = Result("redis-killed", "kill -9 of Redis", 2.0, requests=300, writes=100, polls=50)
 HARM = {

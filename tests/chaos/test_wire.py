@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from chaos.waiting import wait_for
-from chaos.wire import HOST, Weather, Wire
+from tools.chaos.waiting import wait_for
+from tools.chaos.wire import HOST, Weather, Wire
 
 
 @pytest.fixture

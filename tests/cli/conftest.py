@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from provider.access import Role
-from provider.api import create_app
 from provider.cli.main import cli
-from provider.polling import Polling, SightingBook
-from provider.polling.application import mounted
+from provider.domain.auth import Role
+from provider.web.api import create_app
+from provider.web.poll import Polling, SightingBook
+from provider.web.poll.application import mounted
 from tests.world import ME, World, spec, wait_until
 
 RULE = "Host(`shop.localhost`)"

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provider.access import Role
-from provider.feed import State
-from provider.gateways import GatewaySpec
+from provider.domain.auth import Role
+from provider.domain.gateways import GatewaySpec
+from provider.replica import State
 from tests.cli.conftest import Run
-from tests.unit.operations.test_documents import gone_back
-from tests.unit.operations.traefik import running_traefik
+from tests.unit.services.test_documents import gone_back
+from tests.unit.services.traefik import running_traefik
 from tests.world import ME, World, wait_until
 
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from provider.access import Role
-from provider.analysis import Exposure, Outcome
 from provider.cli.output import step
+from provider.domain.analysis import Exposure, Outcome
+from provider.domain.auth import Role
 from tests.canaries import check, remember, seen
 from tests.cli.conftest import Run, stored
 from tests.world import World

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from provider.access import Role
 from provider.cli.client import Client
 from provider.cli.errors import CommandError
+from provider.domain.auth import Role
 from tests.cli.conftest import Run, http, impostor
 from tests.world import World
 

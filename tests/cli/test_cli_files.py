@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provider.rollouts import Phase
+from provider.domain.rollouts import Phase
 from tests.cli.conftest import CANARY, RULE, STABLE, STEPS, Run, stored
 from tests.world import World
 

@@ -13,10 +13,10 @@ from typing import Any
 import click
 import pytest
 
-from provider.access import Role
 from provider.cli import output
 from provider.cli.main import cli
 from provider.cli.output import ago, show_facts, show_table, step
+from provider.domain.auth import Role
 from tests.cli.conftest import Run
 
 HEAVY = {"flask", "gunicorn", "gevent", "requests", "redis", "pydantic", "yaml", "rich", "cryptography", "re2"}

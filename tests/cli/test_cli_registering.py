@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from provider.access import Role
 from provider.demo.parts import free_port
-from provider.rollouts import Server
+from provider.domain.auth import Role
+from provider.domain.rollouts import Server
 from tests.cli.conftest import CANARY, RULE, STABLE, Run
 from tests.world import ME, World, spec, wait_until
 

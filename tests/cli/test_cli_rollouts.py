@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 
-from provider.access import Role
-from provider.analysis import Share, ShareState
-from provider.rollouts import Action, Phase
+from provider.domain.analysis import Share, ShareState
+from provider.domain.auth import Role
+from provider.domain.rollouts import Action, Phase
 from provider.store import Change, Key, Kind, Request
 from tests.cli.conftest import CANARY, RULE, STABLE, STEPS, Run, stored
 from tests.world import ME, World

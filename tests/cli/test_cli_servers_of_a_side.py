@@ -1,7 +1,7 @@
 """`scale` and `drain`."""
 
-from provider.access import Role
-from provider.documents import write
+from provider.domain.auth import Role
+from provider.domain.fields import write
 from tests.cli.conftest import CANARY, STABLE, Run
 from tests.world import World
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from provider.access import Role
 from provider.cli.webhooks import EVENTS, FORMATS
-from provider.notifications import Format, NoticeKind
+from provider.domain.auth import Role
+from provider.domain.notifications import Format, NoticeKind
 from tests.cli.conftest import Run
 from tests.receivers import Receiver, receiving
 from tests.world import World

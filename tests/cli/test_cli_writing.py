@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from provider.access import Role
-from provider.gateways import GatewaySpec
+from provider.domain.auth import Role
+from provider.domain.gateways import GatewaySpec
 from tests.cli.conftest import Run
-from tests.unit.operations.traefik import Traefik, running_traefik
+from tests.unit.services.traefik import Traefik, running_traefik
 from tests.world import ME, World
 
 

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from dashboards.generating import generated
-from provider.analysis import Outcome
-from provider.rollouts import Phase
+from provider.domain.analysis import Outcome
+from provider.domain.rollouts import Phase
 from tests.dashboards.dashboard import (
     ANNOTATIONS,
     DASHBOARDS,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from provider.rollouts import Phase
+from provider.domain.rollouts import Phase
 from tests.dashboards.dashboard import promtool, query
 
 ASKED = "The canary's share: asked"

@@ -19,7 +19,7 @@ import requests
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
-from provider.store import EmbeddedServer
+from provider.server.embedded_valkey import EmbeddedServer
 from tests.deployment.composition import ROOT, Service, services
 from tests.e2e.harness import HOST, eventually
 

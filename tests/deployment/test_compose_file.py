@@ -13,15 +13,15 @@ import pytest
 from packaging.specifiers import SpecifierSet
 from packaging.version import Version
 
-from benchmarks.system import SHIPPED_ENVIRONMENT
 from provider.cli.main import cli
 from provider.demo.certificate import CERTIFICATE, KEY
-from provider.documents import read
-from provider.documents.fields import NAME_PATTERN
-from provider.gateways import GatewaySpec
-from provider.rollouts import Spec
+from provider.domain.fields import read
+from provider.domain.fields.types import NAME_PATTERN
+from provider.domain.gateways import GatewaySpec
+from provider.domain.rollouts import Spec
 from provider.server.settings import ENV_PREFIX, Settings
 from tests.deployment.composition import ROOT, Service, compose, document, image, instructions, services
+from tools.benchmarks.system import SHIPPED_ENVIRONMENT
 
 SERVICES = services()
 ONCE = {"certificate", "gateway", "rollout"}

@@ -14,8 +14,8 @@ from provider.cli.main import cli
 from provider.demo.gateway import traefik_binary
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
-from provider.documents import read
-from provider.rollouts import Spec
+from provider.domain.fields import read
+from provider.domain.rollouts import Spec
 from provider.server.settings import Settings
 from tests.deployment.composition import ROOT, document, image, services
 from tests.e2e.harness import HOST, eventually

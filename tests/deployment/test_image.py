@@ -15,11 +15,11 @@ from typing import Any
 import pytest
 import requests
 
-from chaos.servers import Node
 from provider.demo.parts import ProviderProcess
 from provider.demo.processes import Processes
 from tests.deployment.composition import ROOT, image
 from tests.e2e.harness import eventually
+from tools.chaos.servers import Node
 
 pytestmark = pytest.mark.slow
 

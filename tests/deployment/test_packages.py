@@ -20,7 +20,7 @@ from packaging.utils import canonicalize_name
 
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
-from provider.store import EmbeddedServer
+from provider.server.embedded_valkey import EmbeddedServer
 from tests.deployment.composition import ROOT
 from tests.e2e.harness import HOST, eventually
 
@@ -70,7 +70,7 @@ def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_has_the_whole_package_and_the_configuration_of_traefik(wheel: Path) -> None:
     sources = (path for path in (ROOT / "provider").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
     package = {path.relative_to(ROOT).as_posix() for path in sources}
-    needed = {"provider/py.typed", "provider/store/commit.lua", "provider/api/templates/docs.html"}
+    needed = {"provider/py.typed", "provider/store/commit.lua", "provider/web/api/templates/docs.html"}
     in_wheel = {name for name in _names(wheel) if name.startswith("provider/")}
 
     assert needed < package

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from documentation.pages import generated
 from tests.documentation.transcripts import ROOT
+from tools.reference.pages import generated
 
 # What a browser would load by itself, and what mkdocs-material writes of where it comes from.
 _LOADED = re.compile(r'(?:src|<link[^>]*rel="(?:stylesheet|preconnect|icon)"[^>]*href)="(https?:[^"]+)"')
@@ -47,4 +47,4 @@ def test_nothing_is_loaded_from_elsewhere(site: Path) -> None:
 
 @pytest.mark.parametrize(("path", "text"), generated().items(), ids=lambda found: getattr(found, "name", ""))
 def test_what_is_checked_in_is_what_is_generated(path: Path, text: str) -> None:
-    assert path.read_text() == text, "run: python -m documentation"
+    assert path.read_text() == text, "run: python -m tools.reference"

@@ -20,7 +20,7 @@ import yaml
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port, start_app
 from provider.demo.processes import Child, Processes, is_listening
-from provider.measuring import TraefikMetrics
+from provider.sources import TraefikMetrics
 
 HOST = "127.0.0.1"
 SITE = "shop.localhost"
@@ -318,7 +318,7 @@ def children_of(pid: int) -> Sequence[int]:
 
 
 def _is_master(pid: int) -> bool:
-    return b"provider.server.web" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b"provider.server.http_server" in Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
 def _works_in(entry: Path, directory: Path) -> bool:

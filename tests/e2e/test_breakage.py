@@ -15,7 +15,8 @@ import requests
 
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes, is_listening
-from provider.store import Change, EmbeddedServer, Key, Kind, RedisStore, Request
+from provider.server.embedded_valkey import EmbeddedServer
+from provider.store import Change, Key, Kind, RedisStore, Request
 from tests.e2e.harness import HOST, Stack, eventually, started
 
 pytestmark = pytest.mark.traefik

@@ -14,8 +14,9 @@ from requests.adapters import HTTPAdapter
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
-from provider.polling.application import GATHER_SECONDS
-from provider.store import RedisStore, embedded_url
+from provider.server.embedded_valkey import embedded_url
+from provider.store import RedisStore
+from provider.web.poll.application import GATHER_SECONDS
 from tests.e2e.harness import HOST, SITE, Stack, eventually
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(120)]

@@ -8,11 +8,11 @@ import requests
 import yaml
 
 from dashboards.drawing.prometheus import program
-from provider.analysis import Check, Outcome, Snapshot, Window, window_between
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
-from provider.documents import read
-from provider.measuring import Gates, PrometheusMetrics, TraefikMetrics
+from provider.domain.analysis import Check, Outcome, Snapshot, Window, window_between
+from provider.domain.fields import read
+from provider.sources import Gates, PrometheusMetrics, TraefikMetrics
 from tests.e2e.harness import HOST, Stack, eventually
 
 pytestmark = pytest.mark.traefik

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from provider.demo.gateway import traefik_binary
-from provider.routing.versions import NEEDED, Feature, parse_version
+from provider.traefik.config.versions import NEEDED, Feature, parse_version
 from tests.e2e.harness import HOST, Stack, eventually
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(240)]

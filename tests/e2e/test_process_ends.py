@@ -61,7 +61,7 @@ class Provider:
         return [self.supervisor, self.master, self.valkey, *self.workers]
 
     def _masters(self) -> list[int]:
-        return [pid for pid in children_of(self.supervisor) if "provider.server.web" in command_of(pid)]
+        return [pid for pid in children_of(self.supervisor) if "provider.server.http_server" in command_of(pid)]
 
     def found(self) -> set[int]:
         """Find all processes; Valkey writes over its environment."""

@@ -11,7 +11,7 @@ import yaml
 from provider.demo.gateway import traefik_binary
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes, is_listening
-from provider.routing import Fragment
+from provider.traefik.config import Fragment
 from tests.e2e.harness import HOST, eventually
 from tests.routing_faults import FAULTS, split_fragment
 

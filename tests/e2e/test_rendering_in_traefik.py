@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from provider.demo.gateway import traefik_binary
 from provider.demo.parts import free_port
-from provider.documents import decode_json, encode, read
-from provider.gateways import SECTIONS, expectation
-from provider.rollouts import Rollout
-from provider.routing import assemble, assemble_yaml, encode_fragment, render
-from provider.traefik_api import GatewayUnreachableError, TraefikApi
+from provider.domain.fields import decode_json, encode, read
+from provider.domain.rollouts import Rollout
+from provider.traefik.api_client import GatewayUnreachableError, TraefikApi
+from provider.traefik.applied import SECTIONS, expectation
+from provider.traefik.config import assemble, assemble_yaml, encode_fragment, render
 from tests.e2e.harness import HOST, eventually
 from tests.rollouts_strategy import START, rollouts, served
 from tests.world import spec

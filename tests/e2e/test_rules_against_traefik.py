@@ -22,7 +22,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from provider.rules import RuleError, parse_rule, quote
+from provider.domain.rules import RuleError, parse_rule, quote
 
 pytestmark = pytest.mark.traefik
 

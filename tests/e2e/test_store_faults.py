@@ -8,7 +8,7 @@ import redis
 import requests
 
 from provider.demo.processes import Processes
-from provider.store import embedded_url
+from provider.server.embedded_valkey import embedded_url
 from provider.store.keys import Keys
 from tests.e2e.harness import HOST, Stack, eventually
 

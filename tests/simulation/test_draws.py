@@ -6,7 +6,7 @@ from statistics import fmean, variance
 
 import pytest
 
-from simulation.draws import binomial, poisson
+from tools.simulation.draws import binomial, poisson
 
 DRAWS = 20_000
 

@@ -11,8 +11,8 @@ from statistics import fmean
 
 import pytest
 
-from simulation.counting import Responses
-from simulation.judges import (
+from tools.simulation.counting import Responses
+from tools.simulation.judges import (
     PEERS,
     FailureLimit,
     Judge,
@@ -22,9 +22,9 @@ from simulation.judges import (
     Ours,
     StaticThreshold,
 )
-from simulation.report import as_document, as_text
-from simulation.tables import DEFAULTS, TABLES, Numbers, rolled_back
-from simulation.traffic import ERRORS, KINDS, RISING, SLOW, Kind, Sample, Scenario, Schedule
+from tools.simulation.report import as_document, as_text
+from tools.simulation.tables import DEFAULTS, TABLES, Numbers, rolled_back
+from tools.simulation.traffic import ERRORS, KINDS, RISING, SLOW, Kind, Sample, Scenario, Schedule
 
 SHORT = Schedule(((300, 0.2),))
 
@@ -102,7 +102,7 @@ def figures(directory: Path, *, seed: int, jobs: int) -> object:
     file = directory / f"{seed}-{jobs}.json"
     options = ["--runs", "1", "--seed", str(seed), "--jobs", str(jobs), "--rows", "2", "--json", str(file)]
     done = subprocess.run(
-        [sys.executable, "-m", "simulation", "peers", *options], capture_output=True, check=False, timeout=100
+        [sys.executable, "-m", "tools.simulation", "peers", *options], capture_output=True, check=False, timeout=100
     )
     assert done.returncode == 0
     return json.loads(file.read_text())["tables"]
@@ -132,7 +132,11 @@ def test_the_methods_of_others_are_simulated_beside_ours() -> None:
 
 def test_an_unknown_table_is_refused() -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "simulation", "no-such-table"], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-m", "tools.simulation", "no-such-table"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
     )
 
     assert done.returncode == 2

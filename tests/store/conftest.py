@@ -6,10 +6,11 @@ from uuid import uuid4
 import pytest
 import redis
 
-from chaos.servers import HOST, Cluster, Node, Sentinels, free_ports
-from provider.store import EmbeddedServer, MemoryStore, RedisStore, Store
+from provider.server.embedded_valkey import EmbeddedServer
+from provider.store import MemoryStore, RedisStore, Store
 from provider.store.keys import Keys
 from tests.store.tls import Certificate, make_certificate, tls_front
+from tools.chaos.servers import HOST, Cluster, Node, Sentinels, free_ports
 
 # Where one server on a socket is not the whole truth: all of the contract is asked of these with `-m slow`.
 ELSEWHERE = ["sentinel", "cluster", "tls"]

@@ -5,13 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from chaos.servers import HOST, Node, following
-from chaos.waiting import wait_for
+from provider.server.embedded_valkey import EmbeddedServer
 from provider.server.settings import Settings
 from provider.server.stores import open_store
-from provider.store import Confirmation, Contents, EmbeddedServer, RedisStore, Request, Store, StoreUnavailableError
+from provider.store import Confirmation, Contents, RedisStore, Request, Store, StoreUnavailableError
 from tests.store.questions import QUESTIONS
 from tests.store.writing import BLOG, SHOP, change, version, write
+from tools.chaos.servers import HOST, Node, following
+from tools.chaos.waiting import wait_for
 
 NOT_IN_TIME = "it may be lost or may last; repeated under the same Idempotency-Key, it is done once"
 

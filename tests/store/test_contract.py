@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from provider.observability.tracing import NOWHERE, Origin
 from provider.store import (
     ConflictError,
     Contents,
@@ -20,7 +21,6 @@ from provider.store import (
     Store,
     Stored,
 )
-from provider.tracing import NOWHERE, Origin
 from tests.store.writing import BLOG, SHOP, change, write
 from tests.world import wait_until
 

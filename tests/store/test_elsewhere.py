@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from chaos.servers import HOST, SERVICE, Cluster, Node, Sentinels, free_ports
 from provider.store import RedisStore, Stored, StoreUnavailableError
 from provider.store.keys import Keys
 from tests.store.questions import QUESTIONS
 from tests.store.tls import Certificate, make_certificate, tls_front
 from tests.store.writing import SHOP, write
+from tools.chaos.servers import HOST, SERVICE, Cluster, Node, Sentinels, free_ports
 
 SECRET = "s3cret"
 NO_SENTINEL = "no Sentinel can be reached that knows a primary of this service"

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from provider.store import EmbeddedServer, EmbeddedServerError, RedisStore, embedded_url
+from provider.server.embedded_valkey import EmbeddedServer, EmbeddedServerError, embedded_url
+from provider.store import RedisStore
 from tests.store.writing import write
 from tests.world import wait_until
 

@@ -8,9 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from chaos.servers import Cluster, Node, Sentinels
-from chaos.waiting import wait_for
-from provider.feed import Feed
+from provider.replica import Feed
 from provider.store import (
     Change,
     Confirmation,
@@ -23,6 +21,8 @@ from provider.store import (
 from provider.store.keys import Keys
 from tests.store.questions import QUESTIONS
 from tests.store.writing import change, write
+from tools.chaos.servers import Cluster, Node, Sentinels
+from tools.chaos.waiting import wait_for
 
 # What operators ask; see it with --log-cli-level=INFO.
 log = logging.getLogger(__name__)

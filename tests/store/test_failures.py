@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from provider.store import Confirmation, Contents, EmbeddedServer, Event, RedisStore, StoreUnavailableError
+from provider.server.embedded_valkey import EmbeddedServer
+from provider.store import Confirmation, Contents, Event, RedisStore, StoreUnavailableError
 from tests.store.questions import QUESTIONS, READS, WRITES
 from tests.store.writing import SHOP, change, write
 from tests.world import wait_until

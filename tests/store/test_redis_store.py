@@ -8,10 +8,10 @@ import pytest
 import redis
 from redis.crc import key_slot
 
+from provider.server.embedded_valkey import EmbeddedServer
 from provider.store import (
     ConflictError,
     Contents,
-    EmbeddedServer,
     Key,
     Kind,
     MissedChangesError,

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 import redis
 
-from provider.store import EmbeddedServer, Key, Kind, RedisStore, Store
-from provider.store.interface import HISTORY_BYTES
+from provider.server.embedded_valkey import EmbeddedServer
+from provider.store import Key, Kind, RedisStore, Store
 from provider.store.keys import Keys
+from provider.store.protocols import HISTORY_BYTES
 from provider.store.retention import Retention
 from tests.store.writing import BLOG, SHOP, write
 

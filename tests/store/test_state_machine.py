@@ -14,11 +14,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from provider.server.embedded_valkey import EmbeddedServer
 from provider.store import (
     Change,
     ConflictError,
     Contents,
-    EmbeddedServer,
     Event,
     Key,
     Kind,

@@ -15,7 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from chaos.servers import HOST
+from tools.chaos.servers import HOST
 
 _CLIENT_HELLO = b"\x16"
 

@@ -7,12 +7,12 @@ from time import process_time
 import pytest
 import yaml
 
-from provider.documents import InvalidDocumentError, NotJsonError, decode_json, read
-from provider.documents.quoting import quoted
-from provider.documents.reading import MOST_MISTAKES
-from provider.rollouts import Spec
-from provider.strict_yaml import StrictLoader
-from provider.web.step_lines import step_of
+from provider.domain.fields import InvalidDocumentError, NotJsonError, decode_json, read
+from provider.domain.fields.parsing import MOST_MISTAKES
+from provider.domain.fields.quotes import quoted
+from provider.domain.rollouts import Spec
+from provider.domain.strict_yaml import StrictLoader
+from provider.web.pages.step_lines import step_of
 from tests.parsers import PARSERS, Parser, outcome
 
 # Each input took many times as long, as its cost grew with the square of its size.

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from provider.analysis import Analysis
 from provider.cli.main import cli
-from provider.documents import read
-from provider.rollouts import Spec
-from provider.strict_yaml import StrictLoader
+from provider.domain.analysis import Analysis
+from provider.domain.fields import read
+from provider.domain.rollouts import Spec
+from provider.domain.strict_yaml import StrictLoader
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -12,7 +12,7 @@ import requests
 from provider.demo.parts import ProviderProcess
 from provider.demo.scenarios.stage import Claim, Gateway, Stage
 from provider.demo.scenarios.traffic import Traffic
-from provider.store import EmbeddedServer
+from provider.server.embedded_valkey import EmbeddedServer
 
 if TYPE_CHECKING:
     from provider.demo.processes import Child

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from provider.analysis import Analysis, Prometheus, Undecided
-from provider.documents import InvalidDocumentError, read, write
+from provider.domain.analysis import Analysis, Prometheus, Undecided
+from provider.domain.fields import InvalidDocumentError, read, write
 
 
 def test_everything_has_a_default() -> None:

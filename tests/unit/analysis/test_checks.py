@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from provider.analysis import Analysis, Answer, Check, Outcome, PrometheusCheck, filled_in, held_against_bounds
-from provider.documents import InvalidDocumentError, read, write
+from provider.domain.analysis import Analysis, Answer, Check, Outcome, PrometheusCheck, filled_in, held_against_bounds
+from provider.domain.fields import InvalidDocumentError, read, write
 
 URL = "http://prometheus:9090"
 WEBHOOK = {"name": "person", "webhook": {"url": "http://gate:8080/shop"}}

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.analysis import Trials
-from provider.analysis.comparison import ODDS, Comparison, one_sample_gains
-from provider.analysis.mixture import Mixture, log_mean
-from simulation.draws import binomial, poisson
+from provider.domain.analysis import Trials
+from provider.domain.analysis.comparison import ODDS, Comparison, one_sample_gains
+from provider.domain.analysis.mixture import Mixture, log_mean
+from tools.simulation.draws import binomial, poisson
 
 SHAPES = [(1, 1), (1, 9), (3, 5), (6, 2)]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from provider.analysis import Analysis, Counts, Evidence, Histogram, Outcome, Verdict, Window, judge
-from provider.analysis.context import Context
-from provider.analysis.edges import MOST_EDGES, Edge, edges_of, slower
-from provider.documents import read
+from provider.domain.analysis import Analysis, Counts, Evidence, Histogram, Outcome, Verdict, Window, judge
+from provider.domain.analysis.context import Context
+from provider.domain.analysis.edges import MOST_EDGES, Edge, edges_of, slower
+from provider.domain.fields import read
 
 TRAEFIK = (0.1, 0.3, 1.2, 5.0)
 FINE = (0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 5.0, 10.0)

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from provider.analysis import Analysis, Counts, Evidence, Histogram, Latency, Window
-from provider.analysis.comparison import Comparison
-from provider.analysis.edges import slow_edge, slower
-from provider.analysis.mixture import log_mean
+from provider.domain.analysis import Analysis, Counts, Evidence, Histogram, Latency, Window
+from provider.domain.analysis.comparison import Comparison
+from provider.domain.analysis.edges import slow_edge, slower
+from provider.domain.analysis.mixture import log_mean
 
 BOTH = Analysis()
 

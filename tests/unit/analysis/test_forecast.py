@@ -8,7 +8,7 @@ from random import Random
 
 import pytest
 
-from provider.analysis import (
+from provider.domain.analysis import (
     Analysis,
     Exposure,
     Forecast,
@@ -20,10 +20,10 @@ from provider.analysis import (
     Snapshot,
     Stretch,
 )
-from provider.analysis.expected import expected_windows
-from provider.analysis.forecast import most_tolerable
-from provider.analysis.remaining import roughly, seconds_until_known
-from provider.documents import read
+from provider.domain.analysis.expected_windows import expected_windows
+from provider.domain.analysis.forecast import most_tolerable
+from provider.domain.analysis.remaining import roughly, seconds_until_known
+from provider.domain.fields import read
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ERRORS = read(Analysis, {"metrics": ["errors"], "warmUp": "0s"})

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.analysis.hypergeometric import Margins
+from provider.domain.analysis.hypergeometric import Margins
 
 ODDS = (Fraction(1, 3), Fraction(1), Fraction(11, 10), Fraction(2), Fraction(20))
 

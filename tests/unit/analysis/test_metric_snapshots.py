@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from provider.analysis import Counts, Histogram, Sample, Series, Snapshot, Window, snapshot, window_between
+from provider.domain.analysis import Counts, Histogram, Sample, Series, Snapshot, Window, snapshot, window_between
 from tests.traefik_page import PAGE
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"

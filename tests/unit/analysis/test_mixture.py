@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.analysis import Analysis, Measurement, Outcome, Record, Series, Snapshot
-from provider.analysis.mixture import OMITTED, Mixture, log_mean
-from simulation.draws import binomial, poisson
+from provider.domain.analysis import Analysis, Measurement, Outcome, Record, Series, Snapshot
+from provider.domain.analysis.mixture import OMITTED, Mixture, log_mean
+from tools.simulation.draws import binomial, poisson
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -2,9 +2,9 @@
 
 import pytest
 
-from provider.analysis import Analysis, Outcome, Tally
-from provider.analysis.outcome import worst
-from provider.documents import read
+from provider.domain.analysis import Analysis, Outcome, Tally
+from provider.domain.analysis.outcome import worst
+from provider.domain.fields import read
 
 S, F, I, E = Outcome.SUCCESSFUL, Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.ERROR  # noqa: E741 as short as a table
 

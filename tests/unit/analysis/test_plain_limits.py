@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.analysis import Analysis, Counts, Evidence, Histogram, LimitVerdict, Outcome, Trials, Window
-from provider.analysis.exceedance import Exceedance
-from provider.analysis.limits import check_limits, quantile
-from provider.documents import read
+from provider.domain.analysis import Analysis, Counts, Evidence, Histogram, LimitVerdict, Outcome, Trials, Window
+from provider.domain.analysis.exceedance import Exceedance
+from provider.domain.analysis.limits import check_limits, quantile
+from provider.domain.fields import read
 
 HISTOGRAM = Histogram(edges=(0.1, 0.3, 1.2, 5.0), counts=(50, 90, 98, 99), total=100)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.analysis import Analysis, Origin, Preset
-from provider.analysis.presets import NUMBERS
-from provider.documents import InvalidDocumentError, read, write
+from provider.domain.analysis import Analysis, Origin, Preset
+from provider.domain.analysis.presets import NUMBERS
+from provider.domain.fields import InvalidDocumentError, read, write
 
 PRESETS = st.sampled_from(list(Preset))
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provider.analysis import (
+from provider.domain.analysis import (
     Analysis,
     CheckResult,
     Counts,
@@ -18,9 +18,9 @@ from provider.analysis import (
     Snapshot,
     window_between,
 )
-from provider.controller.decisions import decide
-from provider.documents import read
-from provider.rollouts import Action, Rollout, Spec, current_record, settings_of
+from provider.domain.fields import read
+from provider.domain.rollouts import Action, Rollout, Spec, current_record, settings_of
+from provider.workers.decisions import decide
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.analysis import Trials
-from provider.analysis.bound import upper_bound
+from provider.domain.analysis import Trials
+from provider.domain.analysis.bound import upper_bound
 
 bound = partial(upper_bound, beta=0.05, dispersion=1, tolerated=0.01)
 

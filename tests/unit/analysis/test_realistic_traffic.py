@@ -7,10 +7,10 @@ from math import inf
 
 import pytest
 
-from provider.analysis import Analysis, Measurement, Outcome, Record, Series, Snapshot
-from provider.controller.decisions import Move, decide
-from provider.documents import read
-from provider.rollouts import Action, Rollout, Spec, current_record, settings_of
+from provider.domain.analysis import Analysis, Measurement, Outcome, Record, Series, Snapshot
+from provider.domain.fields import read
+from provider.domain.rollouts import Action, Rollout, Spec, current_record, settings_of
+from provider.workers.decisions import Move, decide
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

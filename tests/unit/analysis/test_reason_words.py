@@ -4,7 +4,7 @@ from math import log
 
 import pytest
 
-from provider.analysis.words import e_value, per_cent, seconds
+from provider.domain.analysis.number_format import e_value, per_cent, seconds
 
 
 @pytest.mark.parametrize(

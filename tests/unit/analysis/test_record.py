@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.analysis import Analysis, CheckResult, Measurement, Outcome, Record, Series, Snapshot
-from provider.documents import read
+from provider.domain.analysis import Analysis, CheckResult, Measurement, Outcome, Record, Series, Snapshot
+from provider.domain.fields import read
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.analysis import ShareState
-from provider.analysis.share import Requests, chance_of_so_few, remembered, share_of
+from provider.domain.analysis import ShareState
+from provider.domain.analysis.share import Requests, chance_of_so_few, remembered, share_of
 from tests.world import Clock
 
 NOW = Clock().time

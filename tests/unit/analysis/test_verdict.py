@@ -7,11 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.analysis import Analysis, Counts, Evidence, Histogram, MetricVerdict, Outcome, Verdict, Window, judge
-from provider.analysis.comparison import ODDS, Comparison
-from provider.analysis.context import Context
-from provider.analysis.mixture import Mixture
-from provider.documents import read
+from provider.domain.analysis import (
+    Analysis,
+    Counts,
+    Evidence,
+    Histogram,
+    MetricVerdict,
+    Outcome,
+    Verdict,
+    Window,
+    judge,
+)
+from provider.domain.analysis.comparison import ODDS, Comparison
+from provider.domain.analysis.context import Context
+from provider.domain.analysis.mixture import Mixture
+from provider.domain.fields import read
 
 ERRORS = Analysis(metrics=("errors",))
 

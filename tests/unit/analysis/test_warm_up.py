@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from provider.analysis import Evidence, Exposure, Measurement, Outcome, Record, Series, Snapshot
-from provider.controller.decisions import decide
-from provider.documents import read
-from provider.rollouts import Action, Rollout, Server, Spec, current_record, exposure_of, settings_of
+from provider.domain.analysis import Evidence, Exposure, Measurement, Outcome, Record, Series, Snapshot
+from provider.domain.fields import read
+from provider.domain.rollouts import Action, Rollout, Server, Spec, current_record, exposure_of, settings_of
+from provider.workers.decisions import decide
 
 STABLE, CANARY = "shop_1@http", "shop_2@http"
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

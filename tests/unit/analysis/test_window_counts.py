@@ -2,7 +2,7 @@
 
 import pytest
 
-from provider.analysis import Counts, Histogram, Trials, Window
+from provider.domain.analysis import Counts, Histogram, Trials, Window
 
 
 def test_a_rate_is_a_share_and_unknown_without_trials() -> None:

@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from provider.access import Role
-from provider.api import create_app
+from provider.domain.auth import Role
+from provider.web.api import create_app
 from tests.world import ME, World, spec
 
 

@@ -3,7 +3,7 @@
 import pytest
 from flask.testing import FlaskClient
 
-from provider.access import Role
+from provider.domain.auth import Role
 from provider.store import StoreUnavailableError
 from tests.unit.api.conftest import Client
 from tests.world import World

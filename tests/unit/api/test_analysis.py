@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from provider.access import Role
-from provider.analysis import Exposure, Measurement, Outcome, Record
-from provider.rollouts import Action, current_record, settings_of
+from provider.domain.analysis import Exposure, Measurement, Outcome, Record
+from provider.domain.auth import Role
+from provider.domain.rollouts import Action, current_record, settings_of
 from tests.canaries import check, remember, seen, unseen
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from provider.access import Role
+from provider.domain.auth import Role
 from provider.store import Key, Kind
 from tests.unit.api.conftest import Client
 from tests.world import ME, World

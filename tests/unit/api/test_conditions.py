@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from provider.api import ENDPOINTS
-from provider.api.openapi import describe
+from provider.web.api import ENDPOINTS
+from provider.web.api.openapi import describe
 from tests.unit.api.conftest import Client
 from tests.world import World
 

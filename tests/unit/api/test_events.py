@@ -2,8 +2,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from provider.access import Role
-from provider.api.events import _events
+from provider.domain.auth import Role
+from provider.web.api.events import _events
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec
 

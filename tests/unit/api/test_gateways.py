@@ -1,5 +1,5 @@
-from provider.documents import encode
-from provider.gateways import Condition, GatewayState, Sighting
+from provider.domain.fields import encode
+from provider.domain.gateways import Condition, GatewayState, Sighting
 from tests.unit.api.conftest import Client
 from tests.world import World
 

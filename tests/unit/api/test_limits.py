@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from provider.access import Role
-from provider.api import create_app
-from provider.documents.addresses import Networks
-from provider.limits import Held, Limits
-from provider.operations import Operations
+from provider.domain.auth import Role
+from provider.domain.fields.addresses import Networks
+from provider.services import Operations
+from provider.web.api import create_app
+from provider.web.rate_limits import Held, Limits
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, wait_until
 

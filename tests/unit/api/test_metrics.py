@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from prometheus_client import CollectorRegistry, Counter, Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from provider.analysis import Share, ShareState
-from provider.api.metrics import exposition
-from provider.documents import encode
-from provider.gateways import Condition, GatewayState
-from provider.rollouts import Phase, Rollout, Server
-from provider.routing import qualified, render
+from provider.domain.analysis import Share, ShareState
+from provider.domain.fields import encode
+from provider.domain.gateways import Condition, GatewayState
+from provider.domain.rollouts import Phase, Rollout, Server
 from provider.store import Change, Key, Kind, Request
+from provider.traefik.config import qualified, render
+from provider.web.api.metrics import exposition
 from tests.rollouts_strategy import rollouts
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec

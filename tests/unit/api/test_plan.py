@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from provider.documents import write
+from provider.domain.fields import write
 from tests.canaries import remember, seen
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec

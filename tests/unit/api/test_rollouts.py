@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from provider.documents import write
+from provider.domain.fields import write
 from tests.unit.api.conftest import Client
 from tests.world import World, spec
 

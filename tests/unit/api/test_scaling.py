@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from provider.access import Role
-from provider.documents import InvalidDocumentError, read
-from provider.documents.addresses import Networks
-from provider.operations import Operations
-from provider.rollouts import Server
+from provider.domain.auth import Role
+from provider.domain.fields import InvalidDocumentError, read
+from provider.domain.fields.addresses import Networks
+from provider.domain.rollouts import Server
+from provider.services import Operations
 from tests.unit.api.conftest import Client
 from tests.world import ME, World
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from provider.access import Role
-from provider.rollouts import Server
+from provider.domain.auth import Role
+from provider.domain.rollouts import Server
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec
 

@@ -11,12 +11,12 @@ from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from provider import tracing
-from provider.access import Role
-from provider.feed import Body
-from provider.server.logs import RequestIds
+from provider.domain.auth import Role
+from provider.observability import tracing
+from provider.observability.logs import RequestIds
+from provider.observability.tracing import NOWHERE, identified, request_id
+from provider.replica import Body
 from provider.store import Key, Kind
-from provider.tracing import NOWHERE, identified, request_id
 from tests.world import ME, World
 
 TRACE, CALLER = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from provider.analysis import Share, ShareState
+from provider.domain.analysis import Share, ShareState
 from tests.unit.api.conftest import Client
 from tests.world import ME, World
 

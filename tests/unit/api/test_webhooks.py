@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from provider.access import Role
-from provider.api.events import _events
+from provider.domain.auth import Role
+from provider.web.api.events import _events
 from tests.receivers import Receiver, receiving
 from tests.unit.api.conftest import Client
 from tests.unit.api.test_events import told

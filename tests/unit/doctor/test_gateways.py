@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from provider.doctor import LatencyBound, examine_gateway, latency_bounds
+from provider.traefik.doctor import LatencyBound, examine_gateway, latency_bounds
 
 
 def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from provider.doctor.routers import examine_routers
+from provider.traefik.doctor.routers import examine_routers
 
 RULE = "Host(`shop.localhost`) && PathPrefix(`/cart`)"
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 
-from provider.doctor import LatencyBound, Severity, StaticError, examine_static, read_static
+from provider.traefik.doctor import LatencyBound, Severity, StaticError, examine_static, read_static
 
 SHIPPED: dict[str, Any] = yaml.safe_load((Path(__file__).parents[3] / "traefik" / "traefik.yml").read_text())
 

@@ -2,8 +2,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from provider.documents import InvalidDocumentError, decode_json, encode, read, write
-from provider.gateways import DEFAULT_GATEWAY, GatewaySpec, Sighting
+from provider.domain.fields import InvalidDocumentError, decode_json, encode, read, write
+from provider.domain.gateways import DEFAULT_GATEWAY, GatewaySpec, Sighting
 
 
 def mistakes(document: object) -> dict[str, str]:

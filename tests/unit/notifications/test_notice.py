@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from provider.documents import read
-from provider.notifications import Notice, NoticeKind, Occasion, describe
-from provider.rollouts import TRANSITIONS, Action, Phase, Rollout, Server, Side
+from provider.domain.fields import read
+from provider.domain.notifications import Notice, NoticeKind, Occasion, describe
+from provider.domain.rollouts import TRANSITIONS, Action, Phase, Rollout, Server, Side
 from tests.world import spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from provider.documents import InvalidDocumentError, read, write
-from provider.notifications import Notice, NoticeKind, Webhook, WebhookSpec
-from tests.unit.notifications.test_rendering import NOTICE
+from provider.domain.fields import InvalidDocumentError, read, write
+from provider.domain.notifications import Notice, NoticeKind, Webhook, WebhookSpec
+from tests.unit.notifications.test_formats import NOTICE
 
 URL = "https://hooks.slack.com/services/T0/B0/s3cret"
 SECRET = "a-secret-of-16-or-more"

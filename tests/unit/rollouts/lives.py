@@ -3,8 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from provider.documents import read, write
-from provider.rollouts import Phase, Rollout, Side, Spec
+from provider.domain.fields import read, write
+from provider.domain.rollouts import Phase, Rollout, Side, Spec
 from tests.world import spec
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from provider.rollouts import IllegalMoveError, Phase, Rollout
+from provider.domain.rollouts import IllegalMoveError, Phase, Rollout
 from tests.unit.rollouts.lives import T0, V3, created, edited, minutes, standing
 
 GoOn = Callable[..., Rollout]

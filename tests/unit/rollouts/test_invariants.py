@@ -16,8 +16,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from provider.documents import decode_json, encode, read
-from provider.rollouts import (
+from provider.domain.fields import decode_json, encode, read
+from provider.domain.rollouts import (
     TRANSITIONS,
     Action,
     IllegalMoveError,

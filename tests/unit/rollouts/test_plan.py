@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from provider.rollouts import ExpectedTraffic, Rollout, TrafficSource, plan_of
-from provider.rollouts.plan import WarningCode
-from provider.rollouts.stages import stages
+from provider.domain.rollouts import ExpectedTraffic, Rollout, TrafficSource, plan_of
+from provider.domain.rollouts.plan import WarningCode
+from provider.domain.rollouts.stages import stages
 from tests.world import Clock, spec
 
 NOW = Clock().time

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from provider.documents import read
-from provider.rollouts import Phase, Rollout, Side, Spec, StableChangedError, StableLagsError
+from provider.domain.fields import read
+from provider.domain.rollouts import Phase, Rollout, Side, Spec, StableChangedError, StableLagsError
 from tests.unit.rollouts.lives import STEPS, T0, V1, V2, V3, at_rest, created, edited, minutes, standing
 from tests.world import spec
 

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import BaseModel
 
-from provider.documents import InvalidDocumentError, read
-from provider.rollouts import expression_problem
-from provider.rollouts.resilience import CircuitBreaker, InFlight, Resilience, Retry
+from provider.domain.fields import InvalidDocumentError, read
+from provider.domain.rollouts import expression_problem
+from provider.domain.rollouts.resilience import CircuitBreaker, InFlight, Resilience, Retry
 
 
 def mistakes(model: type[BaseModel], document: object) -> dict[str, str]:

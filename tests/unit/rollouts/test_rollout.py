@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from provider.documents import InvalidDocumentError, encode, read, write
-from provider.rollouts import IllegalMoveError, Phase, Promotion, Rollout
+from provider.domain.fields import InvalidDocumentError, encode, read, write
+from provider.domain.rollouts import IllegalMoveError, Phase, Promotion, Rollout
 from tests.unit.rollouts.lives import STEPS, T0, V1, V2, V3, at_rest, created, edited, minutes, standing
 
 

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.documents import InvalidDocumentError, decode_json, encode, read, write
-from provider.documents.quoting import quoted
-from provider.rollouts import Schedule
+from provider.domain.fields import InvalidDocumentError, decode_json, encode, read, write
+from provider.domain.fields.quotes import quoted
+from provider.domain.rollouts import Schedule
 
 OFFICE = {"days": ["mon", "tue", "wed", "thu", "fri"], "from": "09:00", "to": "17:30"}
 START = datetime(2020, 1, 1, tzinfo=UTC)

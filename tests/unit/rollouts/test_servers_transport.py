@@ -2,10 +2,10 @@ from typing import Any
 
 import pytest
 
-from provider.documents import InvalidDocumentError, read, write
-from provider.rollouts import Side
-from provider.routing import checked, render
-from tests.unit.routing.sides import CANARY, STABLE, held
+from provider.domain.fields import InvalidDocumentError, read, write
+from provider.domain.rollouts import Side
+from provider.traefik.config import checked, render
+from tests.unit.config.sides import CANARY, STABLE, held
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 KEY = "-----BEGIN PRIVATE KEY-----\nMIIB\n-----END PRIVATE KEY-----\n"

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from provider.documents import read, write
-from provider.rollouts import Override, Phase, Rollout
+from provider.domain.fields import read, write
+from provider.domain.rollouts import Override, Phase, Rollout
 from tests.unit.rollouts.lives import T0, V2, V3, created, edited, standing
 
 GoOn = Callable[..., Rollout]

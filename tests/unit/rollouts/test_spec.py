@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from provider.documents import Document, InvalidDocumentError, read, write
-from provider.rollouts import Override, Server, Side, Spec, Step, Strategy
-from provider.rollouts.spec import HIGHEST_PRIORITY, HealthCheck, Mirror, PassiveHealthCheck, Sticky
-from provider.rollouts.steps import AnalysisStep, Pause
+from provider.domain.fields import Document, InvalidDocumentError, read, write
+from provider.domain.rollouts import Override, Server, Side, Spec, Step, Strategy
+from provider.domain.rollouts.spec import HIGHEST_PRIORITY, HealthCheck, Mirror, PassiveHealthCheck, Sticky
+from provider.domain.rollouts.steps import AnalysisStep, Pause
 from tests.world import spec
 
 A, B, C = ({"url": f"http://{host}"} for host in "abc")

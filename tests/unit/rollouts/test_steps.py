@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from provider.documents import InvalidDocumentError, read, write
-from provider.rollouts import Ramp, Spec, Step
-from provider.rollouts.steps import AnalysisStep
+from provider.domain.fields import InvalidDocumentError, read, write
+from provider.domain.rollouts import Ramp, Spec, Step
+from provider.domain.rollouts.steps import AnalysisStep
 from tests.world import spec
 
 HEADER = {"name": "X-Canary", "value": "always"}

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from provider.documents import read, write
-from provider.rollouts import Former, Phase, Rollout, Side
+from provider.domain.fields import read, write
+from provider.domain.rollouts import Former, Phase, Rollout, Side
 from tests.unit.rollouts.lives import T0, V1, V2, V3, at_rest, created, edited, minutes, standing
 
 WINDOW = {"rollbackWindow": "1h"}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from provider.documents import InvalidDocumentError, encode, read, write
-from provider.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Server, Side
+from provider.domain.fields import InvalidDocumentError, encode, read, write
+from provider.domain.rollouts import TRANSITIONS, Action, IllegalMoveError, Phase, Rollout, Server, Side
 from tests.unit.rollouts.lives import T0, V1, V2, V3, at_rest, created, edited, minutes
 
 Act = Callable[[Rollout], Rollout]

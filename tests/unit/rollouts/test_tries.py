@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from provider.documents import read, write
-from provider.rollouts import Phase, Rollout, Side, TriesUsedUpError
+from provider.domain.fields import read, write
+from provider.domain.rollouts import Phase, Rollout, Side, TriesUsedUpError
 from tests.unit.rollouts.lives import T0, V1, V2, V3, at_rest, created, edited, minutes
 
 V4 = read(Side, {"servers": [{"url": "http://127.0.0.1:9004"}]})

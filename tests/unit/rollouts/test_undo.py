@@ -3,8 +3,8 @@
 from datetime import timedelta
 from decimal import Decimal
 
-from provider.documents import write
-from provider.rollouts import Phase, Rollout
+from provider.domain.fields import write
+from provider.domain.rollouts import Phase, Rollout
 from tests.unit.rollouts.lives import T0, V1, V2, V3, at_rest, created, edited, minutes, standing
 
 

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.rules import And, Match, Not, Or, Rule, RuleError, parse_rule
-from provider.rules.grammar import MAX_DEPTH, MAX_LENGTH
+from provider.domain.rules import And, Match, Not, Or, Rule, RuleError, parse_rule
+from provider.domain.rules.grammar import MAX_DEPTH, MAX_LENGTH
 
 A, B, C = Match("Host", ("a",)), Match("Path", ("/b",)), Match("Method", ("GET",))
 a, b, c = "Host(`a`)", "Path(`/b`)", "Method(`GET`)"

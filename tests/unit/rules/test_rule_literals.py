@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.rules import Match, RuleError, parse_rule, quote
+from provider.domain.rules import Match, RuleError, parse_rule, quote
 
 
 def value_of(literal: str) -> str:

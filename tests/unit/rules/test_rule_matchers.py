@@ -2,7 +2,7 @@
 
 import pytest
 
-from provider.rules import Match, RuleError, parse_rule
+from provider.domain.rules import Match, RuleError, parse_rule
 
 
 def refusal(text: str) -> tuple[int, str]:

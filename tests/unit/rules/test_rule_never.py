@@ -2,7 +2,7 @@
 
 import pytest
 
-from provider.rules import RuleError, parse_rule
+from provider.domain.rules import RuleError, parse_rule
 
 
 def refusal(text: str) -> str:

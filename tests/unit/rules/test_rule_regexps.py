@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.rules import RuleError, parse_rule, regexps
-from provider.rules.regexps import complain_of_regexp
+from provider.domain.rules import RuleError, parse_rule, regexps
+from provider.domain.rules.regexps import complain_of_regexp
 
 
 @pytest.mark.parametrize(

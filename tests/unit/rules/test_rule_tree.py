@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.rules import And, Match, Not, Or, Rule, RuleError, parse_rule
+from provider.domain.rules import And, Match, Not, Or, Rule, RuleError, parse_rule
 
 # Placeholders, wildcards and Query(`a=b`) match nothing, and are refused.
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="{*="), min_size=1, max_size=8)

@@ -10,7 +10,7 @@ SCRIPT = """if True:
     import json, socket
     from gevent.pywsgi import WSGIServer
     from flask import Flask, request
-    from provider.api.problems import answer_problems
+    from provider.web.api.problems import answer_problems
     from provider.server.request_limits import with_body_deadline
 
     app = Flask("test")

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from provider.server.http_server import heartbeat_directory
 from provider.server.settings import SettingError, Settings, default_data_dir
-from provider.server.web import heartbeat_directory
 
 
 def test_the_defaults_are_those_of_the_interface() -> None:

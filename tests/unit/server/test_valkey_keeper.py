@@ -4,9 +4,8 @@ from itertools import pairwise
 
 import pytest
 
+from provider.server.embedded_valkey import EmbeddedServerError, Pulse
 from provider.server.valkey_keeper import ValkeyKeeper
-from provider.store import EmbeddedServerError
-from provider.store.embedded import Pulse
 
 
 @dataclass

@@ -1,1 +1,0 @@
-"""How fast it is: one module for each measurement, `python -m benchmarks` for all of them; see docs/benchmarks.md."""

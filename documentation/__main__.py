@@ -1,6 +1,0 @@
-"""`python -m documentation`: write the generated part of each reference page, to be checked in."""
-
-from documentation.pages import generated
-
-for path, text in generated().items():
-    path.write_text(text, encoding="utf-8")

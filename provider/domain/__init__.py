@@ -1,0 +1,1 @@
+"""Rollouts, analysis, gateways, permissions and notifications as values and pure functions."""

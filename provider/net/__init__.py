@@ -1,0 +1,1 @@
+"""Outgoing connections: allowed addresses only, bounded in time and size."""

@@ -1,0 +1,47 @@
+"""All metrics with name, help text, labels and buckets; other packages fill them in."""
+
+from provider.observability.metrics import states
+from provider.observability.metrics.recorded import (
+    API_REQUEST_SECONDS,
+    CHANGES,
+    LAST_ROUND,
+    LOOK_SECONDS,
+    OTHER,
+    POLL_HOLD_SECONDS,
+    POLLS,
+    POLLS_HELD,
+    PROPAGATION_SECONDS,
+    RECORDED,
+    ROLLOUT_E_VALUE,
+    ROLLOUT_E_VALUE_NEEDED,
+    ROLLOUT_ENDS,
+    ROLLOUT_SECONDS,
+    SNAPSHOT_REVISION,
+    STORE_CALL_SECONDS,
+    VERDICTS,
+    WEBHOOK_DELIVERIES,
+    Bounded,
+)
+
+__all__ = [
+    "API_REQUEST_SECONDS",
+    "CHANGES",
+    "LAST_ROUND",
+    "LOOK_SECONDS",
+    "OTHER",
+    "POLLS",
+    "POLLS_HELD",
+    "POLL_HOLD_SECONDS",
+    "PROPAGATION_SECONDS",
+    "RECORDED",
+    "ROLLOUT_ENDS",
+    "ROLLOUT_E_VALUE",
+    "ROLLOUT_E_VALUE_NEEDED",
+    "ROLLOUT_SECONDS",
+    "SNAPSHOT_REVISION",
+    "STORE_CALL_SECONDS",
+    "VERDICTS",
+    "WEBHOOK_DELIVERIES",
+    "Bounded",
+    "states",
+]

@@ -1,0 +1,190 @@
+"""Read, decide, commit: the one way in which any document changes."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from provider.observability import metrics, tracing
+from provider.replica import DISPUTED, Feed
+from provider.services.write_requests import (
+    Call,
+    ContentionError,
+    NotFoundError,
+    StaleVersionError,
+    StoreWentBackError,
+)
+from provider.services.write_turns import Turns
+from provider.store import Change, ConflictError, Event, Key, Kind, Store, Stored, StoreUnavailableError
+
+log = logging.getLogger(__name__)
+
+_ATTEMPTS = 8
+_CATCH_UP_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is to become of a document: its new text (None deletes it), under the name of an action.
+
+    The history shows `remark` with the caller's reason.
+    """
+
+    action: str
+    text: str | None
+    remark: str = ""
+
+    def reason(self, call: Call) -> str:
+        """Return the reason that the history shows."""
+        return "; ".join(filter(None, (self.remark, call.reason)))
+
+
+Decide = Callable[[Stored | None, datetime], Decision | None]
+
+
+class Documents:
+    """Documents in the store, changed by compare-and-set. `tell` is told of each change that was made here."""
+
+    def __init__(self, store: Store, feed: Feed, *, tell: Callable[[Event], None] | None = None) -> None:
+        self._tell = tell
+        self._turns = Turns()
+        self.store = store
+        self.feed = feed
+
+    def change(self, key: Key, decide: Decide, call: Call) -> Event | None:
+        """Change a document as `decide` says; None where it says that there is nothing to change.
+
+        `decide` gets the stored document and the store's time, and is asked again when another write came in
+        between, unless the caller named a version. Raises StaleVersionError, StoreWentBackError, ContentionError,
+        and what `decide` and the store raise.
+        """
+        self._insist_on_agreement()
+        done = self._recalled(call)
+        if done:
+            return done
+        with self._turns.of(key):
+            try:
+                return self._changed(key, decide, call)
+            except StoreUnavailableError:
+                raise
+            except Exception:
+                # An earlier attempt of the same request may have been done meanwhile, by a worker about to end.
+                done = self._recalled(call)
+                if done:
+                    return done
+                raise
+
+    def _recalled(self, call: Call) -> Event | None:
+        return self.store.recall(call.request) if call.request else None
+
+    def _changed(self, key: Key, decide: Decide, call: Call) -> Event | None:
+        for _ in range(_ATTEMPTS):
+            stored, now = self._read(key)
+            version = stored.version if stored else 0
+            if not call.accepts(version):
+                raise StaleVersionError(key, call.if_match, version)
+            decision = decide(stored, now)
+            if decision is None:
+                return None
+            if call.is_dry_run:
+                return _imagined(key, stored, decision, call, now)
+            try:
+                return self._told(self.store.commit(_change(key, version, decision, call)))
+            except ConflictError:
+                continue
+        raise ContentionError(f"{key} kept changing; try again")
+
+    def delete(self, key: Key, call: Call, *, action: str = "delete") -> Event:
+        """Remove a document; NotFoundError where there is none, else as `change`."""
+
+        def decide(stored: Stored | None, now: datetime) -> Decision:  # noqa: ARG001 a delete knows no time
+            if stored is None:
+                raise NotFoundError(key)
+            return Decision(action, None)
+
+        event = self.change(key, decide, call)
+        assert event is not None  # noqa: S101 there is always something to change
+        return event
+
+    def check_lineage(self) -> None:
+        """Raise StoreWentBackError where something is missing as the store was emptied, seen by the feed or not.
+
+        The feed notices within seconds; until then nobody must be told that there is no such thing, or begin anew.
+        """
+        known = self.feed.read(lambda image: image.lineage)
+        if known and self.store.revision()[0] != known:
+            raise StoreWentBackError
+
+    def catch_up(self) -> None:
+        """Wait until the feed has all that was written before: what is read then is not stale.
+
+        Where the feed cannot, because the store went back, it stays with what is served.
+        """
+        _, revision = self.store.revision()
+        self._wait_for(revision)
+
+    def follow(self, event: Event) -> None:
+        """Wait until the feed has a change that was just made here."""
+        self._wait_for(event.revision)
+
+    def _insist_on_agreement(self) -> None:
+        """Raise StoreWentBackError where store and image disagree; just after a restore they soon agree again."""
+        if self.feed.state not in DISPUTED:
+            return
+        lineage, served = self.feed.read(lambda image: (image.lineage, image.revision))
+        stored_lineage, revision = self.store.revision()
+        # A restore goes on with our lineage above what is served, and takes the marks of what was before it.
+        if lineage == stored_lineage and revision > served and not self.store.mark(served):
+            self.feed.wait_until(lambda _: self.feed.state not in DISPUTED, seconds=_CATCH_UP_SECONDS)
+        if self.feed.state in DISPUTED:
+            raise StoreWentBackError
+
+    def _told(self, event: Event) -> Event:
+        metrics.CHANGES.labels(event.key.kind, event.action).inc()
+        if event.key.kind is not Kind.SERVERS:
+            # Who looks for servers says what was found; that comes and goes by itself.
+            log.info(f"{event.key.kind}.{event.action}", extra=_facts(event))  # noqa: G004 the name of the event
+        if self._tell:
+            self._tell(event)
+        return event
+
+    def _read(self, key: Key) -> tuple[Stored | None, datetime]:
+        stored, now = self.store.read(key)
+        if stored is None:
+            self.check_lineage()
+        return stored, now
+
+    def _wait_for(self, revision: int) -> None:
+        self.feed.wait_until(lambda image: image.revision >= revision, seconds=_CATCH_UP_SECONDS)
+
+
+def _change(key: Key, version: int, decision: Decision, call: Call) -> Change:
+    return Change(
+        key=key,
+        expected=version,
+        text=decision.text,
+        action=decision.action,
+        actor=call.actor,
+        reason=decision.reason(call),
+        request=call.as_request(),
+        origin=tracing.origin(),
+    )
+
+
+def _facts(event: Event) -> dict[str, object]:
+    facts = {str(event.key.kind): event.key.name, "actor": event.actor, "revision": event.revision}
+    return facts | ({"reason": event.reason} if event.reason else {})
+
+
+def _imagined(key: Key, stored: Stored | None, decision: Decision, call: Call, now: datetime) -> Event:
+    """Give the event that a dry run did not make; its revision is the one that the document has now."""
+    return Event(
+        revision=stored.version if stored else 0,
+        key=key,
+        action=decision.action,
+        actor=call.actor,
+        reason=decision.reason(call),
+        at=now,
+        before=stored.text if stored else None,
+        after=decision.text,
+    )

@@ -1,0 +1,1 @@
+"""Everything that knows Traefik: its configuration, its API, its misconfigurations."""

@@ -1,0 +1,50 @@
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from provider.domain.gateways import GatewayState, Signs, condition_of
+from tests.world import Clock
+
+NOW = Clock().time
+
+
+def ago(seconds: float) -> datetime:
+    return NOW - timedelta(seconds=seconds)
+
+
+WELL: dict[str, Any] = {"last_poll": ago(1), "is_connected": True, "has_api": True}
+
+
+@pytest.mark.parametrize(
+    ("signs", "state", "detail"),
+    [
+        ({}, "ok", ""),
+        ({"has_api": False}, "ok", "its API is not known, so only what it was served is"),
+        ({"last_poll": None}, "unseen", "it was not seen to poll"),
+        ({"last_poll": ago(20)}, "ok", ""),
+        ({"last_poll": ago(21)}, "silent", "it polls no more"),
+        ({"last_poll": ago(10), "is_connected": False}, "ok", ""),
+        ({"last_poll": ago(11), "is_connected": False}, "silent", "it polls no more"),
+        ({"last_poll": ago(21), "errors": ["routers/a is disabled"]}, "silent", "it polls no more"),
+        ({"errors": ["routers/a is disabled", "b"]}, "failing", "routers/a is disabled"),
+        ({"unreachable": "no answer", "unreachable_since": ago(4)}, "ok", ""),
+        ({"unreachable": "no answer", "unreachable_since": ago(5)}, "unreachable", "no answer"),
+        ({"behind": "old", "behind_since": ago(29)}, "ok", ""),
+        ({"behind": "old", "behind_since": ago(30)}, "lagging", "old"),
+    ],
+)
+def test_a_gateway_is_judged_by_what_it_does(signs: dict[str, Any], state: str, detail: str) -> None:
+    condition = condition_of(Signs(**{**WELL, **signs}), before=None, now=NOW)
+
+    assert (state, detail, NOW) == (condition.state, condition.detail, condition.since)
+
+
+def test_a_state_has_its_time_from_when_it_began() -> None:
+    before = condition_of(Signs(**WELL), before=None, now=NOW)
+    later = NOW + timedelta(seconds=15)
+    same = condition_of(Signs(**{**WELL, "has_api": False}), before=before, now=later)
+    other = condition_of(Signs(**{**WELL, "errors": ["x"]}), before=same, now=later)
+
+    assert (same.state, same.since) == (GatewayState.OK, NOW)
+    assert (GatewayState.FAILING, later) == (other.state, other.since)
