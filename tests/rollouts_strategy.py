@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from provider.domain.fields import read
+from provider.domain.json_object import Json
 from provider.domain.rollouts import (
     Found,
     IllegalMoveError,
@@ -22,7 +23,6 @@ from provider.domain.rollouts import (
 )
 from provider.domain.rules import quote
 
-Json = dict[str, Any]
 # Something that may be tried with any rollout: `move(rollout, now=now)`.
 Move = Callable[..., Rollout]
 
@@ -207,6 +207,8 @@ def _spec_documents(draw: st.DrawFn) -> Json:
     sides = {"stable": draw(SIDE_DOCUMENTS)}
     if draw(_MOSTLY):
         sides["canary"] = draw(SIDE_DOCUMENTS)
+    if draw(st.booleans()):
+        sides["baseline"] = draw(SIDE_DOCUMENTS)
     return {"rule": draw(RULES), **sides, **draw(_PICKING), **draw(_some(_OPTIONS))}
 
 

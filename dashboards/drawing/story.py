@@ -102,10 +102,10 @@ def _hammer(fleet: Fleet) -> None:
 
 
 _STORY = (
-    Moment(20, "shop gets v2: 5, 25, 50 %", lambda fleet: fleet.deploy("shop", "v2")),
-    Moment(45, "basket is held at 45 %", lambda fleet: fleet.weigh("basket", 45)),
+    Moment(20, "shop gets v2: 5, 25, 50%", lambda fleet: fleet.deploy("shop", "v2")),
+    Moment(45, "basket is held at 45%", lambda fleet: fleet.weigh("basket", 45)),
     Moment(75, "the Traefik west falls silent", lambda fleet: fleet.signal("west", signal.SIGSTOP)),
-    Moment(105, "basket is held at 60 %, of which west learns nothing", lambda fleet: fleet.weigh("basket", 60)),
+    Moment(105, "basket is held at 60%, of which west learns nothing", lambda fleet: fleet.weigh("basket", 60)),
     Moment(155, "west goes on", lambda fleet: fleet.signal("west", signal.SIGCONT)),
     Moment(185, "shop gets v3, which is bad", lambda fleet: fleet.deploy("shop", "v3")),
     Moment(275, "shop gets v4", lambda fleet: fleet.deploy("shop", "v4")),

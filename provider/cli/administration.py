@@ -2,9 +2,11 @@
 
 import click
 
-from provider.cli.client import Json, Write, path_of
+from provider.cli.client import Write, path_of
 from provider.cli.options import Shell, connected, explaining, writing
 from provider.cli.output import ago, say, show_json, show_table
+from provider.domain.json_object import Json
+from provider.domain.visible_text import visible
 
 ROLES = ("viewer", "operator", "admin", "gateway", "instance")
 
@@ -44,7 +46,7 @@ def list_tokens(shell: Shell) -> None:
         show_json(tokens)
     else:
         rows = [(one["name"], one["role"], one.get("gateway", "")) for one in tokens]
-        show_table(("NAME", "ROLE", "GATEWAY"), rows, empty="There is no token.")
+        show_table(("NAME", "ROLE", "GATEWAY"), rows, empty="No tokens found.")
 
 
 @token.command("revoke")
@@ -55,7 +57,7 @@ def revoke_token(shell: Shell, name: str, write: Write) -> None:
     """Revoke a token. It stops working at once."""
     shell.client.delete(path_of("tokens", name), write)
     if not shell.is_json:
-        say(f"{name} is revoked")
+        say(f"{name} revoked")
 
 
 @click.group()
@@ -74,22 +76,26 @@ def list_gateways(shell: Shell) -> None:
     show_table(
         ("NAME", "INSTANCES", "LAST POLL", "SERVED", "APPLIED", "STATE"),
         [_row(one) for one in gateways],
-        empty="No Traefik has polled yet; see traefik/traefik.yml for how it does.",
+        empty="No gateway has polled yet. traefik/traefik.yml shows the configuration that Traefik needs.",
     )
 
 
 def _row(gateway: Json) -> tuple[str, ...]:
     polled = f"{ago(gateway['lastPoll'])} ago" if "lastPoll" in gateway else "never"
     served, applied = (str(gateway.get(name, "-")) for name in ("revisionServed", "revisionApplied"))
-    standing = "current" if gateway["isCurrent"] else "behind" if gateway["instances"] else "has not polled"
+    standing = "up to date" if gateway["isCurrent"] else "behind" if gateway["instances"] else "not polling"
     state = "; ".join(gateway["errors"]) or standing
     return gateway["name"], str(len(gateway["instances"])), polled, served, applied, state
 
 
 @gateway.command("set")
 @click.argument("name")
-@click.option("--api", help="URL of Traefik's API, such as http://edge:8080")
-@click.option("--metrics", help="URL of Traefik's metrics, such as http://edge:8080/metrics")
+@click.option("--api", multiple=True, help="URL of Traefik's API, such as http://edge:8080; repeat for each instance")
+@click.option(
+    "--metrics",
+    multiple=True,
+    help="URL of Traefik's metrics, such as http://edge:8080/metrics; repeat for each instance",
+)
 @click.option("--basic-auth", metavar="SECRET", help="Name of the secret that contains USER:PASSWORD")
 @click.option("--header", metavar="NAME=SECRET", help="Header, and the name of the secret that contains its value")
 @click.option("--ca", metavar="SECRET", help="Name of the secret that contains the CA certificates for https URLs")
@@ -99,8 +105,8 @@ def set_gateway(
     *,
     shell: Shell,
     name: str,
-    api: str | None,
-    metrics: str | None,
+    api: tuple[str, ...],
+    metrics: tuple[str, ...],
     basic_auth: str | None,
     header: str | None,
     ca: str | None,
@@ -110,13 +116,24 @@ def set_gateway(
 
     Secrets are files in the directory --secrets-dir of the provider. The command sends only their names.
     """
-    named = {"api": api, "metrics": metrics, "basicAuth": basic_auth, "header": _header(header), "ca": ca}
+    named = {
+        "api": _plain(api),
+        "metrics": _plain(metrics),
+        "basicAuth": basic_auth,
+        "header": _header(header),
+        "ca": ca,
+    }
     spec = {field: value for field, value in named.items() if value}
     stored = shell.client.write("PUT", path_of("gateways", name), {"spec": spec}, write)
     if shell.is_json:
         show_json(stored)
     else:
-        say(f"{name} is asked at {api}" if api else f"{name} is written down; without --api it cannot be asked")
+        where = f"the API {', '.join(api)}" if api else "no API: its state cannot be confirmed"
+        say(f"{name} configured, with {where}")
+
+
+def _plain(urls: tuple[str, ...]) -> str | list[str] | None:
+    return urls[0] if len(urls) == 1 else list(urls) or None
 
 
 def _header(text: str | None) -> Json | None:
@@ -136,7 +153,7 @@ def delete_gateway(shell: Shell, name: str, write: Write) -> None:
     """Delete the configuration of a gateway."""
     shell.client.delete(path_of("gateways", name), write)
     if not shell.is_json:
-        say(f"{name} is forgotten")
+        say(f"configuration of {name} deleted")
 
 
 @click.command()
@@ -155,7 +172,9 @@ def restore(shell: Shell, truth: str, reason: str) -> None:
     if shell.is_json:
         show_json(restored)
     else:
-        say(f"what was {truth} is right; Redis and the provider agree at revision {restored['revision']}")
+        say(f"kept the {truth} state; Redis and the provider agree at revision {restored['revision']}")
+    for pair in restored.get("sameRequests", ()):
+        click.echo(visible(f"warning: {pair['detail']}"), err=True)
 
 
 @click.command("sign-in")

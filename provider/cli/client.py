@@ -11,11 +11,10 @@ from urllib.parse import quote
 
 from provider.cli.errors import CommandError, TimedOutError
 from provider.cli.failures import is_broken, problem_of, refused, unanswered
+from provider.domain.json_object import Json
 
 if TYPE_CHECKING:
     import requests
-
-Json = dict[str, Any]
 
 _CONNECT_SECONDS, _ANSWER_SECONDS = 5, 30
 # A proxy on the way may cut what takes longer; a long wait is made of short ones.
@@ -174,5 +173,5 @@ def path_of(collection: str, name: str, *rest: str) -> str:
     CommandError for what would be another path: an unset variable of a shell is an empty name.
     """
     if not re.fullmatch(r"[^/]*[^/.][^/]*", name):
-        raise CommandError(f"{name!r} is not a name, which is of lower-case letters, digits and inner hyphens")
+        raise CommandError(f"{name!r} is not a valid name; use lowercase letters, digits and inner hyphens")
     return "/".join((collection, quote(name, safe=""), *rest))

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,7 +39,7 @@ class _Address(click.ParamType[str]):
 
         problem = asked_url_problem(str(value))
         if problem:
-            self.fail(f"must be an address such as http://edge:8081: {problem}", param, ctx)
+            self.fail(f"must be a URL such as http://edge:8081: {problem}", param, ctx)
         return str(value).removesuffix("/")
 
 
@@ -77,11 +78,11 @@ def doctor(
     """
     if backend:
         if api or metrics or static_file:
-            raise click.UsageError("--backend stands by itself")
+            raise click.UsageError("--backend cannot be combined with --api, --metrics or --static")
         _measure(shell, backend, up_to_seconds)
         return
     if metrics and not api:
-        raise click.UsageError("--metrics goes with --api")
+        raise click.UsageError("--metrics requires --api")
     static = _read(static_file) if static_file else None
     looked = _look(api, metrics, static, static_file) if api or static_file else dict(_look_at_all(shell))
     _show(shell, looked)
@@ -104,15 +105,25 @@ def _look_at_all(shell: Shell) -> Iterator[tuple[str, Sequence["Finding"]]]:
     shell.insist_on_token()
     gateways = shell.client.get("gateways")["gateways"]
     if not gateways:
-        raise CommandError("the provider knows no gateway: no Traefik polls it, or name one with --api")
+        raise CommandError("no gateway has polled the provider; point a Traefik at it, or examine one with --api")
     rollouts = list(shell.client.pages("rollouts", "rollouts", "cursor"))
     for gateway in gateways:
         findings = list(examine_gateway(gateway))
         spec = gateway.get("spec", {})
         if "api" in spec:
             bounds = list(latency_bounds(rollouts, gateway=gateway["name"]))
-            findings += examine_traefik(spec["api"], metrics=spec.get("metrics"), bounds=bounds)
+            apis, metrics = _listed(spec["api"]), _listed(spec.get("metrics", []))
+            for api, counted in zip_longest(apis, metrics[: len(apis)]):
+                found = examine_traefik(api, metrics=counted, bounds=bounds)
+                if len(apis) > 1:
+                    yield f"{gateway['name']} ({api})", found
+                else:
+                    findings += found
         yield gateway["name"], findings
+
+
+def _listed(urls: str | list[str]) -> list[str]:
+    return [urls] if isinstance(urls, str) else urls
 
 
 def _read(file: Path) -> "Static":
@@ -134,7 +145,7 @@ def _show(shell: Shell, looked: Looked) -> None:
         show_json({"findings": [_document(name, finding) for name, found in looked.items() for finding in found]})
         return
     for name, findings in looked.items():
-        say(f"{name}: {'this is to be seen to' if any(one.is_bad for one in findings) else 'all is well'}")
+        say(f"{name}: {'problems found' if any(one.is_bad for one in findings) else 'no problems found'}")
         for finding in sorted(findings, key=lambda one: one.severity != "error"):
             say(f"  {finding.severity:7}  {finding.detail}")
             if finding.change:
@@ -150,7 +161,7 @@ def _measure(shell: Shell, url: str, up_to_seconds: float) -> None:
     from provider.traefik.doctor import BackendError, measure_idle_times  # noqa: PLC0415
 
     if not shell.is_json:
-        say(f"Waiting until {url} closes what idles, for {up_to_seconds:g} s at most.")
+        say(f"Waiting for {url} to close idle connections, for at most {up_to_seconds:g} s.")
     try:
         times = measure_idle_times(url, up_to_seconds=up_to_seconds)
     except BackendError as error:
@@ -160,7 +171,7 @@ def _measure(shell: Shell, url: str, up_to_seconds: float) -> None:
         show_json(document | ({"keepAliveTimeout": times.keep_alive_timeout} if times.closed else {}))
     elif times.closed:
         after = ", ".join(f"{seconds:.2f}" for seconds in times.closed)
-        say(f"It closed {len(times.closed)} of {times.asked} connections after {after} s. Its side needs:")
+        say(f"It closed {len(times.closed)} of {times.asked} connections after {after} s. Set on its side:")
         say(f"  keepAliveTimeout: {times.keep_alive_timeout}")
     else:
-        say(f"It closed none within {up_to_seconds:g} s. Beyond the 90 s of Traefik nothing is to be set.")
+        say(f"It closed no connection within {up_to_seconds:g} s. Above Traefik's 90 s, no setting is needed.")

@@ -41,19 +41,17 @@ def unanswered(url: str, error: Exception) -> CommandError:
 
     match error:
         case requests.Timeout():
-            words = f"the provider at {url} does not answer in time"
+            words = f"timed out waiting for the provider at {url}"
         case requests.exceptions.SSLError():
-            words = f"there is no TLS to be had at {url}, or its certificate is not trusted; is it http://?"
+            words = f"TLS handshake with {url} failed: its certificate is not trusted, or it serves plain http://"
         case requests.ConnectionError():
             proxy = proxy_for(url)
             by = f" by the proxy {proxy} (HTTP_PROXY, HTTPS_PROXY; NO_PROXY excludes hosts)" if proxy else ""
-            words = (
-                f"cannot reach the provider at {url}{by}; is it running? Name another one with --url or CANARY_URL"
-            )
+            words = f"cannot reach the provider at {url}{by}; is it running? Set its URL with --url or CANARY_URL"
         case InvalidURL() | InvalidSchema() | MissingSchema():
             words = _no_address(url)
         case requests.RequestException():
-            words = f"the answer of {url} breaks off, or is no HTTP; try again"
+            words = f"the response from {url} is incomplete or not HTTP; try again"
         case _:  # a host's name that can be none
             words = _no_address(url)
     return CommandError(words)
@@ -66,9 +64,9 @@ def refused(url: str, answer: "requests.Response") -> CommandError:
         return CommandError(_foreign(url, answer))
     words = str(problem["detail"] or problem["title"])
     if mistakes := problem.get("errors"):
-        words = "not valid:" + "".join(f"\n  {one['pointer'] or '/'}: {one['detail']}" for one in mistakes)
+        words = "validation failed:" + "".join(f"\n  {one['pointer'] or '/'}: {one['detail']}" for one in mistakes)
     elif answer.status_code == 401:
-        words += " (set CANARY_TOKEN, or --token)"
+        words += " (set CANARY_TOKEN or --token)"
     kind = str(problem["type"]).removeprefix(_PROBLEM_TYPES)
     if kind in _OTHER_STABLE:
         return OtherStableError(words, is_lagging=kind == "stable-lags")
@@ -86,13 +84,13 @@ def problem_of(answer: "requests.Response") -> dict[str, Any] | None:
 
 
 def _no_address(url: str) -> str:
-    return f"{url!r} is not the address of a provider, such as http://127.0.0.1:8080; see --url or CANARY_URL"
+    return f"{url!r} is not a provider URL such as http://127.0.0.1:8080; set it with --url or CANARY_URL"
 
 
 def _foreign(url: str, answer: "requests.Response") -> str:
     if answer.is_redirect:
-        return f"{url} redirects to {answer.headers['Location']}; name the address behind it with --url or CANARY_URL"
+        return f"{url} redirects to {answer.headers['Location']}; set the target URL with --url or CANARY_URL"
     status = f"{answer.status_code} {answer.reason}".rstrip()
     if answer.status_code in {502, 503, 504}:
-        return f"a proxy answers at {url}, and does not reach the provider: {status}"
-    return f"what answers at {url} is not a traefik-canary provider: {status}"
+        return f"the proxy at {url} cannot reach the provider: {status}"
+    return f"the server at {url} is not a traefik-canary provider: {status}"

@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import click
 
-from provider.cli.client import Client, Json, Write, rollout_path
+from provider.cli.client import Client, Write, rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.failures import NotFoundError, OtherStableError
 from provider.cli.options import (
@@ -24,6 +24,7 @@ from provider.cli.options import (
     shrink_query,
 )
 from provider.cli.output import as_yaml, overlap, say, show_json
+from provider.domain.json_object import Json
 
 _SHOWN = {"name", "spec", "version", "status", "actions", "waiting", "shadowedBy", "overlapsWith"}
 _SHOWN |= {"warnings", "verdict"}
@@ -57,7 +58,7 @@ def apply(
     """
     documents = _rollouts(file)
     if change.write.if_match and len(documents) > 1:
-        raise click.UsageError("--if-match goes with a single rollout: each one has a version of its own")
+        raise click.UsageError("--if-match requires a single rollout: each rollout has its own version")
     check = Write(if_match=change.write.if_match)
     query = {**shrink_query(allow_shrink), **(_REPLACING if replace_stable else {})}
     plans = [(document, *_planned(shell.client, document, check, **query)) for document in documents]
@@ -82,7 +83,7 @@ def _applied(
     is_written = not dry_run and outcome != "unchanged"
     rollout = _put(shell.client, document, write.part(name), **query) if is_written else planned
     if not shell.is_json:
-        say(f"{name}: {outcome}{' (not written: --dry-run)' if dry_run else ''}")
+        say(f"{name}: {outcome}{' (dry run)' if dry_run else ''}")
         show_warnings(rollout)
         if words := overlap(rollout):
             say(f"{name}: warning: {words}")
@@ -137,7 +138,7 @@ def export(shell: Shell, names: tuple[str, ...]) -> None:
     if shell.is_json:
         show_json(documents)
     elif not documents:
-        click.echo("There is no rollout.", err=True)
+        click.echo("No rollouts found.", err=True)
     else:
         say("---\n".join(map(as_yaml, documents)).rstrip())
 
@@ -165,14 +166,14 @@ def read_documents(file: IO[bytes]) -> Sequence[Json]:
     except yaml.YAMLError as error:
         raise CommandError(f"{name_of(file)} is not YAML: {words_of(error)}") from error
     except (TypeError, ValueError) as error:
-        raise CommandError(f"{name_of(file)} holds what JSON cannot: {error}") from error
+        raise CommandError(f"{name_of(file)} contains a value that JSON cannot represent: {error}") from error
     except RecursionError as error:
         raise CommandError(f"{name_of(file)} is nested too deeply") from error
     documents: list[Any] = [one for each in found for one in (each if isinstance(each, list) else [each])]
     for document in documents:
         if not isinstance(document, dict):
             what = textwrap.shorten(json.dumps(document, ensure_ascii=False), 40, placeholder=" ...")
-            raise CommandError(f"{name_of(file)} must hold mappings (name: value), not {what}")
+            raise CommandError(f"{name_of(file)} must contain mappings (name: value), not {what}")
     return documents
 
 
@@ -193,15 +194,15 @@ def _json_documents(file: IO[bytes], content: bytes) -> list[object] | None:
 def _rollouts(file: IO[bytes]) -> Sequence[Json]:
     documents = read_documents(file)
     if not documents:
-        raise CommandError(f"{name_of(file)} holds no rollout")
+        raise CommandError(f"{name_of(file)} contains no rollouts")
     for number, document in enumerate(documents, 1):
         mistake = _mistake(document)
         if mistake:
-            raise CommandError(f"{name_of(file)}, document {number}: a rollout has a name and a spec; {mistake}")
+            raise CommandError(f"{name_of(file)}, document {number}: a rollout needs a name and a spec; {mistake}")
     names = [document["name"] for document in documents]
     twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
-        raise CommandError(f"{name_of(file)} has {', '.join(twice)} more than once")
+        raise CommandError(f"{name_of(file)} contains {', '.join(twice)} more than once")
     return documents
 
 

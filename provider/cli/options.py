@@ -9,9 +9,10 @@ from typing import Any
 
 import click
 
-from provider.cli.client import Client, Json, Write
+from provider.cli.client import Client, Write
 from provider.cli.errors import CommandError
 from provider.cli.output import phase, say, show_json
+from provider.domain.json_object import Json
 
 Command = Callable[..., Any]
 
@@ -30,7 +31,7 @@ class Shell:
     def insist_on_token(self) -> None:
         """Raise UsageError if there is no token."""
         if not self.has_token:
-            raise click.UsageError("a token is needed: set CANARY_TOKEN, or --token")
+            raise click.UsageError("authentication required: set CANARY_TOKEN or --token")
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ def _header_value(_context: click.Context, _parameter: click.Parameter, value: s
     value = value.strip()
     if not re.fullmatch(r"[!-~]*", value):
         # Not said what it is: it may be a token.
-        raise click.BadParameter("it must be printable ASCII without spaces")
+        raise click.BadParameter("must be printable ASCII without spaces")
     return value
 
 
@@ -105,7 +106,7 @@ def _with_shell(command: Command, *, needs_token: bool) -> Command:
                 return command(shell=shell, **rest)
             except KeyError as error:
                 raise CommandError(
-                    f"the answer of {url} has no {error}; is the provider of another version?"
+                    f"the response from {url} lacks {error}; does the provider have another version?"
                 ) from error
 
     return with_shell
@@ -201,6 +202,6 @@ def show_arrival(shell: Shell, rollout: Json) -> None:
 
 def delivery(gateway: Json) -> str:
     """Say how far a rollout has come at a gateway."""
-    words = {"applied": "seen in Traefik", "served": "sent to Traefik", "pending": "not in Traefik"}
+    words = {"applied": "applied", "served": "served, not confirmed", "pending": "not applied yet"}
     detail = f" ({gateway['detail']})" if "detail" in gateway else ""
     return f"{gateway['gateway']}: {words.get(gateway['state'], gateway['state'])}{detail}"

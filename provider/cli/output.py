@@ -114,19 +114,19 @@ def _discover(*, dns: Mapping[str, Any] | None = None, registered: str = "") -> 
 
 
 def step(document: Mapping[str, Any]) -> str:
-    """Say what a step does: `25 %`, `pause`, `pause 10m`, `judge for 5m`, `5 % to 50 %`."""
+    """Say what a step does: `25%`, `pause`, `pause 10m`, `analyze for 5m`, `5% to 50%`."""
     ((kind, value),) = document.items()
     match kind:
         case "setWeight":
-            return f"{value} %"
+            return f"{value}%"
         case "pause":
             return f"pause {value.get('duration', '')}".rstrip()
         case "analysis":
-            return f"judge for {value['duration']}" if "duration" in value else "judge until known"
+            return f"analyze for {value['duration']}" if "duration" in value else "analyze until known"
         case "ramp":
-            return f"{value['from']} % to {value['to']} % by {value['by']} every {value['every']}"
+            return f"{value['from']}% to {value['to']}% by {value['by']} every {value['every']}"
         case "setMirror":
-            return f"mirror {value} %"
+            return f"mirror {value}%"
         case "setOverride":
             return f"{len(value) or 'no'} override{'' if len(value) == 1 else 's'}"
         case _:
@@ -151,7 +151,7 @@ def attempt_words(rollout: Mapping[str, Any]) -> str:
 def overlap(rollout: Mapping[str, Any]) -> str:
     """Say which rollouts take requests of one; empty where none does."""
     if other := rollout.get("shadowedBy"):
-        return f"gets no traffic: shadowed by {other}"
+        return f"receives no traffic: shadowed by {other}"
     others = ", ".join(rollout.get("overlapsWith", ()))
     return f"matches requests of {others} with the same priority" if others else ""
 
@@ -159,5 +159,5 @@ def overlap(rollout: Mapping[str, Any]) -> str:
 def phase(rollout: Mapping[str, Any]) -> str:
     """Say in one line where a rollout stands."""
     status = rollout["status"]
-    share = f", {status['weight']} % to the canary" if "canary" in rollout["spec"] else ""
+    share = f", {status['weight']}% to the canary" if "canary" in rollout["spec"] else ""
     return f"{rollout['name']} is {status['phase']}{share}: {status['reason']}"

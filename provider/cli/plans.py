@@ -5,10 +5,11 @@ from typing import Any
 
 import click
 
-from provider.cli.client import Json, rollout_path
+from provider.cli.client import rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.options import Shell, connected, show_warnings
 from provider.cli.output import say, show_facts, show_json, show_table, span, step
+from provider.domain.json_object import Json
 
 
 @click.command()
@@ -33,12 +34,12 @@ def plan(shell: Shell, name: str, rate: float | None, errors: float | None, k: s
         return
     traffic = made["traffic"]
     if "requestsPerSecond" not in traffic:
-        raise CommandError("no traffic has been measured in the last minutes; set --rate REQUESTS_PER_SECOND")
+        raise CommandError("no traffic measured in the last minutes; set --rate REQUESTS_PER_SECOND")
     rollout = shell.client.get(rollout_path(name))
     show_facts(_facts(traffic))
     say("")
     factors = k.split(",")
-    columns = ("STEP", "DOES", "WEIGHT", "REQUESTS", *map(_heading, factors), "KNOWN GOOD AFTER")
+    columns = ("STEP", "DOES", "WEIGHT", "REQUESTS", *map(_heading, factors), "PASSES AFTER")
     rows = [_row(one, rollout["spec"]["steps"][one["index"]], width=len(factors)) for one in made["steps"]]
     show_table(columns, rows, empty="The rollout has no steps that wait.")
     show_warnings(made)
@@ -63,7 +64,7 @@ def _heading(factor: str) -> str:
 
 def _row(planned: Json, does: Json, *, width: int) -> tuple[str, ...]:
     if not planned["isJudged"]:
-        known = ("not judged", *[""] * width)
+        known = ("not analyzed", *[""] * width)
     else:
         good = span(planned["knownGoodSeconds"]) if "knownGoodSeconds" in planned else "-"
         known = (*map(_detection, planned["detections"]), good)

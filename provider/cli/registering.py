@@ -14,10 +14,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from provider.cli.client import Client, Json, Write, rollout_path
+from provider.cli.client import Client, Write, rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.options import Shell, connected
 from provider.cli.output import say, show_json
+from provider.domain.json_object import Json
 
 _LOOK_SECONDS = 0.1
 _CONNECT_SECONDS = 1.0
@@ -84,7 +85,7 @@ class Announcer:
         answer = self._client.write("PUT", one.path(self._group), one.document, Write())
         self._group = answer["group"]
         if not self._is_known:
-            self._tell(f"{one.instance} is registered as {one.url} in group {self._group} of {one.rollout}")
+            self._tell(f"registered {one.instance} as {one.url} in group {self._group} of {one.rollout}")
         self._is_known = True
 
     def _run(self) -> None:
@@ -108,7 +109,7 @@ class Announcer:
         self._is_known = False
         with contextlib.suppress(CommandError):  # then its time ends
             self._client.delete(self._announcement.path(self._group), Write())
-            self._tell(f"{self._announcement.instance} is withdrawn")
+            self._tell(f"deregistered {self._announcement.instance}")
 
     def _tell(self, words: str) -> None:
         if words != self._said:
@@ -137,7 +138,7 @@ def _server_url(_context: click.Context, _parameter: click.Parameter, value: str
     except ValueError:
         is_right = False
     if not is_right:
-        raise click.BadParameter(f"{value} is not the address of a server, such as http://10.0.0.2:8080")
+        raise click.BadParameter(f"{value} is not a server URL such as http://10.0.0.2:8080")
     return value
 
 
@@ -148,7 +149,7 @@ def _server_url(_context: click.Context, _parameter: click.Parameter, value: str
 )
 @click.option(
     "--side",
-    type=click.Choice(["stable", "canary"]),
+    type=click.Choice(["stable", "canary", "baseline"]),
     help="Register in the current group of this side, instead of --group",
 )
 @click.option(
@@ -197,7 +198,7 @@ def register(
     is that of COMMAND.
     """
     if bool(group) == bool(side):
-        raise click.UsageError("name its --group, such as v2, or the --side that it is for")
+        raise click.UsageError("specify --group, such as v2, or --side")
     where = ("groups", group) if group else (side or "", "")
     instance = instance or _short(f"{socket.gethostname()}-{urlsplit(server).port or ''}")
     announcement = Announcement(name, where, instance, server, weight, ttl)

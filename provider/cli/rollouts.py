@@ -10,7 +10,7 @@ from typing import IO, Any
 
 import click
 
-from provider.cli.client import Json, Write, rollout_path
+from provider.cli.client import Write, rollout_path
 from provider.cli.errors import CommandError, TimedOutError
 from provider.cli.files import name_of, read_documents
 from provider.cli.options import (
@@ -42,9 +42,10 @@ from provider.cli.output import (
     side,
     step,
 )
+from provider.domain.json_object import Json
 
 GOALS = ("applied", "healthy", "paused", "degraded")
-SIDES = ("stable", "canary")
+SIDES = ("stable", "canary", "baseline")
 PHASES = ("Healthy", "Progressing", "Paused", "Degraded")
 # Moves that go by another name here.
 _COMMANDS = {"start": "set-canary", "promote-full": "promote --full"}
@@ -66,7 +67,7 @@ def list_(shell: Shell, wanted: str | None, gateway: str | None) -> None:
     show_table(
         ("NAME", "PHASE", "WEIGHT", "STEP", "SINCE", "REASON"),
         [_row(rollout) for rollout in rollouts],
-        empty="There is no such rollout." if query else "There is no rollout yet; make one with create or apply.",
+        empty="No rollouts match." if query else "No rollouts yet. Create one with traefik-canary create or apply.",
     )
 
 
@@ -74,7 +75,7 @@ def _row(rollout: Json) -> tuple[str, ...]:
     spec, status = rollout["spec"], rollout["status"]
     steps, index = spec.get("steps", ()), status["stepIndex"]
     at = f"{min(index + 1, len(steps))}/{len(steps)}" if steps and "canary" in spec else "-"
-    weight = f"{status['weight']} %" if "canary" in spec else "-"
+    weight = f"{status['weight']}%" if "canary" in spec else "-"
     return rollout["name"], status["phase"], weight, at, ago(status["since"]), status["reason"]
 
 
@@ -127,14 +128,14 @@ def _side(sides: tuple[str, ...]) -> Json:
     for text in sides:
         if "://" not in text and "@" not in text:
             raise click.UsageError(
-                "a side is a URL such as http://10.0.0.1:8080, a service such as shop-v2@docker, "
+                "a side must be a URL such as http://10.0.0.1:8080, a service such as shop-v2@docker, "
                 f"dns:shop-v2:8080 or registered:v2, not {text}"
             )
     references = [side for side in sides if "://" not in side]
     if not references:
         return {"servers": [{"url": url} for url in sides]}
     if len(sides) > 1:
-        raise click.UsageError(f"a side is one service or several URLs, not {', '.join(sides)}")
+        raise click.UsageError(f"a side must be one service or one or more URLs, not {', '.join(sides)}")
     return {"service": references[0]}
 
 
@@ -143,7 +144,7 @@ def _by_name(text: str) -> Json:
     if not colon:
         return {"dns": {"name": name, "type": "SRV"}}
     if not port.isdigit():
-        raise click.UsageError(f"a name is looked up as dns:NAME:PORT, such as dns:shop-v2:8080, not dns:{text}")
+        raise click.UsageError(f"a DNS side must be dns:NAME:PORT, such as dns:shop-v2:8080, not dns:{text}")
     return {"dns": {"name": name, "port": int(port)}}
 
 
@@ -158,12 +159,12 @@ _FOUND: Mapping[str, Callable[[str], Json]] = {"dns": _by_name, "registered": la
 def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
     """Delete a rollout. Traefik then responds with 404 for its rule."""
     if not yes and not sys.stdin.isatty():
-        raise click.UsageError(f"this takes {name} out of Traefik; say --yes to do it")
+        raise click.UsageError(f"deleting {name} removes its router from Traefik; confirm with --yes")
     if not yes:
-        click.confirm(f"Traefik will answer 404 for the rule of {name}. Delete it?", abort=True)
+        click.confirm(f"Traefik will respond with 404 for the rule of {name}. Delete it?", abort=True)
     shell.client.delete(rollout_path(name), write, allowShrink="true")
     if not shell.is_json:
-        say(f"{name} is deleted")
+        say(f"{name} deleted")
 
 
 @click.command("set-canary")
@@ -172,11 +173,26 @@ def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
 @click.option(
     "--file", "-f", type=click.File("rb"), help="File with a side and all its options, as YAML or JSON; - is stdin"
 )
+@click.option(
+    "--baseline-server",
+    "baseline",
+    multiple=True,
+    metavar="SIDE",
+    help="New instances of the stable version to compare the canary with, as --stable of create "
+    "(default: the baseline of the spec)",
+)
 @forcing
 @changing
 @connected
 def set_canary(
-    shell: Shell, name: str, *, sides: tuple[str, ...], file: IO[bytes] | None, force: bool, change: Change
+    shell: Shell,
+    name: str,
+    *,
+    sides: tuple[str, ...],
+    file: IO[bytes] | None,
+    baseline: tuple[str, ...],
+    force: bool,
+    change: Change,
 ) -> None:
     """Start a new canary at the first step.
 
@@ -184,8 +200,10 @@ def set_canary(
     as instances that register (registered:GROUP).
     """
     if bool(sides) == bool(file):
-        raise click.UsageError("name the canary's URLs, its service, where it is found, or a file with --file")
+        raise click.UsageError("specify the canary as URLs, a service, dns:…, registered:…, or with --file")
     document = _one_document(file) if file else _side(sides)
+    if baseline:
+        document["baseline"] = _side(baseline)
     rollout = shell.client.write("PUT", rollout_path(name, "canary"), forced(document, force), change.write)
     finish(shell, rollout, change, f"attempt {attempt_of(rollout)}")
 
@@ -193,13 +211,13 @@ def set_canary(
 def _one_document(file: IO[bytes]) -> Json:
     documents = read_documents(file)
     if len(documents) != 1:
-        raise CommandError(f"{name_of(file)} must hold one document, not {len(documents)}")
+        raise CommandError(f"{name_of(file)} must contain exactly one document, not {len(documents)}")
     return documents[0]
 
 
 @click.command()
 @click.argument("name")
-@click.argument("wanted", type=click.Choice(["stable", "canary"]), metavar="stable|canary")
+@click.argument("wanted", type=click.Choice(SIDES), metavar="|".join(SIDES))
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @changing
 @connected
@@ -353,6 +371,7 @@ def status(shell: Shell, name: str) -> None:
             "rule": spec["rule"],
             "stable": side(spec["stable"]) + found.get("stable", ""),
             "canary": side(spec.get("canary")) + found.get("canary", ""),
+            **({"baseline": side(spec["baseline"]) + found.get("baseline", "")} if "baseline" in spec else {}),
             "attempt": attempt_words(rollout),
             "steps": _steps(rollout),
             "overlap": overlap(rollout),
@@ -360,7 +379,7 @@ def status(shell: Shell, name: str) -> None:
             "traefik": "; ".join(seen),
             "traffic": _traffic(traffic) if traffic else "",
             "verdict": _verdict(rollout.get("verdict")),
-            "may": ", ".join(_COMMANDS.get(action, action) for action in rollout["actions"]),
+            "actions": ", ".join(_COMMANDS.get(action, action) for action in rollout["actions"]),
         }
     )
 
@@ -394,12 +413,12 @@ def _seen(shell: Shell, name: str) -> list[str]:
 
 def _traffic(share: Json) -> str:
     """Say what was asked for and what came of it, over how long it was counted."""
-    asked, canary = f"asked {share['asked']} %", share["canaryRequests"]
+    asked, canary = f"requested {share['asked']}%", share["canaryRequests"]
     if "achieved" not in share:
         return f"{asked}: {share['words']}"
-    total = canary + share["stableRequests"]
+    total = canary + share["stableRequests"] + share.get("baselineRequests", 0)
     time = between(share["since"], share["seenAt"])
-    got = f"{asked}, got {share['achieved']:g} % ({canary} of {total} requests in {time})"
+    got = f"{asked}, achieved {share['achieved']:g}% ({canary} of {total} requests in {time})"
     return f"{got}; {share['words']}" if share["words"] else got
 
 
@@ -438,7 +457,7 @@ def history(shell: Shell, name: str, limit: int) -> None:
         (entry["at"], str(entry["revision"]), entry["actor"], entry["action"], _weight(entry), entry["reason"])
         for entry in entries
     ]
-    show_table(("WHEN", "REVISION", "WHO", "WHAT", "WEIGHT", "WHY"), rows, empty="Nothing was changed yet.")
+    show_table(("TIME", "REVISION", "ACTOR", "ACTION", "WEIGHT", "REASON"), rows, empty="No changes yet.")
 
 
 @click.command()
@@ -456,16 +475,20 @@ def analysis(shell: Shell, name: str) -> None:
             "canary": f"{known['whole']['outcome']}: {known['whole']['reason']}",
             "this step": f"{in_step['outcome']}: {in_step['reason']}",
             **({"now": known["warmingUp"]} if known.get("warmingUp") else {}),
-            "known in": known.get("knownIn", ""),
+            "time left": known.get("knownIn", ""),
             **{check["name"]: f"{check['outcome']}: {check['reason']}" for check in known["checks"]},
         }
     )
     say("")
+    sides = [
+        one for one in ("canary", "stable", "baseline") if any(f"{one}Requests" in look for look in known["looks"])
+    ]
     rows = [
-        (look["at"], look["outcome"], str(look["canaryRequests"]), str(look["stableRequests"]), look["reason"])
+        (look["at"], look["outcome"], *(str(look.get(f"{one}Requests", "")) for one in sides), look["reason"])
         for look in known["looks"]
     ]
-    show_table(("WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"), rows, empty="It was not looked at yet.")
+    columns = ("TIME", "OUTCOME", *(one.upper() for one in sides), "REASON")
+    show_table(columns, rows, empty="No measurements yet.")
     say("")
     settings = [(one["name"], _value(one["value"]), one["origin"]) for one in known["settings"]]
     show_table(("SETTING", "VALUE", "ORIGIN"), settings, empty="")
@@ -484,7 +507,7 @@ def _weight(entry: dict[str, Any]) -> str:
 
 def _weight_of(document: Json | None) -> str:
     try:
-        return f"{document['status']['weight']} %" if document else ""
+        return f"{document['status']['weight']}%" if document else ""
     except (KeyError, TypeError):
         return ""  # it was damaged by hand
 

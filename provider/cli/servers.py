@@ -167,14 +167,14 @@ def demo(data_dir: Path | None, scenario: str | None, **ports: Any) -> None:
     except (PortTakenError, ProcessFailedError, TraefikMissingError) as error:
         raise CommandError(str(error)) from error
     except OSError as error:
-        raise CommandError(f"the demonstration has failed: {error}") from error
+        raise CommandError(f"the demo failed: {error}") from error
 
 
 def _check_ports_differ(ports: Mapping[str, int]) -> None:
     for (one, port), (other, same) in itertools.combinations(ports.items(), 2):
         if port == same:
             options = " and ".join(f"--{name.removeprefix('provider_').replace('_', '-')}" for name in (one, other))
-            raise click.UsageError(f"{options} are both {port}")
+            raise click.UsageError(f"{options} both use port {port}")
 
 
 @click.command()
@@ -204,5 +204,5 @@ def certificate(directory: Path, hosts: tuple[str, ...]) -> None:
     except OSError as error:
         raise CommandError(f"cannot write to {directory}: {error.strerror}") from error
     except ValueError as error:
-        raise CommandError(f"no certificate can be made for {', '.join(map(repr, hosts))}: {error}") from error
-    click.echo(f"{directory} has default.crt and default.key{'' if is_new else ' already; they are kept'}")
+        raise CommandError(f"cannot create a certificate for {', '.join(map(repr, hosts))}: {error}") from error
+    click.echo(f"{'created' if is_new else 'kept existing'} default.crt and default.key in {directory}")

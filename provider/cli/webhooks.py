@@ -4,10 +4,11 @@ from typing import TextIO
 
 import click
 
-from provider.cli.client import Json, Write, path_of
+from provider.cli.client import Write, path_of
 from provider.cli.errors import CommandError
 from provider.cli.options import Shell, connected, writing
 from provider.cli.output import say, show_json, show_table
+from provider.domain.json_object import Json
 
 FORMATS = ("json", "slack", "teams", "discord")
 EVENTS = ("created", "started", "stepped", "waiting", "aborted", "promoted", "withdrawn", "deleted")
@@ -27,9 +28,9 @@ def list_webhooks(shell: Shell) -> None:
         show_json(webhooks)
         return
     show_table(
-        ("NAME", "FORMAT", "EVENTS", "ROLLOUTS", "SIGNED", "ADDRESS"),
+        ("NAME", "FORMAT", "EVENTS", "ROLLOUTS", "SIGNED", "URL"),
         [_row(one) for one in webhooks],
-        empty="There is no webhook; docs/webhooks.md tells how to set one up.",
+        empty="No webhooks found. docs/webhooks.md explains how to create one.",
     )
 
 
@@ -94,7 +95,7 @@ def set_webhook(
 ) -> None:
     """Create or replace the webhook NAME with the URL ADDRESS."""
     if secret_file and no_secret:
-        raise click.UsageError("--secret-file and --no-secret exclude each other")
+        raise click.UsageError("--secret-file and --no-secret are mutually exclusive")
     given: Json = {
         "url": address,
         "format": format_,
@@ -108,14 +109,14 @@ def set_webhook(
     if shell.is_json:
         show_json(stored)
     else:
-        say(f"{name} is told what happens; `traefik-canary webhook test {name}` shows whether it hears it")
+        say(f"{name} saved; send a test message with `traefik-canary webhook test {name}`")
 
 
 def _secret(file: TextIO) -> str:
     secret = file.read().strip()
     if not secret:
         # An empty one would take the secret away, which --no-secret says clearly.
-        raise CommandError("the file with the secret is empty")
+        raise CommandError("the secret file is empty")
     return secret
 
 
@@ -127,7 +128,7 @@ def delete_webhook(shell: Shell, name: str, write: Write) -> None:
     """Delete a webhook."""
     shell.client.delete(path_of("webhooks", name), write)
     if not shell.is_json:
-        say(f"{name} is told nothing more")
+        say(f"{name} deleted")
 
 
 @webhook.command("test")
@@ -139,6 +140,6 @@ def test_webhook(shell: Shell, name: str) -> None:
     if shell.is_json:
         show_json(outcome)
     if not outcome["delivered"]:
-        raise CommandError(f"{name} did not take it: {outcome['detail']}")
+        raise CommandError(f"{name} did not accept the message: {outcome['detail']}")
     if not shell.is_json:
-        say(f"{name} took it: {outcome['detail']}")
+        say(f"{name} accepted the message: {outcome['detail']}")

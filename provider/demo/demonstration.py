@@ -156,7 +156,7 @@ def _greeting(
     command = shlex.quote(str(Path(sys.argv[0]))) if Path(sys.argv[0]).name == "traefik-canary" else "traefik-canary"
     return f"""
 traefik-canary is running ({seconds:.1f} s): the provider, Traefik, and version v1 and v2 of an app.
-The rollout {_ROLLOUT} sends 5 % to v2 and waits for you.
+The rollout {_ROLLOUT} sends 5% to v2 and waits for you.
 
 Open    {sign_in}
             the pages, signed in: shift, promote, abort. The link works once; later: {command} sign-in

@@ -47,7 +47,7 @@ async function ask() {{
   const counts = {{}};
   seen.forEach(version => counts[version] = (counts[version] || 0) + 1);
   document.getElementById("count").textContent = Object.entries(counts).sort()
-    .map(([version, count]) => version + ": " + Math.round(1000 * count / seen.length) / 10 + " %").join(", ");
+    .map(([version, count]) => version + ": " + Math.round(1000 * count / seen.length) / 10 + "%").join(", ");
   setTimeout(ask, 50);
 }}
 ask();

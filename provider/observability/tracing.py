@@ -1,7 +1,7 @@
 """For which request something is done: an id that goes from a caller's header into log, history, events and webhooks.
 
-Where OpenTelemetry is set up (`provider.observability.spans`), it is told as spans too: from the caller's own, by the header
-`traceparent` (W3C Trace Context), to the Traefik that was served the change. Elsewhere spans cost nothing.
+With OpenTelemetry (`provider.observability.spans`) each request also creates spans: from the caller's span, named by
+the header `traceparent` (W3C Trace Context), to the Traefik that was served the change. Otherwise they cost nothing.
 """
 
 import re
@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
-
-from provider.wsgi import WSGI
+from wsgiref.types import WSGIApplication
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -57,7 +56,7 @@ def origin() -> Origin:
     return Origin(request_id(), _traceparent())
 
 
-def identified(application: WSGI) -> WSGI:
+def identified(application: WSGIApplication) -> WSGIApplication:
     """Give every request of an application an id: the caller's, or a new one. The answer bears it."""
 
     def serve(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

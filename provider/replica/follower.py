@@ -21,7 +21,7 @@ from provider.replica.snapshot import SnapshotError, SnapshotFile
 from provider.replica.watermark import Standing, Watermark
 from provider.store import Contents, Event, Key, MissedChangesError, Store, StoreUnavailableError
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -139,7 +139,7 @@ class Feed:
         """How the image stands to the store, as last seen."""
         return self._state
 
-    def read(self, question: Callable[[Image], Answer]) -> Answer:
+    def read(self, question: Callable[[Image], T]) -> T:
         """Ask something of the image while it stands still."""
         with self._changed:
             return question(self._image)

@@ -6,6 +6,7 @@ import sys
 import threading
 from dataclasses import dataclass
 from pathlib import Path
+from wsgiref.types import WSGIApplication
 
 from provider.replica import Feed, SnapshotFile, State
 from provider.server.metric_files import Recorded, own_metrics
@@ -23,7 +24,6 @@ from provider.web.poll.application import mounted
 from provider.web.rate_limits import Limits
 from provider.web.throttle import throttled
 from provider.workers import Controller, Discovering, Messenger, Watcher
-from provider.wsgi import WSGI
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +39,7 @@ _SIBLING_WAIT_SECONDS = 3.0
 class Worker:
     """A worker's application, the feed that ends everything in it when it closes, and what it closes at last."""
 
-    application: WSGI
+    application: WSGIApplication
     feed: Feed
     book: SightingBook
 

@@ -37,7 +37,7 @@ def _run(settings: Settings) -> None:
     from provider.workers import (  # noqa: PLC0415
         Controller,
         Discovering,
-        Messenger,  # noqa: PLC0415
+        Messenger,
         Watcher,
     )
 

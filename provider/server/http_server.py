@@ -21,7 +21,7 @@ from provider.server.shared_port import SharedSocket, let_pass_by
 from provider.server.version import installed_version
 
 if TYPE_CHECKING:
-    from provider.wsgi import WSGI
+    from wsgiref.types import WSGIApplication
 
 # Longer than any poll interval, so that Traefik's connection is never closed under it: that race costs a poll.
 _KEEP_ALIVE_SECONDS = 75
@@ -133,7 +133,7 @@ class Web(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
         except RuntimeError as error:
             sys.exit(f"traefik-canary: {error}")
 
-    def load(self) -> "WSGI":
+    def load(self) -> "WSGIApplication":
         """Build the application: in the worker, once gevent has patched what it uses."""
         recorded = keep_metrics(self._settings.metrics_path)
         export_spans(os.environ, version=installed_version())

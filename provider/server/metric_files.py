@@ -34,8 +34,8 @@ Recorded = Callable[[], "Iterable[Metric]"]
 def keep_metrics(folder: Path) -> Recorded:
     """Keep this process' figures in a folder; the answer reads those of all processes that do.
 
-    To be called before anything imports `provider.observability.metrics`, as metrics stay where they were made. Where that is so,
-    or where there is no room, the process has figures of its own.
+    Call it before anything imports `provider.observability.metrics`: a metric stays where it was created. If it is
+    called too late, or the folder cannot be written, the process counts for itself only.
     """
     if "provider.observability.metrics" in sys.modules:
         return own_metrics

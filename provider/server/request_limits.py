@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from wsgiref.types import WSGIApplication
 
 import gevent
 from gunicorn.http import errors
 from werkzeug.exceptions import RequestTimeout
-
-from provider.wsgi import WSGI
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -77,7 +76,7 @@ def refusal_of(error: BaseException) -> Refusal | None:
     return next((refusal for kind, refusal in _REFUSALS.items() if isinstance(error, kind)), None)
 
 
-def with_body_deadline(application: WSGI, *, seconds: float = BODY_SECONDS) -> WSGI:
+def with_body_deadline(application: WSGIApplication, *, seconds: float = BODY_SECONDS) -> WSGIApplication:
     """End the wait for a body that arrives too slowly: reading it then raises werkzeug's RequestTimeout.
 
     It is read when the application does, so that a request without a good token costs no memory.

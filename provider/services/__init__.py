@@ -5,7 +5,7 @@ from provider.services.availability import CanaryUnavailableError
 from provider.services.blockers import Obstacle, Obstacles, Wait, WaitReason, Waits
 from provider.services.discovery import Discovery, OtherSourceError, SideServers
 from provider.services.gateway_health import Observations
-from provider.services.gateways import Applied, Delivery, Gateways, GatewayView, Polled, Report
+from provider.services.gateways import Applied, Delivery, DeliveryReason, Gateways, GatewayView, Polled, Report
 from provider.services.plans import Plans
 from provider.services.restore import Restoring, Truth
 from provider.services.rollouts import MOVES, Page, Rollouts
@@ -49,6 +49,7 @@ __all__ = [
     "CanaryUnavailableError",
     "ContentionError",
     "Delivery",
+    "DeliveryReason",
     "Discovery",
     "ExistsError",
     "GatewayView",

@@ -6,7 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 
 from provider.domain.fields import Document, Moment
-from provider.domain.rollouts import Rollout
+from provider.domain.gateways import Shown
+from provider.domain.rollouts import Rollout, SideName
 from provider.replica import Feed
 from provider.services.availability import Availability
 from provider.services.gateways import Gateways, Polled
@@ -24,6 +25,15 @@ class WaitReason(StrEnum):
     """A live gateway has not applied the weight, or no gateway is live."""
     CANARY_UNAVAILABLE = "canary-unavailable"
     """Traefik reports that the canary's service is missing or has no server that is up, or its servers are closed."""
+    BASELINE_UNAVAILABLE = "baseline-unavailable"
+    """The same is true of the baseline."""
+
+
+# The sides that get more traffic with each step.
+_NEW_SIDES: Mapping[SideName, WaitReason] = {
+    "canary": WaitReason.CANARY_UNAVAILABLE,
+    "baseline": WaitReason.BASELINE_UNAVAILABLE,
+}
 
 
 @dataclass(frozen=True)
@@ -86,52 +96,55 @@ class Obstacles:
         """Find the obstacle of each rollout, by name; None where every live gateway that carries it applies it."""
         live = self._gateways.live()
         # Each call of an API that hangs takes seconds: one is enough.
-        unreachable: dict[str, Obstacle] = {}
+        unreachable: dict[str, Shown] = {}
         return {rollout.name: self._obstacle(rollout, live, unreachable) for rollout in rollouts}
 
-    def _obstacle(
-        self, rollout: Rollout, live: Sequence[Polled], unreachable: dict[str, Obstacle]
-    ) -> Obstacle | None:
-        if closed := self._availability.closed(rollout):
-            return Obstacle(WaitReason.CANARY_UNAVAILABLE, closed)
+    def _obstacle(self, rollout: Rollout, live: Sequence[Polled], unreachable: dict[str, Shown]) -> Obstacle | None:
+        for side, code in _NEW_SIDES.items():
+            if side in rollout.sides and (closed := self._availability.closed(rollout, side)):
+                return Obstacle(code, closed)
         carriers = [gateway for gateway in live if rollout.spec.is_carried_by(gateway.name)]
         if not carriers:
             return Obstacle(WaitReason.NOT_APPLIED, "no gateway that carries the rollout polls the provider")
         return next((found for one in carriers if (found := self._obstacle_at(one, rollout, unreachable))), None)
 
-    def _obstacle_at(self, gateway: Polled, rollout: Rollout, unreachable: dict[str, Obstacle]) -> Obstacle | None:
+    def _obstacle_at(self, gateway: Polled, rollout: Rollout, unreachable: dict[str, Shown]) -> Obstacle | None:
         too_old = self._gateways.shortcoming(gateway.name, rollout)
         if too_old:
             return Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {too_old}")
-        if gateway.spec is None or gateway.spec.api is None:
-            return self._behind(gateway, rollout)
-        if gateway.name not in unreachable:
-            try:
-                found = self._unapplied(gateway.name, gateway.spec.api, rollout)
-                is_shared = len(gateway.sightings) > 1
-                return self._behind(gateway, rollout) if found is None and is_shared else found
-            except GatewayUnreachableError as error:
-                unreachable[gateway.name] = Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {error}")
-        return unreachable[gateway.name]
+        shown: list[Shown] = []
+        for api in gateway.apis:
+            found = unreachable.get(api) or self._shown_at(api, rollout)
+            if isinstance(found, Obstacle):
+                return Obstacle(found.reason_code, f"{gateway.name}: {found.detail}")
+            if not found.is_reachable:
+                unreachable[api] = found
+            shown.append(found)
+        problem = self._gateways.instances(rollout, gateway.sightings, shown).problem
+        return Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {problem}") if problem else None
 
-    def _unapplied(self, name: str, api: str, rollout: Rollout) -> Obstacle | None:
+    def _shown_at(self, api: str, rollout: Rollout) -> Shown | Obstacle:
+        """Return whether an instance has the rollout, or that its canary cannot take traffic there."""
+        try:
+            return self._unavailable(api, rollout) or Shown(api, self._unapplied(api, rollout))
+        except GatewayUnreachableError as error:
+            return Shown(api, str(error), is_reachable=False)
+
+    def _unavailable(self, api: str, rollout: Rollout) -> Obstacle | None:
         expected = expectation(self._feed.resolved(rollout))
-        _, service = counted_services(rollout)
-        path = f"services/{service}"
-        is_foreign = rollout.canary is not None and rollout.canary.service is not None
-        if is_foreign or path in expected.present:
-            shown = self._gateways.part(path, api)
+        for side, service in counted_services(rollout).items():
+            is_foreign = rollout.sides[side].service is not None
+            if side not in _NEW_SIDES or not (is_foreign or f"services/{service}" in expected.present):
+                continue
+            shown = self._gateways.part(f"services/{service}", api)
             # A service of the provider's own that is missing has not arrived yet.
-            problem = canary_problem(str(service), shown) if is_foreign or shown is not None else None
+            problem = canary_problem(service, shown) if is_foreign or shown is not None else None
             if problem:
-                return Obstacle(WaitReason.CANARY_UNAVAILABLE, f"{name}: {problem}")
+                return Obstacle(_NEW_SIDES[side], problem)
+        return None
+
+    def _unapplied(self, api: str, rollout: Rollout) -> str | None:
+        expected = expectation(self._feed.resolved(rollout))
         parts = self._gateways.shown(rollout, api)
         problems = (expected.problem(path, shown) for path, shown in parts.items())
-        problem = next(filter(None, problems), None)
-        return Obstacle(WaitReason.NOT_APPLIED, f"{name}: {problem}") if problem else None
-
-    def _behind(self, gateway: Polled, rollout: Rollout) -> Obstacle | None:
-        instances = self._gateways.instances(rollout, gateway.sightings)
-        if not instances.behind:
-            return None
-        return Obstacle(WaitReason.NOT_APPLIED, f"{gateway.name}: {instances}")
+        return next(filter(None, problems), None)

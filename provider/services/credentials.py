@@ -65,4 +65,4 @@ def _covers(spec: GatewaySpec, url: str) -> bool:
     """Tell whether a gateway has credentials, and a URL is that of its metrics or below its API."""
     if not (spec.ca or spec.basic_auth or spec.header):
         return False
-    return url == spec.metrics_url or (spec.api is not None and url.startswith(f"{spec.api}/"))
+    return url in spec.metrics_urls or any(url.startswith(f"{api}/") for api in spec.apis)

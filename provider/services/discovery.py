@@ -8,7 +8,17 @@ from functools import cache, partial
 
 from provider.domain.fields import InvalidDocumentError, Mistake, NotJsonError, decode_json, encode, read
 from provider.domain.fields.addresses import Networks
-from provider.domain.rollouts import MOST_SERVERS, Discover, Found, Rollout, Server, Side, found_for, registered_key
+from provider.domain.rollouts import (
+    MOST_SERVERS,
+    Discover,
+    Found,
+    Rollout,
+    Server,
+    Side,
+    SideName,
+    found_for,
+    registered_key,
+)
 from provider.net.dns import Lookup, NotAnsweredError, NothingFoundError, look_up
 from provider.net.ssrf_guard import ANYWHERE, takes_connections
 from provider.replica import Feed
@@ -86,22 +96,20 @@ class Discovery:
             self._documents.delete(_key(key), _ME, action="forget")
 
     def servers(self, rollout: Rollout) -> Mapping[str, SideServers]:
-        """Tell who answers for each side of a rollout, by `stable` and `canary`."""
+        """Tell who answers for each side of a rollout, by name."""
         found = self._feed.read(lambda image: image.found)
         instances = self._store.instances(rollout.name)
-        sides = {"stable": rollout.spec.stable, "canary": rollout.spec.canary}
         return {
             name: SideServers(side, found_for(rollout.name, side, found), _of_side(side, instances))
-            for name, side in sides.items()
-            if side
+            for name, side in rollout.spec.sides.items()
         }
 
-    def group_of(self, rollout: str, side: str) -> str:
+    def group_of(self, rollout: str, side: SideName) -> str:
         """Name the group whose instances answer for a side. Raises NotFoundError, OtherSourceError."""
         known = self._feed.read(lambda image: image.rollouts.get(rollout))
         if known is None:
             raise NotFoundError(Key(Kind.ROLLOUT, rollout))
-        asked = known.spec.canary if side == "canary" else known.spec.stable
+        asked = known.spec.sides.get(side)
         group = asked.discover.registered if asked and asked.discover else None
         if group is None:
             raise OtherSourceError(

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,11 +16,22 @@ from provider.services.write_requests import (
     StoreWentBackError,
 )
 from provider.services.write_turns import Turns
-from provider.store import Change, ConflictError, Event, Key, Kind, Store, Stored, StoreUnavailableError
+from provider.store import (
+    Change,
+    ConflictError,
+    Event,
+    Key,
+    Kind,
+    Reservation,
+    Store,
+    Stored,
+    StoreUnavailableError,
+)
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 8
+_URGENT_ATTEMPTS = 64
 _CATCH_UP_SECONDS = 5.0
 
 
@@ -33,6 +45,7 @@ class Decision:
     action: str
     text: str | None
     remark: str = ""
+    reservation: Reservation | None = None
 
     def reason(self, call: Call) -> str:
         """Return the reason that the history shows."""
@@ -51,20 +64,21 @@ class Documents:
         self.store = store
         self.feed = feed
 
-    def change(self, key: Key, decide: Decide, call: Call) -> Event | None:
+    def change(self, key: Key, decide: Decide, call: Call, *, is_urgent: bool = False) -> Event | None:
         """Change a document as `decide` says; None where it says that there is nothing to change.
 
         `decide` gets the stored document and the store's time, and is asked again when another write came in
-        between, unless the caller named a version. Raises StaleVersionError, StoreWentBackError, ContentionError,
-        and what `decide` and the store raise.
+        between, unless the caller named a version. An urgent change waits for no other writer of this process, and
+        tries more often. Raises StaleVersionError, StoreWentBackError, ContentionError, and what `decide` and the
+        store raise.
         """
         self._insist_on_agreement()
         done = self._recalled(call)
         if done:
             return done
-        with self._turns.of(key):
+        with nullcontext() if is_urgent else self._turns.of(key):
             try:
-                return self._changed(key, decide, call)
+                return self._changed(key, decide, call, attempts=_URGENT_ATTEMPTS if is_urgent else _ATTEMPTS)
             except StoreUnavailableError:
                 raise
             except Exception:
@@ -77,8 +91,8 @@ class Documents:
     def _recalled(self, call: Call) -> Event | None:
         return self.store.recall(call.request) if call.request else None
 
-    def _changed(self, key: Key, decide: Decide, call: Call) -> Event | None:
-        for _ in range(_ATTEMPTS):
+    def _changed(self, key: Key, decide: Decide, call: Call, *, attempts: int) -> Event | None:
+        for _ in range(attempts):
             stored, now = self._read(key)
             version = stored.version if stored else 0
             if not call.accepts(version):
@@ -168,6 +182,7 @@ def _change(key: Key, version: int, decision: Decision, call: Call) -> Change:
         reason=decision.reason(call),
         request=call.as_request(),
         origin=tracing.origin(),
+        reservation=decision.reservation,
     )
 
 

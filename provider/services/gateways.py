@@ -9,7 +9,17 @@ from enum import StrEnum
 
 from provider.domain.fields import InvalidDocumentError, NotJsonError, decode_json, encode, read
 from provider.domain.fields.addresses import Networks
-from provider.domain.gateways import DEFAULT_GATEWAY, QUIET_AFTER, Condition, GatewaySpec, Sighting, counted
+from provider.domain.gateways import (
+    DEFAULT_GATEWAY,
+    QUIET_AFTER,
+    Condition,
+    GatewaySpec,
+    Instances,
+    Shown,
+    Sighting,
+    counted,
+)
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Rollout
 from provider.net.ssrf_guard import ANYWHERE, Credentials, none_needed
 from provider.replica import Feed, Image
@@ -18,9 +28,9 @@ from provider.services.gateway_health import Observations
 from provider.services.shared_measurement import SharedMeasurement
 from provider.services.write_requests import Call
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
-from provider.traefik.api_client import GatewayUnreachableError, Json, Overview, TraefikApi
+from provider.traefik.api_client import GatewayUnreachableError, Overview, TraefikApi
 from provider.traefik.applied import SECTIONS, expectation
-from provider.traefik.config import is_old, plain_version, shortcoming
+from provider.traefik.config import is_old, oldest_version, plain_version, shortcoming
 
 # A held poll comes back every few seconds. One that was not seen for so long is gone, unless it was written down.
 GONE_AFTER = timedelta(seconds=60)
@@ -44,27 +54,31 @@ class Delivery(StrEnum):
     PENDING = "pending"
 
 
+class DeliveryReason(StrEnum):
+    """Why a rollout is not delivered to a gateway."""
+
+    TOO_OLD = "too-old"
+    """Its Traefik is too old for the rollout."""
+    NOT_POLLING = "not-polling"
+    NOT_APPLIED = "not-applied"
+    """No instance has applied it."""
+    PARTLY_APPLIED = "partly-applied"
+    """Some instances have applied it."""
+
+
 @dataclass(frozen=True)
 class Report:
-    """Whether one gateway has a rollout, and if not, what is missing."""
+    """Whether one gateway has a rollout, and if not, what is missing.
+
+    `instances` are those that must have it, and `applied` those that do; 0 where none is known.
+    """
 
     gateway: str
     delivery: Delivery
     detail: str = ""
-
-
-@dataclass(frozen=True)
-class Instances:
-    """The instances that poll as one gateway, and the addresses of those that have not read a change."""
-
-    live: int
-    behind: Sequence[str]
-
-    def __str__(self) -> str:
-        missing = f"{', '.join(self.behind)} has not polled since the change"
-        if self.live == 1:
-            return missing
-        return f"{self.live - len(self.behind)} of {self.live} instances applied; {missing}"
+    reason_code: DeliveryReason | None = None
+    instances: int = 0
+    applied: int = 0
 
 
 @dataclass(frozen=True)
@@ -75,6 +89,11 @@ class Polled:
     spec: GatewaySpec | None
     sightings: Sequence[Sighting]
     is_current: bool
+
+    @property
+    def apis(self) -> Sequence[str]:
+        """URLs of the APIs of its instances."""
+        return self.spec.apis if self.spec else ()
 
 
 @dataclass(frozen=True)
@@ -215,11 +234,16 @@ class Gateways:
             errors += [error for path in paths if (error := expected.error(path, shown.get(path)))]
         return Applied(revision, differs[:_SHOWN_PROBLEMS], errors[:_SHOWN_PROBLEMS])
 
-    def note_version(self, name: str, traefik: str | None) -> None:
-        """Note the version that a gateway reports, if it is an old one, so that it is served what it takes."""
+    def note_version(self, name: str, traefik: str | None, *, may_rise: bool = True) -> None:
+        """Note the version that a gateway reports, if it is an old one, so that it is served what it takes.
+
+        While an instance has not told its version, the one that is noted may not rise.
+        """
         spec = self._feed.read(lambda image: image.gateways.get(name))
         version = plain_version(traefik)
         if traefik is None or spec is None or spec.traefik == version or not (is_old(version) or spec.traefik):
+            return
+        if spec.traefik and not may_rise and oldest_version([spec.traefik, traefik]) != traefik:
             return
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001
@@ -270,12 +294,12 @@ class Gateways:
             for name in self._carriers(rollout, sightings)
         ]
 
-    def instances(self, rollout: Rollout, seen: Sequence[Sighting]) -> Instances:
-        """Find the instances among those seen of a gateway that have not read the rollout as it is."""
+    def instances(self, rollout: Rollout, seen: Sequence[Sighting], shown: Sequence[Shown] = ()) -> Instances:
+        """Find which of the instances seen of a gateway have the rollout, beside what their APIs show of it."""
         body = self._feed.body(seen[0].gateway) if seen else None
         digest = body.digest if body else None
         behind = [one.address for one in seen if not one.has_taken(rollout.version, digest=digest)]
-        return Instances(len(seen), behind)
+        return Instances(len(seen), behind, shown)
 
     def _carriers(self, rollout: Rollout, sightings: Mapping[str, Sequence[Sighting]]) -> Sequence[str]:
         known = self._feed.read(lambda image: set(image.gateways))
@@ -285,37 +309,38 @@ class Gateways:
     def _report(self, name: str, rollout: Rollout, spec: GatewaySpec | None, seen: Sequence[Sighting]) -> Report:
         too_old = self.shortcoming(name, rollout)
         if too_old:
-            return Report(name, Delivery.PENDING, f"only the stable version is served: {too_old}")
-        instances = self.instances(rollout, seen)
-        if spec and spec.api:
-            problem = self._problem(spec.api, rollout)
-            # The API is that of one instance: the polls of the others show whether they go on.
-            if not problem and instances.live > 1 and instances.behind:
-                problem = str(instances)
-            return Report(name, Delivery.PENDING if problem else Delivery.APPLIED, problem or "")
-        if not seen:
-            return Report(name, Delivery.PENDING, "it has not polled lately")
-        if instances.behind:
-            return Report(name, Delivery.PENDING, str(instances))
-        return Report(name, Delivery.SERVED, "its API is not known, so what it applied is not")
+            words = f"only the stable version is served: {too_old}"
+            return Report(name, Delivery.PENDING, words, DeliveryReason.TOO_OLD)
+        apis = spec.apis if spec else ()
+        if not (seen or apis):
+            return Report(name, Delivery.PENDING, "it has not polled recently", DeliveryReason.NOT_POLLING)
+        instances = self.instances(rollout, seen, [self._shown_at(api, rollout) for api in apis])
+        total, applied = instances.total, instances.applied
+        if instances.problem:
+            code = DeliveryReason.PARTLY_APPLIED if applied else DeliveryReason.NOT_APPLIED
+            return Report(name, Delivery.PENDING, instances.problem, code, instances=total, applied=applied)
+        if apis:
+            return Report(name, Delivery.APPLIED, instances=total, applied=applied)
+        words = "its API is not configured, so the state cannot be confirmed"
+        return Report(name, Delivery.SERVED, words, instances=total, applied=applied)
 
-    def _problem(self, api: str, rollout: Rollout) -> str | None:
+    def _shown_at(self, api: str, rollout: Rollout) -> Shown:
         expected = expectation(self._feed.resolved(rollout))
         try:
             for path in [*expected.present, *sorted(expected.absent)]:
                 problem = expected.problem(path, self._api(api).show(path))
                 if problem:
-                    return problem
+                    return Shown(api, problem)
         except GatewayUnreachableError as error:
-            return str(error)
-        return None
+            return Shown(api, str(error), is_reachable=False)
+        return Shown(api)
 
     def _polled(self, name: str, spec: GatewaySpec | None, seen: Sequence[Sighting]) -> Polled:
         return Polled(name, spec, seen, bool(seen) and all(map(self._is_current, seen)))
 
     def _view(self, polled: Polled, condition: Condition | None) -> GatewayView:
         name, spec = polled.name, polled.spec
-        applied, problems = self._shown(name, spec.api) if spec and spec.api else (None, [])
+        applied, problems = self._shown(name, polled.apis)
         return GatewayView(
             name=name,
             version=self._feed.read(lambda image: _version(image.documents.get(_key(name)))),
@@ -327,14 +352,26 @@ class Gateways:
             condition=condition,
         )
 
-    def _shown(self, name: str, api: str) -> tuple[int | None, Sequence[str]]:
+    def _shown(self, name: str, apis: Sequence[str]) -> tuple[int | None, Sequence[str]]:
+        """Return the revision that all instances of a gateway have applied, and what is wrong with any of them."""
+        revisions: list[int | None] = []
+        problems: dict[str, None] = {}
+        for api in apis:
+            revision, found = self._shown_by(name, api)
+            revisions.append(revision)
+            problems |= dict.fromkeys(f"{api}: {one}" if len(apis) > 1 else one for one in found)
+        known = [revision for revision in revisions if revision is not None]
+        is_applied = bool(known) and len(known) == len(revisions)
+        return (min(known) if is_applied else None), list(problems)[:_SHOWN_PROBLEMS]
+
+    def _shown_by(self, name: str, api: str) -> tuple[int | None, Sequence[str]]:
         try:
             applied = self.applied(name, api)
         except GatewayUnreachableError as error:
             return None, [str(error)]
         # One that is disabled is among what differs; a mere warning stands in nobody's way.
         problems = [*applied.differs, *(error for error in applied.errors if error not in applied.differs)]
-        return (None if applied.differs else applied.revision), problems[:_SHOWN_PROBLEMS]
+        return (None if applied.differs else applied.revision), problems
 
     def _is_current(self, sighting: Sighting) -> bool:
         body = self._feed.body(sighting.gateway)

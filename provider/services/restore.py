@@ -1,11 +1,21 @@
 """Decide which side is right when the store holds less than what is served."""
 
+import logging
 import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 
-from provider.replica import BehindError, Feed
+from provider.domain.fields import InvalidDocumentError, NotJsonError
+from provider.replica import BehindError, Feed, read_rollout
+from provider.services.off_loop import run_off_loop
 from provider.services.write_requests import Call
-from provider.store import Contents, Store, StoreUnavailableError
+from provider.store import Contents, Kind, Store, StoreUnavailableError
+from provider.traefik.config import RouteTable
+
+log = logging.getLogger(__name__)
 
 
 class Truth(StrEnum):
@@ -15,6 +25,14 @@ class Truth(StrEnum):
     """The state that the provider serves, from memory or its snapshot."""
     STORED = "stored"
     """The state in Redis, even if it is empty."""
+
+
+@dataclass(frozen=True)
+class Restored:
+    """The revision after a restore, and the pairs of rollouts in it that match the same requests."""
+
+    revision: int
+    same_requests: Sequence[tuple[str, str]]
 
 
 # A worker writes the snapshot every second.
@@ -29,16 +47,21 @@ class Restoring:
         self._store = store
         self._feed = feed
 
-    def restore(self, truth: Truth, call: Call) -> int:
-        """Make the store hold what one of them has, under the lineage that is served; answer the new revision.
+    def restore(self, truth: Truth, call: Call) -> Restored:
+        """Make the store hold what one of them has, under the lineage that is served.
 
-        All workers then follow the store again, as its revision is above everything that was served. Raises
-        StoreUnavailableError where only another worker knows what was served last.
+        All workers then follow the store again, as its revision is above everything that was served. Rollouts that
+        match the same requests are no reason to refuse: nothing else ends an outage. Raises StoreUnavailableError
+        where only another worker knows what was served last.
         """
         served = self._served()
         right = served if truth is Truth.SERVED else self._store.load()
         contents = Contents(served.lineage, max(served.revision, right.revision), right.documents)
-        return self._store.restore(contents, actor=call.actor, reason=call.reason)
+        revision = self._store.restore(contents, actor=call.actor, reason=call.reason)
+        pairs = run_off_loop(partial(_same_requests, contents))
+        for pair in pairs:
+            log.warning("restore.same-requests", extra={"rollouts": list(pair)})
+        return Restored(revision, pairs)
 
     def _served(self) -> Contents:
         deadline = time.monotonic() + _CATCH_UP_SECONDS
@@ -50,3 +73,14 @@ class Restoring:
                     raise StoreUnavailableError(
                         "this worker has not taken over what another one serves; try again soon"
                     ) from error
+
+
+def _same_requests(contents: Contents) -> Sequence[tuple[str, str]]:
+    rollouts = {}
+    for key, stored in contents.documents.items():
+        if key.kind is Kind.ROLLOUT:
+            with suppress(InvalidDocumentError, NotJsonError):  # the feed reports it
+                rollouts[key.name] = read_rollout(key.name, stored)
+    table = RouteTable()
+    table.follow(rollouts)
+    return list(table.equal_pairs())

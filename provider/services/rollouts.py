@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from itertools import accumulate
 from typing import Protocol
 
 from provider.domain.fields import InvalidDocumentError, NotJsonError, write
@@ -39,10 +40,12 @@ from provider.services.write_requests import (
     ShrinkError,
     UnreadableDocumentError,
 )
-from provider.store import Event, Key, Kind, Store, Stored, StoreUnavailableError
+from provider.store import Event, Key, Kind, Reservation, Store, Stored, StoreUnavailableError
 from provider.traefik.config import UnsupportedFeatureError, checked, render, shortcoming
 
 _HISTORY_LIMIT = 1_000
+# Of the documents of one page; one of 2,000 servers has some 150 kB.
+PAGE_CHARACTERS = 4 * 1024 * 1024
 
 
 class Move(Protocol):
@@ -109,8 +112,16 @@ class Rollouts:
         self._documents.catch_up()
         return self._feed.read(lambda image: list(image.rollouts.values()))
 
-    def page(self, *, limit: int, cursor: str = "", phase: Phase | None = None, gateway: str | None = None) -> Page:
-        """List rollouts by name, those behind `cursor`."""
+    def page(
+        self,
+        *,
+        limit: int,
+        cursor: str = "",
+        phase: Phase | None = None,
+        gateway: str | None = None,
+        most_characters: int = PAGE_CHARACTERS,
+    ) -> Page:
+        """List rollouts by name, those behind `cursor`: fewer than `limit` where their documents are large."""
         chosen = sorted(
             (
                 rollout
@@ -121,7 +132,14 @@ class Rollouts:
             ),
             key=lambda rollout: rollout.name,
         )
-        return Page(chosen[:limit], chosen[limit - 1].name if len(chosen) > limit else None)
+        fitting = chosen[: self._count_fitting(chosen[:limit], most_characters)]
+        return Page(fitting, fitting[-1].name if len(chosen) > len(fitting) else None)
+
+    def _count_fitting(self, rollouts: Sequence[Rollout], most_characters: int) -> int:
+        """Return how many rollouts fit on a page by the size of their documents: one at least."""
+        names = [_key(rollout.name) for rollout in rollouts]
+        sizes = self._feed.read(lambda image: [len(image.documents[name].text) for name in names])
+        return max(1, sum(total <= most_characters for total in accumulate(sizes)))
 
     def create(self, name: str, spec: Spec, call: Call) -> Rollout:
         """Store a new rollout; ExistsError where there is one of that name."""
@@ -153,19 +171,27 @@ class Rollouts:
                 replaced = self._availability.begun(current, replaced, call, now=now)
             decision = self._decision("replace", replaced, current, call)
             if decision and restarts_analysis(current, replaced):
-                return dataclasses.replace(decision, remark="the analysis settings changed: the evidence starts anew")
+                return dataclasses.replace(
+                    decision, remark="the analysis settings or the baseline changed: the evidence starts anew"
+                )
             return decision
 
         event = self._documents.change(_key(name), decide, call)
         return self._written(name, event), event is not None and event.before is None
 
-    def start(self, name: str, canary: Side, call: Call) -> Rollout:
-        """Begin with a new canary, which waits before its first step where it is known to be unavailable."""
-        self._networks.check(canary)
-        self._discovery.insist(name, {"": canary}, call)
+    def start(self, name: str, canary: Side, call: Call, *, baseline: Side | None = None) -> Rollout:
+        """Begin with a new canary, which waits before its first step where it is known to be unavailable.
+
+        Without a `baseline`, the one of the spec stays.
+        """
+        sides = {"": canary, **({"/baseline": baseline} if baseline else {})}
+        for pointer, side in sides.items():
+            self._networks.check(side, pointer=pointer)
+        self._discovery.insist(name, sides, call)
 
         def start(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
-            return self._availability.begun(rollout, rollout.start(canary, now=now, reason=reason), call, now=now)
+            started = rollout.start(canary, now=now, reason=reason, baseline=baseline)
+            return self._availability.begun(rollout, started, call, now=now)
 
         return self._move(name, "canary", start, call)
 
@@ -217,7 +243,7 @@ class Rollouts:
     def undo(self, name: str, to_revision: int, call: Call) -> Rollout:
         """Make a rollout be again what one of its changes made it; NotFoundError where its history has none such."""
         earlier = self.as_of(name, to_revision)
-        self._discovery.insist(name, {"/stable": earlier.spec.stable, "/canary": earlier.spec.canary}, call)
+        self._discovery.insist(name, {f"/{side}": one for side, one in earlier.spec.sides.items()}, call)
 
         def undo(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
             return rollout.undo(earlier, now=now, reason=reason)
@@ -269,7 +295,9 @@ class Rollouts:
     def _check_sides(self, name: str, spec: Spec, call: Call) -> None:
         """Insist on servers that may be, and that are there. Raises InvalidDocumentError."""
         self._networks.check(spec, pointer="/spec")
-        self._discovery.insist(name, {"/spec/stable": spec.stable, "/spec/canary": spec.canary}, call)
+        # A baseline gets no requests without a canary.
+        needed = {side: one for side, one in spec.sides.items() if spec.canary or side != "baseline"}
+        self._discovery.insist(name, {f"/spec/{side}": one for side, one in needed.items()}, call)
 
     def _created(self, name: str, spec: Spec, call: Call, *, now: datetime) -> Rollout:
         created = Rollout.create(name, spec, now=now, reason=call.reason)
@@ -290,7 +318,9 @@ class Rollouts:
             current = _existing(name, stored)
             return self._decision(action, move(current, now=now, reason=call.reason), current, call)
 
-        return self._written(name, self._documents.change(_key(name), decide, call))
+        # A turn may last as long as another move waits for its proof, and an abort must not.
+        is_urgent = action == Action.ABORT
+        return self._written(name, self._documents.change(_key(name), decide, call, is_urgent=is_urgent))
 
     def _decision(self, action: str, rollout: Rollout, before: Rollout, call: Call) -> Decision | None:
         if rollout == before:
@@ -299,20 +329,19 @@ class Rollouts:
             self._check_shrink(rollout.name, rollout.spec.gateways, call)
         return self._fit(action, rollout, before)
 
-    def _check_route(self, before: Rollout | None, rollout: Rollout) -> None:
+    def _reserved(self, before: Rollout | None, rollout: Rollout) -> Reservation | None:
         if not has_other_route(before, rollout):
-            return
+            return None
         if self._feed.state is State.FOLLOWING:
             self._documents.catch_up()
-        self._routes.check(rollout)
+        return self._routes.reserve(rollout)
 
     def _fit(self, action: str, rollout: Rollout, before: Rollout | None = None) -> Decision:
         """Decide for what Traefik takes. Raises UnfitFragmentError, SameRequestsError."""
         checked(render(self._feed.resolved(rollout)))
         if action in {"create", "replace", "canary"}:
             self._check_versions(rollout)
-        self._check_route(before, rollout)
-        return Decision(action, _text(rollout))
+        return Decision(action, _text(rollout), reservation=self._reserved(before, rollout))
 
     def _check_versions(self, rollout: Rollout) -> None:
         """Raise UnsupportedFeatureError where a gateway that carries the rollout runs a Traefik that is too old."""

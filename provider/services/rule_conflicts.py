@@ -6,7 +6,8 @@ from functools import partial
 from provider.domain.rollouts import Rollout
 from provider.replica import Feed
 from provider.services.off_loop import run_off_loop
-from provider.traefik.config import Overlaps, RouteTable, differs
+from provider.store import Reservation
+from provider.traefik.config import Overlaps, RouteTable, differs, route_of
 
 
 class SameRequestsError(Exception):
@@ -21,10 +22,7 @@ class SameRequestsError(Exception):
 
 
 class Routes:
-    """The routes of all rollouts, updated from the feed when they are needed.
-
-    Two rollouts that are written at the same moment by two workers may both pass: `overlaps` then tells.
-    """
+    """The routes of all rollouts, updated from the feed when they are needed."""
 
     def __init__(self, feed: Feed) -> None:
         self._feed = feed
@@ -32,13 +30,18 @@ class Routes:
         self._revision = -1
         self._lock = threading.Lock()
 
-    def check(self, rollout: Rollout) -> None:
-        """Insist that no other rollout matches the same requests with the same priority. Raises SameRequestsError."""
+    def reserve(self, rollout: Rollout) -> Reservation:
+        """Insist that no other rollout matches the same requests with the same priority. Raises SameRequestsError.
+
+        Another worker may write an equal rule at the same moment: the reservation is part of the change, so that one
+        of them conflicts.
+        """
         with self._lock:
             self._follow()
-            other = self._table.equal(rollout)
+            other, seen = self._table.equal(rollout), self._revision
         if other:
             raise SameRequestsError(rollout.name, other)
+        return Reservation(f"rule {route_of(rollout).rule}", seen)
 
     def overlaps(self, rollout: Rollout) -> Overlaps:
         """Return the rollouts that take requests of one."""

@@ -90,7 +90,7 @@ class Sessions:
     def _begin(self, token: str) -> Visitor:
         caller = self._caller(token)
         if caller is None:
-            raise SignInError("this token is not known; it may have been revoked")
+            raise SignInError("unknown token; it may have been revoked")
         if not caller.may(Permission.READ):
             raise SignInError(f"a token of the role {caller.role} is for a Traefik that polls, not for people")
         session = secrets.token_urlsafe(32)

@@ -47,7 +47,11 @@ class Arrival:
 
 
 class NotInTimeError(Exception):
-    """The goal was not reached in time."""
+    """The goal was not reached in time; `reports` tell how far each gateway had come."""
+
+    def __init__(self, words: str, reports: Sequence[Report] = ()) -> None:
+        self.reports = reports
+        super().__init__(words)
 
 
 class OutOfReachError(Exception):
@@ -131,7 +135,7 @@ class Waiting:
                 return Arrival(rollout, reports)
             left = deadline - time.monotonic()
             if left <= 0 or self._feed.is_closing:
-                raise NotInTimeError(_missing(name, reports, seconds))
+                raise NotInTimeError(_missing(name, reports, seconds), reports)
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LAST_LOOK_SECONDS)
 
@@ -140,7 +144,7 @@ def _missing(name: str, reports: Sequence[Report], seconds: float) -> str:
     if not reports:
         return f"no Traefik that carries {name} has polled within {seconds:g} s"
     pending = [f"{report.gateway}: {report.detail}" for report in reports if report.delivery is Delivery.PENDING]
-    return f"not in Traefik after {seconds:g} s; " + "; ".join(pending)
+    return f"not applied after {seconds:g} s; " + "; ".join(pending)
 
 
 def _has_ended(rollout: Rollout, goal: Goal, attempt: int) -> bool:

@@ -7,8 +7,8 @@ import requests
 from pydantic import BaseModel, ValidationError
 
 from provider.domain.analysis import (
-    Answer,
     Check,
+    CheckReading,
     Outcome,
     PrometheusCheck,
     WebhookCheck,
@@ -41,7 +41,7 @@ class Gates:
         self._timeout = timeout_seconds
         self._session = new_session(networks)
 
-    def ask(self, check: Check, *, names: Mapping[str, object]) -> Answer:
+    def ask(self, check: Check, *, names: Mapping[str, object]) -> CheckReading:
         """Ask one check now; SourceError says why it could not be answered.
 
         `names` are `rollout`, `stable` and `canary`, which a query's placeholders stand for. A webhook is sent all of
@@ -56,7 +56,7 @@ class Gates:
         """Let go of the connections."""
         self._session.close()
 
-    def _query(self, check: PrometheusCheck, names: Mapping[str, object]) -> Answer:
+    def _query(self, check: PrometheusCheck, names: Mapping[str, object]) -> CheckReading:
         where = f"Prometheus {shown(check.url)}"
         try:
             query = filled_in(check.query, names)
@@ -67,14 +67,14 @@ class Gates:
             raise SourceError(f"{where} finds {len(samples)} samples: the query must give one, as sum(…) does")
         return held_against_bounds(samples[0].value if samples else None, check)
 
-    def _webhook(self, check: WebhookCheck, names: Mapping[str, object]) -> Answer:
+    def _webhook(self, check: WebhookCheck, names: Mapping[str, object]) -> CheckReading:
         seconds = check.timeout.total_seconds()
         name = f"webhook {place(check.url)}"
         source = Source(name=name, timeout_seconds=seconds, deadline_seconds=seconds, size=_SIZE)
         verdict = _verdict(self._session, check.url, source, names)
         reason = printable(verdict.reason, length=_REASON)
         words = f"{name} says {verdict.verdict}"
-        return Answer(_OUTCOMES[verdict.verdict], f"{words}: {reason}" if reason else words)
+        return CheckReading(_OUTCOMES[verdict.verdict], f"{words}: {reason}" if reason else words)
 
 
 def _verdict(session: requests.Session, url: str, source: Source, names: Mapping[str, object]) -> _Verdict:

@@ -1,6 +1,5 @@
 """Documents, revisions and events."""
 
-from provider.server.embedded_valkey import EmbeddedServer, EmbeddedServerError, embedded_url
 from provider.store.confirmation import Confirmation
 from provider.store.memory_store import MemoryStore
 from provider.store.protocols import (
@@ -15,6 +14,7 @@ from provider.store.protocols import (
     MissedChangesError,
     Request,
     RequestReusedError,
+    Reservation,
     Store,
     Stored,
     StoreUnavailableError,
@@ -27,8 +27,6 @@ __all__ = [
     "Confirmation",
     "ConflictError",
     "Contents",
-    "EmbeddedServer",
-    "EmbeddedServerError",
     "Event",
     "Instance",
     "Key",
@@ -38,8 +36,8 @@ __all__ = [
     "RedisStore",
     "Request",
     "RequestReusedError",
+    "Reservation",
     "Store",
     "StoreUnavailableError",
     "Stored",
-    "embedded_url",
 ]

@@ -9,8 +9,9 @@
 --       7 request    hash             7 action                14 actor
 --       8 sizes      hash                                     15 id of the request   16 its traceparent
 --       9 churn      list                                     17 "people" or "churn": whose budget it takes from
---                                                             18 bytes kept of people's changes   19 of one document's
---                                                             20 bytes kept of churn              21 entries of it
+--      10 restored   string                                   18 bytes kept of people's changes   19 of one document's
+--      11 reserved   string                                   20 bytes kept of churn              21 entries of it
+--                                                             22 revision seen by who reserves; "" reserves nothing
 --
 -- Churn is what instances do. It has a budget of its own, so that it never displaces what people did. Each entry says how
 -- many bytes it takes of people's budget (`size`), and how many people (`people`) and its document (`own`) had written up
@@ -30,6 +31,11 @@ local version = redis.call("HGET", KEYS[4], ARGV[1]) or "0"
 -- A document that was lost, and not deleted, can be written anew.
 if redis.call("HEXISTS", KEYS[3], ARGV[1]) == 0 then version = "0" end
 if version ~= ARGV[2] then return {"conflict", version} end
+if ARGV[22] ~= "" then
+  for _, key in ipairs({KEYS[10], KEYS[11]}) do
+    if (tonumber(redis.call("GET", key) or "0") or 0) > tonumber(ARGV[22]) then return {"conflict", version} end
+  end
+end
 
 -- The stream's ids are the revisions and only rise. Should the revision have been lost or set back by hand, or a
 -- stranger have appended, the higher of the two counts: a revision never comes twice.
@@ -88,6 +94,8 @@ redis.call("ZCARD", KEYS[6])
 redis.call("LLEN", KEYS[9])
 redis.call("XADD", KEYS[5], "MAXLEN", "~", ARGV[12], revision .. "-0", unpack(event))
 redis.call("SET", KEYS[1], revision)
+-- Everybody has seen a change long before an hour has passed.
+if ARGV[22] ~= "" then redis.call("SET", KEYS[11], revision, "PX", "3600000") end
 redis.call("SET", KEYS[2], ARGV[11], "NX")
 if ARGV[3] == "set" then
   redis.call("HSET", KEYS[3], ARGV[1], ARGV[4])

@@ -12,7 +12,7 @@ from redis.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedS
 
 from provider.store.addresses import Address, Kind, read_address
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 _CONNECT_SECONDS = 1.0
 _SENTINEL_SECONDS = 0.5
@@ -37,7 +37,7 @@ class _TlsConnection(_Connection, SentinelManagedSSLConnection):
 class Server(Protocol):
     """The server that has the keys of one namespace, whichever that is just now."""
 
-    def ask(self, question: Callable[[Any], Answer]) -> Answer:
+    def ask(self, question: Callable[[Any], T]) -> T:
         """Ask a redis-py client of it, perhaps more than once. Raises what redis-py raises."""
         ...
 
@@ -72,7 +72,7 @@ class _Primary:
     def __init__(self, client: Any) -> None:
         self._client = client
 
-    def ask(self, question: Callable[[Any], Answer]) -> Answer:
+    def ask(self, question: Callable[[Any], T]) -> T:
         """Ask it; redis-py connects anew where a connection has ended."""
         return question(self._client)
 
@@ -91,7 +91,7 @@ class _NodeOfCluster:
         self._options: dict[str, Any] = {**address.server_options, **address.tls, **options}
         self._cluster: Any = None
 
-    def ask(self, question: Callable[[Any], Answer]) -> Answer:
+    def ask(self, question: Callable[[Any], T]) -> T:
         """Ask the node; where it is gone, or another one has the slot, look at the map anew and ask once more."""
         cluster = self._connected()
         node = cluster.get_node_from_key(self._key)

@@ -16,6 +16,7 @@ canary:{NS}:history:KIND/NAME    sorted set  the revisions of one document, kept
 canary:{NS}:sizes                hash        people, churn -> bytes of events ever written; live -> people's now
 canary:{NS}:churn                list        REVISION BYTES, the events that instances caused, oldest first
 canary:{NS}:request:SHA256       hash        fingerprint, revision of a request; expires
+canary:{NS}:reserved:SHA256      string      the revision of the newest change that reserved a name; expires
 canary:{NS}:lease:NAME           string      whose it is; expires
 canary:{NS}:records              hash        ROLLOUT -> JSON, what is remembered of a canary under judgement
 canary:{NS}:notified             hash        WEBHOOK -> the revision up to which it was told what happened
@@ -129,6 +130,10 @@ class Keys:
     def request(self, request_id: str) -> str:
         """What is known of a request; its id may be any text, so its hash names it."""
         return self._key(f"request:{sha256(request_id.encode()).hexdigest()}")
+
+    def reserved(self, name: str) -> str:
+        """The newest change that reserved a name; the name may be any text, so its hash stands for it."""
+        return self._key(f"reserved:{sha256(name.encode()).hexdigest()}")
 
     def _key(self, name: str) -> str:
         return f"canary:{{{self.namespace}}}:{name}"

@@ -19,6 +19,7 @@ from provider.store.protocols import (
     MissedChangesError,
     Request,
     RequestReusedError,
+    Reservation,
     Stored,
 )
 
@@ -39,6 +40,7 @@ class MemoryStore:
     _documents: dict[Key, Stored] = field(default_factory=dict)
     _events: list[Event] = field(default_factory=list)
     _requests: dict[str, tuple[str, Event]] = field(default_factory=dict)
+    _reserved: dict[str, int] = field(default_factory=dict)
     _sightings: dict[str, str] = field(default_factory=dict)
     _records: dict[str, str] = field(default_factory=dict)
     _positions: dict[str, int] = field(default_factory=dict)
@@ -89,7 +91,7 @@ class MemoryStore:
                 return done
             before = self._documents.get(change.key)
             actual = before.version if before else 0
-            if actual != change.expected:
+            if actual != change.expected or self._has_lost(change.reservation):
                 raise ConflictError(change.key, change.expected, actual)
             return self._append(change, before)
 
@@ -238,6 +240,11 @@ class MemoryStore:
             raise RequestReusedError
         return event
 
+    def _has_lost(self, reservation: Reservation | None) -> bool:
+        if reservation is None:
+            return False
+        return max(self._reserved.get(reservation.name, 0), self._restored) > reservation.seen
+
     def _append(self, change: Change, before: Stored | None) -> Event:
         self._lineage = self._lineage or uuid4().hex
         follows = self._marks.get(self._revision, "")
@@ -260,6 +267,8 @@ class MemoryStore:
             self._documents.pop(change.key, None)
         else:
             self._documents[change.key] = Stored(self._revision, change.text)
+        if change.reservation:
+            self._reserved[change.reservation.name] = self._revision
         self._events.append(event)
         self._requests[change.request.id] = (change.request.fingerprint, event)
         self._changed.notify_all()

@@ -56,6 +56,17 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Reservation:
+    """Something that one document at a time may have, such as a rule: it was free up to the revision `seen`.
+
+    The change conflicts if a later one has reserved the same name, or a restore came in between.
+    """
+
+    name: str
+    seen: int
+
+
+@dataclass(frozen=True)
 class Change:
     """A write: the new text of a document (None deletes it) if its version is still the expected one (0: absent)."""
 
@@ -67,6 +78,7 @@ class Change:
     reason: str
     request: Request
     origin: Origin = NOWHERE
+    reservation: Reservation | None = None
 
 
 @dataclass(frozen=True)
@@ -128,13 +140,14 @@ class StoreUnavailableError(Exception):
 
 
 class ConflictError(Exception):
-    """The document is not at the expected version; nothing was changed."""
+    """The document is not at the expected version, or another one has its reservation; nothing was changed."""
 
     def __init__(self, key: Key, expected: int, actual: int) -> None:
         self.key = key
         self.expected = expected
         self.actual = actual
-        super().__init__(f"{key} is at version {actual}, not {expected}")
+        why = f"is at version {actual}, not {expected}" if actual != expected else "has lost its reservation"
+        super().__init__(f"{key} {why}")
 
 
 class RequestReusedError(Exception):

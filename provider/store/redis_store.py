@@ -423,6 +423,8 @@ class RedisStore:
             keys.request(change.request.id),
             keys.sizes,
             keys.churn,
+            keys.restored,
+            keys.reserved(change.reservation.name if change.reservation else ""),
         ]
 
     def _event(self, revision: int) -> Event:
@@ -461,6 +463,7 @@ def _commit_arguments(change: Change, mark: str, kept: Retention) -> list[str | 
         kept.document_bytes,
         kept.churn_bytes,
         kept.churn_events,
+        change.reservation.seen if change.reservation else "",
     ]
 
 

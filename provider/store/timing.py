@@ -9,15 +9,15 @@ from provider.observability import metrics, tracing
 from provider.store.protocols import StoreUnavailableError
 
 Parameters = ParamSpec("Parameters")
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
-def timed(call: Callable[Parameters, Answer]) -> Callable[Parameters, Answer]:
+def timed(call: Callable[Parameters, T]) -> Callable[Parameters, T]:
     """Time a call under its name. A refusal, such as a conflict, is an answer too."""
     kind = call.__name__
 
     @wraps(call)
-    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> Answer:
+    def wrapper(*args: Parameters.args, **kwargs: Parameters.kwargs) -> T:
         began, outcome = time.monotonic(), "ok"
         try:
             with tracing.step(f"redis {kind}"):

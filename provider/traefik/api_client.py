@@ -6,14 +6,12 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from provider.domain.fields import NotJsonError, decode_json
 from provider.domain.fields.addresses import Networks
+from provider.domain.json_object import Json
 from provider.net.http_client import Source, SourceError, asked, printable
 from provider.net.ssrf_guard import ANYWHERE, Credentials, new_session, none_needed
-
-Json = dict[str, Any]
 
 _PAGE = 1_000
 _MOST_PAGES = 200

@@ -3,13 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 from provider.domain.fields.types import parse_duration
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Rollout
 from provider.traefik.config import ignored_router, qualified, render_for
-
-Json = dict[str, Any]
 
 # What Traefik's API lists of a rollout, section by section; it has none for transports.
 SECTIONS = ("routers", "services", "middlewares")

@@ -3,8 +3,7 @@
 import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
-
-from provider.wsgi import WSGI
+from wsgiref.types import WSGIApplication
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -12,7 +11,7 @@ if TYPE_CHECKING:
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}){1,16}")
 
 
-def behind_prefix(application: WSGI) -> WSGI:
+def behind_prefix(application: WSGIApplication) -> WSGIApplication:
     """Have an application make its links below `X-Forwarded-Prefix`, as Traefik's StripPrefix names it.
 
     The proxy has removed the prefix from the path. A header that holds no plain path is ignored: a link made of it

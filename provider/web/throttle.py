@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterable
 from http.cookies import CookieError, SimpleCookie
 from typing import TYPE_CHECKING
+from wsgiref.types import WSGIApplication
 
 from provider.services import Operations
 from provider.store import StoreUnavailableError
 from provider.web.pages.page import COOKIE
 from provider.web.rate_limits import Rate, TooFastError
 from provider.web.security_headers import SECURITY
-from provider.wsgi import WSGI
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -24,7 +24,7 @@ _PROBLEM = {
 }
 
 
-def throttled(application: WSGI, rate: Rate, operations: Operations) -> WSGI:
+def throttled(application: WSGIApplication, rate: Rate, operations: Operations) -> WSGIApplication:
     """Put the rate of addresses in front of an application.
 
     A request with a known token is limited by its token, in the API. So is one of a session, once its address makes

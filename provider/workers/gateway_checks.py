@@ -2,18 +2,19 @@
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
 from provider.domain.gateways import Condition, Sighting, Signs, condition_of
 from provider.domain.gateways.health import QUIET_AFTER
 from provider.observability import metrics, tracing
-from provider.services import Operations, Polled
+from provider.services import ContentionError, Operations, Polled, StoreWentBackError
 from provider.services.gateways import GONE_AFTER
 from provider.store import StoreUnavailableError
 from provider.traefik.api_client import GatewayUnreachableError, Overview
-from provider.traefik.config import is_old
+from provider.traefik.config import is_old, oldest_version
 from provider.workers.in_flight import InFlight
 
 log = logging.getLogger(__name__)
@@ -25,16 +26,13 @@ _REST = 10
 
 
 @dataclass(frozen=True)
-class _Known:
-    """What is remembered of a gateway from look to look.
+class _Answer:
+    """What is remembered of the API of one instance from look to look.
 
-    `seen` is what was there when its API was asked for everything: the body's digest, and Traefik's own count of its
+    `seen` is what was there when it was asked for everything: the body's digest, and Traefik's own count of its
     parts. While that is the same, so is the answer.
     """
 
-    last_poll: datetime | None = None
-    target: int = 0
-    behind_since: datetime | None = None
     unreachable: str = ""
     unreachable_since: datetime | None = None
     seen: tuple[str, Overview] | None = None
@@ -43,6 +41,50 @@ class _Known:
     errors: Sequence[str] = ()
     traefik: str | None = None
     rests_until: datetime | None = None
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is remembered of a gateway from look to look: its polls, and the answer of each of its APIs by URL."""
+
+    last_poll: datetime | None = None
+    target: int = 0
+    behind_since: datetime | None = None
+    answers: Mapping[str, _Answer] = field(default_factory=dict)
+
+    @property
+    def unreachable(self) -> _Answer | None:
+        """The API that has not responded for the longest time."""
+        since = {one.unreachable_since: one for one in self.answers.values() if one.unreachable_since}
+        return since[min(since)] if since else None
+
+    @property
+    def applied(self) -> int | None:
+        """The revision that all instances have applied."""
+        revisions = [one.applied for one in self.answers.values()]
+        known = [revision for revision in revisions if revision is not None]
+        return min(known) if known and len(known) == len(revisions) else None
+
+    @property
+    def differs(self) -> Sequence[str]:
+        """What any instance shows otherwise than it should."""
+        return self._told("differs")
+
+    @property
+    def errors(self) -> Sequence[str]:
+        """What any instance finds wrong."""
+        return self._told("errors")
+
+    @property
+    def traefik(self) -> str | None:
+        """The oldest version of the instances that respond."""
+        versions = [one.traefik for one in self.answers.values() if one.traefik]
+        return oldest_version(versions)
+
+    def _told(self, name: str) -> Sequence[str]:
+        is_shared = len(self.answers) > 1
+        told = ((url, words) for url, one in self.answers.items() for words in getattr(one, name))
+        return list(dict.fromkeys(f"{url}: {words}" if is_shared else words for url, words in told))
 
 
 class Rounds:
@@ -55,7 +97,7 @@ class Rounds:
         self._observations = operations.observations
         self._known: dict[str, _Known] = {}
         self._conditions: Mapping[str, Condition] = {}
-        self._looks: InFlight[_Known] = InFlight("rounds", patience_seconds=patience_seconds)
+        self._looks: InFlight[_Answer] = InFlight("rounds", patience_seconds=patience_seconds)
 
     def begin(self) -> Mapping[str, Condition]:
         """Take over from who watched before: what they have said is not said again."""
@@ -70,8 +112,15 @@ class Rounds:
             # Who has hung up is no longer among those that poll, and is missed for a while.
             if name not in polled and known.last_poll and now - known.last_poll < GONE_AFTER:
                 polled[name] = Polled(name, None, (), is_current=False)
-        looked = self._looks.done({name: partial(self._looked, one, now) for name, one in polled.items()})
-        self._known = {name: self._seen(one, looked.get(name)) for name, one in polled.items()}
+        looked = self._looks.done(
+            {
+                _look(name, api): partial(self._looked, name, api, now)
+                for name, one in polled.items()
+                for api in one.apis
+            }
+        )
+        self._known = {name: self._seen(one, looked) for name, one in polled.items()}
+        self._note_versions()
         self._conditions = {name: self._condition(one, now) for name, one in polled.items()}
         return self._conditions
 
@@ -87,19 +136,26 @@ class Rounds:
         """Let go of the threads."""
         self._looks.close()
 
-    def _seen(self, polled: Polled, looked: _Known | None = None) -> _Known:
-        """Note the last poll beside what a look has found, or beside what was known while none has ended."""
-        known = looked or self._known.get(polled.name, _Known())
+    def _seen(self, polled: Polled, looked: Mapping[str, _Answer]) -> _Known:
+        """Note the last poll beside what each look has found, or beside what was known while it has not ended."""
+        known = self._known.get(polled.name, _Known())
         last = max((sighting.last_poll for sighting in polled.sightings), default=known.last_poll)
-        return replace(known, last_poll=last)
+        answers = {
+            api: looked.get(_look(polled.name, api)) or known.answers.get(api, _Answer()) for api in polled.apis
+        }
+        return replace(known, last_poll=last, answers=answers)
 
-    def _looked(self, polled: Polled, now: datetime) -> _Known:
-        known = self._seen(polled)
-        api = polled.spec.api if polled.spec else None
-        if api is None:
-            return _Known(last_poll=known.last_poll, target=known.target, behind_since=known.behind_since)
+    def _note_versions(self) -> None:
+        """Note the oldest version of each gateway's instances."""
+        for name, known in self._known.items():
+            are_all_known = all(one.traefik for one in known.answers.values())
+            with suppress(StoreWentBackError, ContentionError):  # the next round notes it
+                self._gateways.note_version(name, known.traefik, may_rise=are_all_known)
+
+    def _looked(self, name: str, api: str, now: datetime) -> _Answer:
+        known = self._known.get(name, _Known()).answers.get(api, _Answer())
         try:
-            known = self._asked(polled.name, api, known, now)
+            known = self._asked(name, api, known, now)
         except GatewayUnreachableError as error:
             since = known.unreachable_since or now
             return replace(known, unreachable=str(error), unreachable_since=since, applied=None, traefik=None)
@@ -107,19 +163,18 @@ class Rounds:
             raise
         except Exception as error:  # one gateway's failure keeps no other from being watched
             if not known.unreachable:
-                log.exception("gateway.not_examined", extra={"gateway": polled.name})
+                log.exception("gateway.not_examined", extra={"gateway": name})
             words = f"{api} could not be examined: {type(error).__name__}"
             return replace(known, unreachable=words, unreachable_since=known.unreachable_since or now, applied=None)
         return replace(known, unreachable="", unreachable_since=None)
 
-    def _asked(self, name: str, api: str, known: _Known, now: datetime) -> _Known:
+    def _asked(self, name: str, api: str, known: _Answer, now: datetime) -> _Answer:
         """Ask for everything only where the answer may be another, and count the parts otherwise."""
         revision, body = self._feed.read(lambda image: (image.revision, image.bodies.body(name)))
         seen = (body.digest, self._gateways.overview(api))
         # One that discards what it does not know shows something else; one that is too old may be updated.
         is_settled = known.traefik and not known.differs and not is_old(known.traefik)
         traefik = known.traefik if is_settled else self._gateways.traefik(api)
-        self._gateways.note_version(name, traefik)
         if known.seen == seen and not known.differs:
             return replace(known, applied=revision, traefik=traefik)
         if known.rests_until and now < known.rests_until:
@@ -149,10 +204,10 @@ class Rounds:
         signs = Signs(
             last_poll=known.last_poll,
             is_connected=bool(polled.sightings),
-            has_api=bool(polled.spec and polled.spec.api),
+            has_api=bool(polled.apis),
             errors=known.errors,
-            unreachable=known.unreachable,
-            unreachable_since=known.unreachable_since,
+            unreachable=known.unreachable.unreachable if known.unreachable else "",
+            unreachable_since=known.unreachable.unreachable_since if known.unreachable else None,
             behind=known.differs[0] if known.differs else f"it has not been served revision {known.target}",
             behind_since=known.behind_since,
         )
@@ -160,6 +215,10 @@ class Rounds:
         return condition.model_copy(
             update={"revision_served": served, "revision_applied": known.applied, "traefik": known.traefik}
         )
+
+
+def _look(name: str, api: str) -> str:
+    return f"{name} {api}"
 
 
 def _served(polled: Polled, fresh: Sequence[Sighting], revision: int) -> int | None:

@@ -91,6 +91,8 @@ class Controller:
         self._waits = operations.waits
         self._waiting: dict[str, _Wait] = {}
         self._published = False
+        # Rollouts whose latest measurement lacks a source that may still respond.
+        self._partly_measured: set[str] = set()
 
     def start(self) -> None:
         """Run in a thread of its own until the feed closes."""
@@ -119,7 +121,7 @@ class Controller:
             now = self._store.now()
             for rollout in filter(goes_by_itself, moving):
                 self._proof.confirmed_at(rollout, now)  # the time of a step runs from its confirmation
-            looked = self._look([rollout for rollout in moving if self._is_due_for_a_look(rollout, now)], now)
+            looked = self._look([rollout for rollout in moving if self._is_to_be_measured(rollout, now)], now)
         except StoreUnavailableError:
             return 0
         # A verdict is weighed when there was a look; what only waits for a time, when that has come.
@@ -141,6 +143,10 @@ class Controller:
     def _leads(self) -> bool:
         return self._store.lease(LEASE, owner=self._me, seconds=_LEASE_SECONDS)
 
+    def _is_to_be_measured(self, rollout: Rollout, now: datetime) -> bool:
+        is_under_way = rollout.is_judged and rollout.name in self._partly_measured
+        return is_under_way or self._is_due_for_a_look(rollout, now)
+
     def _is_due_for_a_look(self, rollout: Rollout, now: datetime) -> bool:
         if not rollout.is_judged:
             return False
@@ -159,6 +165,8 @@ class Controller:
         except Exception:
             log.exception("looking.failed")  # what waits for a time goes on all the same
             return ()
+        self._partly_measured -= measurements.keys()
+        self._partly_measured |= {name for name, found in measurements.items() if found.is_partial}
         for rollout in rollouts:
             if rollout.name in measurements:
                 self._remember(rollout, measurements[rollout.name], now)
@@ -176,15 +184,16 @@ class Controller:
         }
 
     def _remember(self, rollout: Rollout, measurement: Measurement, now: datetime) -> None:
-        stable, canary = counted_services(rollout)
+        services = counted_services(rollout)
         before = self._remembered(rollout.name)
         record = current_record(before.record, rollout).looked(
             measurement,
             settings_of(rollout),
-            stable=stable,
-            canary=canary or "",
+            stable=services["stable"],
+            canary=services.get("canary", ""),
             now=now,
             exposure=exposure_of(self._feed.read(lambda image: image.resolved(rollout))),
+            baseline=services.get("baseline") if "baseline" in rollout.shares else None,
         )
         after = self._analyses.remember(rollout.name, record, before=before)
         if after is None:
@@ -206,6 +215,7 @@ class Controller:
         names = {rollout.name for rollout in moving}
         self._memory = {name: known for name, known in self._memory.items() if name in names}
         self._waiting = {name: wait for name, wait in self._waiting.items() if name in names}
+        self._partly_measured &= names
         self._proof.keep_only(names)
 
     def _is_due(self, rollout: Rollout, now: datetime) -> bool:

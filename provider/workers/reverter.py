@@ -6,9 +6,11 @@ shown it without an error; as broken when one shows it, each part as it was mean
 
 import logging
 from collections.abc import Mapping
+from contextlib import suppress
 
 from provider.domain.fields import Document
 from provider.domain.gateways import GatewaySpec
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Action, IllegalMoveError, Rollout
 from provider.services import (
     Call,
@@ -22,7 +24,7 @@ from provider.services import (
     UnreadableDocumentError,
 )
 from provider.services.notes import Note
-from provider.traefik.api_client import GatewayUnreachableError, Json
+from provider.traefik.api_client import GatewayUnreachableError
 from provider.traefik.applied import expectation
 
 log = logging.getLogger(__name__)
@@ -106,12 +108,13 @@ class Reverting:
         return "" if answers and None not in answers else None
 
     def _answer(self, rollout: Rollout, spec: GatewaySpec) -> str | None:
-        try:
-            return (
-                _judged(self._feed.resolved(rollout), self._gateways.shown(rollout, spec.api)) if spec.api else None
-            )
-        except GatewayUnreachableError:
-            return None
+        """Quote what an instance of a gateway finds wrong; instances that do not respond may be gone."""
+        answers: list[str | None] = []
+        for api in spec.apis:
+            with suppress(GatewayUnreachableError):
+                answers.append(_judged(self._feed.resolved(rollout), self._gateways.shown(rollout, api)))
+        words = next(filter(None, answers), None)
+        return words or ("" if answers and None not in answers else None)
 
     def _take_back(self, rollout: Rollout, good: int | None, words: str) -> None:
         facts = {"rollout": rollout.name, "version": rollout.version, "detail": words}

@@ -1,20 +1,21 @@
 """What the sources say of the canaries that are due for a sample: each source is asked once for all of them.
 
-A rollout is measured when its own sources have answered. A slow source delays only the rollouts that use it.
+A rollout is measured when its own sources have answered. A slow source delays only the rollouts that use it. Where
+others have answered, these are measured without it first: one source that shows a failure is sufficient for an abort.
 """
 
 import logging
 import time
 from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
-from typing import Any, TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from provider.domain.analysis import CheckResult, Measurement, Outcome, Snapshot
 from provider.domain.analysis.checks import Check
 from provider.domain.fields import weight_number
 from provider.domain.fields.addresses import Networks
-from provider.domain.gateways import GatewaySpec
+from provider.domain.gateways import GatewaySpec, metrics_sources
 from provider.domain.rollouts import Rollout, settings_of
 from provider.net.http_client import shown
 from provider.net.ssrf_guard import ANYWHERE, Credentials, none_needed
@@ -27,6 +28,8 @@ log = logging.getLogger(__name__)
 _ASKED_AT_ONCE = 32
 # What is not answered within so long is taken up by a later call.
 _PATIENCE_SECONDS = 0.5
+# A rollout is measured without the sources that have not answered after so long, and again when they have.
+_PARTIAL_SECONDS = 1.0
 # A source that has not answered after so long is reported, once.
 _LATE_SECONDS = 5.0
 # An answer that nobody has called for in so long is too old to be judged.
@@ -35,34 +38,86 @@ _ABANDONED_SECONDS = 10.0
 Gateways = Mapping[str, GatewaySpec]
 # A gateway's name, or a Prometheus' address, by which it can be told from the other kind.
 Source = tuple[str, str]
-Answer: TypeAlias = Mapping[str, Snapshot] | SourceError
+SourceReading: TypeAlias = Mapping[str, Snapshot] | SourceError
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True)
+class _Asked(Generic[_Result]):
+    """What was asked of a source, and when."""
+
+    future: Future[_Result]
+    at: float
 
 
 @dataclass(frozen=True)
 class _Running:
-    """A measurement under way: of which version of a rollout, and what was asked, by source and by check."""
+    """A measurement under way: of which version of a rollout, and what was asked, by source and by check.
+
+    `returned_at` is when it was returned without what is late, with so many answers as `returned`. `is_hasty` is true
+    if the measurement before it lacked something: then nothing is waited for.
+    """
 
     rollout: Rollout
-    began: float
-    answers: Mapping[Source, Future[Answer]]
-    checks: Mapping[str, Future[CheckResult]]
+    answers: Mapping[Source, _Asked[SourceReading]] = field(default_factory=dict)
+    checks: Mapping[str, _Asked[CheckResult]] = field(default_factory=dict)
+    is_hasty: bool = False
+    returned: int = 0
+    returned_at: float | None = None
 
     @property
-    def futures(self) -> Sequence[Future[Answer] | Future[CheckResult]]:
+    def asked(self) -> Sequence[_Asked[SourceReading] | _Asked[CheckResult]]:
         return [*self.answers.values(), *self.checks.values()]
 
     @property
     def is_done(self) -> bool:
-        return all(future.done() for future in self.futures)
+        return all(asked.future.done() for asked in self.asked)
 
-    def late(self) -> Collection[str]:
-        """Name what has not answered."""
-        sources = {gateway or shown(url) for (gateway, url), future in self.answers.items() if not future.done()}
-        return sources | {f"check {name}" for name, future in self.checks.items() if not future.done()}
+    def is_partial(self, now: float) -> bool:
+        """Tell whether the sources that have not answered are late, and others have answered."""
+        is_late = any(now - one.at >= _PARTIAL_SECONDS for one in self.asked if not one.future.done())
+        return (is_late or self.is_hasty) and self._answered > self.returned and self._has_facts()
+
+    def as_returned(self, now: float) -> "_Running":
+        """Note that it is returned without what is late."""
+        return replace(self, returned=self._answered, returned_at=now)
+
+    def is_outdated(self, now: float) -> bool:
+        """Tell whether all but what is late has to be asked again."""
+        interval = settings_of(self.rollout).interval.total_seconds()
+        return self.returned_at is not None and now - self.returned_at >= interval
+
+    @property
+    def _answered(self) -> int:
+        return sum(one.future.done() for one in self.asked)
+
+    def _has_facts(self) -> bool:
+        """Tell whether a gateway was measured, or a check failed."""
+        answers = [one.future.result() for one in self.answers.values() if one.future.done()]
+        checks = [one.future.result() for one in self.checks.values() if one.future.done()]
+        is_measured = any(not isinstance(answer, SourceError) for answer in answers)
+        return is_measured or any(check.outcome is Outcome.FAILED for check in checks)
+
+    def rest(self) -> "_Running":
+        """Return what has not answered."""
+        answers = {source: one for source, one in self.answers.items() if not one.future.done()}
+        checks = {name: one for name, one in self.checks.items() if not one.future.done()}
+        return replace(self, answers=answers, checks=checks)
+
+    def late(self, limit: float) -> Collection[str]:
+        """Name what was asked before a time, and has not answered."""
+        rest = self.rest()
+        sources = {gateway or shown(url) for (gateway, url), one in rest.answers.items() if one.at < limit}
+        return sources | {f"check {name}" for name, one in rest.checks.items() if one.at < limit}
 
     def measurement(self) -> Measurement:
-        answers = [future.result() for future in self.answers.values()]
-        return _measurement(self.rollout, answers, tuple(future.result() for future in self.checks.values()))
+        """Return what has answered; what has not is missing."""
+        rest = self.rest()
+        answers = [one.future.result() for one in self.answers.values() if one.future.done()]
+        checks = tuple(one.future.result() for one in self.checks.values() if one.future.done())
+        late = [f"{gateway or shown(url)} has not responded yet" for gateway, url in rest.answers]
+        late += [f"{name} has not responded yet" for name in rest.checks]
+        return _measurement(self.rollout, answers, checks, late=tuple(late))
 
 
 class Looking:
@@ -85,23 +140,37 @@ class Looking:
             for kind in ("gateway", "prometheus", "check")
         )
         self._running: dict[str, _Running] = {}
+        # Rollouts whose latest measurement lacked a source.
+        self._lacking: set[str] = set()
         self._called = 0.0
         self._told: set[tuple[str, str]] = set()
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Gateways) -> Mapping[str, Measurement]:
         """Measure canaries, by the names of their rollouts.
 
-        A rollout whose sources have not all answered is left out; a later call that names it has its measurement.
+        A rollout whose sources have not all answered is left out. Where others are late, it has a partial
+        measurement, and a later call that names it has a whole one.
         """
         self._keep_only(rollouts)
-        begun = self._begin([rollout for rollout in rollouts if rollout.name not in self._running], gateways)
+        begun = self._begin([rollout for rollout in rollouts if self._is_to_begin(rollout)], gateways)
         self._running.update(begun)
-        futures: set[Future[Any]] = {future for one in begun.values() for future in one.futures}
+        futures: set[Future[Any]] = {asked.future for one in begun.values() for asked in one.asked}
         wait(futures, timeout=self._patience)
+        now = time.monotonic()
         done = {name: one for name, one in self._running.items() if one.is_done}
-        self._running = {name: one for name, one in self._running.items() if name not in done}
+        partial = {name: one for name, one in self._running.items() if name not in done and one.is_partial(now)}
+        left = {name: one for name, one in self._running.items() if name not in done}
+        self._running = {**left, **{name: one.as_returned(now) for name, one in partial.items()}}
         self._tell_late(done.values())
-        return {name: one.measurement() for name, one in done.items()}
+        measurements = {name: one.measurement() for name, one in {**done, **partial}.items()}
+        self._lacking = (self._lacking - measurements.keys()) | {
+            name for name, one in measurements.items() if one.missing
+        }
+        return measurements
+
+    def _is_to_begin(self, rollout: Rollout) -> bool:
+        running = self._running.get(rollout.name)
+        return running is None or running.is_outdated(time.monotonic())
 
     def _keep_only(self, rollouts: Sequence[Rollout]) -> None:
         """Give up the measurements of rollouts that have changed or are no longer asked for."""
@@ -113,25 +182,37 @@ class Looking:
         }
 
     def _begin(self, rollouts: Sequence[Rollout], gateways: Gateways) -> Mapping[str, _Running]:
+        """Ask the sources; what is late already is not asked again."""
+        late = {one.name: self._running.get(one.name, _Running(one)).rest() for one in rollouts}
         wanted = {rollout.name: _sources(rollout, gateways) for rollout in rollouts}
-        answers = {
-            source: (self._gateway_pool if source[0] else self._prometheus_pool).submit(self._ask, source, services)
-            for source, services in _services_by_source(rollouts, wanted).items()
-        }
+        open_ = {name: [one for one in sources if one not in late[name].answers] for name, sources in wanted.items()}
         now = time.monotonic()
+        answers = {
+            source: _Asked(self._pool(source).submit(self._ask, source, services), now)
+            for source, services in _services_by_source(rollouts, open_).items()
+        }
         return {
             rollout.name: _Running(
-                rollout, now, {source: answers[source] for source in wanted[rollout.name]}, self._checked(rollout)
+                rollout,
+                {
+                    source: late[rollout.name].answers.get(source) or answers[source]
+                    for source in wanted[rollout.name]
+                },
+                self._checked(rollout, late[rollout.name].checks, now),
+                is_hasty=rollout.name in self._lacking,
             )
             for rollout in rollouts
         }
 
+    def _pool(self, source: Source) -> ThreadPoolExecutor:
+        return self._gateway_pool if source[0] else self._prometheus_pool
+
     def _tell_late(self, done: Collection[_Running]) -> None:
         """Log each source of a rollout that is late, once until it answers in time."""
         limit = time.monotonic() - _LATE_SECONDS
-        in_time = {one.rollout.name for one in done if one.began >= limit}
+        in_time = {one.rollout.name for one in done if not any(asked.at < limit for asked in one.asked)}
         self._told = {(name, source) for name, source in self._told if name not in in_time}
-        late = {(name, source) for name, one in self._running.items() if one.began < limit for source in one.late()}
+        late = {(name, source) for name, one in self._running.items() for source in one.late(limit)}
         for name, source in sorted(late - self._told):
             log.warning("source.late", extra={"rollout": name, "source": source, "seconds": _LATE_SECONDS})
         self._told |= late
@@ -143,7 +224,7 @@ class Looking:
         for source in (self._traefiks, self._prometheuses, self._gates):
             source.close()
 
-    def _ask(self, source: Source, services: Collection[str]) -> Answer:
+    def _ask(self, source: Source, services: Collection[str]) -> SourceReading:
         gateway, url = source
         try:
             if gateway:
@@ -155,18 +236,19 @@ class Looking:
             log.exception("source.failed", extra={"source": gateway or shown(url)})
             return SourceError(f"{gateway or shown(url)} could not be read: {type(error).__name__}")
 
-    def _checked(self, rollout: Rollout) -> Mapping[str, Future[CheckResult]]:
-        stable, canary = counted_services(rollout)
+    def _checked(
+        self, rollout: Rollout, late: Mapping[str, _Asked[CheckResult]], now: float
+    ) -> Mapping[str, _Asked[CheckResult]]:
         names: Mapping[str, object] = {
             "rollout": rollout.name,
-            "stable": stable,
-            "canary": canary or "",
+            "canary": "",
+            **{str(side): service for side, service in counted_services(rollout).items()},
             "weight": weight_number(rollout.status.weight),
             "phase": rollout.status.phase,
             "stepIndex": rollout.status.step_index,
         }
         return {
-            check.name: self._check_pool.submit(self._result, check, names)
+            check.name: late.get(check.name) or _Asked(self._check_pool.submit(self._result, check, names), now)
             for check in settings_of(rollout).checks or ()
         }
 
@@ -187,9 +269,10 @@ def _sources(rollout: Rollout, gateways: Gateways) -> Sequence[Source]:
     if prometheus:
         return [("", prometheus.url)]
     return [
-        (name, spec.metrics_url)
+        source
         for name, spec in sorted(gateways.items())
-        if spec.metrics_url and rollout.spec.is_carried_by(name)
+        if rollout.spec.is_carried_by(name)
+        for source in metrics_sources(name, spec).items()
     ]
 
 
@@ -198,18 +281,21 @@ def _services_by_source(
 ) -> Mapping[Source, set[str]]:
     services: dict[Source, set[str]] = {}
     for rollout in rollouts:
-        counted = {service for service in counted_services(rollout) if service}
+        counted = counted_services(rollout).values()
         for source in wanted[rollout.name]:
             services.setdefault(source, set()).update(counted)
     return services
 
 
-def _measurement(rollout: Rollout, answers: Sequence[Answer], checks: tuple[CheckResult, ...]) -> Measurement:
+def _measurement(
+    rollout: Rollout, answers: Sequence[SourceReading], checks: tuple[CheckResult, ...], *, late: tuple[str, ...]
+) -> Measurement:
     """Give what could be measured, and what could not: failure takes one source that shows it, success takes all."""
-    missing = [str(answer) for answer in answers if isinstance(answer, SourceError)]
-    if not answers:
+    errors = [str(answer) for answer in answers if isinstance(answer, SourceError)]
+    missing = [*errors, *late]
+    if not answers and not late:
         missing.append(_NO_SOURCE)
-    if len(missing) >= len(answers) and not any(check.outcome is Outcome.FAILED for check in checks):
+    if len(errors) >= len(answers) and not any(check.outcome is Outcome.FAILED for check in checks):
         missing += [f"{check.name}: {check.reason}" for check in checks if check.outcome is Outcome.ERROR]
         return Measurement(error="; ".join(missing))
     snapshots = {
@@ -218,13 +304,13 @@ def _measurement(rollout: Rollout, answers: Sequence[Answer], checks: tuple[Chec
         if not isinstance(answer, SourceError)
         for name, snapshot in answer.items()
     }
-    return Measurement(snapshots, checks, missing=tuple(missing))
+    return Measurement(snapshots, checks, missing=tuple(missing), is_partial=bool(late))
 
 
 def _of(rollout: Rollout, snapshot: Snapshot) -> Snapshot:
     """Leave out what was asked for other rollouts."""
     found = snapshot.services
-    services = {service: found[service] for service in counted_services(rollout) if service and service in found}
+    services = {service: found[service] for service in counted_services(rollout).values() if service in found}
     return Snapshot(services, snapshot.started)
 
 

@@ -10,7 +10,7 @@ from provider.domain.analysis import Analysis, Share, Snapshot, window_between
 from provider.domain.analysis.replicas import is_gone, is_replica, several_traefiks, with_start
 from provider.domain.analysis.share import Requests, remembered, share_of, unknown_share
 from provider.domain.fields.addresses import Networks
-from provider.domain.gateways import GatewaySpec
+from provider.domain.gateways import GatewaySpec, metrics_sources
 from provider.domain.rollouts import Rollout, Strategy, settings_of
 from provider.net.ssrf_guard import ANYWHERE, Credentials, none_needed
 from provider.services import NOT_MEASURED_YET
@@ -84,10 +84,14 @@ class Counting:
         `served` are the revisions that gateways which poll have: a weight counts from when it was served.
         """
         self._tracks = {rollout.name: self._track(rollout) for rollout in rollouts}
-        carriers = {rollout.name: _carriers(rollout, gateways) for rollout in rollouts}
+        sources = {name: metrics_sources(name, spec) for name, spec in gateways.items()}
+        # Each instance is counted by itself, and is served when its gateway is.
+        served = {one: served[name] for name, ones in sources.items() if name in served for one in ones}
+        urls = {one: url for ones in sources.values() for one, url in ones.items()}
+        carriers = {rollout.name: _carriers(rollout, sources) for rollout in rollouts}
         answers = {
             gateway: replace(answer, page=self._told_apart(gateway, answer.page, now))
-            for gateway, answer in self._ask(rollouts, carriers, gateways, now).items()
+            for gateway, answer in self._ask(rollouts, carriers, urls, now).items()
         }
         return {
             rollout.name: self._share(rollout, carriers[rollout.name], answers, served=served, now=now)
@@ -127,7 +131,7 @@ class Counting:
         self,
         rollouts: Sequence[Rollout],
         carriers: Mapping[str, Sequence[str]],
-        gateways: Mapping[str, GatewaySpec],
+        urls: Mapping[str, str],
         now: datetime,
     ) -> Answers:
         wanted: dict[str, set[str]] = {}
@@ -136,9 +140,9 @@ class Counting:
                 wanted.setdefault(gateway, set()).update(_services(rollout))
 
         def ask(gateway: str) -> _Answer:
-            url, services = gateways[gateway].metrics_url or "", wanted[gateway]
+            services = wanted[gateway]
             try:
-                return _Answer(now, services, self._traefiks.page(gateway, url, services=services))
+                return _Answer(now, services, self._traefiks.page(gateway, urls[gateway], services=services))
             except SourceError as error:
                 return _Answer(now, services, error)
 
@@ -183,7 +187,7 @@ class Counting:
 
 
 def _services(rollout: Rollout) -> Set[str]:
-    return {service for service in counted_services(rollout) if service}
+    return set(counted_services(rollout).values())
 
 
 def _settings(rollout: Rollout) -> tuple[object, ...]:
@@ -201,21 +205,27 @@ def _settings(rollout: Rollout) -> tuple[object, ...]:
     )
 
 
-def _carriers(rollout: Rollout, gateways: Mapping[str, GatewaySpec]) -> Sequence[str]:
-    return [name for name, spec in sorted(gateways.items()) if spec.metrics_url and rollout.spec.is_carried_by(name)]
+def _carriers(rollout: Rollout, sources: Mapping[str, Mapping[str, str]]) -> Sequence[str]:
+    return [one for name, ones in sorted(sources.items()) if rollout.spec.is_carried_by(name) for one in ones]
 
 
 def _requests_between(before: tuple[datetime, Page], after: tuple[datetime, Page], rollout: Rollout) -> Requests:
-    stable, canary = counted_services(rollout)
+    services = counted_services(rollout)
     earlier, later = before[1], after[1]
     window = window_between(
-        {"": earlier.snapshot}, {"": later.snapshot}, stable=stable, canary=canary or "", errors=_STATUSES
+        {"": earlier.snapshot},
+        {"": later.snapshot},
+        stable=services["stable"],
+        canary=services.get("canary", ""),
+        errors=_STATUSES,
+        baseline=services.get("baseline"),
     )
     return Requests(
         begin=before[0],
         end=after[0],
         canary=window.canary.requests,
         stable=window.stable.requests,
+        baseline=window.baseline.requests if window.baseline else None,
         reloads=_reloads_between(earlier, later),
     )
 
@@ -230,7 +240,7 @@ def _reloads_between(earlier: Page, later: Page) -> int | None:
 def _of(rollout: Rollout, page: Page) -> Page:
     """Keep what is of one rollout: all that the next look needs."""
     found = page.snapshot.services
-    services = {name: found[name] for name in counted_services(rollout) if name and name in found}
+    services = {name: found[name] for name in counted_services(rollout).values() if name in found}
     return Page(Snapshot(services, page.snapshot.started), page.reloads)
 
 
@@ -248,7 +258,7 @@ def _remarked(rollout: Rollout) -> Iterable[str]:
         yield "hrw goes by the clients' addresses: with few clients the share is coarse"
     if rollout.spec.resilience and rollout.spec.resilience.circuit_breaker:
         yield "what an open circuit breaker answers is not counted"
-    foreign = [side.service for side in (rollout.spec.stable, rollout.canary) if side and side.service]
+    foreign = [side.service for side in rollout.sides.values() if side.service]
     if foreign:
         yield f"what else reaches {' and '.join(foreign)} counts too"
 

@@ -134,8 +134,9 @@ def _is_starved(share: Share) -> bool:
 
 def _facts(share: Share) -> dict[str, object]:
     return {
-        "asked": f"{share.asked} %",
-        "achieved": f"{share.achieved} %",
+        "asked": f"{share.asked}%",
+        "achieved": f"{share.achieved}%",
         "canary_requests": share.canary_requests,
         "stable_requests": share.stable_requests,
+        **({} if share.baseline_requests is None else {"baseline_requests": share.baseline_requests}),
     }

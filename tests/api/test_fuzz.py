@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
 from urllib.parse import unquote_to_bytes
+from wsgiref.types import WSGIApplication
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
@@ -29,7 +30,6 @@ from provider.services import Webhooks
 from provider.web.api import create_app
 from provider.web.poll import Polling, SightingBook
 from provider.web.poll.application import mounted
-from provider.wsgi import WSGI
 from tests.api.fuzzing import GROUPS, NAMES, Asked, Generator
 from tests.rollouts_strategy import SPEC_DOCUMENTS
 from tests.world import ME, World
@@ -52,7 +52,7 @@ class Answered:
     body: bytes = b""
 
 
-def sent(application: WSGI, asked: Asked) -> Answered:
+def sent(application: WSGIApplication, asked: Asked) -> Answered:
     """Call the application as gunicorn does, and read no more of a stream than its beginning."""
     answered = Answered()
 

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.bench
 def test_nothing_has_become_slower_by_a_fifth() -> None:
     done = run_module("regression")
     if done.returncode:
-        # Where a process has its objects in memory changes the ratios by up to 15 %: another one tells a real change.
+        # Where a process has its objects in memory changes the ratios by up to 15%: another one tells a real change.
         done = run_module("regression")
 
     assert done.returncode == 0, (

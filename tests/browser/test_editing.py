@@ -34,11 +34,11 @@ def test_a_rollout_made_with_the_form_has_traffic(scene: Scene) -> None:
     page = scene.visit()
     page.get_by_role("link", name="New rollout").click()
     fill(page, name="made", rule="Host(`made.localhost`)", **sides(scene))
-    fill(page, steps="25 %\npause\n50 %", entry_points="web", reason="first try")
+    fill(page, steps="25%\npause\n50%", entry_points="web", reason="first try")
     press(page, "Create")
 
     expect(page.locator(".word")).to_have_text("made is there.")
-    expect(page.locator("#weight")).to_have_text("25 %")
+    expect(page.locator("#weight")).to_have_text("25%")
     expect(page.locator(".timeline")).to_contain_text("first try")
     assert scene.canary_gets("made") == 5
 
@@ -49,7 +49,7 @@ def test_each_mistake_stands_beside_its_field_and_nothing_typed_is_lost(scene: S
         "rule": "Host(`a.localhost`",
         "stable": "http://10.0.0.1:8080\nnot an address",
         "canary": "http://10.0.0.2:8080/path?query",
-        "steps": "25 %\nsometimes",
+        "steps": "25%\nsometimes",
         "entry_points": "we b!",
         "gateways": "Edge_1",
         "reason": "kept",
@@ -68,7 +68,7 @@ def test_each_mistake_stands_beside_its_field_and_nothing_typed_is_lost(scene: S
         expect(page.locator(f"#{field}-mistake-1")).to_be_visible()
     for field, text in wrong.items():
         expect(page.locator(f"#{field}")).to_have_value(text)
-    expect(page.locator("#steps-mistake-1")).to_contain_text("line 2: must be a step such as 25 %, pause")
+    expect(page.locator("#steps-mistake-1")).to_contain_text("line 2: must be a step such as 25%, pause")
     expect(page.locator("#more")).to_have_value("nonsense: 1")
     assert scene.stack.call("GET", "/rollouts/mistaken").status_code == 404
 
@@ -129,7 +129,7 @@ def test_what_has_no_field_of_its_own_outlives_an_edit(scene: Scene) -> None:
     )
     before = scene.stack.done("GET", f"/rollouts/{name}")["spec"]
     page = scene.visit(f"/rollouts/{name}/edit")
-    fill(page, steps="10 %\npause 10m")
+    fill(page, steps="10%\npause 10m")
     press(page, "Save")
     expect(page.locator(".word")).to_have_text("The spec is changed.")
     after = scene.stack.done("GET", f"/rollouts/{name}")["spec"]
@@ -146,7 +146,7 @@ def test_who_saves_second_learns_what_the_first_did_and_keeps_the_text(scene: Sc
 
     notice = page.get_by_role("alert")
     expect(notice).to_contain_text("Somebody was faster")
-    expect(notice).to_contain_text("10 % → 20 %")
+    expect(notice).to_contain_text("10% → 20%")
     expect(page.locator("#rule")).to_have_value("Host(`raced.localhost`) && PathPrefix(`/mine`)")
     assert scene.canary_gets(name) == 4
     press(page, "Save")

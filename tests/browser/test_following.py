@@ -34,9 +34,9 @@ def test_a_second_tab_follows_a_shift(scene: Scene) -> None:
     mine, theirs = scene.visit(f"/rollouts/{name}"), scene.visit(f"/rollouts/{name}", role="operator")
     is_live(mine)
     theirs.get_by_label("Reason").fill("from the other tab")
-    theirs.get_by_role("button", name="50 %", exact=True).click()
+    theirs.get_by_role("button", name="50%", exact=True).click()
 
-    expect(mine.locator("#weight")).to_have_text("50 %", timeout=TOLD_MS)
+    expect(mine.locator("#weight")).to_have_text("50%", timeout=TOLD_MS)
     expect(mine.locator(".head .phase")).to_contain_text("Progressing")
     expect(mine.locator(".timeline li").first).to_contain_text("from the other tab")
     expect(mine.locator(".delivery")).to_contain_text("edge: in Traefik")
@@ -63,7 +63,7 @@ def test_the_fleet_follows(scene: Scene) -> None:
     is_live(page)
     scene.stack.shift(40, name=name)
 
-    expect(page.locator(f"#r-{name} .weight")).to_have_text("40 %", timeout=TOLD_MS)
+    expect(page.locator(f"#r-{name} .weight")).to_have_text("40%", timeout=TOLD_MS)
     new = scene.rollout("fleet-follows-2")
     expect(page.locator(f"#r-{new}")).to_be_visible(timeout=TOLD_MS)
 
@@ -75,7 +75,7 @@ def test_a_shift_is_sent_first_and_then_in_traefik(scene: Scene) -> None:
     with stopped_traefik(scene):
         # Nothing proves that a Traefik that hangs can take it.
         scene.stack.done("PUT", f"/rollouts/{name}/weight", {"weight": 50, "force": True})
-        expect(page.locator("#weight")).to_have_text("50 %", timeout=TOLD_MS)
+        expect(page.locator("#weight")).to_have_text("50%", timeout=TOLD_MS)
         # A Traefik that hangs is asked before this is said, for as long as a question to its API may take.
         expect(page.locator(".delivery")).to_contain_text("edge: sent, not yet in Traefik", timeout=2 * TOLD_MS)
 
@@ -96,7 +96,7 @@ def test_a_lost_connection_is_said_and_recovers_by_itself(scene: Scene) -> None:
     scene.stack.shift(30, name=name)
 
     is_live(page)
-    expect(page.locator("#weight")).to_have_text("30 %", timeout=TOLD_MS)
+    expect(page.locator("#weight")).to_have_text("30%", timeout=TOLD_MS)
     assert scene.canary_gets(name) == 6
     # The console may say that nobody answered: the page has said so too.
     away = ("net::ERR_", "Failed to fetch")
@@ -110,16 +110,16 @@ def test_a_form_that_is_typed_in_is_left_alone_and_loses_the_race_knowingly(scen
     page.locator("#weight-number").fill("35")
     page.get_by_label("Reason").fill("mine")
     scene.stack.shift(20, name=name)
-    expect(page.locator("#weight")).to_have_text("20 %", timeout=TOLD_MS)
+    expect(page.locator("#weight")).to_have_text("20%", timeout=TOLD_MS)
 
     expect(page.locator("#weight-number")).to_have_value("35")
     expect(page.get_by_label("Reason")).to_have_value("mine")
     page.get_by_role("button", name="Shift", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Somebody was faster")
     expect(page.locator(".timeline li")).to_have_count(1)
-    expect(page.locator(".timeline li")).to_contain_text("admin set the weight 10 % → 20 %")
+    expect(page.locator(".timeline li")).to_contain_text("admin set the weight 10% → 20%")
     assert scene.canary_gets(name) == 4
-    page.get_by_role("button", name="Shift to 35 %").click()
+    page.get_by_role("button", name="Shift to 35%").click()
     expect(page.locator(".timeline li").first).to_contain_text("mine")
     assert scene.canary_gets(name) == 7
 
@@ -140,7 +140,7 @@ def test_a_page_of_a_deleted_rollout_does_not_break(scene: Scene) -> None:
     is_live(page)
     scene.stack.done("DELETE", f"/rollouts/{name}?allowShrink=true")
     eventually(lambda: scene.stack.get(Host=f"{name}.localhost").status_code == 404, what="its route is gone")
-    page.get_by_role("button", name="50 %", exact=True).click()
+    page.get_by_role("button", name="50%", exact=True).click()
 
     expect(page.get_by_role("heading", level=1)).to_have_text("Not found")
     # Where the page was still asking whether Traefik has it, that was answered so too.

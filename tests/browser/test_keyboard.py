@@ -57,7 +57,7 @@ def test_a_rollout_is_shifted_and_aborted_by_keys_alone(scene: Scene) -> None:
     page.keyboard.press("Control+a")
     page.keyboard.type("40")
     page.keyboard.press("Enter")
-    expect(page.locator("#weight")).to_have_text("40 %")
+    expect(page.locator("#weight")).to_have_text("40%")
     assert scene.canary_gets(name) == 8
     page.get_by_role("button", name="Abort", exact=True).focus()
     page.keyboard.press("Space")

@@ -60,7 +60,7 @@ def test_a_viewer_sees_no_button_but_the_one_out(scene: Scene, path: str) -> Non
 def test_an_operator_shifts_but_finds_nothing_to_edit_delete_or_hand_out(scene: Scene) -> None:
     page = scene.visit("/rollouts/shop", role="operator")
 
-    expect(page.get_by_role("button", name="50 %", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="50%", exact=True)).to_be_visible()
     for link in ("Edit", "Delete", "Tokens"):
         expect(page.get_by_role("link", name=link, exact=True)).to_have_count(0)
     page.goto("/gateways")

@@ -36,7 +36,7 @@ def test_the_slider_shifts(scene: Scene) -> None:
 
     expect(number(page)).to_have_value("25")
     press(page, "Shift")
-    seen_in_traefik(page, "25 %")
+    seen_in_traefik(page, "25%")
     assert scene.canary_gets(name) == 5
 
 
@@ -47,9 +47,9 @@ def test_a_number_shifts_and_its_reason_is_kept(scene: Scene) -> None:
     page.get_by_label("Reason").fill("a <b>careful</b> start")
     press(page, "Shift")
 
-    seen_in_traefik(page, "12.5 %")
+    seen_in_traefik(page, "12.5%")
     expect(page.locator(".timeline li").first).to_contain_text(
-        "a-operator set the weight 0 % → 12.5 % a <b>careful</b> start"
+        "a-operator set the weight 0% → 12.5% a <b>careful</b> start"
     )
     assert scene.status(name)["weight"] == 12.5
     assert "v2" in scene.stack.count(16, host=f"{name}.localhost")
@@ -61,17 +61,17 @@ def test_enter_in_the_number_field_shifts(scene: Scene) -> None:
     number(page).fill("40")
     number(page).press("Enter")
 
-    seen_in_traefik(page, "40 %")
+    seen_in_traefik(page, "40%")
     assert scene.canary_gets(name) == 8
 
 
 def test_a_quick_weight_shifts_at_once(scene: Scene) -> None:
     name = scene.rollout("quick", weight=0)
     page = scene.visit(f"/rollouts/{name}")
-    press(page, "50 %")
+    press(page, "50%")
 
-    seen_in_traefik(page, "50 %")
-    expect(page.get_by_role("button", name="50 %", exact=True)).to_have_attribute("aria-current", "true")
+    seen_in_traefik(page, "50%")
+    expect(page.get_by_role("button", name="50%", exact=True)).to_have_attribute("aria-current", "true")
     assert scene.canary_gets(name) == 10
 
 
@@ -79,14 +79,14 @@ def test_a_jump_over_50_points_asks_once_more(scene: Scene) -> None:
     name = scene.rollout("bold", weight=5)
     page = scene.visit(f"/rollouts/{name}")
     page.get_by_label("Reason").fill("it is good")
-    press(page, "100 %")
+    press(page, "100%")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Shift to 100 %?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Shift to 100%?")
     expect(page.locator(".notice")).to_contain_text("more than 50 points")
     assert scene.status(name)["weight"] == 5
     assert scene.canary_gets(name) == 1
-    press(page, "Shift to 100 %")
-    seen_in_traefik(page, "100 %")
+    press(page, "Shift to 100%")
+    seen_in_traefik(page, "100%")
     expect(page.locator(".timeline li").first).to_contain_text("it is good")
     assert scene.canary_gets(name) == 20
 
@@ -94,11 +94,11 @@ def test_a_jump_over_50_points_asks_once_more(scene: Scene) -> None:
 def test_a_jump_of_just_50_points_and_any_way_down_do_not_ask(scene: Scene) -> None:
     name = scene.rollout("not-bold", weight=50)
     page = scene.visit(f"/rollouts/{name}")
-    press(page, "100 %")
-    seen_in_traefik(page, "100 %")
-    press(page, "0 %")
+    press(page, "100%")
+    seen_in_traefik(page, "100%")
+    press(page, "0%")
 
-    seen_in_traefik(page, "0 %")
+    seen_in_traefik(page, "0%")
     assert scene.canary_gets(name) == 0
 
 
@@ -108,11 +108,11 @@ def test_looking_first_changes_nothing_and_then_does_it(scene: Scene) -> None:
     number(page).fill("30")
     press(page, "Look first")
 
-    expect(page.locator(".would")).to_contain_text("The canary goes from 10 % to 30 % of the requests")
+    expect(page.locator(".would")).to_contain_text("The canary goes from 10% to 30% of the requests")
     expect(page.locator(".difference .added")).not_to_have_count(0)
     assert scene.canary_gets(name) == 2
-    press(page, "Shift to 30 %")
-    seen_in_traefik(page, "30 %")
+    press(page, "Shift to 30%")
+    seen_in_traefik(page, "30%")
     assert scene.canary_gets(name) == 6
 
 
@@ -133,11 +133,11 @@ def test_a_number_that_is_no_weight_is_refused(scene: Scene, text: str) -> None:
 @pytest.mark.parametrize(
     ("button", "phase", "weight"),
     [
-        ("Next step", "Paused", "50 %"),
-        ("Skip this step", "Paused", "50 %"),
-        ("Resume", "Paused", "50 %"),
-        ("Pause", "Paused", "25 %"),
-        ("Abort", "Degraded", "0 %"),
+        ("Next step", "Paused", "50%"),
+        ("Skip this step", "Paused", "50%"),
+        ("Resume", "Paused", "50%"),
+        ("Pause", "Paused", "25%"),
+        ("Abort", "Degraded", "0%"),
     ],
 )
 def test_a_move_is_what_traffic_then_does(scene: Scene, button: str, phase: str, weight: str) -> None:
@@ -155,14 +155,14 @@ def test_a_move_is_what_traffic_then_does(scene: Scene, button: str, phase: str,
 def test_a_hold_by_hand_can_be_paused_and_resumed(scene: Scene) -> None:
     name = scene.rollout("held", steps=STEPS)
     page = scene.visit(f"/rollouts/{name}")
-    press(page, "10 %")
+    press(page, "10%")
     expect(page.locator(".head .phase")).to_contain_text("Progressing")
     press(page, "Pause")
     expect(page.locator(".head .phase")).to_contain_text("Paused")
     assert scene.canary_gets(name) == 2
     press(page, "Resume")
 
-    expect(page.locator("#weight")).not_to_have_text("10 %")
+    expect(page.locator("#weight")).not_to_have_text("10%")
     assert scene.status(name)["weight"] * 20 / 100 == scene.canary_gets(name)
 
 
@@ -174,7 +174,7 @@ def test_what_was_aborted_begins_again_from_the_first_step(scene: Scene) -> None
     assert scene.canary_gets(name) == 0
     press(page, "Retry")
 
-    seen_in_traefik(page, "25 %")
+    seen_in_traefik(page, "25%")
     assert scene.canary_gets(name) == 5
 
 
@@ -187,20 +187,20 @@ def test_the_canary_becomes_stable_after_one_more_question(scene: Scene) -> None
     press(page, "Promote in full")
 
     expect(page.locator(".head .phase")).to_contain_text("Healthy")
-    expect(page.locator(".sides")).to_contain_text(f"stable 100 % http://{HOST}:{scene.stack.canary_port}")
+    expect(page.locator(".sides")).to_contain_text(f"stable 100% http://{HOST}:{scene.stack.canary_port}")
     assert scene.canary_gets(name) == 20
 
 
 def test_the_history_leads_back_to_an_earlier_weight(scene: Scene) -> None:
     name = scene.rollout("back", weight=10)
     page = scene.visit(f"/rollouts/{name}", role="operator")
-    press(page, "50 %")
-    expect(page.locator("#weight")).to_have_text("50 %")
-    page.get_by_role("link", name="Back to 10 %").click()
-    expect(page.locator(".would")).to_contain_text("from 50 % to 10 %")
-    press(page, "Shift to 10 %")
+    press(page, "50%")
+    expect(page.locator("#weight")).to_have_text("50%")
+    page.get_by_role("link", name="Back to 10%").click()
+    expect(page.locator(".would")).to_contain_text("from 50% to 10%")
+    press(page, "Shift to 10%")
 
-    seen_in_traefik(page, "10 %")
+    seen_in_traefik(page, "10%")
     assert scene.canary_gets(name) == 2
 
 
@@ -213,6 +213,6 @@ def test_the_history_leads_back_to_the_canary_before_it_was_promoted(scene: Scen
     page.locator(".timeline li", has_text="set the weight").get_by_role("link", name="Back to this").click()
     press(page, page.get_by_role("heading", level=1).inner_text().removesuffix("?"))
 
-    seen_in_traefik(page, "60 %")
+    seen_in_traefik(page, "60%")
     expect(page.locator(".timeline li").first).to_contain_text("went back to an earlier state")
     assert scene.canary_gets(name) == 12

@@ -42,7 +42,7 @@ def furnish(scene: Scene) -> None:
     scene.rollout("payments", steps=_JUDGING)
     scene.rollout(LONG_NAME, weight=100)
     scene.rollout("catalogue", weight=40)
-    scene.stack.done("POST", "/rollouts/catalogue/abort", {"reason": "5xx rose to 7 % within a minute of the shift"})
+    scene.stack.done("POST", "/rollouts/catalogue/abort", {"reason": "5xx rose to 7% within a minute of the shift"})
 
 
 def go(path: str) -> Way:
@@ -120,7 +120,7 @@ def _sign_in_mistake(scene: Scene, page: Page) -> None:
 def _forged(scene: Scene, page: Page) -> None:
     page.goto("/rollouts/search")
     page.locator("#control [name=csrf]").evaluate("field => { field.value = ''; field.form.dataset.dirty = 'yes'; }")
-    _press(page, "10 %")
+    _press(page, "10%")
 
 
 def _without_redis(scene: Scene, page: Page) -> None:
@@ -162,7 +162,7 @@ STOPS: Mapping[str, Stop] = {
     "outlook, to a viewer": Stop(
         "/rollouts/<name>/outlook", go("/rollouts/basket/outlook?action=promote"), role="viewer"
     ),
-    "conflict": Stop("/rollouts/<name>/weight", partial(_race, "/rollouts/search", "50 %")),
+    "conflict": Stop("/rollouts/<name>/weight", partial(_race, "/rollouts/search", "50%")),
     "conflict, impossible now": Stop("/rollouts/<name>/move", _race_for_nothing),
     "editor, new": Stop("/new", go("/new")),
     "editor, old": Stop("/rollouts/<name>/edit", go("/rollouts/payments/edit")),

@@ -136,7 +136,7 @@ def http(status: str, body: str = "", **headers: str) -> Callable[[bytes], bytes
 
 @pytest.fixture
 def shop(world: World) -> str:
-    """Store a rollout with a canary that waits at 5 %."""
+    """Store a rollout with a canary that waits at 5%."""
     return stored(world, "shop")
 
 

@@ -12,6 +12,7 @@ from provider.replica import State
 from tests.cli.conftest import Run
 from tests.unit.services.test_documents import gone_back
 from tests.unit.services.traefik import running_traefik
+from tests.unit.services.writing import written_by_hand
 from tests.world import ME, World, wait_until
 
 
@@ -48,9 +49,9 @@ def test_a_revoked_token_is_worthless_at_once(run: Run, output: str) -> None:
     revoked = run("token", "revoke", "viewer", "-o", output)
     refused = run("list", role=Role.VIEWER)
 
-    assert (0, "viewer is revoked\n" if output == "table" else "") == (revoked.exit_code, revoked.stdout)
+    assert (0, "viewer revoked\n" if output == "table" else "") == (revoked.exit_code, revoked.stdout)
     assert refused.exit_code == 1
-    assert "the token is not known; it may have been revoked (set CANARY_TOKEN, or --token)" in refused.stderr
+    assert "unknown token; it may have been revoked (set CANARY_TOKEN or --token)" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_no_gateway_is_said_with_how_there_is_one(run: Run) -> None:
     told = run("gateway", "list")
 
     assert (told.exit_code, told.stdout) == (0, "")
-    assert told.stderr == "No Traefik has polled yet; see traefik/traefik.yml for how it does.\n"
+    assert told.stderr.startswith("No gateway has polled yet.")
     assert json.loads(run("gateway", "list", "-o", "json").stdout) == []
 
 
@@ -100,9 +101,9 @@ def test_gateways_are_listed_with_where_they_stand(
     heading, *rows = (line.split() for line in listed.stdout.splitlines())
     assert heading == ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "STATE"]
     assert [
-        ["core", "1", "0s", "ago", revision, "-", "current"],
-        ["edge", "1", "0s", "ago", revision, revision, "current"],
-        ["lost", "0", "never", "-", "-", "has", "not", "polled"],
+        ["core", "1", "0s", "ago", revision, "-", "up", "to", "date"],
+        ["edge", "1", "0s", "ago", revision, revision, "up", "to", "date"],
+        ["lost", "0", "never", "-", "-", "not", "polling"],
     ] == rows
     assert [gateway["name"] for gateway in json.loads(shown.stdout)] == ["core", "edge", "lost"]
     assert "routers/shop@http is not there yet; " in broken.stdout
@@ -125,10 +126,10 @@ def test_a_gateway_is_written_down_and_forgotten(run: Run) -> None:
     gone = run("gateway", "delete", "edge", "--reason", "moved")
     again = run("gateway", "delete", "edge", "-o", "json")
 
-    assert known.stdout == "edge is asked at http://edge:8080\n"
-    assert blind.stdout == "lost is written down; without --api it cannot be asked\n"
+    assert known.stdout == "edge configured, with the API http://edge:8080\n"
+    assert blind.stdout == "lost configured, with no API: its state cannot be confirmed\n"
     assert json.loads(shown.stdout)["spec"] == {"api": "http://edge:8080"}
-    assert gone.stdout == "edge is forgotten\n"
+    assert gone.stdout == "configuration of edge deleted\n"
     assert (again.exit_code, again.stdout, again.stderr) == (1, "", "traefik-canary: there is no gateway edge\n")
 
 
@@ -160,12 +161,33 @@ def test_after_redis_was_emptied_a_write_names_the_way_out_and_it_works(run: Run
     assert "`traefik-canary restore --from served` writes it back; `--from stored` takes what Redis has" in (
         refused.stderr
     )
-    assert "what was served is right; Redis and the provider agree at revision " in restored.stdout
+    assert "kept the served state; Redis and the provider agree at revision " in restored.stdout
     assert done.exit_code == 0
 
 
 def test_machines_learn_the_revision_of_a_restore(run: Run, shop: str) -> None:
     assert {"revision"} == set(json.loads(run("restore", "--from", "stored", "-o", "json").stdout))
+
+
+def test_a_gateway_is_set_with_the_urls_of_all_its_instances(run: Run, world: World) -> None:
+    done = run("gateway", "set", "edge", "--api", "http://a:8080", "--api", "http://b:8080", "--metrics", "http://c")
+    world.caught_up()
+    spec = world.feed.read(lambda image: image.gateways["edge"])
+
+    assert done.exit_code == 0, done.stderr
+    assert spec.apis == ("http://a:8080", "http://b:8080")
+    assert spec.metrics_urls == ("http://c",)
+
+
+def test_a_restore_warns_of_rollouts_that_match_the_same_requests(run: Run, world: World, shop: str) -> None:
+    written_by_hand(world, "twin", like=shop)
+    world.caught_up()
+    restored = run("restore", "--from", "served")
+    document = json.loads(run("restore", "--from", "served", "-o", "json").stdout)
+
+    assert restored.exit_code == 0
+    assert "shop matches the same requests as twin" in restored.stderr
+    assert [pair["rollouts"] for pair in document["sameRequests"]] == [["shop", "twin"]]
 
 
 def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:

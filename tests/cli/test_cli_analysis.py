@@ -32,10 +32,10 @@ def test_what_is_known_is_told_in_lines_and_a_table(run: Run, judged: str) -> No
 
     assert told.exit_code == 0
     assert [line.split("  ")[0] for line in facts.splitlines()] == ["canary", "this step", "smoke"]
-    assert "canary     Successful: canary errors 0.4 % against 0.5 %" in facts
+    assert "canary     Successful: canary errors 0.4% against 0.5%" in facts
     assert "smoke      Inconclusive: it said inconclusive" in facts
     heading, latest, first = table.splitlines()
-    assert heading.split() == ["WHEN", "OUTCOME", "CANARY", "STABLE", "WHY"]
+    assert heading.split() == ["TIME", "OUTCOME", "CANARY", "STABLE", "REASON"]
     assert latest.split()[:5] == ["2026-01-01T00:00:00Z", "Inconclusive", "3000", "30000", "smoke:"]
     assert first.split()[:5] == ["2025-12-31T23:59:55Z", "Inconclusive", "0", "0", "no"]
     assert settings.splitlines()[0].split() == ["SETTING", "VALUE", "ORIGIN"]
@@ -70,16 +70,16 @@ def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"setWeight": 5}, "5 %"),
-        ({"setWeight": 0.5}, "0.5 %"),
+        ({"setWeight": 5}, "5%"),
+        ({"setWeight": 0.5}, "0.5%"),
         ({"pause": {}}, "pause"),
         ({"pause": {"duration": "10m"}}, "pause 10m"),
-        ({"analysis": {"duration": "5m"}}, "judge for 5m"),
-        ({"analysis": {"until": "known"}}, "judge until known"),
-        ({"analysis": {"until": "known", "deadline": "1h"}}, "judge until known"),
-        ({"ramp": {"from": 5, "to": 50, "by": 5, "every": "2m"}}, "5 % to 50 % by 5 every 2m"),
-        ({"setMirror": 10}, "mirror 10 %"),
-        ({"setMirror": 0}, "mirror 0 %"),
+        ({"analysis": {"duration": "5m"}}, "analyze for 5m"),
+        ({"analysis": {"until": "known"}}, "analyze until known"),
+        ({"analysis": {"until": "known", "deadline": "1h"}}, "analyze until known"),
+        ({"ramp": {"from": 5, "to": 50, "by": 5, "every": "2m"}}, "5% to 50% by 5 every 2m"),
+        ({"setMirror": 10}, "mirror 10%"),
+        ({"setMirror": 0}, "mirror 0%"),
         ({"setOverride": [{"header": {"name": "X", "value": "1"}, "to": "canary"}] * 2}, "2 overrides"),
         ({"setOverride": [{"header": {"name": "X", "value": "1"}, "to": "canary"}]}, "1 override"),
         ({"setOverride": []}, "no overrides"),
@@ -91,4 +91,4 @@ def test_a_step_is_said_in_words(document: dict[str, Any], words: str) -> None:
 
 
 def test_a_status_says_its_steps_in_words(run: Run, judged: str) -> None:
-    assert "5 % > [judge until known] > pause" in run("status", judged).stdout
+    assert "5% > [analyze until known] > pause" in run("status", judged).stdout

@@ -167,13 +167,13 @@ def test_time_that_has_passed_is_told_in_its_largest_unit(seconds: int, words: s
 def test_steps_are_told_in_few_words() -> None:
     steps: list[dict[str, Any]] = [{"setWeight": 2.5}, {"pause": {"duration": "10m"}}, {"pause": {}}]
 
-    assert [step(one) for one in steps] == ["2.5 %", "pause 10m", "pause"]
+    assert [step(one) for one in steps] == ["2.5%", "pause 10m", "pause"]
 
 
 def test_facts_of_no_value_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:
-    show_facts({"rollout": "shop", "canary": "", "may": "start"})
+    show_facts({"rollout": "shop", "canary": "", "actions": "start"})
 
-    assert capsys.readouterr().out == "rollout  shop\nmay      start\n"
+    assert capsys.readouterr().out == "rollout  shop\nactions  start\n"
 
 
 @pytest.mark.parametrize(

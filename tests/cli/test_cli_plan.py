@@ -40,10 +40,10 @@ def test_each_step_is_a_row(run: Run, planned: str) -> None:
     assert "20 requests/s (given)" in facts
     assert "0.5% (given)" in facts
     assert heading.split("  ")[0] == "STEP"
-    assert " ".join(heading.split()).endswith("5x ERRORS ALL FAIL KNOWN GOOD AFTER")
-    assert judged.split()[:6] == ["2", "judge", "for", "10m", "5%", "600"]
+    assert " ".join(heading.split()).endswith("5x ERRORS ALL FAIL PASSES AFTER")
+    assert judged.split()[:6] == ["2", "analyze", "for", "10m", "5%", "600"]
     assert "100%" in judged
-    assert paused.split()[-2:] == ["not", "judged"]
+    assert paused.split()[-2:] == ["not", "analyzed"]
 
 
 def test_regressions_are_chosen(run: Run, planned: str) -> None:

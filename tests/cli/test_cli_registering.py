@@ -63,8 +63,8 @@ def test_a_command_is_registered_when_it_listens_and_withdrawn_before_it_is_ende
     assert names(instances) == ["v1/first"]
     assert process.returncode == 7, "the command's own"
     assert [
-        f"traefik-canary: two is registered as http://127.0.0.1:{port} in group v1 of shop",
-        "traefik-canary: two is withdrawn",
+        f"traefik-canary: registered two as http://127.0.0.1:{port} in group v1 of shop",
+        "traefik-canary: deregistered two",
     ] == said.splitlines()
 
 
@@ -97,10 +97,10 @@ def test_without_a_command_an_address_is_registered_while_it_answers(
     ("arguments", "code", "words"),
     [
         ([], 2, "Missing option '--server'"),
-        (["--server", CANARY], 2, "name its --group, such as v2, or the --side that it is for"),
-        (["--server", CANARY, "--group", "v2", "--side", "stable"], 2, "name its --group, such as v2, or the --side"),
-        (["--server", "10.0.0.2:80", "--group", "v2"], 2, "10.0.0.2:80 is not the address of a server, such as"),
-        (["--server", "http://a:x", "--group", "v2"], 2, "http://a:x is not the address of a server, such as"),
+        (["--server", CANARY], 2, "specify --group, such as v2, or --side"),
+        (["--server", CANARY, "--group", "v2", "--side", "stable"], 2, "specify --group, such as v2, or --side"),
+        (["--server", "10.0.0.2:80", "--group", "v2"], 2, "10.0.0.2:80 is not a server URL such as"),
+        (["--server", "http://a:x", "--group", "v2"], 2, "http://a:x is not a server URL such as"),
         (["--server", CANARY, "--group", "v2", "--", "/no/such"], 1, "cannot start /no/such: No such file"),
     ],
 )
@@ -152,7 +152,7 @@ def test_a_canary_is_set_by_where_its_servers_are_found(run: Run, instances: Wor
     [
         ("registered:v9", "  /discover: must lead to one server at least: no instance of v9 has registered"),
         ("registered:", "/discover/registered: must be 1 to 63 lower-case letters"),
-        ("dns:no.invalid:x", "a name is looked up as dns:NAME:PORT, such as dns:shop-v2:8080, not dns:no.invalid:x"),
+        ("dns:no.invalid:x", "a DNS side must be dns:NAME:PORT, such as dns:shop-v2:8080, not dns:no.invalid:x"),
         ("nothing", "dns:shop-v2:8080 or registered:v2, not nothing"),
     ],
 )

@@ -29,7 +29,7 @@ def test_no_rollout_is_said_to_people_and_an_empty_list_to_machines(run: Run) ->
     told, listed = run("list"), run("list", "-o", "json")
 
     assert (told.exit_code, told.stdout) == (0, "")
-    assert told.stderr == "There is no rollout yet; make one with create or apply.\n"
+    assert told.stderr == "No rollouts yet. Create one with traefik-canary create or apply.\n"
     assert json.loads(listed.stdout) == []
 
 
@@ -40,8 +40,8 @@ def test_rollouts_are_listed_as_a_table(run: Run, shop: str, world: World) -> No
 
     assert heading == ["NAME", "PHASE", "WEIGHT", "STEP", "SINCE", "REASON"]
     assert rows[0][:4] == ["blog", "Healthy", "-", "-"]
-    assert "shop  Paused       5 %     2/4" in run("list").stdout
-    assert "wiki  Progressing  0 %     -" in run("list").stdout
+    assert "shop  Paused       5%      2/4" in run("list").stdout
+    assert "wiki  Progressing  0%      -" in run("list").stdout
 
 
 def test_a_list_of_any_length_is_read_to_its_end(run: Run, world: World) -> None:
@@ -60,7 +60,7 @@ def test_a_list_is_narrowed_by_phase_and_gateway(run: Run, shop: str, world: Wor
         "blog",
         "shop",
     ]
-    assert run("list", "--phase", "Degraded", "--gateway", "edge").stderr == "There is no such rollout.\n"
+    assert run("list", "--phase", "Degraded", "--gateway", "edge").stderr == "No rollouts match.\n"
 
 
 def test_a_rollout_is_printed_whole(run: Run, shop: str) -> None:
@@ -118,10 +118,10 @@ def test_a_rollout_needs_no_canary_and_is_made_once(run: Run) -> None:
         ),
         (
             [STABLE, "shop-v2@docker"],
-            "a side is one service or several URLs, not http://10.0.0.1:8080, shop-v2@docker",
+            "a side must be one service or one or more URLs, not http://10.0.0.1:8080, shop-v2@docker",
         ),
-        ([], "name the canary's URLs, its service, where it is found, or a file with --file"),
-        ([STABLE, "--file", "-"], "name the canary's URLs, its service, where it is found, or a file with --file"),
+        ([], "specify the canary as URLs, a service, dns:…, registered:…, or with --file"),
+        ([STABLE, "--file", "-"], "specify the canary as URLs, a service, dns:…, registered:…, or with --file"),
     ],
 )
 def test_a_side_that_is_none_is_wrong_usage(offline: Run, sides: list[str], words: str) -> None:
@@ -136,7 +136,7 @@ def test_every_mistake_is_on_a_line_of_its_own_with_its_place(run: Run) -> None:
 
     assert refused.exit_code == 1
     first, *mistakes = refused.stderr.splitlines()
-    assert first == "traefik-canary: not valid:"
+    assert first == "traefik-canary: validation failed:"
     assert [line.split(":")[0] for line in mistakes] == ["  /name", "  /spec/rule", "  /spec/stable/servers/0/url"]
     assert "did you mean `Host`?" in mistakes[1]
 
@@ -144,7 +144,7 @@ def test_every_mistake_is_on_a_line_of_its_own_with_its_place(run: Run) -> None:
 def test_a_new_canary_starts_the_steps(run: Run, shop: str, world: World) -> None:
     done = run("set-canary", shop, "http://10.0.0.9:80")
 
-    assert done.stdout == "shop is Paused, 5 % to the canary: waiting 10m\nattempt 3\n"
+    assert done.stdout == "shop is Paused, 5% to the canary: waiting 10m\nattempt 3\n"
     assert "http://10.0.0.9:80" in run("status", shop).stdout
 
 
@@ -160,14 +160,17 @@ def test_a_canary_with_all_its_options_is_read_from_a_file(run: Run, shop: str, 
 def test_a_file_of_two_canaries_is_refused(offline: Run) -> None:
     refused = offline("set-canary", "shop", "-f", "-", stdin="service: a@docker\n---\nservice: b@docker\n")
 
-    assert (refused.exit_code, refused.stderr) == (1, "traefik-canary: <stdin> must hold one document, not 2\n")
+    assert (refused.exit_code, refused.stderr) == (
+        1,
+        "traefik-canary: <stdin> must contain exactly one document, not 2\n",
+    )
 
 
 @pytest.mark.parametrize(("text", "weight"), [("25", "25"), ("12.5", "12.5"), ("0", "0"), ("100%", "100")])
 def test_a_weight_is_set_by_hand(run: Run, shop: str, world: World, text: str, weight: str) -> None:
     done = run("set-weight", shop, text)
 
-    assert f"shop is Progressing, {weight} % to the canary: held at {weight} % by hand\n" == done.stdout
+    assert f"shop is Progressing, {weight}% to the canary: held at {weight}%\n" == done.stdout
     assert (Phase.PROGRESSING, Decimal(weight)) == phase(world)
 
 
@@ -248,7 +251,7 @@ def test_what_cannot_be_a_name_reaches_nothing_else(offline: Run, command: list[
     refused = offline(*command, name)
 
     assert refused.exit_code == 1
-    assert f"traefik-canary: {name!r} is not a name" in refused.stderr
+    assert f"traefik-canary: {name!r} is not a valid name" in refused.stderr
 
 
 @pytest.mark.parametrize("name", ["Shop", "größe", "a b", "x" * 64])
@@ -264,8 +267,8 @@ def test_deleting_asks_for_consent_in_so_many_words(offline: Run, run: Run, shop
     done = run("delete", shop, "--yes")
 
     assert unasked.exit_code == 2
-    assert "this takes shop out of Traefik; say --yes to do it" in unasked.stderr
-    assert (done.exit_code, done.stdout) == (0, "shop is deleted\n")
+    assert "deleting shop removes its router from Traefik; confirm with --yes" in unasked.stderr
+    assert (done.exit_code, done.stdout) == (0, "shop deleted\n")
     assert world.operations.rollouts.page(limit=9).rollouts == []
 
 
@@ -289,7 +292,7 @@ def test_a_person_is_asked_before_something_is_deleted(
     os.close(ours)
 
     assert code == done.returncode
-    assert b"Traefik will answer 404 for the rule of shop. Delete it? [y/N]: " in done.stdout
+    assert b"Traefik will respond with 404 for the rule of shop. Delete it? [y/N]: " in done.stdout
     assert [rollout.name for rollout in world.operations.rollouts.page(limit=9).rollouts] == left
 
 
@@ -300,13 +303,13 @@ def test_a_delete_says_nothing_to_machines(run: Run, shop: str) -> None:
 def test_a_status_says_where_a_rollout_stands_and_what_may_be_done(run: Run, shop: str) -> None:
     facts = dict(line.split(maxsplit=1) for line in run("status", shop).stdout.splitlines())
 
-    assert facts["rollout"] == "shop is Paused, 5 % to the canary: waiting 10m"
+    assert facts["rollout"] == "shop is Paused, 5% to the canary: waiting 10m"
     assert facts["since"].startswith("2026-01-01T00:00:00.000Z (")
     assert (facts["rule"], facts["stable"], facts["canary"]) == (RULE, STABLE, CANARY)
     assert facts["attempt"] == "2, try 1 of this canary"
-    assert facts["steps"] == "5 % > [pause 10m] > 50 % > pause"
+    assert facts["steps"] == "5% > [pause 10m] > 50% > pause"
     assert facts["traefik"] == "no Traefik that carries shop has polled"
-    assert facts["may"] == "set-canary, set-weight, promote, promote --full, abort, pause, resume, skip"
+    assert facts["actions"] == "set-canary, set-weight, promote, promote --full, abort, pause, resume, skip"
 
 
 def test_a_retry_counts_and_is_refused_beyond_the_limit_unless_forced(run: Run, world: World) -> None:
@@ -341,7 +344,7 @@ def test_a_status_leaves_out_what_there_is_not(run: Run, world: World) -> None:
         "rule",
         "stable",
         "traefik",
-        "may",
+        "actions",
     ]
 
 
@@ -356,9 +359,9 @@ def test_a_status_for_machines_is_the_rollout_and_its_delivery(run: Run, shop: s
 @pytest.mark.parametrize(
     ("share", "words"),
     [
-        ({}, "asked 5 %, got 4.8 % (24 of 500 requests in 3m)"),
-        ({"words": "starved: look"}, "asked 5 %, got 4.8 % (24 of 500 requests in 3m); starved: look"),
-        ({"achieved": None, "words": "no requests yet"}, "asked 5 %: no requests yet"),
+        ({}, "requested 5%, achieved 4.8% (24 of 500 requests in 3m)"),
+        ({"words": "starved: look"}, "requested 5%, achieved 4.8% (24 of 500 requests in 3m); starved: look"),
+        ({"achieved": None, "words": "no requests yet"}, "requested 5%: no requests yet"),
     ],
 )
 def test_a_status_says_what_the_canary_really_gets(
@@ -385,11 +388,11 @@ def test_a_history_tells_who_did_what_when_and_why(run: Run, shop: str, world: W
     run("abort", shop)
     heading, *lines = run("history", shop).stdout.splitlines()
 
-    assert heading.split() == ["WHEN", "REVISION", "WHO", "WHAT", "WEIGHT", "WHY"]
+    assert heading.split() == ["TIME", "REVISION", "ACTOR", "ACTION", "WEIGHT", "REASON"]
     assert [
-        ["2026-01-01T00:00:00.000Z", str(created + 2), "admin", "abort", "25 % > 0 %"],
-        ["2026-01-01T00:00:00.000Z", str(created + 1), "operator", "set-weight", "5 % > 25 %", "Größe zählt: 見て"],
-        ["2026-01-01T00:00:00.000Z", str(created), "test", "create", "5 %"],
+        ["2026-01-01T00:00:00.000Z", str(created + 2), "admin", "abort", "25% > 0%"],
+        ["2026-01-01T00:00:00.000Z", str(created + 1), "operator", "set-weight", "5% > 25%", "Größe zählt: 見て"],
+        ["2026-01-01T00:00:00.000Z", str(created), "test", "create", "5%"],
     ] == [[cell.strip() for cell in line.split("  ") if cell.strip()] for line in lines]
 
 
@@ -398,7 +401,7 @@ def test_a_rollout_goes_back_to_a_revision_of_its_history(run: Run, shop: str, w
     run("promote", shop, "--full")
     undone = run("undo", shop, "--to-revision", str(revision), "--reason", "v2 leaks")
 
-    assert undone.stdout == "shop is Progressing, 5 % to the canary: held at 5 % by hand: v2 leaks\n"
+    assert undone.stdout == "shop is Progressing, 5% to the canary: held at 5%: v2 leaks\n"
 
 
 def test_a_revision_that_is_none_of_its_history_is_refused(run: Run, shop: str) -> None:
@@ -410,7 +413,7 @@ def test_a_revision_that_is_none_of_its_history_is_refused(run: Run, shop: str) 
 def test_a_history_tells_a_canary_that_took_over_from_one_that_was_taken_back(run: Run, shop: str) -> None:
     run("promote", shop, "--full")
 
-    assert "5 % > stable" in run("history", shop, "--limit", "1").stdout
+    assert "5% > stable" in run("history", shop, "--limit", "1").stdout
 
 
 def test_a_history_is_cut_where_that_is_asked_for(run: Run, shop: str) -> None:
@@ -456,3 +459,12 @@ def test_what_does_not_come_by_waiting_is_a_failure_at_once(run: Run, shop: str,
 
     assert waited.exit_code == 1
     assert "it does not become healthy by itself" in waited.stderr
+
+
+def test_a_canary_starts_with_a_baseline_that_status_shows(run: Run, world: World) -> None:
+    stored(world, "shop")
+    run("set-canary", "shop", "http://10.0.0.9:80", "--baseline-server", "http://10.0.0.8:80")
+    scaled = run("scale", "shop", "baseline", "http://10.0.0.8:80", "http://10.0.0.7:80")
+
+    assert scaled.exit_code == 0
+    assert "baseline  http://10.0.0.8:80, http://10.0.0.7:80\n" in run("status", "shop").stdout

@@ -72,7 +72,7 @@ def test_a_demonstration_uses_no_port_twice(offline: Run) -> None:
     refused = offline("demo", "--port", "9001")
 
     assert refused.exit_code == 2
-    assert "--port and --stable-port are both 9001" in refused.stderr
+    assert "--port and --stable-port both use port 9001" in refused.stderr
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,10 @@ def test_a_certificate_is_written_for_the_names_that_are_asked_for_and_kept(offl
     certificate = x509.load_pem_x509_certificate(content)
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
 
-    assert (0, f"{tmp_path / 'new'} has default.crt and default.key\n") == (first.exit_code, first.stdout)
+    assert (0, f"created default.crt and default.key in {tmp_path / 'new'}\n") == (first.exit_code, first.stdout)
     assert names.get_values_for_type(x509.DNSName) == ["a.example", "*.b.example"]
     assert (tmp_path / "new" / "default.key").stat().st_mode & 0o777 == 0o600
-    assert f"{tmp_path / 'new'} has default.crt and default.key already; they are kept\n" == second.stdout
+    assert f"kept existing default.crt and default.key in {tmp_path / 'new'}\n" == second.stdout
     assert (tmp_path / "new" / "default.crt").read_bytes() == content
 
 
@@ -169,7 +169,7 @@ def test_a_name_that_no_certificate_can_have_is_refused(offline: Run, tmp_path: 
     refused = offline("certificate", str(tmp_path / "new"), "--host", host)
 
     assert refused.exit_code == 1
-    assert f"traefik-canary: no certificate can be made for {host!r}: " in refused.stderr
+    assert f"traefik-canary: cannot create a certificate for {host!r}: " in refused.stderr
     assert not (tmp_path / "new").exists()
 
 

@@ -35,13 +35,13 @@ def test_a_webhook_is_set_listed_and_deleted(run: Run) -> None:
     assert (
         done.exit_code,
         done.stdout,
-    ) == (0, "team is told what happens; `traefik-canary webhook test team` shows whether it hears it\n")
+    ) == (0, "team saved; send a test message with `traefik-canary webhook test team`\n")
     header, row = listed.stdout.splitlines()
-    assert header.split() == ["NAME", "FORMAT", "EVENTS", "ROLLOUTS", "SIGNED", "ADDRESS"]
+    assert header.split() == ["NAME", "FORMAT", "EVENTS", "ROLLOUTS", "SIGNED", "URL"]
     assert row.split() == ["team", "slack", "aborted", "shop", "no", "https://hooks.slack.com/…"]
     deleted = run("webhook", "delete", "team")
-    assert (deleted.exit_code, deleted.stdout) == (0, "team is told nothing more\n")
-    assert "There is no webhook" in run("webhook", "list").stderr
+    assert (deleted.exit_code, deleted.stdout) == (0, "team deleted\n")
+    assert "No webhooks found" in run("webhook", "list").stderr
 
 
 def test_everything_there_is_for_machines(run: Run) -> None:
@@ -78,8 +78,8 @@ def test_a_secret_is_read_from_a_file_and_stays(run: Run, world: World, tmp_path
         (["set", "team", URL, "--event", "test"], None, 2, "'test' is not one of"),
         (["set", "team", URL, "--template", "$nope", "--format", "slack"], None, 1, "there is no $nope"),
         (["set", "team", URL, "--secret-file", "-"], "short", 1, "/spec/secret: must be 16 to 256"),
-        (["set", "team", URL, "--secret-file", "-"], " \n", 1, "the file with the secret is empty"),
-        (["set", "team", URL, "--secret-file", "-", "--no-secret"], SECRET, 2, "exclude each other"),
+        (["set", "team", URL, "--secret-file", "-"], " \n", 1, "the secret file is empty"),
+        (["set", "team", URL, "--secret-file", "-", "--no-secret"], SECRET, 2, "mutually exclusive"),
         (["set", "team"], None, 2, "Missing argument 'ADDRESS'"),
         (["delete", "team"], None, 1, "there is no webhook team"),
         (["test", "team"], None, 1, "there is no webhook team"),
@@ -94,7 +94,10 @@ def test_a_mistake_is_told(run: Run, arguments: list[str], stdin: str | None, co
 
 @pytest.mark.parametrize(
     ("status", "code", "words"),
-    [(200, 0, "team took it: it answers 200\n"), (404, 1, "team did not take it: it answers 404")],
+    [
+        (200, 0, "team accepted the message: it answers 200\n"),
+        (404, 1, "team did not accept the message: it answers 404"),
+    ],
 )
 def test_a_test_tells_whether_it_was_heard(run: Run, receiver: Receiver, status: int, code: int, words: str) -> None:
     receiver.status = status

@@ -90,7 +90,7 @@ def test_a_command_waits_until_it_was_seen_in_traefik(run: Run, shop: str, world
         done = run("set-weight", shop, "25", "--wait", "--timeout", "5")
 
     assert done.exit_code == 0
-    assert done.stdout == "shop is Progressing, 25 % to the canary: held at 25 % by hand\nedge: seen in Traefik\n"
+    assert done.stdout == "shop is Progressing, 25% to the canary: held at 25%\nedge: applied\n"
 
 
 def _follow(world: World, traefik: Traefik) -> None:
@@ -113,9 +113,9 @@ def test_what_was_sent_to_a_traefik_that_cannot_be_asked_is_said_to_be_that(
     waited = run("wait", shop)
 
     assert waited.exit_code == 0
-    assert waited.stdout.splitlines()[0] == "shop is Paused, 5 % to the canary: waiting 10m"
-    assert waited.stdout.splitlines()[1] == "edge: sent to Traefik (its API is not known, so what it applied is not)"
-    assert "traefik  edge: sent to Traefik" in run("status", shop).stdout
+    assert waited.stdout.splitlines()[0] == "shop is Paused, 5% to the canary: waiting 10m"
+    assert waited.stdout.splitlines()[1].startswith("edge: served, not confirmed (its API is not configured")
+    assert "traefik  edge: served, not confirmed" in run("status", shop).stdout
 
 
 def test_machines_get_what_was_waited_for(run: Run, shop: str, poll: Callable[[str], None]) -> None:
@@ -130,7 +130,7 @@ def test_what_was_done_is_told_even_if_traefik_does_not_get_it_in_time(run: Run,
     done = run("set-weight", shop, "25", "--wait", "--timeout", "0.05")
 
     assert done.exit_code == 3
-    assert done.stdout == "shop is Progressing, 25 % to the canary: held at 25 % by hand\n"
+    assert done.stdout == "shop is Progressing, 25% to the canary: held at 25%\n"
     assert done.stderr == "traefik-canary: no Traefik that carries shop has polled within 0.05 s\n"
 
 
@@ -138,7 +138,7 @@ def test_where_it_is_missing_is_said(run: Run, shop: str, world: World) -> None:
     world.operations.gateways.put("edge", GatewaySpec(), ME)
     world.caught_up()
 
-    assert "traefik  not in Traefik; edge: it has not polled lately\n" in run("status", shop).stdout
+    assert "traefik  not applied; edge: it has not polled recently\n" in run("status", shop).stdout
 
 
 @pytest.mark.parametrize("role", [Role.OPERATOR, Role.ADMIN])

@@ -17,6 +17,11 @@ _LINTERS = {
         *("deploy/swarm/stack.yaml", "deploy/docker-labels/compose.yaml"),
     ],
     "github": ["check-jsonschema", "--builtin-schema", "vendor.github-actions", "deploy/github/action.yml"],
+    "workflows": [
+        *("check-jsonschema", "--builtin-schema", "vendor.github-workflows"),
+        *(".github/workflows/ci.yaml", ".github/workflows/release.yaml"),
+    ],
+    "dependabot": ["check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"],
     "gitlab": ["check-jsonschema", "--builtin-schema", "vendor.gitlab-ci", "deploy/gitlab/canary.yml"],
 }
 

@@ -153,7 +153,7 @@ def test_the_share_that_is_seen_after_a_shift_is_what_was_asked(stack: Stack) ->
     assert (seen["state"], seen["words"]) == ("ok", "")
     assert pytest.approx(seen["achieved"], abs=1.5) == 20
     assert re.search(
-        r"^traffic +asked 20 %, got [0-9.]+ % \([0-9]+ of [0-9]+ requests in [0-9]+s\)$", status, re.MULTILINE
+        r"^traffic +requested 20%, achieved [0-9.]+% \([0-9]+ of [0-9]+ requests in [0-9]+s\)$", status, re.MULTILINE
     )
 
 

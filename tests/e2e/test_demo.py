@@ -34,7 +34,7 @@ def test_what_the_demo_prints_can_be_opened_and_tried(tmp_path: Path) -> None:
             "75 v1",
             "25 v2",
         ]
-        assert "edge: seen in Traefik" in tried.stdout
+        assert "edge: applied" in tried.stdout
         assert "just a try" in tried.stdout.split("WHEN")[1]
         assert code == 0
         assert demo.processes() == []
@@ -103,4 +103,4 @@ def test_a_demo_with_a_directory_goes_on_where_it_was(tmp_path: Path) -> None:
             script = f"{export[0]}; {COMMAND} set-weight shop {weight} --wait; {COMMAND} history shop"
             tried = subprocess.run(["bash", "-euc", script], capture_output=True, text=True, timeout=60, check=True)
 
-    assert "33 % > 67 %" in tried.stdout
+    assert "33% > 67%" in tried.stdout

@@ -85,7 +85,7 @@ def test_one_that_is_well_ends_with_0_and_needs_no_provider(shared_stack: Stack)
     api = f"http://{HOST}:{shared_stack.api_port}"
     answer = shared_stack.command("doctor", "--api", api, "--token", "")
 
-    assert (0, f"{api}: all is well\n") == (answer.returncode, answer.stdout)
+    assert (0, f"{api}: no problems found\n") == (answer.returncode, answer.stdout)
 
 
 def test_a_file_tells_the_same_of_itself_as_the_traefik_that_runs_with_it(shared_stack: Stack, bad: Path) -> None:

@@ -36,7 +36,7 @@ def test_a_rollout_that_is_shadowed_says_by_which(shared_stack: Stack) -> None:
 
     assert traffic == {"v2": 20}
     assert stack.done("GET", "/rollouts/shop")["shadowedBy"] == "taker"
-    assert "gets no traffic: shadowed by taker" in said
+    assert "receives no traffic: shadowed by taker" in said
     assert "shadowed-router" in json.dumps(json.loads(looked))
     stack.done("DELETE", "/rollouts/taker?allowShrink=true")
 

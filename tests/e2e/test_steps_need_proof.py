@@ -106,7 +106,31 @@ def test_a_change_is_applied_once_every_instance_of_a_gateway_has_it(stack: Stac
     missing = stack.command("abort", "shop", "--reason", "errors", "--wait", "--timeout", "4")
     child.send_signal(signal.SIGCONT)
     stack.wait_applied()
+
+    assert missing.returncode != 0
+    assert "1 of 2 instances applied" in missing.stderr
+
+    apis = [f"http://{HOST}:{port}" for port in (stack.api_port, api_port)]
+    stack.done("PUT", "/gateways/edge", {"spec": {"api": apis}})
+    stack.done("POST", "/rollouts/shop/retry")
+    stack.shift(10)
+    child.send_signal(signal.SIGSTOP)
+    missing = stack.command("abort", "shop", "--reason", "errors", "--wait", "--timeout", "4")
+    status = stack.command("status", "shop")
+    timed_out = stack.call("GET", "/rollouts/shop/wait?for=applied&timeout=0").json()["gateways"][0]
+    # An instance that has not polled for 20 s, without a token, is gone.
+    gone = stack.done("GET", "/rollouts/shop/wait?for=applied&timeout=60")["gateways"][0]
+    child.send_signal(signal.SIGCONT)
+    back = eventually(
+        lambda: (counted := stack.wait_applied()["gateways"][0])["instances"] == 2 and counted,
+        what="both are counted",
+    )
     child.stop()
 
     assert missing.returncode != 0
     assert "1 of 2 instances applied" in missing.stderr
+    assert apis[1] in missing.stderr
+    assert "1 of 2 instances applied" in status.stdout
+    assert (timed_out["reasonCode"], timed_out["applied"], timed_out["instances"]) == ("partly-applied", 1, 2)
+    assert (gone["state"], gone["applied"], gone["instances"]) == ("applied", 1, 1)
+    assert back["applied"] == 2

@@ -1,6 +1,7 @@
 """Any sequence of writes, conflicts, repetitions and restores, held against a model of dictionaries and lists."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import hypothesis.strategies as st
@@ -14,7 +15,6 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from provider.server.embedded_valkey import EmbeddedServer
 from provider.store import (
     Change,
     ConflictError,
@@ -31,6 +31,9 @@ from provider.store import (
     Stored,
 )
 from tests.pace import examples
+
+if TYPE_CHECKING:
+    from provider.server.embedded_valkey import EmbeddedServer
 
 KEYS = [Key(Kind.ROLLOUT, "shop"), Key(Kind.ROLLOUT, "blog"), Key(Kind.GATEWAY, "shop"), Key(Kind.TOKEN, "ü/{}")]
 a_key = st.sampled_from(KEYS)

@@ -1,4 +1,4 @@
-"""All measurements in a few minutes: `python -m tools.benchmarks`, or some of them: `python -m tools.benchmarks serving holding`.
+"""All measurements in a few minutes: `python -m tools.benchmarks`; one of them: `python -m tools.benchmarks serving`.
 
 Each is a module that can be run by itself, with more options and for longer.
 """

@@ -7,12 +7,11 @@ from decimal import Decimal
 from typing import Any
 
 from provider.domain.fields import read
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Rollout, Spec
 from provider.store import Contents
 from tools.benchmarks.stored import contents
 from tools.benchmarks.system import ROLLOUT, SITE
-
-Json = dict[str, Any]
 
 # One that is named: else Traefik builds every router for each of its entry points, and twice over for TLS.
 _ENTRY_POINTS = ["web"]

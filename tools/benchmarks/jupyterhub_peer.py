@@ -1,4 +1,4 @@
-"""jupyterhub-traefik-proxy on Redis, told by lines what to add; `tools.benchmarks.adding` runs it in its own environment.
+"""jupyterhub-traefik-proxy on Redis; lines on stdin name routes to add. `tools.benchmarks.adding` runs it separately.
 
 Of each line it reads a host and adds a route to the target; it writes `live HOST` when its own `add_route` returns,
 which asks Traefik's API until router and service are there. It starts the Traefik on the path, without throttle.

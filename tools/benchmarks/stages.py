@@ -1,7 +1,8 @@
 """Where the time of a shift goes, at each size: `python -m tools.benchmarks.stages`.
 
-The same system as in `tools.benchmarks.propagation`, with two ears: Traefik polls through a relay that notes when what
-passes, and Valkey tells when it runs which command. Both cost a little, so the whole is timed without them there.
+The same system as in `tools.benchmarks.propagation`, observed at two points: Traefik polls through a relay that notes
+what passes when, and Valkey reports when it runs which command. Both cost a little, so the
+whole is timed without them.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """How long a worker takes to start with 10,000 rollouts: `python -m tools.benchmarks.starting`.
 
 From the feed's start to the first body, without a snapshot on disk: everything is read from Valkey, validated,
-rendered, checked and joined. Each start is a process of its own (`tools/benchmarks/start.py`). Besides: how long all of
+rendered, checked and joined. Each start is a process of its own (`tools/benchmarks/start.py`). Besides: how long
 `serve` takes until its first answer, what memory a rollout takes, and what one change costs then.
 """
 

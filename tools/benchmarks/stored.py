@@ -22,7 +22,7 @@ def at_rest(count: int) -> Iterator[Rollout]:
 
 
 def shifted(count: int) -> Iterator[Rollout]:
-    """Make so many rollouts, named alike, whose canaries a person holds at 1 %."""
+    """Make so many rollouts, named alike, whose canaries a person holds at 1%."""
     now = datetime.now(UTC)
     for index in range(count):
         spec = read(Spec, _spec(index) | {"canary": side(f"10.200.{index >> 8 & 255}.{index & 255}")})

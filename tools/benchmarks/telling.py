@@ -15,17 +15,15 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from statistics import mean, median
-from typing import Any
 
 from provider.demo.processes import Child
+from provider.domain.json_object import Json
 from provider.replica import Body, Image
 from tools.benchmarks.fleet import Fleet
 from tools.benchmarks.machine import cpu_seconds
 from tools.benchmarks.peers import Bench, Told
 from tools.benchmarks.propagation import SETTLING, Lane
 from tools.benchmarks.system import HOST, Tune, as_shipped
-
-Json = dict[str, Any]
 
 _HOLD_SECONDS = 1.0
 _SHIFTS, _WARM_UP = 12, 2

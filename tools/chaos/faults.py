@@ -1,9 +1,11 @@
 """The faults, one function each: the context breaks something when it is entered, and mends it when it is left."""
 
+import json
 import os
 import resource
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -12,7 +14,6 @@ from pathlib import Path
 import redis
 
 from provider.store.keys import Keys
-from tools.chaos.drip import HEAD, dripping_server
 from tools.chaos.keeping import Service, children, descendants, is_alive
 from tools.chaos.line import Line, NoAnswerError
 from tools.chaos.scene import Scene
@@ -23,19 +24,14 @@ from tools.chaos.wire import Weather, Wire
 
 KEYS = Keys("default")
 _MEND_SECONDS = 30.0
+_BACKUP = "backup"
 _FILL_BYTES = 65_536
+_START_SECONDS = 2.0
 # Room for Valkey to start with, and soon filled.
 DISK_BYTES = 32 * 1_024 * 1_024
 
 
 # Processes that die
-
-
-@contextmanager
-def worker_killed(scene: Scene) -> Iterator[None]:
-    """Kill one worker of a provider."""
-    scene.system.providers[0].kill_one_child(scene.chance)
-    yield
 
 
 @contextmanager
@@ -71,13 +67,6 @@ def processes_signaled(scene: Scene) -> Iterator[None]:
 def controller_stopped(scene: Scene) -> Iterator[None]:
     """Stop the controller, which holds its leases meanwhile."""
     with stopped(scene.system.controller.pid if scene.system.controller else 0):
-        yield
-
-
-@contextmanager
-def worker_stopped(scene: Scene) -> Iterator[None]:
-    """Stop one worker of a provider: its connections stand, and the other worker answers new ones."""
-    with stopped(scene.chance.choice(children(scene.system.providers[0].pid))):
         yield
 
 
@@ -182,6 +171,41 @@ def redis_flushed(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
+def redis_flushed_at_start(scene: Scene) -> Iterator[None]:
+    """Empty Redis while the provider starts with its two workers, and restore it from what they served."""
+    _wait_until_kept(scene)
+    provider = scene.system.providers[0]
+    old = provider.pid
+    provider.kill()
+    wait_for(lambda: provider.pid != old and provider.is_running, what="the provider starts")
+    # Anywhere between the first of its queries and the moment when both workers serve.
+    time.sleep(scene.chance.uniform(0.0, _START_SECONDS))
+    _say(scene.system.node, "FLUSHALL")
+    scene.writers.go()
+    yield
+    wait_for(lambda: scene.system.command("restore", "--from", "served"), what="restored", seconds=_MEND_SECONDS)
+
+
+@contextmanager
+def documents_lost(scene: Scene) -> Iterator[None]:
+    """Lose the documents, but nothing else of Redis, and start the provider with a fresh data directory.
+
+    It has nothing to serve, so it must not serve that. The documents come back from a backup.
+    """
+    _wait_until_kept(scene)
+    provider, folder = scene.system.providers[0], scene.system.data_dir()
+    _say(scene.system.node, "COPY", KEYS.documents, _BACKUP)
+    with scene.system.keeper.left(provider):
+        provider.kill()
+        _say(scene.system.node, "DEL", KEYS.documents)
+        folder.rename(folder.with_name(f"lost-{time.monotonic_ns()}"))
+        folder.mkdir(mode=0o700)
+    scene.writers.go()
+    yield
+    _say(scene.system.node, "RENAME", _BACKUP, KEYS.documents)
+
+
+@contextmanager
 def documents_corrupted(scene: Scene) -> Iterator[None]:
     """Write nonsense over one rollout and beside all, and have the workers load it."""
     key = f"rollout/{QUIET}"
@@ -214,33 +238,53 @@ def valkey_stopped(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
-def append_only_damaged(scene: Scene) -> Iterator[None]:
-    """Damage what the embedded Valkey has written, kill it, and mend that as docs/backup.md says."""
+def append_only_damaged(scene: Scene, damage: Callable[[Path], None]) -> Iterator[None]:
+    """Damage the files of the embedded Valkey, kill it, and repair them as docs/backup.md describes."""
     scene.check()
     folder = scene.system.data_dir() / "valkey" / "appendonlydir"
     revision = _highest_revision(scene)
     wait_for(lambda: all(_revision_of(scene) >= revision for _ in range(10)), what="the workers have it all")
-    for log in folder.glob("*.incr.aof"):
-        log.write_bytes(b"*X\r\n" + log.read_bytes()[4:])
-    os.kill(_valkey(scene), signal.SIGKILL)
+    valkey = _valkey(scene)
+    os.kill(valkey, signal.SIGSTOP)
+    damage(folder)
+    os.kill(valkey, signal.SIGKILL)
     scene.writers.go()
     yield
-    folder.rename(folder.with_name(f"damaged-{revision}"))
+    if damage is not truncate_log:
+        folder.rename(folder.with_name(f"damaged-{revision}"))
     wait_for(lambda: scene.system.command("restore", "--from", "served"), what="restored", seconds=2 * _MEND_SECONDS)
+
+
+def damage_log(folder: Path) -> None:
+    """Damage the beginning of the append-only file."""
+    for log in folder.glob("*.incr.aof"):
+        log.write_bytes(b"*X\r\n" + log.read_bytes()[4:])
+
+
+def damage_manifest(folder: Path) -> None:
+    """Replace the list of the append-only files with nonsense."""
+    for manifest in folder.glob("*.manifest"):
+        manifest.write_bytes(b"nonsense")
+
+
+def truncate_log(folder: Path) -> None:
+    """Cut the latest writes off the append-only file: Valkey starts, and has forgotten them."""
+    for log in folder.glob("*.incr.aof"):
+        os.truncate(log, log.stat().st_size * 9 // 10)
 
 
 def _valkey(scene: Scene) -> int:
     found: list[int] = []
 
     def is_found() -> bool:
-        found.extend(pid for pid in children(scene.system.providers[0].pid) if _is_valkey(pid))
+        found.extend(pid for pid in children(scene.system.providers[0].pid) if is_valkey(pid))
         return bool(found)
 
     wait_for(is_found, what="Valkey runs")
     return found[0]
 
 
-def _is_valkey(pid: int) -> bool:
+def is_valkey(pid: int) -> bool:
     with suppress(OSError):
         return b"valkey-server" in Path(f"/proc/{pid}/cmdline").read_bytes()
     return False
@@ -248,25 +292,6 @@ def _is_valkey(pid: int) -> bool:
 
 def _highest_revision(scene: Scene) -> int:
     return max(_revision_of(scene) for _ in range(10))
-
-
-# Peers that never end their answers
-
-
-@contextmanager
-def peers_dripping(scene: Scene) -> Iterator[None]:
-    """Have a gateway whose API, and a rollout whose check, sends a header for ever."""
-    system, name = scene.system, "dripping"
-    with dripping_server(HEAD, b"X-More: 1\r\n") as url:
-        system.done("PUT", f"/gateways/{name}", {"spec": {"api": url}})
-        steps = [{"setWeight": 5}, {"analysis": {"duration": "10m"}}]
-        checks = [{"name": "smoke", "webhook": {"url": f"{url}/smoke", "timeout": "30s"}}]
-        spec = {**system.done("GET", f"/rollouts/{QUIET}")["spec"], "rule": f"Host(`{name}.localhost`)"}
-        analyzed = {**spec, "steps": steps, "analysis": {"interval": "1s", "checks": checks}}
-        system.done("PUT", f"/rollouts/{name}", {"spec": analyzed})
-        yield
-    system.done("DELETE", f"/rollouts/{name}")
-    system.done("DELETE", f"/gateways/{name}")
 
 
 # Servers that take the place of one another
@@ -399,6 +424,22 @@ def _is_replica(node: Node) -> bool:
         facts = node.info("replication")
         return bool(facts["role"] == "slave" and facts["master_link_status"] == "up")
     return False
+
+
+def _wait_until_kept(scene: Scene) -> None:
+    """Hold the writers until the workers and the snapshot have every write."""
+    scene.check()
+    wait_for(lambda: _is_followed(scene), what="the workers have all that was written")
+    revision = int(str(_ask(scene.system.node, "GET", KEYS.revision)))
+    snapshot = scene.system.data_dir() / "snapshot-default.json"
+    wait_for(lambda: _kept_revision(snapshot) >= revision, what="the snapshot has all that was written")
+
+
+def _kept_revision(snapshot: Path) -> int:
+    try:
+        return int(json.loads(snapshot.read_text())["revision"])
+    except (OSError, ValueError, KeyError):
+        return 0
 
 
 def _reload(provider: Service) -> None:

@@ -9,6 +9,7 @@ from tools.chaos.system import ROLLOUTS, System
 
 # What traefik/traefik.yml asks for, and how much later an answer may be. Traefik itself waits for ten seconds.
 _HOLD_SECONDS, _MARGIN_SECONDS = 1, 1.0
+POLL_SECONDS = _HOLD_SECONDS + _MARGIN_SECONDS
 _PATIENCE_SECONDS = 10.0
 _BETWEEN_SECONDS = 0.01
 
@@ -61,5 +62,5 @@ class Watch:
             self.failed.append(str(status))
         elif missing := [name for name in ROLLOUTS if f'"{name}"'.encode() not in body]:
             self.wrong.append(f"without {', '.join(missing)}")
-        if seconds > _HOLD_SECONDS + _MARGIN_SECONDS:
+        if seconds > POLL_SECONDS:
             self.late.append(seconds)

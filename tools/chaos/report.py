@@ -7,6 +7,7 @@ from typing import Any
 from tools.chaos.trial import Result
 
 BEGIN, END = "<!-- what came out -->", "<!-- until here -->"
+_MOST_LINES = 10
 _HEAD = (
     "fault",
     "lasts",
@@ -16,8 +17,8 @@ _HEAD = (
     "lost",
     "out of order",
     "longest without a write",
-    "writes again after",
-    "change in traffic within",
+    "bad canary aborted within",
+    "back within",
     "polls",
     "late",
     "failed",
@@ -60,15 +61,15 @@ def _row(result: Result) -> tuple[str, ...]:
         return (f"{result.words}: not tried, {result.skipped}", *([""] * (len(_HEAD) - 1)))
     return (
         result.words,
-        f"{result.lasted:.1f} s",
+        f"{result.lasted:.1f} s" if result.lasted >= 0.05 else "at once",
         str(result.requests),
         str(len(result.failed)),
         str(result.writes),
         str(len(result.lost)),
         str(len(result.violations)),
         f"{result.without_writes:.1f} s",
-        f"{result.writes_after:.1f} s",
-        f"{result.to_traffic:.1f} s",
+        f"{result.aborted_after:.1f} s",
+        f"{result.back_after:.1f} s",
         str(result.polls),
         str(len(result.late)),
         f"{result.failed_polls}{' (may)' if result.failed_polls and result.polls_may_fail else ''}",
@@ -76,13 +77,27 @@ def _row(result: Result) -> tuple[str, ...]:
 
 
 def _complaints(result: Result) -> Iterator[str]:
-    for found in sorted(set(result.failed)):
-        yield f"{result.fault}: {result.failed.count(found)} requests were answered {found[:80]}"
-    for found in (*result.lost, *result.violations):
+    for found in (*_harm(result), *_slowness(result)):
         yield f"{result.fault}: {found}"
-    if result.late:
-        yield f"{result.fault}: late polls, answered after {', '.join(f'{seconds:.1f} s' for seconds in result.late)}"
+
+
+def _harm(result: Result) -> Iterator[str]:
+    for found in sorted(set(result.failed)):
+        yield f"{result.failed.count(found)} requests were answered {found[:80]}"
+    wrong = (*result.lost, *result.violations)
+    yield from wrong[:_MOST_LINES]
+    if len(wrong) > _MOST_LINES:
+        yield f"and {len(wrong) - _MOST_LINES} more"
     if result.failed_polls and not result.polls_may_fail:
-        yield f"{result.fault}: {result.failed_polls} polls failed"
+        yield f"{result.failed_polls} polls failed"
     if result.error:
-        yield f"{result.fault}: {result.error}"
+        yield result.error
+
+
+def _slowness(result: Result) -> Iterator[str]:
+    if result.late and not result.polls_may_fail:
+        yield f"late polls, answered after {', '.join(f'{seconds:.1f} s' for seconds in result.late)}"
+    if result.aborted_after > result.limits.abort:
+        yield f"the bad canary kept its traffic for {result.aborted_after:.1f} s"
+    if result.back_after > result.limits.back:
+        yield f"everything worked again after {result.back_after:.1f} s"

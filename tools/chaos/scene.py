@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tools.chaos.canaries import Canaries
 from tools.chaos.polls import Watch
 from tools.chaos.register import Entry, lost, violations
 from tools.chaos.system import SHOPS, System
@@ -20,10 +21,12 @@ class Scene:
     users: Users
     writers: Writers
     watch: Watch
+    canaries: Canaries
     chance: random.Random
     since: dict[str, Entry] = field(default_factory=dict)
     lost: list[str] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
+    aborted: list[float] = field(default_factory=list)
 
     def begin(self) -> None:
         """Remember the state that all that follows builds upon; nobody may be writing."""
@@ -49,7 +52,7 @@ class Scene:
 def under_load(system: System, *, seed: int) -> Iterator[Scene]:
     """Have users, writers and polls at work, the writers held at first."""
     users, writers, watch = Users(system), Writers(system), Watch(system)
-    scene = Scene(system, users, writers, watch, random.Random(seed))  # noqa: S311 a game, no secret
+    scene = Scene(system, users, writers, watch, Canaries(system), random.Random(seed))  # noqa: S311 a game, no secret
     scene.begin()
     parts = (users, watch, writers)
     for part in parts:

@@ -17,13 +17,14 @@ from provider.demo.processes import Processes, is_listening
 from tools.chaos.keeping import Keeper, Service
 from tools.chaos.line import HOST, Line, NoAnswerError
 from tools.chaos.servers import Cluster, Node, Sentinels
-from tools.chaos.waiting import wait_for
+from tools.chaos.waiting import NotInTimeError, wait_for
 from tools.chaos.wire import Wire
 
-# The rollouts that are written to all the while; one that is not; and one that only the controller moves.
+# The rollouts that are written to all the while; one that is not; one that only the controller moves; and one whose
+# canaries fail.
 SHOPS = ("shop-0", "shop-1", "shop-2")
-QUIET, TIMED = "quiet", "timed"
-ROLLOUTS = (*SHOPS, QUIET, TIMED)
+QUIET, TIMED, BAD = "quiet", "timed", "bad"
+ROLLOUTS = (*SHOPS, QUIET, TIMED, BAD)
 GATEWAYS = ("a", "b")
 VERSIONS = ("v1", "v2")
 _READY_SECONDS = 60.0
@@ -52,6 +53,7 @@ class System:
     traefiks: list[Service] = field(default_factory=list)
     web_ports: list[int] = field(default_factory=list)
     app_ports: list[int] = field(default_factory=list)
+    bad_port: int = 0
     port: int = 0
     front: Wire | None = None
 
@@ -62,6 +64,8 @@ class System:
         self.app_ports = [free_port() for _ in VERSIONS]
         for version, port in zip(VERSIONS, self.app_ports, strict=True):
             start_app(self.processes, version=version, port=port)
+        self.bad_port = free_port()
+        start_app(self.processes, version="v3", port=self.bad_port, options=["--error-rate", "1"])
         self.ports = [free_port() for _ in range(providers)]
         self.providers = [self._provider(index, port) for index, port in enumerate(self.ports)]
         if providers > 1:
@@ -73,7 +77,7 @@ class System:
         self.controller = Service(self.processes, "controller", _program("controller"), self._environment(0))
         self.keeper.keep(self.controller)
         for name in ROLLOUTS:
-            self.done("PUT", f"/rollouts/{name}", {"spec": self._spec(name)})
+            self.done("PUT", f"/rollouts/{name}", {"spec": self.spec(name)})
         for name in GATEWAYS:
             self._start_traefik(name)
         for port in self.web_ports:
@@ -92,11 +96,18 @@ class System:
             "CANARY_CONFIRM_REPLICAS": "1" if isinstance(self.backing, Sentinels | Cluster) else "0",
         }
 
-    def _spec(self, name: str) -> Mapping[str, Any]:
-        stable, canary = ({"servers": [{"url": f"http://{HOST}:{port}"}]} for port in self.app_ports)
+    def spec(self, name: str) -> Mapping[str, Any]:
+        """Return the spec with which a rollout is created."""
+        stable, canary = map(self.side, self.app_ports)
         spec = {"rule": f"Host(`{host_of(name)}`)", "entryPoints": ["web"], "stable": stable}
         steps = [{"setWeight": 50}, {"pause": {"duration": "500ms"}}, {"setWeight": 100}]
-        return {**spec, "steps": steps} if name == TIMED else {**spec, "canary": canary}
+        if name == TIMED:
+            return {**spec, "steps": steps}
+        return spec if name == BAD else {**spec, "canary": canary}
+
+    def side(self, port: int) -> Mapping[str, Any]:
+        """Return a side that consists of one server."""
+        return {"servers": [{"url": f"http://{HOST}:{port}"}]}
 
     def _start_traefik(self, name: str) -> None:
         folder = self.folder / f"traefik-{name}"
@@ -138,18 +149,25 @@ class System:
     def done(self, method: str, path: str, document: object = None, *, seconds: float = _READY_SECONDS) -> Any:
         """Have something done, however often it must be asked, and give what was answered. Raises NotInTimeError."""
         request, answers = {"Idempotency-Key": secrets.token_hex(8)}, []
+        refusal = ""
 
         def is_done() -> bool:
+            nonlocal refusal
             try:
                 with self.line() as line:
                     answer = line.ask(method, f"/api/v1{path}", document, headers=request)
-            except NoAnswerError:
+            except NoAnswerError as error:
+                refusal = str(error)
                 return False
             if answer.is_ok:
                 answers.append(answer)
+            refusal = f"{answer.status} {answer.body.decode(errors='replace')[:500]}"
             return answer.is_ok
 
-        wait_for(is_done, what=f"{method} {path}", seconds=seconds)
+        try:
+            wait_for(is_done, what=f"{method} {path}", seconds=seconds)
+        except NotInTimeError as error:
+            raise NotInTimeError(f"{error}, last response: {refusal}") from error
         return answers[0].json() if answers[0].body else None
 
     def command(self, *arguments: str) -> bool:

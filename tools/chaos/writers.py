@@ -17,8 +17,10 @@ _PATIENCE_SECONDS = 10.0
 _AGAIN_SECONDS = 0.05
 # Answers that leave open whether something was done, or say that it was not for now: they are asked for again.
 _PASSING = {429, 503}
-# It was done before somebody else did something; and others kept doing something.
+# The version is another one by now; and others kept changing it.
 _REFUSED = {412, 409}
+# A Traefik does not show that the canary can take more traffic. That has nothing to do with the version.
+_UNPROVEN = "urn:traefik-canary:canary-unavailable"
 
 
 @dataclass
@@ -32,6 +34,7 @@ class Writers:
     pause_seconds: float = 0.1
     acknowledged: list[float] = field(default_factory=list)
     odd: Counter[str] = field(default_factory=Counter)
+    throttled: int = 0
 
     def __post_init__(self) -> None:
         self._ids = count(1)
@@ -121,6 +124,8 @@ class Writers:
         if answer.is_ok:
             wanted = replace(wanted, version=_state(answer)[0])
             self.acknowledged.append(wanted.returned)
+        elif answer.status == 409 and answer.json()["type"] == _UNPROVEN:
+            wanted = replace(wanted, expected=None)
         elif answer.status not in _REFUSED:
             self.odd[f"{answer.status} {answer.body.decode(errors='replace')[:300]}"] += 1
         self._note(name, wanted)
@@ -134,6 +139,7 @@ class Writers:
                 answer = None
             if answer and answer.status not in _PASSING:
                 return answer
+            self.throttled += bool(answer and answer.status == 429)
             self._is_ending.wait(_AGAIN_SECONDS)
         return None
 

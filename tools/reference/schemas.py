@@ -7,11 +7,10 @@ from decimal import Decimal
 from functools import cache
 from typing import Any
 
+from provider.domain.json_object import Json
 from provider.web.api.app import ENDPOINTS
 from provider.web.api.openapi import describe
 from tools.reference.markdown import code, table
-
-Json = dict[str, Any]
 
 _PLAIN = {
     "string": "string",

@@ -1,8 +1,9 @@
 """How a canary is judged: counts → evidence → verdict. Pure: no clock, store or network. See docs/analysis.md."""
 
+from provider.domain.analysis.baseline import BASELINE_CODES
 from provider.domain.analysis.checks import (
-    Answer,
     Check,
+    CheckReading,
     PrometheusCheck,
     WebhookCheck,
     filled_in,
@@ -25,9 +26,10 @@ from provider.domain.analysis.verdict import MetricVerdict, Verdict, judge
 from provider.domain.analysis.warm_up import Exposure
 
 __all__ = [
+    "BASELINE_CODES",
     "Analysis",
-    "Answer",
     "Check",
+    "CheckReading",
     "CheckResult",
     "ClientErrors",
     "Counts",

@@ -89,7 +89,7 @@ class Check(Document):
 
 
 @dataclass(frozen=True)
-class Answer(Value):
+class CheckReading(Value):
     """What a check came to, with the query's value where there is a finite one."""
 
     outcome: Outcome
@@ -110,14 +110,14 @@ def filled_in(query: str, names: Mapping[str, object]) -> str:
     return _PLACEHOLDER.sub(name, query)
 
 
-def held_against_bounds(value: float | None, check: PrometheusCheck) -> Answer:
+def held_against_bounds(value: float | None, check: PrometheusCheck) -> CheckReading:
     """Judge a query's value: within the bounds or not; no value, or not a number, tells nothing."""
     if value is None or isnan(value):
-        return Answer(Outcome.INCONCLUSIVE, "the query finds no data")
+        return CheckReading(Outcome.INCONCLUSIVE, "the query finds no data")
     is_low = check.at_least is not None and value < check.at_least
     is_high = check.at_most is not None and value > check.at_most
     outcome = Outcome.FAILED if is_low or is_high else Outcome.SUCCESSFUL
-    return Answer(outcome, f"{value:.6g}, {_bounds(check)} wanted", value if isfinite(value) else None)
+    return CheckReading(outcome, f"{value:.6g}, {_bounds(check)} wanted", value if isfinite(value) else None)
 
 
 def _bounds(check: PrometheusCheck) -> str:

@@ -13,10 +13,10 @@ _NO_TRIALS = Trials(0, 0)
 
 @dataclass(frozen=True)
 class Context:
-    """Stable's counts of the attempt before a window, and when the window was (`Mixture` explains period and unit).
+    """Counts of the attempt before a window, and when the window was (`Mixture` explains period and unit).
 
-    A window without trials of stable is compared with the upper bound of the counts before it. Without them it adds
-    nothing.
+    `stable_so_far` are those of the side that the canary is compared with. A window without trials of it is compared
+    with the upper bound of the counts before it. Without them it adds nothing.
     """
 
     stable_so_far: Counts | None = None
@@ -34,7 +34,7 @@ class Context:
     ) -> Comparison:
         """Return a comparison with a window added; `trials` picks what is compared, None where it is not counted."""
         canary = trials(window.canary)
-        stable = trials(window.stable) if window.stable.requests else _NO_TRIALS
+        stable = trials(window.reference) if window.reference.requests else _NO_TRIALS
         if canary is None or stable is None:
             return comparison
         before = trials(self.stable_so_far) if self.stable_so_far and not stable.total else None

@@ -53,7 +53,7 @@ def edges_of(window: Window, latency: Latency) -> tuple[Edge, ...]:
 
     The one from which on responses are slow is always among them. Of too many edges some are left out evenly.
     """
-    canary, stable = window.canary.latency.edges, window.stable.latency.edges
+    canary, stable = window.canary.latency.edges, window.reference.latency.edges
     known = [edge for edge in canary if edge in stable or not stable]
     chosen = [edge for edge in known if is_chosen(edge, latency)]
     if len(chosen) > MOST_EDGES:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from provider.domain.analysis.baseline import compared_with_stable
 from provider.domain.analysis.comparison import Comparison
 from provider.domain.analysis.context import Context
 from provider.domain.analysis.counts import Counts, Trials, Window
@@ -27,7 +28,7 @@ class Evidence(Value):
 
     `slow` has one comparison for each bucket edge. They are those of the first window in which the canary answered,
     and stay: a mean whose parts come and go would be no e-process. `limits` is the evidence against each plain limit,
-    by its name.
+    by its name. `baseline` is the evidence that the baseline is much worse than stable.
     Evidence that was gathered under one document of settings is not to be continued under another.
     """
 
@@ -35,6 +36,7 @@ class Evidence(Value):
     slow: tuple[Edge, ...] = ()
     client_errors: Comparison = field(default_factory=Comparison)
     limits: dict[str, Exceedance] = field(default_factory=dict)
+    baseline: Comparison = field(default_factory=Comparison)
 
     def updated(self, window: Window, settings: Analysis, context: Context | None = None) -> Self:
         """Add a window to it, for the metrics that the settings have judged."""
@@ -51,7 +53,11 @@ class Evidence(Value):
         if settings.limits.count:
             limits = {**limits, **self._limits(window, settings, context)}
         return type(self)(
-            errors, tuple([edge.updated(window, settings, context) for edge in edges]), client_errors, limits
+            errors=errors,
+            slow=tuple([edge.updated(window, settings, context) for edge in edges]),
+            client_errors=client_errors,
+            limits=limits,
+            baseline=compared_with_stable(self.baseline, window, settings, context.period, context.unit),
         )
 
     @property

@@ -126,7 +126,7 @@ def _success_rate(canary: Counts, *, at_least: float, enough: int) -> _Observed:
     name = "successRate"
     if canary.requests == 0:
         return _Observed(name, None, at_least, None, f"success rate: 0 of {enough} requests")
-    # One division only, so that 99 of 100 is 99 % and not a little less.
+    # One division only, so that 99 of 100 is 99% and not a little less.
     value = 100 * (canary.requests - canary.errors) / canary.requests
     words = f"success rate {per_cent(value / 100)}, at least {per_cent(at_least / 100)} wanted"
     if canary.requests < enough:

@@ -9,12 +9,12 @@ _MUCH = 1_000_000
 
 
 def per_cent(share: float) -> str:
-    """Write a share as a per cent with as many digits as tell something: 4.1 %, 0.03 %, 99.95 %."""
+    """Write a share as a per cent with as many digits as tell something: 4.1%, 0.03%, 99.95%."""
     value = 100 * share
     if 10 <= value <= 90:
-        return f"{value:.0f} %"
+        return f"{value:.0f}%"
     digits = f"{value:.2g}" if value < 10 else f"{value:.2f}".rstrip("0").rstrip(".")
-    return f"{float(digits):.12f}".rstrip("0").rstrip(".") + " %"
+    return f"{float(digits):.12f}".rstrip("0").rstrip(".") + "%"
 
 
 def e_value(logarithm: float) -> str:

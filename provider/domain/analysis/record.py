@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from math import ceil, log
 from typing import Any, Self
 
+from provider.domain.analysis.baseline import BASELINE_CODES, Doubt, absence, inferiority, outage, unmatched
 from provider.domain.analysis.context import Context
 from provider.domain.analysis.counters import Counted
 from provider.domain.analysis.counts import Window
@@ -44,13 +45,15 @@ class Measurement:
     """One sample: the counters of each gateway and the results of the checks, or the reason why there are none.
 
     `missing` names the sources that could not be measured beside those that were. What was measured is judged, so
-    that a bad canary fails. No canary is known to be good while one is missing.
+    that a bad canary fails. No canary is known to be good while one is missing. `is_partial` is true if some may
+    still respond: then there is a whole measurement later.
     """
 
     snapshots: Mapping[str, Snapshot] = field(default_factory=dict)
     checks: tuple[CheckResult, ...] = ()
     error: str = ""
     missing: tuple[str, ...] = ()
+    is_partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,12 @@ class Look(Value):
     canary_requests: int = 0
     stable_requests: int = 0
     reason_code: ReasonCode | None = None
+    baseline_requests: int | None = None
+
+    @property
+    def requests(self) -> int:
+        """Return the requests of all sides."""
+        return self.canary_requests + self.stable_requests + (self.baseline_requests or 0)
 
 
 @dataclass(frozen=True)
@@ -87,7 +96,8 @@ class Record(Value):
 
     `attempt` and `step` name what it is about. Another attempt begins with nothing, and another step with the
     evidence against the canary only. `judged_from` is when the judging of the step begins, where a warm-up delays it.
-    `client_errors_at` is when the canary was first known to have more client errors than stable.
+    `client_errors_at` is when the canary was first known to have more client errors than stable. `unmatched` is how
+    many requests the canary has had since its baseline had one.
     """
 
     attempt: str
@@ -106,6 +116,7 @@ class Record(Value):
     warm_up: WarmUp | None = None
     judged_from: datetime | None = None
     client_errors_at: datetime | None = None
+    unmatched: int = 0
 
     def about(self, attempt: str, step: str) -> Self:
         """Return the record to continue with for an attempt and its step."""
@@ -126,10 +137,12 @@ class Record(Value):
         canary: str,
         now: datetime,
         exposure: Exposure | None = None,
+        baseline: str | None = None,
     ) -> Self:
         """Add a sample. A gateway that it misses keeps its counters: its next window includes the time since.
 
-        `exposure` tells when the canary is cold; without it every sample is judged.
+        `exposure` tells when the canary is cold; without it every sample is judged. `baseline` is the service of a
+        baseline that is to get requests.
         """
         if measurement.error:
             return self._noted(Look(now, Outcome.ERROR, measurement.error))
@@ -142,7 +155,9 @@ class Record(Value):
         )
         after = {name: snapshot for name, snapshot in measurement.snapshots.items() if name not in replicas}
         try:
-            windows = windows_between(before, after, stable=stable, canary=canary, errors=settings.errors)
+            windows = windows_between(
+                before, after, stable=stable, canary=canary, errors=settings.errors, baseline=baseline
+            )
         except ValueError as error:
             return self._noted(Look(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
         window = Window.sum(windows.values())
@@ -157,23 +172,32 @@ class Record(Value):
             counters={**known, **seen},
             recent=remembered(self.recent, window, now=now),
             missing=(*measurement.missing, *(several_traefiks(name) for name in replicas)),
+            unmatched=unmatched(self.unmatched, window),
         )
         return added._concluded(settings, window, now=now)
 
     def verdict(self, settings: Analysis) -> Verdict:
         """Judge the canary over its whole attempt."""
-        return self._unless_ruined(judge(self.whole.evidence, self.whole.totals, settings), settings)
+        return self._judged(self.whole.evidence, self.whole.totals, settings)
 
     def step_verdict(self, settings: Analysis) -> Verdict:
         """Judge the canary in the step that runs. It has failed there if it has failed in its attempt."""
-        evidence = self.whole.evidence.since(self.in_step.before)
-        verdict = self._unless_ruined(judge(evidence, self.in_step.totals, settings), settings)
+        verdict = self._judged(self.whole.evidence.since(self.in_step.before), self.in_step.totals, settings)
         return self.verdict(settings) if verdict.outcome is Outcome.FAILED else verdict
 
     def finding(self, settings: Analysis) -> tuple[Outcome, str]:
         """Return what is known now, with the reason."""
         outcome, reason, _ = self._found(settings, self._verdict(settings))
         return outcome, reason
+
+    def doubt(self, settings: Analysis) -> Doubt | None:
+        """Return why the canary cannot be compared with its baseline; None if it can, or if there is none."""
+        exposure = self.warm_up.exposure if self.warm_up else None
+        return (
+            (exposure and absence(self.unmatched, weight=exposure.weight, baseline=exposure.baseline))
+            or outage(self.recent)
+            or inferiority(self.whole.evidence.baseline, self.whole.totals, settings)
+        )
 
     def client_errors(self, settings: Analysis) -> str:
         """Say that the canary has more client errors than stable; empty if that is not known."""
@@ -200,7 +224,8 @@ class Record(Value):
         is_refused = bool(_more_client_errors(verdict))
         if code is ReasonCode.CLIENT_ERRORS:
             reason = f"{self.client_errors(settings)}; {reason}"
-        look = Look(now, outcome, reason, window.canary.requests, window.stable.requests, code)
+        compared = window.baseline.requests if window.baseline else None
+        look = Look(now, outcome, reason, window.canary.requests, window.stable.requests, code, compared)
         refused_at = now if is_refused and self.client_errors_at is None else self.client_errors_at
         return self._noted(look, client_errors_at=refused_at)
 
@@ -219,11 +244,13 @@ class Record(Value):
             return outcome, reason, None
         if words:
             return outcome, reason, ReasonCode.WARMING_UP
-        return outcome, reason, ReasonCode.CLIENT_ERRORS if _more_client_errors(verdict) else verdict.reason_code
+        is_refused = verdict.reason_code not in BASELINE_CODES and _more_client_errors(verdict)
+        return outcome, reason, ReasonCode.CLIENT_ERRORS if is_refused else verdict.reason_code
 
-    def _unless_ruined(self, verdict: Verdict, settings: Analysis) -> Verdict:
-        """Return a verdict, or failure for a canary that is plainly down."""
-        is_evident = self.whole.evidence.errors.evidence.with_all_units >= log(settings.failed_at)
+    def _judged(self, evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
+        """Return a verdict: failure for a canary that is plainly down, or what the evidence comes to."""
+        verdict = judge(evidence, totals, settings, doubt=self.doubt(settings))
+        is_evident = evidence.errors.evidence.with_all_units >= log(settings.failed_at)
         ruined = ruin(self.recent, is_evident=is_evident)
         return replace(verdict, outcome=Outcome.FAILED, reason=ruined, reason_code=None) if ruined else verdict
 
@@ -249,7 +276,7 @@ class Record(Value):
     def _context(self, settings: Analysis, *, now: datetime) -> Context:
         age = max(timedelta(), now - (self.began_at or now))
         unit = 2 * age // settings.sustained if settings.sustained else None
-        return Context(self.whole.totals.stable, period=age // _PERIOD, unit=unit)
+        return Context(self.whole.totals.reference, period=age // _PERIOD, unit=unit)
 
     def _known(self, snapshots: Mapping[str, Snapshot], *, now: datetime) -> dict[str, Counted]:
         """Return the counters to go on from, without those of a Traefik that another one has replaced."""
@@ -297,7 +324,7 @@ class Record(Value):
 
 
 def _is_closed(window: Window) -> bool:
-    canary, stable = window.canary.requests, window.stable.requests
+    canary, stable = window.canary.requests, window.reference.requests
     return (canary >= CANARY_REQUESTS and stable >= STABLE_REQUESTS) or (canary >= ALONE and stable == 0)
 
 

@@ -81,6 +81,8 @@ def _addresses(part: object, pointer: str) -> Iterator[tuple[str, str]]:
         for name, value in part.items():
             if name in _FIELDS and isinstance(value, str):
                 yield f"{pointer}/{name}", value
+            elif name in _FIELDS and isinstance(value, Sequence):
+                yield from ((f"{pointer}/{name}/{place}", url) for place, url in enumerate(value))
             elif name != _FREE:
                 yield from _addresses(value, f"{pointer}/{name}")
     elif isinstance(part, Sequence) and not isinstance(part, str):

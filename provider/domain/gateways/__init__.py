@@ -1,22 +1,21 @@
-"""A gateway, which is a Traefik that polls: where it can be asked, what was seen of it, what it carries. Pure."""
+"""A gateway, which is a Traefik that polls: its spec, its polls and its health. Pure."""
 
 from provider.domain.gateways.counted_polls import counted
-from provider.domain.gateways.gateway import DEFAULT_GATEWAY, GatewaySpec, Sighting
+from provider.domain.gateways.gateway import DEFAULT_GATEWAY, GatewaySpec, Sighting, metrics_sources
 from provider.domain.gateways.health import QUIET_AFTER, Condition, GatewayState, Signs, condition_of
-from provider.traefik.applied import SECTIONS, Expectation, canary_problem, expectation
+from provider.domain.gateways.instances import Instances, Shown
 
 __all__ = [
     "DEFAULT_GATEWAY",
     "QUIET_AFTER",
-    "SECTIONS",
     "Condition",
-    "Expectation",
     "GatewaySpec",
     "GatewayState",
+    "Instances",
+    "Shown",
     "Sighting",
     "Signs",
-    "canary_problem",
     "condition_of",
     "counted",
-    "expectation",
+    "metrics_sources",
 ]

@@ -1,9 +1,10 @@
 """The spec of a gateway, and the state of its polls."""
 
 import re
-from typing import Annotated, Self
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, PlainSerializer, PlainValidator, WithJsonSchema, model_validator
 
 from provider.domain.fields import Document, Moment
 from provider.domain.fields.addresses import asked_url_problem
@@ -13,14 +14,47 @@ from provider.domain.fields.types import Token
 DEFAULT_GATEWAY = "default"
 
 
-def _endpoint(url: str) -> str:
+_LONGEST_URL = 512
+_MOST_URLS = 16
+_URL_SCHEMA: dict[str, Any] = {"type": "string", "format": "uri", "maxLength": _LONGEST_URL}
+
+
+def _endpoint(url: object) -> str:
+    if not isinstance(url, str):
+        raise ValueError("must be a URL, or a list of URLs")  # noqa: TRY004 pydantic reports a ValueError
+    if len(url) > _LONGEST_URL:
+        raise ValueError(f"must have at most {_LONGEST_URL} characters")
     problem = asked_url_problem(url)
     if problem:
         raise ValueError(f"must be an address such as http://edge:8080: {problem}")
     return url.removesuffix("/")
 
 
-Endpoint = Annotated[str, Field(max_length=512, json_schema_extra={"format": "uri"}), AfterValidator(_endpoint)]
+def _endpoints(urls: object) -> str | tuple[str, ...]:
+    if not isinstance(urls, list | tuple):
+        return _endpoint(urls)
+    if not 1 <= len(urls) <= _MOST_URLS:
+        raise ValueError(f"must have 1 to {_MOST_URLS} URLs, one for each instance")
+    found = tuple(map(_endpoint, urls))
+    if len(set(found)) < len(found):
+        raise ValueError("must not have the same URL twice: each one is that of another instance")
+    return found
+
+
+# A URL, or those of all instances that poll under one name.
+Endpoints = Annotated[
+    str | tuple[str, ...],
+    PlainValidator(_endpoints),
+    PlainSerializer(lambda urls: urls if isinstance(urls, str) else list(urls)),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                _URL_SCHEMA,
+                {"type": "array", "items": _URL_SCHEMA, "minItems": 1, "maxItems": _MOST_URLS, "uniqueItems": True},
+            ]
+        }
+    ),
+]
 
 
 _NAME_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._-]{0,62}$"
@@ -53,11 +87,12 @@ class GatewaySpec(Document):
     read for each request. Their contents are neither stored nor shown.
     """
 
-    api: Endpoint | None = None
-    """URL of Traefik's API. Without it, the provider cannot confirm that Traefik applied a configuration, and
-    counts no requests."""
-    metrics: Endpoint | None = None
-    """URL of Traefik's Prometheus metrics. Default: the path `/metrics` below `api`."""
+    api: Endpoints | None = None
+    """URL of Traefik's API, or a list with the URL of each instance. Without it, the provider cannot confirm that
+    Traefik applied a configuration, and counts no requests."""
+    metrics: Endpoints | None = None
+    """URL of Traefik's Prometheus metrics, or a list with the URL of each instance. Default: the path `/metrics`
+    below each `api`."""
     traefik: str | None = Field(default=None, pattern=r"^v?[0-9]{1,4}\.[0-9]{1,4}[ -~]{0,48}$", examples=["3.6.2"])
     """Oldest Traefik version of the gateway; the served configuration is compatible with it. Default: the version
     that the controller reads from the API."""
@@ -74,14 +109,31 @@ class GatewaySpec(Document):
             raise ValueError("credentials go with api or metrics")
         if self.basic_auth and self.header and self.header.name.lower() == "authorization":
             raise ValueError("basicAuth and the header Authorization exclude each other")
-        if self.ca and not any((url or "").startswith("https://") for url in (self.api, self.metrics)):
+        if self.ca and not any(url.startswith("https://") for url in (*self.apis, *_listed(self.metrics))):
             raise ValueError("ca goes with an https URL")
         return self
 
     @property
-    def metrics_url(self) -> str | None:
-        """Where its counters are read: beside its API unless something else is said."""
-        return self.metrics or (f"{self.api}/metrics" if self.api else None)
+    def apis(self) -> tuple[str, ...]:
+        """URLs of the APIs of its instances."""
+        return _listed(self.api)
+
+    @property
+    def metrics_urls(self) -> tuple[str, ...]:
+        """URLs of the metrics of its instances: below their APIs unless something else is said."""
+        return _listed(self.metrics) or tuple(f"{api}/metrics" for api in self.apis)
+
+
+def metrics_sources(name: str, spec: GatewaySpec) -> Mapping[str, str]:
+    """Return the metrics URLs of a gateway by the names under which its instances are counted."""
+    urls = spec.metrics_urls
+    if len(urls) <= 1:
+        return dict.fromkeys([name], urls[0]) if urls else {}
+    return {f"{name} ({url.partition('://')[2]})": url for url in urls}
+
+
+def _listed(urls: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return (urls,) if isinstance(urls, str) else urls or ()
 
 
 class Sighting(Document):

@@ -78,13 +78,13 @@ def condition_of(signs: Signs, *, before: Condition | None, now: datetime) -> Co
 
 def _judged(signs: Signs, now: datetime) -> tuple[GatewayState, str]:
     if signs.last_poll is None:
-        return GatewayState.UNSEEN, "it was not seen to poll"
+        return GatewayState.UNSEEN, "it has not polled"
     if now - signs.last_poll > (QUIET_AFTER if signs.is_connected else HUNG_UP_AFTER):
-        return GatewayState.SILENT, "it polls no more"
+        return GatewayState.SILENT, "it no longer polls"
     if signs.errors:
         return GatewayState.FAILING, signs.errors[0]
     if signs.unreachable_since and now - signs.unreachable_since >= UNREACHABLE_AFTER:
         return GatewayState.UNREACHABLE, signs.unreachable
     if signs.behind_since and now - signs.behind_since >= LAGGING_AFTER:
         return GatewayState.LAGGING, signs.behind
-    return GatewayState.OK, "" if signs.has_api else "its API is not known, so only what it was served is"
+    return GatewayState.OK, "" if signs.has_api else "its API is not configured, so only the served revision is known"

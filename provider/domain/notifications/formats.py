@@ -8,15 +8,13 @@ Discord: https://docs.discord.com/developers/resources/webhook#execute-webhook (
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from provider.domain.fields import weight_number
+from provider.domain.json_object import Json
 from provider.domain.notifications.notice import Notice
 from provider.domain.notifications.signature import sign
 from provider.domain.notifications.templates import Escape, fields, filled_in, json_escaped
 from provider.domain.notifications.webhook import Format, WebhookSpec
-
-Json = dict[str, Any]
 
 _PLAIN = "$text"
 # Of one field; the longest reason is shorter. Discord refuses more than 2,000 characters in all, Slack 3,000 a block.

@@ -8,7 +8,7 @@ from enum import StrEnum
 from provider.domain.fields import weight_number
 from provider.domain.rollouts import Phase, Rollout
 
-_FOR_A_PERSON = "waiting for a person"
+_FOR_A_PERSON = "waiting for approval"
 
 
 class NoticeKind(StrEnum):
@@ -77,7 +77,7 @@ def sample(at: datetime) -> Notice:
     return Notice(
         kind=NoticeKind.TEST,
         rollout="example",
-        text='example: this is a test of the webhook: "quotes", <angles> & \\ 25 % – nothing has happened',
+        text='example: this is a test of the webhook: "quotes", <angles> & \\ 25% – nothing has happened',
         phase=Phase.PAUSED,
         weight=Decimal("2.5"),
         actor="traefik-canary",
@@ -153,4 +153,4 @@ def _where(rollout: Rollout) -> str:
     status = rollout.status
     if status.phase is Phase.PROGRESSING and not rollout.is_judging:
         return status.reason  # it is held by hand, and the reason names the weight
-    return f"{weight_number(status.weight)} % to the canary, {status.reason}"
+    return f"{weight_number(status.weight)}% to the canary, {status.reason}"

@@ -14,9 +14,8 @@ from provider.domain.rollouts.overrides import Override
 from provider.domain.rollouts.plan import ExpectedTraffic, Plan, StepWarning, TrafficSource, plan_of, warnings_of
 from provider.domain.rollouts.resilience import Resilience, expression_problem
 from provider.domain.rollouts.rollout import Rollout
-from provider.domain.rollouts.scaling import SideName
 from provider.domain.rollouts.schedule import Schedule
-from provider.domain.rollouts.spec import Server, Servers, Side, Spec, Strategy
+from provider.domain.rollouts.spec import SIDES, Server, Servers, Side, SideName, Spec, Strategy
 from provider.domain.rollouts.status import Former, Promotion, Status, StatusCode
 from provider.domain.rollouts.steps import Ramp, Step
 from provider.domain.rollouts.succession import StableChangedError, StableLagsError, stable_change
@@ -25,6 +24,7 @@ from provider.domain.rollouts.tries import TriesUsedUpError
 
 __all__ = [
     "MOST_SERVERS",
+    "SIDES",
     "TRANSITIONS",
     "Action",
     "Discover",

@@ -24,8 +24,8 @@ class Found(Document):
 
 def sources_of(rollout: Rollout) -> Mapping[str, Discover]:
     """Name the places where a rollout's servers are looked for, by their keys."""
-    sides = (rollout.spec.stable, rollout.spec.canary)
-    return {side.discover.key(rollout.name): side.discover for side in sides if side and side.discover}
+    sides = rollout.spec.sides.values()
+    return {side.discover.key(rollout.name): side.discover for side in sides if side.discover}
 
 
 def found_for(rollout: str, side: Side, found: Mapping[str, Found]) -> Found | None:
@@ -37,20 +37,20 @@ def with_found(rollout: Rollout, found: Mapping[str, Found]) -> Rollout:
     """Give a rollout with the servers that were found in the place of where they are looked for.
 
     A canary of which nothing is known gets nothing, as one that was aborted: its share of the requests would be
-    answered with an error.
+    answered with an error. A baseline of which nothing is known has no servers, and gets nothing either.
     """
     if not sources_of(rollout):
         return rollout
-    stable, canary = (_filled(rollout.name, side, found) for side in (rollout.spec.stable, rollout.spec.canary))
-    spec = rollout.spec.model_copy(update={"stable": stable, "canary": canary})
+    filled: dict[str, Side] = {name: _filled(rollout.name, side, found) for name, side in rollout.spec.sides.items()}
+    spec = rollout.spec.model_copy(update=filled)
     status = rollout.status
-    if canary and canary.servers == ():
+    if spec.canary and spec.canary.servers == ():
         status = status.model_copy(update={"phase": Phase.DEGRADED, "weight": Decimal(0)})
     return rollout.model_copy(update={"spec": spec, "status": status})
 
 
-def _filled(rollout: str, side: Side | None, found: Mapping[str, Found]) -> Side | None:
-    if side is None or side.discover is None:
+def _filled(rollout: str, side: Side, found: Mapping[str, Found]) -> Side:
+    if side.discover is None:
         return side
     known = found_for(rollout, side, found)
     return side.model_copy(update={"servers": known.servers if known else (), "discover": None})

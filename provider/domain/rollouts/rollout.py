@@ -1,6 +1,6 @@
 """A rollout and what may be done to it. Every operation returns a new rollout; time is an argument."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, NoReturn, Self
@@ -10,8 +10,9 @@ from pydantic import Field, model_validator
 from provider.domain.fields import Document
 from provider.domain.fields.types import Name, WholeNumber, format_duration, parse_weight, weight_number
 from provider.domain.rollouts.overrides import Override
-from provider.domain.rollouts.scaling import ServingError, SideName, drained, scaled
-from provider.domain.rollouts.spec import Mirror, Server, Side, Spec
+from provider.domain.rollouts.scaling import ServingError, drained, scaled
+from provider.domain.rollouts.shares import shares_of
+from provider.domain.rollouts.spec import Mirror, Server, Side, SideName, Spec
 from provider.domain.rollouts.status import Promotion, Status, StatusCode
 from provider.domain.rollouts.steps import Step, higher_index, set_before
 from provider.domain.rollouts.succession import (
@@ -73,6 +74,18 @@ class Rollout(Document):
     def canary(self) -> Side | None:
         """The canary that may get traffic: none at rest, and none once it was aborted."""
         return None if self.status.phase is Phase.DEGRADED else self.spec.canary
+
+    @property
+    def sides(self) -> Mapping[SideName, Side]:
+        """The sides that may get traffic, by name: a baseline only beside a canary, and once a server is known."""
+        if not self.canary:
+            return {"stable": self.spec.stable}
+        return {name: side for name, side in self.spec.sides.items() if name != "baseline" or side.servers != ()}
+
+    @property
+    def shares(self) -> Mapping[SideName, Decimal]:
+        """The percentage of the requests of each side that gets any by the weight."""
+        return shares_of(self.status.weight if self.canary else ZERO, has_baseline="baseline" in self.sides)
 
     @property
     def attempt(self) -> int:
@@ -157,14 +170,16 @@ class Rollout(Document):
             if action not in hidden and not (action is Action.RESUME and self.is_held and not self.steps)
         ]
 
-    def start(self, canary: Side, *, now: datetime, reason: str = "") -> Self:
+    def start(self, canary: Side, *, now: datetime, reason: str = "", baseline: Side | None = None) -> Self:
         """Begin with a new canary: no traffic yet, then the steps from the first.
+
+        Without a `baseline`, the one that the spec has stays.
 
         A version that was stable within the rollback window takes over at once: it is known to be good.
         """
         self._check(Action.START)
         started = self._with(
-            spec=self.spec.model_copy(update={"canary": canary}),
+            spec=self.spec.model_copy(update={"canary": canary, "baseline": baseline or self.spec.baseline}),
             generation=self.status.generation + 1,
             tries=tries_begun(canary, former=self.spec.canary, tries=self.tries),
         )
@@ -434,7 +449,7 @@ class Rollout(Document):
             return self._judging(step.analysis.duration, now=now, reason=reason)
         if step.ramp:
             every = step.ramp.every
-            why = f"on the way to {weight_number(step.ramp.to)} %, waiting {format_duration(every)}"
+            why = f"ramping to {weight_number(step.ramp.to)}%, waiting {format_duration(every)}"
             return self._paused(now + every, now=now, reason=reason, why=why)
         duration = step.pause.duration if step.pause else None
         if duration is None:
@@ -443,9 +458,9 @@ class Rollout(Document):
 
     def _judging(self, duration: timedelta | None, *, now: datetime, reason: str) -> Self:
         why = (
-            f"judging the canary for {format_duration(duration)}"
+            f"analyzing the canary for {format_duration(duration)}"
             if duration
-            else "judging the canary until it is known"
+            else "analyzing the canary until the verdict is known"
         )
         return self._with(
             phase=Phase.PROGRESSING,
@@ -458,7 +473,7 @@ class Rollout(Document):
     def _paused(self, until: datetime | None, *, now: datetime, reason: str, why: str = "") -> Self:
         return self._with(
             phase=Phase.PAUSED,
-            reason=_words(why or "waiting for a person", reason),
+            reason=_words(why or "waiting for approval", reason),
             since=now,
             paused_until=until,
             judged_since=None,
@@ -468,7 +483,7 @@ class Rollout(Document):
         return self._with(
             phase=Phase.PROGRESSING,
             weight=weight,
-            reason=_words(f"held at {weight_number(weight)} % by hand", reason),
+            reason=_words(f"held at {weight_number(weight)}%", reason),
             since=now,
             **_WAITS_FOR_NOTHING,
         )

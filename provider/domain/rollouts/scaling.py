@@ -1,11 +1,6 @@
 """Which servers of a side answer: more or fewer of the same version, and those that are let go in peace."""
 
-from typing import Literal
-
-from provider.domain.rollouts.spec import Server, Side, Spec
-
-SideName = Literal["stable", "canary"]
-_SIDES: tuple[SideName, ...] = ("stable", "canary")
+from provider.domain.rollouts.spec import Server, Side, SideName, Spec
 
 
 class ServingError(Exception):
@@ -18,9 +13,9 @@ def scaled(spec: Spec, side: SideName, servers: tuple[Server, ...]) -> Spec:
     That it stays the same version shows in one server that stays. A list of others altogether would replace a version
     at once, past all steps: that is what a canary is for.
     """
-    current: Side | None = getattr(spec, side)
+    current = spec.sides.get(side)
     if current is None:
-        raise ServingError("there is no canary; start one with set-canary")
+        raise ServingError(f"there is no {side}; start one with set-canary")
     if current.servers is None:
         raise ServingError(f"{side} lists no servers of its own: scale it where they come from")
     changed = current.model_copy(update={"servers": servers})
@@ -31,9 +26,9 @@ def scaled(spec: Spec, side: SideName, servers: tuple[Server, ...]) -> Spec:
 
 def drained(spec: Spec, url: str, *, is_draining: bool) -> Spec:
     """Let a server drain, or answer again, wherever it is listed. Raises ServingError."""
-    sides = {name: side for name in _SIDES if (side := getattr(spec, name)) and _has(side, url)}
+    sides = {name: side for name, side in spec.sides.items() if _has(side, url)}
     if not sides:
-        raise ServingError(f"there is no server {url} on either side")
+        raise ServingError(f"there is no server {url} on any side")
     return spec.model_copy(update={name: _side_drained(name, sides[name], url, is_draining) for name in sides})
 
 

@@ -1,9 +1,10 @@
 """The spec of a rollout: its desired state, valid by construction."""
 
 import re
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, StrictBool, field_validator, model_validator
 from pydantic.alias_generators import to_camel
@@ -34,6 +35,9 @@ from provider.domain.rollouts.steps import Step
 # router/router.go); each override has one above ours, the fallback the one below.
 HIGHEST_PRIORITY = 2**31 - 1_001 - MOST_OVERRIDES
 MIRROR_BODY_BYTES = 1_048_576
+
+SideName = Literal["stable", "canary", "baseline"]
+SIDES: tuple[SideName, ...] = get_args(SideName)
 
 
 class Server(Document):
@@ -146,7 +150,7 @@ class StickyServers(Document):
 
 
 class Side(Document):
-    """The backend of stable or canary: a list of servers, discovered servers, or a service of another provider."""
+    """The backend of a side: a list of servers, discovered servers, or a service of another provider."""
 
     model_config = one_of("servers", "service", "discover")
 
@@ -157,8 +161,7 @@ class Side(Document):
     discover: Discover | None = None
     """Service discovery."""
     health_check: HealthCheck | None = None
-    """Active health check. When both sides have one, stable receives the canary's requests while the canary is
-    unhealthy."""
+    """Active health check. When every side has one, the others receive the requests of a side that is unhealthy."""
     passive_health_check: PassiveHealthCheck | None = None
     """Passive health check."""
     pass_host_header: StrictBool | None = None
@@ -217,7 +220,7 @@ class StickyCookie(CookieOptions):
 
     @model_validator(mode="after")
     def _not_of_servers(self) -> Self:
-        if re.search(r"_[0-9]+_server$", self.name):
+        if re.search(r"_[0-9]+(_baseline)?_server$", self.name):
             raise ValueError("name must not end in _NUMBER_server: the cookies of a side's servers are named so")
         return self
 
@@ -280,6 +283,9 @@ class Spec(Document):
     """The stable version."""
     canary: Side | None = None
     """The new version."""
+    baseline: Side | None = None
+    """New instances of the stable version. While a canary is in progress, they receive the canary's weight, and the
+    analysis compares the canary with them instead of stable."""
     overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=MOST_OVERRIDES)
     """Requests that are routed to one side regardless of the weight."""
     mirror: Mirror | None = None
@@ -335,6 +341,11 @@ class Spec(Document):
                 f"progressDeadline must be longer than what a step waits for, {format_duration(longest)}"
             )
         return self
+
+    @property
+    def sides(self) -> Mapping[SideName, Side]:
+        """Return the sides that there are, by name, in the order of SIDES."""
+        return {name: side for name in SIDES if (side := getattr(self, name))}
 
     def is_carried_by(self, gateway: str) -> bool:
         """Tell whether a gateway carries the rollout: every one does unless the spec names some."""

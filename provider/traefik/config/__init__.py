@@ -3,13 +3,14 @@
 from provider.traefik.config.configuration import EMPTY_BODY, Encoded, assemble, assemble_yaml, encode_fragment
 from provider.traefik.config.fragment import Fragment, render
 from provider.traefik.config.names import counted_services, ignored_router, qualified
-from provider.traefik.config.overlaps import Overlaps, RouteTable, differs
+from provider.traefik.config.overlaps import Overlaps, RouteTable, differs, route_of
 from provider.traefik.config.resilience import ready_transports
 from provider.traefik.config.validation import UnfitFragmentError, checked, fault_of
 from provider.traefik.config.versions import (
     UnsupportedFeatureError,
     is_old,
     missing_from,
+    oldest_version,
     plain_version,
     render_for,
     shortcoming,
@@ -34,11 +35,13 @@ __all__ = [
     "ignored_router",
     "is_old",
     "missing_from",
+    "oldest_version",
     "plain_version",
     "qualified",
     "ready_transports",
     "render",
     "render_for",
+    "route_of",
     "shortcoming",
     "smallest_weights",
 ]

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from provider.traefik.config.fragment import Fragment, Json
+from provider.domain.json_object import Json
+from provider.traefik.config.fragment import Fragment
 from provider.traefik.config.resilience import ready_transports
 
 # One for all: `json.dumps` makes a new one at each call that has options.

@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from provider.domain.rollouts import Rollout, Side
+from provider.domain.rollouts import Rollout, SideName
 
 PROVIDER = "http"
 
@@ -17,14 +17,17 @@ def side_service(rollout: Rollout, generation: int) -> str:
     return f"{rollout.name}_{generation}"
 
 
-def stable_target(rollout: Rollout) -> str:
-    """Name what stable's traffic is sent to."""
-    return rollout.spec.stable.service or side_service(rollout, rollout.status.stable_generation)
+def own_service(rollout: Rollout, side: SideName) -> str:
+    """Name the service of the rollout's own for a side; a baseline's is that of its canary's attempt."""
+    if side == "stable":
+        return side_service(rollout, rollout.status.stable_generation)
+    service = side_service(rollout, rollout.status.generation)
+    return f"{service}_baseline" if side == "baseline" else service
 
 
-def canary_target(rollout: Rollout, canary: Side) -> str:
-    """Name what the canary's traffic is sent to."""
-    return canary.service or side_service(rollout, rollout.status.generation)
+def target(rollout: Rollout, side: SideName) -> str:
+    """Name what the traffic of a side is sent to."""
+    return rollout.spec.sides[side].service or own_service(rollout, side)
 
 
 def mirrored_target(rollout: Rollout) -> str:
@@ -47,15 +50,16 @@ def server_cookie(service: str) -> str:
     return f"{service}_server"
 
 
-def counted_services(rollout: Rollout) -> tuple[str, str | None]:
-    """Name the services whose requests are stable's and the canary's in Traefik's metrics; None without a canary.
+def counted_services(rollout: Rollout) -> Mapping[SideName, str]:
+    """Name the services whose requests are those of the sides that may get traffic, in Traefik's metrics.
 
     A mirroring service has no metrics of its own: behind it the servers' service counts.
     """
     is_behind_mirror = rollout.mirror is not None and not rollout.spec.stable.service
-    stable = mirrored_target(rollout) if is_behind_mirror else stable_target(rollout)
-    canary = canary_target(rollout, rollout.canary) if rollout.canary else None
-    return qualified(stable), qualified(canary) if canary else None
+    services = {side: target(rollout, side) for side in rollout.sides}
+    if is_behind_mirror:
+        services["stable"] = mirrored_target(rollout)
+    return {side: qualified(service) for side, service in services.items()}
 
 
 def middleware(rollout: str, kind: str) -> str:

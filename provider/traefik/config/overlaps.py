@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 
 from provider.domain.rollouts import Rollout
 from provider.domain.rules import Rule, RuleIndex, covers, may_meet, normalized, parse_rule
@@ -82,6 +83,12 @@ class RouteTable:
         route = route_of(rollout)
         names = self._by_rule.get(route.rule, {})
         return next((name for name in names if name != rollout.name and self._routes[name].is_equal(route)), None)
+
+    def equal_pairs(self) -> Iterator[tuple[str, str]]:
+        """Yield the pairs of rollouts that match the same requests with the same priority, in order."""
+        for names in sorted(map(sorted, self._by_rule.values())):
+            pairs = combinations(names, 2)
+            yield from (pair for pair in pairs if self._routes[pair[0]].is_equal(self._routes[pair[1]]))
 
     def overlaps(self, rollout: Rollout) -> Overlaps:
         """Return the rollouts that take requests of one."""

@@ -2,13 +2,11 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Any
 
 from provider.domain.fields import format_duration, write
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Resilience, Side
 from provider.traefik.config import names
-
-Json = dict[str, Any]
 
 # Traefik must let go of an idle connection before the backend does, or a request meets one being closed: 502.
 IDLE_SHARE_OF_KEEP_ALIVE = 0.8

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from provider.domain.json_object import Json
 from provider.domain.rules import RuleError, parse_rule
 from provider.traefik.config.configuration import Encoded, encode_fragment
-from provider.traefik.config.fragment import Fragment, Json
+from provider.traefik.config.fragment import Fragment
 from provider.traefik.config.schema import MIDDLEWARE, ROUTER, SERVICE, TRANSPORT, Shape, name
 
 _SECTIONS: tuple[tuple[str, Shape], ...] = (

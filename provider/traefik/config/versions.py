@@ -59,6 +59,11 @@ def plain_version(text: str | None) -> str | None:
     return ".".join(map(str, version)) if version else None
 
 
+def oldest_version(texts: Collection[str]) -> str | None:
+    """Return the oldest of some versions; one that cannot be read counts as the newest."""
+    return min(texts, key=lambda text: parse_version(text) or (10_000, 0, 0), default=None)
+
+
 def is_old(text: str | None) -> bool:
     """Return whether a version of Traefik lacks any feature; one that is not known lacks none."""
     version = parse_version(text)
@@ -99,9 +104,8 @@ def _features(rollout: Rollout) -> Iterator[Feature]:
     if spec.sticky and spec.sticky.cookie.domain:
         yield Feature.COOKIE_DOMAIN
     yield from _features_of_resilience(spec.resilience or Resilience())
-    for side in (spec.stable, spec.canary):
-        if side is not None:
-            yield from _features_of_side(side)
+    for side in spec.sides.values():
+        yield from _features_of_side(side)
 
 
 def _features_of_resilience(resilience: Resilience) -> Iterator[Feature]:
@@ -129,7 +133,7 @@ def _reduced(rollout: Rollout, missing: Collection[Feature]) -> Rollout:
     spec = rollout.spec
     stable = _side_without(spec.stable, missing)
     resilience = spec.resilience and _resilience_without(spec.resilience, missing)
-    changed = spec.model_copy(update={"stable": stable, "canary": None, "resilience": resilience})
+    changed = spec.model_copy(update={"stable": stable, "canary": None, "baseline": None, "resilience": resilience})
     return rollout.model_copy(update={"spec": changed})
 
 

@@ -1,15 +1,13 @@
 """What the provider knows of a gateway, and of how its rollouts are judged. Asks nobody."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 from provider.domain.fields.types import parse_duration
 from provider.domain.gateways import DEFAULT_GATEWAY, GatewayState
+from provider.domain.json_object import Json
 from provider.traefik.config import missing_from
 from provider.traefik.doctor.findings import Finding, Severity
 from provider.traefik.doctor.static import LatencyBound, not_held, unnamed
-
-Json = Mapping[str, Any]
 
 _POLLS = 'providers:\n  http:\n    endpoint: "http://provider:8080/traefik/config?gateway={name}"'
 

@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from provider.domain.analysis.replicas import is_replica, with_start
+from provider.domain.json_object import Json
 from provider.sources import SourceError, TraefikMetrics
-from provider.traefik.api_client import GatewayUnreachableError, Json, TraefikApi
+from provider.traefik.api_client import GatewayUnreachableError, TraefikApi
 from provider.traefik.doctor.findings import Finding, Severity
 from provider.traefik.doctor.routers import examine_routers
 from provider.traefik.doctor.static import LatencyBound, Static, StaticError, examine_static, read_static

@@ -1,12 +1,10 @@
 """Routers of a Traefik: ours that are broken, and others that take their requests. Asks nobody."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
+from provider.domain.json_object import Json
 from provider.domain.rules import Rule, RuleError, RuleIndex, covers, may_meet, normalized, parse_rule
 from provider.traefik.doctor.findings import Finding, Severity
-
-Json = Mapping[str, Any]
 
 _OURS, _TRAEFIKS_OWN = "http", "internal"
 

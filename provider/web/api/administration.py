@@ -1,8 +1,8 @@
 """The endpoints of gateways, tokens and restores."""
 
 from provider.domain.auth import Permission
-from provider.services import LINK_SECONDS, GatewayView
-from provider.web.api.endpoints import Answer, Endpoint, Exchange
+from provider.services import LINK_SECONDS, GatewayView, SameRequestsError
+from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange
 from provider.web.api.schemas import (
     GatewayAnswer,
     GatewayBody,
@@ -13,6 +13,7 @@ from provider.web.api.schemas import (
     ReasonQuery,
     RestoreBody,
     Restored,
+    SameRequests,
     SignInLink,
     StoredGateway,
     TokenAnswer,
@@ -24,57 +25,59 @@ _GATEWAYS = "/api/v1/gateways"
 _TOKENS = "/api/v1/tokens"
 
 
-def list_gateways(exchange: Exchange) -> Answer:
+def list_gateways(exchange: Exchange) -> ApiResponse:
     """List gateways."""
-    return Answer(GatewayList(gateways=tuple(map(_gateway, exchange.operations.gateways.views()))))
+    return ApiResponse(GatewayList(gateways=tuple(map(_gateway, exchange.operations.gateways.views()))))
 
 
-def put_gateway(exchange: Exchange) -> Answer:
+def put_gateway(exchange: Exchange) -> ApiResponse:
     """Create or replace the spec of a gateway."""
     body: GatewayBody = exchange.body
     version, is_new = exchange.operations.gateways.put(exchange.name, body.spec, exchange.call)
     gateway = StoredGateway(name=exchange.name, version=version, spec=body.spec)
-    return Answer(gateway, status=201 if is_new else 200, version=version)
+    return ApiResponse(gateway, status=201 if is_new else 200, version=version)
 
 
-def delete_gateway(exchange: Exchange) -> Answer:
+def delete_gateway(exchange: Exchange) -> ApiResponse:
     """Delete the spec of a gateway."""
     exchange.operations.gateways.delete(exchange.name, exchange.call)
-    return Answer(status=204)
+    return ApiResponse(status=204)
 
 
-def list_tokens(exchange: Exchange) -> Answer:
+def list_tokens(exchange: Exchange) -> ApiResponse:
     """List tokens."""
     tokens = (
         TokenAnswer(name=view.name, role=view.role, version=view.version, gateway=view.gateway)
         for view in exchange.operations.tokens.views()
     )
-    return Answer(TokenList(tokens=tuple(tokens)))
+    return ApiResponse(TokenList(tokens=tuple(tokens)))
 
 
-def create_token(exchange: Exchange) -> Answer:
+def create_token(exchange: Exchange) -> ApiResponse:
     """Create a token."""
     body: TokenBody = exchange.body
     secret = exchange.operations.tokens.create(body.name, body.role, exchange.call, gateway=body.gateway)
-    return Answer(NewToken(name=body.name, role=body.role, token=secret), status=201)
+    return ApiResponse(NewToken(name=body.name, role=body.role, token=secret), status=201)
 
 
-def revoke_token(exchange: Exchange) -> Answer:
+def revoke_token(exchange: Exchange) -> ApiResponse:
     """Revoke a token."""
     exchange.operations.tokens.revoke(exchange.name, exchange.call)
-    return Answer(status=204)
+    return ApiResponse(status=204)
 
 
-def link(exchange: Exchange) -> Answer:
+def link(exchange: Exchange) -> ApiResponse:
     """Create a sign-in link."""
     path = f"/sign-in/{exchange.operations.sessions.link(exchange.caller)}"
-    return Answer(SignInLink(path=path, expires_in_seconds=LINK_SECONDS), status=201)
+    return ApiResponse(SignInLink(path=path, expires_in_seconds=LINK_SECONDS), status=201)
 
 
-def restore(exchange: Exchange) -> Answer:
+def restore(exchange: Exchange) -> ApiResponse:
     """Restore consistency between Redis and the served configuration."""
     body: RestoreBody = exchange.body
-    return Answer(Restored(revision=exchange.operations.restoring.restore(body.from_, exchange.call)))
+    done = exchange.operations.restoring.restore(body.from_, exchange.call)
+    found = tuple(SameRequests(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.same_requests)
+    return ApiResponse(Restored(revision=done.revision, same_requests=found or None))
 
 
 ENDPOINTS = (

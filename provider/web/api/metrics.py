@@ -140,16 +140,15 @@ def _of_rollouts(rollouts: Sequence[Rollout]) -> Iterator[Metric]:
     yield states.SIDE.family(
         ((rollout.name, side, service), 1)
         for rollout in rollouts
-        for side, service in zip(("stable", "canary"), names.counted_services(rollout), strict=True)
-        if service
+        for side, service in names.counted_services(rollout).items()
     )
 
 
 def _of_servers(rollouts: Sequence[Rollout], found: Mapping[str, Found]) -> Iterator[Metric]:
     numbers, kept = dict[Sequence[str], int](), dict[Sequence[str], bool]()
     for rollout in rollouts:
-        for name, side in (("stable", rollout.spec.stable), ("canary", rollout.spec.canary)):
-            if side is None or side.service:
+        for name, side in rollout.spec.sides.items():
+            if side.service:
                 continue
             known = found_for(rollout.name, side, found)
             servers = known.servers if known else side.servers or ()

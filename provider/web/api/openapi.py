@@ -14,6 +14,7 @@ from pydantic_core.core_schema import ModelSchema
 from provider.domain.fields import Document, format_duration
 from provider.domain.fields.descriptions import field_descriptions
 from provider.domain.fields.types import NAME_PATTERN
+from provider.domain.json_object import Json
 from provider.web.api.endpoints import (
     IDEMPOTENCY_KEY,
     IDEMPOTENCY_KEY_PATTERN,
@@ -24,8 +25,6 @@ from provider.web.api.endpoints import (
 )
 from provider.web.api.problems import CONTENT_TYPE
 from provider.web.api.schemas import Problem
-
-Json = dict[str, Any]
 
 _REFERENCE = "#/components/schemas/{model}"
 # What any endpoint may answer: no or too small a token, a bad query, too many calls, Redis away.

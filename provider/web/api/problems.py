@@ -2,14 +2,14 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from provider.domain.fields import InvalidDocumentError, Mistake, NotJsonError
+from provider.domain.fields import InvalidDocumentError, Mistake, NotJsonError, write
 from provider.domain.rollouts import IllegalMoveError, StableChangedError, StableLagsError, TriesUsedUpError
 from provider.observability.tracing import request_id
 from provider.services import (
@@ -21,6 +21,7 @@ from provider.services import (
     OtherAttemptError,
     OtherSourceError,
     OutOfReachError,
+    Report,
     SameRequestsError,
     ShrinkError,
     SignInError,
@@ -32,6 +33,7 @@ from provider.services import (
 )
 from provider.store import RequestReusedError, StoreUnavailableError
 from provider.traefik.config import UnfitFragmentError, UnsupportedFeatureError
+from provider.web.api.schemas import report_answer
 from provider.web.rate_limits import TooFastError, TooManyGuessesError, TooManyHeldError, WorkerFullError
 
 log = logging.getLogger(__name__)
@@ -125,7 +127,8 @@ def answer_problems(app: Flask) -> None:
 def _answer_known(error: Exception) -> Response:
     kind = KINDS[type(error)]
     mistakes: tuple[Mistake, ...] = getattr(error, "mistakes", ())
-    return _respond(kind, str(error) or kind.title, mistakes)
+    reports = error.reports if isinstance(error, NotInTimeError) else ()
+    return _respond(kind, str(error) or kind.title, mistakes, reports)
 
 
 def _answer_http(error: HTTPException) -> Response:
@@ -153,7 +156,7 @@ def _answer_unknown(error: Exception) -> Response:
     )
 
 
-def _respond(kind: Kind, detail: str, mistakes: tuple[Mistake, ...] = ()) -> Response:
+def _respond(kind: Kind, detail: str, mistakes: tuple[Mistake, ...] = (), reports: Sequence[Report] = ()) -> Response:
     problem: dict[str, object] = {
         "type": f"urn:traefik-canary:{kind.type}",
         "title": kind.title,
@@ -162,6 +165,8 @@ def _respond(kind: Kind, detail: str, mistakes: tuple[Mistake, ...] = ()) -> Res
     }
     if mistakes:
         problem["errors"] = [{"pointer": mistake.pointer, "detail": mistake.detail} for mistake in mistakes]
+    if reports:
+        problem["gateways"] = [write(report_answer(report)) for report in reports]
     text = json.dumps(problem, ensure_ascii=False)
     response = Response(text, status=kind.status, content_type=CONTENT_TYPE)
     response.headers.update(kind.headers or {})

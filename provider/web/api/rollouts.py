@@ -3,10 +3,10 @@
 from provider.domain.analysis import roughly
 from provider.domain.auth import Permission
 from provider.domain.fields import NotJsonError, decode_json
-from provider.domain.rollouts import Action, Rollout, SideName, settings_of
+from provider.domain.rollouts import SIDES, Action, Rollout, SideName, settings_of
 from provider.services import Arrival, NotFoundError, Operations
 from provider.store import Event
-from provider.web.api.endpoints import Answer, Endpoint, Exchange, Handler
+from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange
 from provider.web.api.schemas import (
     AbortBody,
     AnalysisAnswer,
@@ -25,7 +25,6 @@ from provider.web.api.schemas import (
     PromoteBody,
     ReasonBody,
     ReplaceQuery,
-    ReportAnswer,
     RetryBody,
     RolloutAnswer,
     RolloutList,
@@ -39,6 +38,7 @@ from provider.web.api.schemas import (
     WaitAnswer,
     WaitQuery,
     WeightBody,
+    report_answer,
 )
 
 _ROOT = "/api/v1/rollouts"
@@ -54,16 +54,16 @@ _MOVES = {
 _BODIES = {Action.RESUME: MoveBody, Action.RETRY: RetryBody, Action.SKIP: MoveBody}
 
 
-def list_rollouts(exchange: Exchange) -> Answer:
+def list_rollouts(exchange: Exchange) -> ApiResponse:
     """List rollouts, sorted by name."""
     query: ListQuery = exchange.query
     page = exchange.operations.rollouts.page(
         limit=query.limit, cursor=query.cursor, phase=query.phase, gateway=query.gateway
     )
-    return Answer(RolloutList(rollouts=tuple(map(_shown, page.rollouts)), cursor=page.cursor))
+    return ApiResponse(RolloutList(rollouts=tuple(map(_shown, page.rollouts)), cursor=page.cursor))
 
 
-def create(exchange: Exchange) -> Answer:
+def create(exchange: Exchange) -> ApiResponse:
     """Create a rollout."""
     body: CreateBody = exchange.body
     rollout = exchange.operations.rollouts.create(body.name, body.spec, exchange.call)
@@ -71,16 +71,16 @@ def create(exchange: Exchange) -> Answer:
     return _answer(exchange, rollout, status=status, location=f"{_ROOT}/{rollout.name}")
 
 
-def get(exchange: Exchange) -> Answer:
+def get(exchange: Exchange) -> ApiResponse:
     """Read a rollout."""
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
     waiting, verdict = operations.waits.of(rollout), _verdict(operations, rollout)
     shown = _with_overlaps(exchange, rollout).model_copy(update={"waiting": waiting, "verdict": verdict})
-    return Answer(shown, version=rollout.version)
+    return ApiResponse(shown, version=rollout.version)
 
 
-def replace(exchange: Exchange) -> Answer:
+def replace(exchange: Exchange) -> ApiResponse:
     """Create a rollout or replace its spec."""
     body: SpecBody = exchange.body
     rollout, is_new = exchange.operations.rollouts.replace(exchange.name, body.spec, exchange.call)
@@ -88,63 +88,51 @@ def replace(exchange: Exchange) -> Answer:
     return _answer(exchange, rollout, status=status)
 
 
-def delete(exchange: Exchange) -> Answer:
+def delete(exchange: Exchange) -> ApiResponse:
     """Delete a rollout."""
     exchange.operations.rollouts.delete(exchange.name, exchange.call)
-    return Answer(status=204)
+    return ApiResponse(status=204)
 
 
-def start(exchange: Exchange) -> Answer:
+def start(exchange: Exchange) -> ApiResponse:
     """Start a new canary."""
     body: CanaryBody = exchange.body
-    rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call)
+    rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call, baseline=body.baseline)
     return _answer(exchange, rollout)
 
 
-def scale_stable(exchange: Exchange) -> Answer:
-    """Replace the servers of stable."""
-    body: ServersBody = exchange.body
-    return _moved(exchange.operations.rollouts.scale(exchange.name, "stable", body.servers, exchange.call))
-
-
-def scale_canary(exchange: Exchange) -> Answer:
-    """Replace the servers of the canary."""
-    body: ServersBody = exchange.body
-    return _moved(exchange.operations.rollouts.scale(exchange.name, "canary", body.servers, exchange.call))
-
-
-def drain(exchange: Exchange) -> Answer:
+def drain(exchange: Exchange) -> ApiResponse:
     """Drain a server, or stop draining it."""
     body: DrainBody = exchange.body
     return _moved(exchange.operations.rollouts.drain(exchange.name, body.url, exchange.call, undo=body.undo))
 
 
-def set_weight(exchange: Exchange) -> Answer:
+def set_weight(exchange: Exchange) -> ApiResponse:
     """Set the weight manually."""
     body: WeightBody = exchange.body
     return _moved(exchange.operations.rollouts.set_weight(exchange.name, body.weight, exchange.call))
 
 
-def promote(exchange: Exchange) -> Answer:
+def promote(exchange: Exchange) -> ApiResponse:
     """Promote to the next step or in full."""
     body: PromoteBody = exchange.body
     action = Action.PROMOTE_FULL if body.full else Action.PROMOTE
     return _moved(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
 
 
-def abort(exchange: Exchange) -> Answer:
+def abort(exchange: Exchange) -> ApiResponse:
     """Abort the canary, or only one attempt of it."""
     body: AbortBody = exchange.body
     return _moved(exchange.operations.rollouts.abort(exchange.name, exchange.call, attempt=body.attempt))
 
 
-def undo(exchange: Exchange) -> Answer:
+def undo(exchange: Exchange) -> ApiResponse:
     """Roll back to an earlier revision."""
     body: UndoBody = exchange.body
     return _moved(exchange.operations.rollouts.undo(exchange.name, body.to_revision, exchange.call))
 
 
-def history(exchange: Exchange) -> Answer:
+def history(exchange: Exchange) -> ApiResponse:
     """Return the history of a rollout."""
     query: HistoryQuery = exchange.query
     rollouts = exchange.operations.rollouts
@@ -153,16 +141,16 @@ def history(exchange: Exchange) -> Answer:
     # Large documents make a response end before its limit.
     if oldest and len(events) < query.limit and not rollouts.has_history_before(exchange.name, oldest):
         oldest = None
-    return Answer(HistoryList(history=tuple(map(_entry, events)), before=oldest))
+    return ApiResponse(HistoryList(history=tuple(map(_entry, events)), before=oldest))
 
 
-def analysis(exchange: Exchange) -> Answer:
+def analysis(exchange: Exchange) -> ApiResponse:
     """Return the analysis of the canary."""
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
     judgement, settings = operations.analyses.judgement(rollout), settings_of(rollout)
     known_in = operations.plans.seconds_until_known(rollout, judgement.of(rollout))
-    return Answer(
+    return ApiResponse(
         AnalysisAnswer(
             whole=judgement.whole,
             in_step=judgement.in_step,
@@ -181,14 +169,14 @@ def analysis(exchange: Exchange) -> Answer:
     )
 
 
-def traffic(exchange: Exchange) -> Answer:
+def traffic(exchange: Exchange) -> ApiResponse:
     """Return the traffic share of the canary."""
     operations = exchange.operations
     share = operations.traffic.share(operations.rollouts.get(exchange.name))
-    return Answer(TrafficAnswer(**dict(share)))
+    return ApiResponse(TrafficAnswer(**dict(share)))
 
 
-def plan(exchange: Exchange) -> Answer:
+def plan(exchange: Exchange) -> ApiResponse:
     """Return the forecast of each step."""
     query: PlanQuery = exchange.query
     operations = exchange.operations
@@ -198,20 +186,20 @@ def plan(exchange: Exchange) -> Answer:
         errors=query.errors,
         factors=query.factors,
     )
-    return Answer(PlanAnswer(**dict(made)))
+    return ApiResponse(PlanAnswer(**dict(made)))
 
 
-def wait(exchange: Exchange) -> Answer:
+def wait(exchange: Exchange) -> ApiResponse:
     """Wait for a state."""
     query: WaitQuery = exchange.query
     arrival = exchange.operations.waiting.wait(
         exchange.name, query.for_, seconds=query.timeout, attempt=query.attempt
     )
-    return Answer(_arrived(arrival), version=arrival.rollout.version)
+    return ApiResponse(_arrived(arrival), version=arrival.rollout.version)
 
 
 def _move(action: Action) -> Endpoint:
-    def handler(exchange: Exchange) -> Answer:
+    def handler(exchange: Exchange) -> ApiResponse:
         return _moved(exchange.operations.rollouts.move(exchange.name, action, exchange.call))
 
     return Endpoint(
@@ -226,18 +214,23 @@ def _move(action: Action) -> Endpoint:
     )
 
 
-def _servers(side: SideName, handler: Handler) -> Endpoint:
+def _servers(side: SideName) -> Endpoint:
+    def scale(exchange: Exchange) -> ApiResponse:
+        body: ServersBody = exchange.body
+        return _moved(exchange.operations.rollouts.scale(exchange.name, side, body.servers, exchange.call))
+
     # Who shifts traffic adds no addresses: where Traefik sends requests is for an admin to say.
     return Endpoint(
         "PUT",
         f"{_ONE}/{side}/servers",
-        handler,
+        scale,
         Permission.ADMINISTER,
         f"Scale {side}: replace its servers; at least one current server must remain",
         body=ServersBody,
         query=DryRunQuery,
         answers={200: RolloutAnswer},
         problems=(404, 409),
+        operation=f"scale-{side}",
     )
 
 
@@ -302,8 +295,7 @@ ENDPOINTS = (
         answers={200: RolloutAnswer},
         problems=(404, 409),
     ),
-    _servers("stable", scale_stable),
-    _servers("canary", scale_canary),
+    *map(_servers, SIDES),
     Endpoint(
         "POST",
         f"{_ONE}/drain",
@@ -392,6 +384,7 @@ ENDPOINTS = (
         Permission.READ,
         "Forecast requests, detection of regressions and time to a verdict for each step",
         query=PlanQuery,
+        cost=20,
         answers={200: PlanAnswer},
         problems=(404,),
     ),
@@ -409,14 +402,14 @@ ENDPOINTS = (
 )
 
 
-def _answer(exchange: Exchange, rollout: Rollout, *, status: int = 200, location: str | None = None) -> Answer:
+def _answer(exchange: Exchange, rollout: Rollout, *, status: int = 200, location: str | None = None) -> ApiResponse:
     warnings = tuple(exchange.operations.plans.warnings(rollout))
     shown = _with_overlaps(exchange, rollout).model_copy(update={"warnings": warnings or None})
-    return Answer(shown, status=status, version=rollout.version, location=location)
+    return ApiResponse(shown, status=status, version=rollout.version, location=location)
 
 
-def _moved(rollout: Rollout) -> Answer:
-    return Answer(_shown(rollout), version=rollout.version)
+def _moved(rollout: Rollout) -> ApiResponse:
+    return ApiResponse(_shown(rollout), version=rollout.version)
 
 
 def _with_overlaps(exchange: Exchange, rollout: Rollout) -> RolloutAnswer:
@@ -454,10 +447,7 @@ def _shown(rollout: Rollout) -> RolloutAnswer:
 
 
 def _arrived(arrival: Arrival) -> WaitAnswer:
-    reports = tuple(
-        ReportAnswer(gateway=report.gateway, state=report.delivery, detail=report.detail or None)
-        for report in arrival.reports
-    )
+    reports = tuple(map(report_answer, arrival.reports))
     return WaitAnswer(**dict(_shown(arrival.rollout)), gateways=reports or None)
 
 

@@ -14,7 +14,7 @@ from provider.domain.fields.types import Duration, Name, ServerUrl, Weight, Whol
 from provider.domain.gateways import GatewaySpec, GatewayState
 from provider.domain.notifications import ShownSpec, WebhookSpec
 from provider.domain.rollouts import Action, Discover, Phase, Plan, Server, Servers, Side, Spec, Status, StepWarning
-from provider.services import Delivery, Goal, Truth, Wait
+from provider.services import Delivery, DeliveryReason, Goal, Report, Truth, Wait
 
 # Control characters, and those that turn the direction of what follows.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -84,9 +84,12 @@ class RetryBody(MoveBody):
 class CanaryBody(Side, MoveBody):
     """A new canary: servers, service discovery, or a service of another provider."""
 
+    baseline: Side | None = None
+    """Baseline of the canary: new instances of the stable version. Default: the baseline of the spec, if any."""
+
     @property
     def side(self) -> Side:
-        """The canary without the reason."""
+        """The canary without its baseline and the reason."""
         return Side.model_validate({name: getattr(self, name) for name in Side.model_fields})
 
 
@@ -213,7 +216,7 @@ class ListQuery(Document):
     """Filters and page of a list of rollouts."""
 
     limit: int = Field(default=100, ge=1, le=1_000)
-    """Maximum number of rollouts in the response."""
+    """Maximum number of rollouts; the response contains fewer if their documents are large."""
     cursor: str = Field(default="", max_length=63)
     """The `cursor` of the previous page."""
     phase: Phase | None = None
@@ -316,7 +319,25 @@ class ReportAnswer(Document):
 
     gateway: str
     state: Delivery
+    reason_code: DeliveryReason | None = None
+    """Why the state is `pending`."""
     detail: str | None = None
+    instances: int
+    """Number of instances that must apply the rollout. 0 if none is known."""
+    applied: int
+    """Number of instances that have applied the rollout, as far as their polls and APIs show."""
+
+
+def report_answer(report: Report) -> ReportAnswer:
+    """Return a report as the API shows it."""
+    return ReportAnswer(
+        gateway=report.gateway,
+        state=report.delivery,
+        reason_code=report.reason_code,
+        detail=report.detail or None,
+        instances=report.instances,
+        applied=report.applied,
+    )
 
 
 class WaitAnswer(RolloutAnswer):
@@ -388,10 +409,11 @@ class SideAnswer(Document):
 
 
 class ServersAnswer(Document):
-    """Current backends of stable and canary."""
+    """Current backends of each side."""
 
     stable: SideAnswer
     canary: SideAnswer | None = None
+    baseline: SideAnswer | None = None
 
 
 class AnnouncedAnswer(InstanceOfSide):
@@ -523,10 +545,20 @@ class SignInLink(Document):
     expires_in_seconds: int
 
 
+class SameRequests(Document):
+    """Two rollouts that match the same requests with the same priority."""
+
+    rollouts: tuple[str, str]
+    """Names of the rollouts."""
+    detail: str
+
+
 class Restored(Document):
-    """The revision after the restore."""
+    """The revision after the restore, and problems of the restored rollouts."""
 
     revision: int
+    same_requests: tuple[SameRequests, ...] | None = None
+    """Rollouts of which only one receives traffic, because they match the same requests."""
 
 
 class MistakeAnswer(Document):
@@ -544,6 +576,8 @@ class Problem(Document):
     status: int
     detail: str
     errors: tuple[MistakeAnswer, ...] | None = None
+    gateways: tuple[ReportAnswer, ...] | None = None
+    """Delivery state of each gateway. Only if a wait for `applied` timed out."""
 
 
 class Readiness(Document):

@@ -2,10 +2,10 @@
 
 from provider.domain.auth import Permission
 from provider.domain.fields import decode_json, read
-from provider.domain.rollouts import Server
+from provider.domain.rollouts import SIDES, Server, SideName
 from provider.services import SideServers
 from provider.store import Instance
-from provider.web.api.endpoints import Answer, Endpoint, Exchange, Handler
+from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange, Handler
 from provider.web.api.schemas import (
     AnnounceBody,
     AnnouncedAnswer,
@@ -17,27 +17,26 @@ from provider.web.api.schemas import (
 
 _ONE = "/api/v1/rollouts/<name>"
 _GROUP = f"{_ONE}/groups/<group>/servers/<instance>"
-_SIDES = ("stable", "canary")
 
 
-def servers(exchange: Exchange) -> Answer:
+def servers(exchange: Exchange) -> ApiResponse:
     """Return the current backends of each side."""
     operations = exchange.operations
     sides = operations.discovery.servers(operations.rollouts.get(exchange.name))
-    return Answer(ServersAnswer(**{name: _side(side) for name, side in sides.items()}))
+    return ApiResponse(ServersAnswer(**{name: _side(side) for name, side in sides.items()}))
 
 
-def announce(exchange: Exchange) -> Answer:
+def announce(exchange: Exchange) -> ApiResponse:
     """Register an instance."""
     return _announced(exchange, exchange.parts["group"])
 
 
-def withdraw(exchange: Exchange) -> Answer:
+def withdraw(exchange: Exchange) -> ApiResponse:
     """Deregister an instance."""
     return _withdrawn(exchange, exchange.parts["group"])
 
 
-def _announced(exchange: Exchange, group: str) -> Answer:
+def _announced(exchange: Exchange, group: str) -> ApiResponse:
     body: AnnounceBody = exchange.body
     name = exchange.parts["instance"]
     instance = exchange.operations.discovery.announce(
@@ -48,26 +47,26 @@ def _announced(exchange: Exchange, group: str) -> Answer:
         seconds=body.ttl.total_seconds(),
         by=exchange.caller.name,
     )
-    return Answer(
+    return ApiResponse(
         AnnouncedAnswer(
             rollout=exchange.name, group=group, instance=name, url=body.url, weight=body.weight, until=instance.until
         )
     )
 
 
-def _withdrawn(exchange: Exchange, group: str) -> Answer:
+def _withdrawn(exchange: Exchange, group: str) -> ApiResponse:
     instance, caller = exchange.parts["instance"], exchange.caller.name
     exchange.operations.discovery.withdraw(exchange.name, group, instance, by=caller)
-    return Answer(status=204)
+    return ApiResponse(status=204)
 
 
-def _of_side(side: str) -> tuple[Endpoint, Endpoint]:
+def _of_side(side: SideName) -> tuple[Endpoint, Endpoint]:
     path = f"{_ONE}/{side}/servers/<instance>"
 
-    def announce(exchange: Exchange) -> Answer:
+    def announce(exchange: Exchange) -> ApiResponse:
         return _announced(exchange, exchange.operations.discovery.group_of(exchange.name, side))
 
-    def withdraw(exchange: Exchange) -> Answer:
+    def withdraw(exchange: Exchange) -> ApiResponse:
         return _withdrawn(exchange, exchange.operations.discovery.group_of(exchange.name, side))
 
     return (
@@ -121,7 +120,7 @@ ENDPOINTS = (
     ),
     _announcing(_GROUP, announce, "Register an instance of a group", "announce"),
     _withdrawing(_GROUP, withdraw, "Deregister an instance of a group", "withdraw"),
-    *(endpoint for side in _SIDES for endpoint in _of_side(side)),
+    *(endpoint for side in SIDES for endpoint in _of_side(side)),
 )
 
 

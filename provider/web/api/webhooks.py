@@ -2,34 +2,34 @@
 
 from provider.domain.auth import Permission
 from provider.domain.notifications import Webhook
-from provider.web.api.endpoints import IF_MATCH, Answer, Endpoint, Exchange
+from provider.web.api.endpoints import IF_MATCH, ApiResponse, Endpoint, Exchange
 from provider.web.api.schemas import Delivered, ReasonQuery, WebhookAnswer, WebhookBody, WebhookList
 
 _WEBHOOKS = "/api/v1/webhooks"
 
 
-def list_webhooks(exchange: Exchange) -> Answer:
+def list_webhooks(exchange: Exchange) -> ApiResponse:
     """List webhooks."""
-    return Answer(WebhookList(webhooks=tuple(map(_shown, exchange.operations.webhooks.views()))))
+    return ApiResponse(WebhookList(webhooks=tuple(map(_shown, exchange.operations.webhooks.views()))))
 
 
-def put_webhook(exchange: Exchange) -> Answer:
+def put_webhook(exchange: Exchange) -> ApiResponse:
     """Create or replace a webhook."""
     body: WebhookBody = exchange.body
     webhook, is_new = exchange.operations.webhooks.put(exchange.name, body.spec, exchange.call)
-    return Answer(_shown(webhook), status=201 if is_new else 200, version=webhook.version)
+    return ApiResponse(_shown(webhook), status=201 if is_new else 200, version=webhook.version)
 
 
-def delete_webhook(exchange: Exchange) -> Answer:
+def delete_webhook(exchange: Exchange) -> ApiResponse:
     """Delete a webhook."""
     exchange.operations.webhooks.delete(exchange.name, exchange.call)
-    return Answer(status=204)
+    return ApiResponse(status=204)
 
 
-def test_webhook(exchange: Exchange) -> Answer:
+def test_webhook(exchange: Exchange) -> ApiResponse:
     """Send a test message."""
     outcome = exchange.operations.webhooks.test(exchange.name, exchange.call)
-    return Answer(Delivered(delivered=outcome.is_delivered, status=outcome.status, detail=outcome.detail))
+    return ApiResponse(Delivered(delivered=outcome.is_delivered, status=outcome.status, detail=outcome.detail))
 
 
 ENDPOINTS = (

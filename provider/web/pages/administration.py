@@ -22,8 +22,12 @@ def gateways(visit: Visit) -> Page:
 def put_gateway(visit: Visit) -> Page:
     """Write down where a gateway can be asked."""
     spec: dict[str, object] = {
-        name: text for name in ("api", "metrics", "basicAuth", "ca") if (text := visit.form.get(name, "").strip())
+        name: text for name in ("basicAuth", "ca") if (text := visit.form.get(name, "").strip())
     }
+    for name in ("api", "metrics"):
+        urls = visit.form.get(name, "").replace(",", " ").split()
+        if urls:
+            spec[name] = urls[0] if len(urls) == 1 else urls
     header = {name: visit.form.get(f"header-{name}", "").strip() for name in ("name", "secret")}
     if any(header.values()):
         spec["header"] = header

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable
 from importlib.resources import files
 from typing import TYPE_CHECKING
+from wsgiref.types import WSGIApplication
 
 from flask import Flask, Response, request, url_for
 
@@ -18,12 +19,11 @@ from provider.web.pages.page import register, root
 from provider.web.pages.sign_in import register_signing
 from provider.web.rate_limits import Held
 from provider.web.security_headers import SECURITY
-from provider.wsgi import WSGI
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-LARGEST_FORM_BYTES = 1024 * 1024
+LARGEST_FORM_BYTES = 256 * 1024
 ROUTES = (*fleet.ROUTES, *rollout.ROUTES, *editor.ROUTES, *administration.ROUTES, *live.ROUTES)
 _POLICY = "; ".join(
     (
@@ -45,7 +45,7 @@ _API_PREFIX = "/api/"
 _MACHINE_PATHS = frozenset({"/livez", "/readyz", "/metrics", "/openapi.json", "/docs"})
 
 
-def with_pages(api: WSGI, pages: WSGI) -> WSGI:
+def with_pages(api: WSGIApplication, pages: WSGIApplication) -> WSGIApplication:
     """Put the pages beside the API."""
 
     def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

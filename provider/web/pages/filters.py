@@ -32,9 +32,9 @@ _LABELS: Mapping[Action, str] = {
 
 
 def percent(weight: Decimal | float) -> str:
-    """Say a share: `25 %`, `0.5 %`."""
+    """Say a share: `25%`, `0.5%`."""
     number = weight if isinstance(weight, Decimal) else Decimal(str(round(weight, 1)))
-    return f"{weight_number(number)} %"
+    return f"{weight_number(number)}%"
 
 
 def number(weight: Decimal) -> str:
@@ -104,23 +104,23 @@ def step(value: Step) -> str:
         return f"wait {format_duration(value.pause.duration)}" if value.pause.duration else "wait for a person"
     if value.analysis:
         duration = value.analysis.duration
-        return f"judge for {format_duration(duration)}" if duration else "judge until it is known"
+        return f"analyze for {format_duration(duration)}" if duration else "analyze until known"
     if value.ramp:
         start, end, by = (percent(weight) for weight in (value.ramp.from_, value.ramp.to, value.ramp.by))
         return f"{start} to {end}, by {by} every {format_duration(value.ramp.every)}"
     if value.set_mirror is not None:
-        return f"mirror {value.set_mirror} %"
+        return f"mirror {value.set_mirror}%"
     if value.set_override is not None:
         return f"{len(value.set_override) or 'no'} override{'' if len(value.set_override) == 1 else 's'}"
     return percent(value.set_weight or Decimal(0))
 
 
 def traffic(share: Share) -> str:
-    """Say what the canary really got: `asked 5 %, got 4.8 %: 24 of 500 requests in 3m`."""
+    """Say what the canary really got: `requested 5%, achieved 4.8%: 24 of 500 requests in 3m`."""
     words = f"; {share.words}" if share.words else ""
     if share.achieved is None:
         return f"asked {percent(share.asked)}{words}"
-    requests = share.canary_requests + share.stable_requests
+    requests = share.requests
     span = format_duration(timedelta(seconds=max(1, round((share.seen_at - share.since).total_seconds()))))
     got = f"{share.canary_requests:,} of {requests:,} requests in {span}"
     return f"asked {percent(share.asked)}, got {percent(share.achieved)}: {got}{words}"

@@ -55,7 +55,7 @@ class Wanted:
 
 def _servers(rollout: Rollout, known: Mapping[str, Found]) -> Iterator[str]:
     """Yield what a side is written as, and the URLs of the servers that were found for it."""
-    for side in filter(None, (rollout.spec.stable, rollout.spec.canary)):
+    for side in rollout.spec.sides.values():
         yield side_words(side)
         found = found_for(rollout.name, side, known)
         yield from (server.url for server in found.servers) if found else ()

@@ -7,20 +7,22 @@ lost when a rollout made from a file is edited here.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import yaml
 
 from provider.domain.fields import InvalidDocumentError, Mistake, read, write
-from provider.domain.rollouts import Spec, Strategy
+from provider.domain.fields.parsing import MOST_MISTAKES
+from provider.domain.json_object import Json
+from provider.domain.rollouts import SIDES, Spec, Strategy
 from provider.domain.strict_yaml import StrictLoader, words_of
 from provider.web.pages import side_lines
 from provider.web.pages.filters import as_yaml
 from provider.web.pages.step_lines import line_of, step_of
 
-Json = dict[str, Any]
-
-_SIDES = ("stable", "canary")
+# As many as a spec takes.
+_MOST_STEPS = 200
+# PyYAML takes 20 µs a character. What stands here is what no other field holds.
+MOST_YAML_CHARACTERS = 16 * 1024
 _LISTS = ("entryPoints", "gateways")
 _SERVER = re.compile(r"(?P<url>\S+)(?:\s+weight\s+(?P<weight>[0-9]{1,7}))?(?P<drain>\s+drain)?")
 
@@ -35,6 +37,7 @@ class Fields:
     strategy: str = Strategy.WRR.value
     stable: str = ""
     canary: str = ""
+    baseline: str = ""
     steps: str = ""
     more: str = ""
 
@@ -47,7 +50,7 @@ class Fields:
     def of(cls, spec: Spec) -> "Fields":
         """Show a spec."""
         document = write(spec)
-        sides = {side: _side_lines(document.pop(side, None), document, side) for side in _SIDES}
+        sides = {side: _side_lines(document.pop(side, None), document, side) for side in SIDES}
         return cls(
             rule=document.pop("rule"),
             entry_points=", ".join(document.pop("entryPoints", ())),
@@ -66,12 +69,15 @@ class Fields:
         for name, text in (("entryPoints", self.entry_points), ("gateways", self.gateways)):
             if text:
                 document[name] = [part for part in re.split(r"[\s,]+", text) if part]
-        for side, text in zip(_SIDES, (self.stable, self.canary), strict=True):
-            self._add_side(document, side, text, mistakes)
+        for side in SIDES:
+            self._add_side(document, side, getattr(self, side), mistakes)
         self._add_steps(document, mistakes)
         return _read(document, mistakes)
 
     def _more(self, mistakes: list[Mistake]) -> Json:
+        if len(self.more) > MOST_YAML_CHARACTERS:
+            mistakes.append(Mistake("/more", f"must have at most {MOST_YAML_CHARACTERS:,} characters; use the API"))
+            return {}
         try:
             document = yaml.load(self.more, StrictLoader) if self.more else {}  # noqa: S506 it is a safe loader
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -109,6 +115,9 @@ class Fields:
         steps = []
         lines = [line.strip() for line in self.steps.splitlines() if line.strip()]
         for number, line in enumerate(lines, 1):
+            if number > _MOST_STEPS:
+                mistakes.append(Mistake("/steps", f"must have at most {_MOST_STEPS} lines"))
+                break
             try:
                 steps.append(step_of(line))
             except ValueError as error:
@@ -131,11 +140,11 @@ def _placed(mistake: Mistake) -> tuple[str, str]:
     match path or mistake.detail.split(" ")[:1]:  # what is wrong between fields is said with the first one's name
         case ["steps", index, *rest]:
             return "steps", f"line {int(index) + 1}: {' '.join([*rest, mistake.detail])}"
-        case ["stable" | "canary" as field, "servers", index, *_]:
+        case [field, "servers", index, *_] if field in SIDES:
             return field, f"line {int(index) + 1}: {mistake.detail}"
-        case ["stable" | "canary" as field] | ["stable" | "canary" as field, "servers" | "service"]:
+        case [field] | [field, "servers" | "service"] if field in SIDES:
             return field, mistake.detail
-        case ["stable" | "canary" as field, "discover", *rest]:
+        case [field, "discover", *rest] if field in SIDES:
             return field, " ".join([*rest[1:], mistake.detail])
         case [first, *_] if first in _FIELDS:
             return _FIELDS[first], mistake.detail
@@ -188,7 +197,7 @@ def _source(lines: Sequence[str]) -> Json:
     wrong = [number for number, match in enumerate(matches, 1) if not match]
     if wrong:
         words = "line {} must be an address, such as http://10.0.0.1:8080"
-        raise InvalidDocumentError([Mistake("", words.format(number)) for number in wrong])
+        raise InvalidDocumentError([Mistake("", words.format(number)) for number in wrong[:MOST_MISTAKES]])
     return {"servers": [_server(match) for match in matches if match]}
 
 

@@ -1,9 +1,8 @@
 """Where servers are looked for as a line of text: `dns shop-v2:8080`, `registered v2`. Pure."""
 
 import re
-from typing import Any
 
-Json = dict[str, Any]
+from provider.domain.json_object import Json
 
 _FORM = "must be such as `dns shop-v2:8080`, `dns _http._tcp.shop.internal SRV` or `registered v2`"
 _DNS = re.compile(

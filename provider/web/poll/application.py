@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qs
+from wsgiref.types import WSGIApplication
 
 from provider.domain.auth import Caller, Permission
 from provider.domain.fields.types import NAME_PATTERN
@@ -21,7 +22,6 @@ from provider.replica import Body, Feed
 from provider.web.poll.poll_tracker import SightingBook
 from provider.web.rate_limits import Guesses, Rate, TooFastError, TooManyGuessesError
 from provider.web.security_headers import SECURITY
-from provider.wsgi import WSGI
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -274,7 +274,7 @@ def _secret_of(authorization: str) -> str:
     return (secret if scheme.lower() == "bearer" else authorization).strip()
 
 
-def mounted(polling: Polling, application: WSGI) -> WSGI:
+def mounted(polling: Polling, application: WSGIApplication) -> WSGIApplication:
     """Put the polled path in front of another application, which never sees it."""
 
     def dispatch(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:

@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from provider.domain.analysis import Analysis, Answer, Check, Outcome, PrometheusCheck, filled_in, held_against_bounds
+from provider.domain.analysis import (
+    Analysis,
+    Check,
+    CheckReading,
+    Outcome,
+    PrometheusCheck,
+    filled_in,
+    held_against_bounds,
+)
 from provider.domain.fields import InvalidDocumentError, read, write
 
 URL = "http://prometheus:9090"
@@ -129,4 +137,4 @@ def test_a_value_is_within_or_outside_or_not_known(
     answer = held_against_bounds(value, check)
 
     assert outcome is answer.outcome
-    assert Answer.from_document(answer.as_document()) == answer
+    assert CheckReading.from_document(answer.as_document()) == answer

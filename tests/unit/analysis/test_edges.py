@@ -77,7 +77,7 @@ def test_the_reason_names_the_edge_that_says_most() -> None:
     verdict = judged(Window(stable=slow_at(900, 0.1, 30), canary=slow_at(100, 0.1, 60)), settings_of())
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.reason.startswith("canary responses above 100 ms 60 % against 3.3 %, e-value ")
+    assert verdict.reason.startswith("canary responses above 100 ms 60% against 3.3%, e-value ")
 
 
 def test_good_slow_responses_do_not_hide_a_shift_below_them() -> None:

@@ -149,7 +149,7 @@ def test_each_limit_has_a_verdict_in_words() -> None:
     verdicts = judged(Counts(100, 1, HISTOGRAM), limited(successRate=99.5, latencyP50="200ms"))
 
     assert [verdict.reason for verdict in verdicts] == [
-        "success rate 99 %, at least 99.5 % wanted, not known yet: e-value 0.67 of 60",
+        "success rate 99%, at least 99.5% wanted, not known yet: e-value 0.67 of 60",
         "p50 100 ms, at most 200 ms wanted",
     ]
 

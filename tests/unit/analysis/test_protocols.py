@@ -211,7 +211,7 @@ def test_a_person_who_goes_on_is_not_held_again_for_the_same_client_errors() -> 
     )
 
     assert Action.HOLD is action
-    assert "client errors 100 % against 0 %" in sample.reason
+    assert "client errors 100% against 0%" in sample.reason
     assert ReasonCode.CLIENT_ERRORS is sample.reason_code
     assert decide(held, record, now=sample.at + INTERVAL) is None
     assert decide(resumed, record, now=sample.at + 2 * INTERVAL) is None

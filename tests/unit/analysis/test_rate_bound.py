@@ -58,7 +58,7 @@ def test_it_is_wrong_at_any_look_of_a_run_at_most_as_often_as_it_says() -> None:
 
 
 def _is_ever_below_the_true_rate(random: Random) -> bool:
-    """Look after every tenth of a thousand requests of which 1 % go badly."""
+    """Look after every tenth of a thousand requests of which 1% go badly."""
     bad = 0
     for total in range(10, 1_001, 10):
         bad += sum(random.random() < 0.01 for _ in range(10))

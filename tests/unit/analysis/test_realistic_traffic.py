@@ -138,7 +138,7 @@ def test_an_inconclusive_step_does_not_promote_a_canary_whose_errors_are_far_abo
 
     assert Outcome.INCONCLUSIVE is record.finding(settings_of(canary))[0]
     assert Action.HOLD is move.action
-    assert move.reason.startswith("not known to be good: canary errors 3.3 %")
+    assert move.reason.startswith("not known to be good: canary errors 3.3%")
 
 
 def test_ten_errors_that_are_most_of_the_canarys_responses_fail_it_whatever_the_evidence_says() -> None:
@@ -212,7 +212,7 @@ def test_windows_stay_open_until_both_sides_can_be_compared() -> None:
 
 
 def test_gateways_that_differ_do_not_make_an_equal_canary_look_worse() -> None:
-    # Both versions alike: 0.1 % errors at one gateway, 3 % at the other, where the canary gets more than its share.
+    # Both versions alike: 0.1% errors at one gateway, 3% at the other, where the canary gets more than its share.
     failures = 0
     for run in range(20):
         draw = random.Random(run)  # noqa: S311 simulated traffic, no secret

@@ -10,15 +10,15 @@ from provider.domain.analysis.number_format import e_value, per_cent, seconds
 @pytest.mark.parametrize(
     ("share", "words"),
     [
-        (0, "0 %"),
-        (0.041, "4.1 %"),
-        (0.0003, "0.03 %"),
-        (0.0000012, "0.00012 %"),
-        (1 / 3, "33 %"),
-        (0.9, "90 %"),
-        (0.995, "99.5 %"),
-        (0.9995, "99.95 %"),
-        (1, "100 %"),
+        (0, "0%"),
+        (0.041, "4.1%"),
+        (0.0003, "0.03%"),
+        (0.0000012, "0.00012%"),
+        (1 / 3, "33%"),
+        (0.9, "90%"),
+        (0.995, "99.5%"),
+        (0.9995, "99.95%"),
+        (1, "100%"),
     ],
 )
 def test_a_share_is_written_as_a_per_cent(share: float, words: str) -> None:

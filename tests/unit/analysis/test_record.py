@@ -151,11 +151,11 @@ def test_in_a_step_that_step_counts_unless_the_whole_has_failed(begun: Record) -
 @pytest.mark.parametrize(
     ("seen", "outcomes", "outcome", "words"),
     [
-        (GOOD, [Outcome.SUCCESSFUL], Outcome.SUCCESSFUL, "canary errors 0.4 % against 0.5 %"),
+        (GOOD, [Outcome.SUCCESSFUL], Outcome.SUCCESSFUL, "canary errors 0.4% against 0.5%"),
         (GOOD, [Outcome.SUCCESSFUL, Outcome.INCONCLUSIVE], Outcome.INCONCLUSIVE, "check 1: so it said"),
         (GOOD, [Outcome.INCONCLUSIVE, Outcome.FAILED], Outcome.FAILED, "check 1: so it said"),
         (GOOD, [Outcome.FAILED, Outcome.FAILED], Outcome.FAILED, "check 0: so it said; check 1: so it said"),
-        (BAD, [Outcome.SUCCESSFUL], Outcome.FAILED, "canary errors 10 % against 0.1 %"),
+        (BAD, [Outcome.SUCCESSFUL], Outcome.FAILED, "canary errors 10% against 0.1%"),
         (BAD, [Outcome.FAILED], Outcome.FAILED, "; check 0: so it said"),
     ],
 )

@@ -57,7 +57,7 @@ def test_a_canary_that_is_worse_fails() -> None:
     verdict = judged(Window(stable=side(900, 2), canary=side(100, 4)))
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.reason == "canary errors 4 % against 0.22 %, e-value 58 of 20"
+    assert verdict.reason == "canary errors 4% against 0.22%, e-value 58 of 20"
     assert only(verdict).canary_rate == 0.04
     assert only(verdict).stable_rate == 2 / 900
     assert 20 == only(verdict).failed_at == only(verdict).passed_at
@@ -76,14 +76,14 @@ def test_a_canary_that_is_slower_fails() -> None:
     verdict = judged(Window(stable=side(900, 3, slow=3), canary=side(100, slow=6)), settings=Analysis())
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.reason.startswith("canary slow answers 6 % against 0.33 %, e-value ")
+    assert verdict.reason.startswith("canary slow answers 6% against 0.33%, e-value ")
 
 
 def test_a_canary_that_is_shown_to_keep_within_the_margin_passes() -> None:
     verdict = judged(Window(stable=side(5_000, 100), canary=side(5_000, 100)))
 
     assert Outcome.SUCCESSFUL is verdict.outcome
-    assert verdict.reason.startswith("canary errors 2 % against 2 %, less than 2 times as bad, e-value ")
+    assert verdict.reason.startswith("canary errors 2% against 2%, less than 2 times as bad, e-value ")
 
 
 def test_a_canary_that_is_a_little_worse_is_not_rolled_back_unless_worse_than_says_so() -> None:
@@ -111,7 +111,7 @@ def test_a_canary_that_is_good_by_itself_passes_where_nothing_can_be_compared() 
 
         assert Outcome.SUCCESSFUL is verdict.outcome
         assert only(verdict).not_worse == 1
-        assert verdict.reason.endswith(", surely below the 0.2 % tolerated")
+        assert verdict.reason.endswith(", surely below the 0.2% tolerated")
 
 
 def test_worse_is_worse_even_below_what_is_tolerated() -> None:
@@ -138,7 +138,7 @@ def test_a_broken_limit_fails_a_canary_that_is_as_good_as_stable() -> None:
     verdict = judged(Window(stable=side(5_000, 100), canary=side(5_000, 100)), settings=settings)
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.reason == "success rate 98 %, at least 99 % wanted, e-value over a million of 40"
+    assert verdict.reason == "success rate 98%, at least 99% wanted, e-value over a million of 40"
     assert Outcome.SUCCESSFUL is only(verdict).outcome
 
 
@@ -147,7 +147,7 @@ def test_what_is_not_known_yet_is_said_with_what_is_wanting() -> None:
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
     assert (
-        verdict.reason == "canary errors 10 % against 0 %, not known yet: "
+        verdict.reason == "canary errors 10% against 0%, not known yet: "
         "e-value 3.2 of 20 for worse, e-value 0.55 of 20 for not worse"
     )
 
@@ -164,7 +164,7 @@ def test_at_the_end_a_canary_that_did_not_fail_goes_on() -> None:
     assert Outcome.INCONCLUSIVE is verdict.outcome
 
     assert Outcome.SUCCESSFUL is verdict.at_end(ERRORS).outcome
-    assert verdict.at_end(ERRORS).reason.startswith("did not fail in its time: canary errors 1 % against 0.33 %")
+    assert verdict.at_end(ERRORS).reason.startswith("did not fail in its time: canary errors 1% against 0.33%")
 
 
 def test_at_the_end_too_few_requests_stay_inconclusive() -> None:
@@ -203,7 +203,7 @@ def test_evidence_beyond_all_floats_is_a_number_still() -> None:
 
     assert only(verdict).worse > 1e300
     assert only(verdict).not_worse == 0
-    assert verdict.reason == "canary errors 90 % against 0 %, e-value over a million of 20"
+    assert verdict.reason == "canary errors 90% against 0%, e-value over a million of 20"
 
 
 @hypothesis.settings(deadline=None)

@@ -36,7 +36,7 @@ def test_a_gateway_is_listed_with_how_the_controller_saw_it(admin: Client, world
     admin("PUT", "/gateways/edge", {"spec": {}})
     unwatched = admin("GET", "/gateways").json["gateways"][0]
     now = world.clock.time
-    condition = Condition(state=GatewayState.SILENT, detail="it polls no more", since=now, traefik="3.7.15")
+    condition = Condition(state=GatewayState.SILENT, detail="it no longer polls", since=now, traefik="3.7.15")
     world.operations.observations.publish({"edge": condition}, seconds=15)
     watched = admin("GET", "/gateways").json["gateways"][0]
 
@@ -46,7 +46,7 @@ def test_a_gateway_is_listed_with_how_the_controller_saw_it(admin: Client, world
         watched["detail"],
         watched["stateSince"],
         watched["traefik"],
-    ) == ("silent", "it polls no more", "2026-01-01T00:00:00.000Z", "3.7.15")
+    ) == ("silent", "it no longer polls", "2026-01-01T00:00:00.000Z", "3.7.15")
 
 
 def test_an_address_that_is_none_is_refused(admin: Client) -> None:
@@ -93,7 +93,7 @@ def test_a_gateway_that_a_rollout_names_must_have_polled(admin: Client, world: W
     admin("PUT", f"/rollouts/{shop}?allowShrink=true", {"spec": {**spec, "gateways": ["inner"]}})
     answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0")
 
-    assert "inner: it has not polled lately" in answer.json["detail"]
+    assert "inner: it has not polled recently" in answer.json["detail"]
 
 
 def test_what_another_version_noted_is_passed_over(admin: Client, world: World) -> None:

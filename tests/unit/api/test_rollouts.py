@@ -69,7 +69,7 @@ def test_a_weight_is_set_by_hand(admin: Client, shop: str) -> None:
     answer = admin("PUT", f"/rollouts/{shop}/weight", {"weight": 12.5, "reason": "look"})
 
     assert answer.json["status"]["weight"] == 12.5
-    assert answer.json["status"]["reason"] == "held at 12.5 % by hand: look"
+    assert answer.json["status"]["reason"] == "held at 12.5%: look"
 
 
 def test_a_new_canary_starts_the_steps(admin: Client, shop: str) -> None:

@@ -455,7 +455,7 @@ def test_a_stable_side_of_another_providers_is_mirrored_under_a_name_of_ours() -
         held(10, mirror=MIRROR).abort(now=NOW),
         held(0, mirror={"percent": 0}),
     ],
-    ids=["no canary", "aborted", "0 %"],
+    ids=["no canary", "aborted", "0%"],
 )
 def test_without_copies_there_is_no_mirror(rollout: Rollout) -> None:
     assert render(rollout).services == {"shop_1": SHOP_1}

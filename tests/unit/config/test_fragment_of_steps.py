@@ -148,7 +148,7 @@ def test_what_a_step_sets_is_told_as_if_the_spec_said_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("rises", "stable", "canary"), [(0, 19, 1), (1, 9, 1), (2, 41, 9)], ids=["5 %", "10 %", "its end"]
+    ("rises", "stable", "canary"), [(0, 19, 1), (1, 9, 1), (2, 41, 9)], ids=["5%", "10%", "its end"]
 )
 def test_a_ramp_is_a_split_like_any_other(rises: int, stable: int, canary: int) -> None:
     rollout = stepped({"ramp": {"from": 5, "to": 18, "by": 5, "every": "1m"}})

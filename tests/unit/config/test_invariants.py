@@ -6,20 +6,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from math import gcd
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from provider.domain.fields import decode_json, encode, read
+from provider.domain.json_object import Json
 from provider.domain.rollouts import Rollout, settings_of, with_found
 from provider.domain.rules import parse_rule
 from provider.traefik.config import Fragment, assemble, encode_fragment, names, ready_transports, render
 from tests.pace import examples
 from tests.rollouts_strategy import NAMES, rollouts, served
 
-Json = dict[str, Any]
 SPLITS = ("weighted", "highestRandomWeight")
 # Traefik takes an empty map in these places only (file:"allowEmpty" in pkg/config/dynamic/http_config.go).
 MAY_BE_EMPTY = re.compile(
@@ -131,7 +131,7 @@ def test_no_child_has_weight_0_and_the_ratio_is_exact_and_smallest(rollout: Roll
     else:
         weights = [child["weight"] for child in found["services"]]
 
-        assert [int, int] == list(map(type, weights))
+        assert {int} == set(map(type, weights))
         assert min(weights) > 0
         assert gcd(*weights) == 1
         assert Fraction(rollout.status.weight) / 100 == Fraction(weights[1], sum(weights))
@@ -142,12 +142,12 @@ def test_no_child_has_weight_0_and_the_ratio_is_exact_and_smallest(rollout: Roll
 def test_the_canary_gets_its_weight_and_nothing_while_at_rest_or_aborted(rollout: Rollout) -> None:
     fragment = render(rollout)
     main = fragment.routers[rollout.name]["service"]
-    stable, canary = names.stable_target(rollout), rollout.canary
+    stable, canary = names.target(rollout, "stable"), rollout.canary
     if canary is None:
         assert {stable} == used(fragment)
         assert {rollout.name} == fragment.routers.keys() - {names.ignored_router(rollout.name)}
-    elif canary.service is None or canary.service != rollout.spec.stable.service:
-        assert Fraction(rollout.status.weight) / 100 == share(fragment, main, names.canary_target(rollout, canary))
+    elif canary.service is None or [side.service for side in rollout.sides.values()].count(canary.service) == 1:
+        assert Fraction(rollout.status.weight) / 100 == share(fragment, main, names.target(rollout, "canary"))
 
 
 @pace
@@ -184,7 +184,7 @@ def test_stable_is_copied_while_the_canary_is_asked_to_get_copies(rollout: Rollo
 @each_rollout
 def test_what_is_counted_has_servers_and_no_copies(rollout: Rollout) -> None:
     fragment = render(rollout)
-    counted = {name.removesuffix("@http") for name in names.counted_services(rollout) if name}
+    counted = {name.removesuffix("@http") for name in names.counted_services(rollout).values()}
     balancers = {name for name, service in fragment.services.items() if "loadBalancer" in service}
     copies = {
         mirror["name"]
@@ -207,7 +207,7 @@ def overridden(fragment: Fragment) -> set[str]:
 @each_rollout
 def test_what_overrides_send_is_counted_only_where_asked_for(rollout: Rollout) -> None:
     fragment = render(rollout)
-    counted = {own(name) for name in names.counted_services(rollout) if name}
+    counted = {own(name) for name in names.counted_services(rollout).values()}
     routers = [router for name, router in fragment.routers.items() if "_override_" in name]
 
     for router in routers:

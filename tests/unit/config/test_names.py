@@ -10,7 +10,7 @@ V3 = read(Side, {"servers": [{"url": "http://127.0.0.1:9003"}]})
 
 def targets(rollout: Rollout) -> tuple[str, str | None]:
     canary = rollout.spec.canary
-    return names.stable_target(rollout), names.canary_target(rollout, canary) if canary else None
+    return names.target(rollout, "stable"), names.target(rollout, "canary") if canary else None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,9 @@ COPIED = {"percent": 10}
 def test_a_sides_requests_are_counted_where_nothing_else_is(
     rollout: Rollout, expected: tuple[str, str | None]
 ) -> None:
-    assert names.counted_services(rollout) == expected
+    services = names.counted_services(rollout)
+
+    assert (services["stable"], services.get("canary")) == expected
 
 
 def test_a_transport_is_named_for_its_times() -> None:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from provider.domain.fields import InvalidDocumentError, fields, read
+from provider.domain.fields import InvalidDocumentError, read
+from provider.domain.fields import types as fields
 from provider.domain.fields.addresses import Networks
 from provider.domain.notifications import WebhookSpec
 from provider.domain.rollouts import Side, Spec

@@ -23,7 +23,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "webhooks.md"
 NOTICE = Notice(
     kind=NoticeKind.STEPPED,
     rollout="shop",
-    text="shop: 25 % to the canary, waiting 10m",
+    text="shop: 25% to the canary, waiting 10m",
     phase="Paused",
     weight=Decimal("25.00"),
     actor="ci",
@@ -52,7 +52,7 @@ def test_json_is_what_the_documentation_shows() -> None:
 
 
 def test_slack_gets_blocks_and_a_text_for_its_notification() -> None:
-    words = "shop: 25 % to the canary, waiting 10m"
+    words = "shop: 25% to the canary, waiting 10m"
     small = "stepped by ci, 2026-01-01T00:00:00.000Z, revision 42"
     blocks = [
         {"type": "section", "text": {"type": "mrkdwn", "text": words}},
@@ -74,7 +74,7 @@ def test_teams_gets_an_adaptive_card() -> None:
                 {
                     "type": "TextBlock",
                     "wrap": True,
-                    "text": "shop: 25 % to the canary, waiting 10m",
+                    "text": "shop: 25% to the canary, waiting 10m",
                     "weight": "Bolder",
                 },
                 {
@@ -92,7 +92,7 @@ def test_teams_gets_an_adaptive_card() -> None:
 
 
 def test_discord_gets_a_content_that_calls_nobody() -> None:
-    content = "shop: 25 % to the canary, waiting 10m\n-# stepped by ci, 2026-01-01T00:00:00.000Z, revision 42"
+    content = "shop: 25% to the canary, waiting 10m\n-# stepped by ci, 2026-01-01T00:00:00.000Z, revision 42"
 
     assert {"content": content, "allowed_mentions": {"parse": []}} == body(NOTICE, format="discord")
 

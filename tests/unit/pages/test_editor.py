@@ -13,7 +13,7 @@ SHOP = {
     "rule": "Host(`shop.localhost`)",
     "stable": "http://10.0.0.1:8080",
     "canary": "",
-    "steps": "5 %\npause",
+    "steps": "5%\npause",
     "strategy": "wrr",
 }
 
@@ -102,7 +102,7 @@ def test_who_saves_second_is_told_what_the_first_did_and_keeps_their_text(
     refused = admin.send(f"{shop}/edit", mine)
 
     assert refused.status_code == 412
-    assert "test set the weight 0 % → 10 %" in admin.text
+    assert "test set the weight 0% → 10%" in admin.text
     assert "priority: 50" in admin.page.text
     assert world.operations.rollouts.get("shop").spec.priority is None
 
@@ -181,7 +181,7 @@ def test_another_stable_version_is_saved_only_with_the_box_ticked(admin: Browser
 
 
 def test_steps_that_cannot_conclude_are_warned_of_before_and_after_saving(admin: Browser) -> None:
-    hopeless = {**SHOP, "steps": "judge for 10m\n5 %\npause"}
+    hopeless = {**SHOP, "steps": "analyze for 10m\n5%\npause"}
     admin.open("/new")
     admin.send("/new", {**hopeless, "preview": "yes"})
     warned = "tep 1 judges the canary at a weight of 0"

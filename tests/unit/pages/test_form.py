@@ -43,7 +43,7 @@ def test_what_most_have_is_in_fields_of_its_own() -> None:
     assert fields.entry_points == "web, websecure"
     assert fields.stable == "http://a:1\nhttp://b:2 weight 3"
     assert fields.canary == "shop-v2@docker"
-    assert fields.steps == "5 %\npause"
+    assert fields.steps == "5%\npause"
     assert fields.more == ""
 
 
@@ -74,9 +74,9 @@ def test_options_of_a_side_stand_in_the_yaml_and_go_back_to_the_side() -> None:
         ({"canary": "dns shop-v2:99999"}, "canary", "port must be less than or equal to 65535"),
         ({"canary": "registered V2"}, "canary", "must be 1 to 63 lower-case letters"),
         ({"more": "canary: {discover: {registered: v2}}"}, "more", "who answers for it stands above"),
-        ({"steps": "5 %\nwobble"}, "steps", "line 2: must be a step such as"),
-        ({"steps": "5 %\n105 %\npause"}, "steps", "line 2: setWeight must be a number from 0 to 100"),
-        ({"steps": "5 %"}, "steps", "must wait somewhere"),
+        ({"steps": "5%\nwobble"}, "steps", "line 2: must be a step such as"),
+        ({"steps": "5%\n105%\npause"}, "steps", "line 2: setWeight must be a number from 0 to 100"),
+        ({"steps": "5%"}, "steps", "must wait somewhere"),
         ({"entry_points": "web, w/b"}, "entry_points", "must be the name of an entry point"),
         ({"gateways": "Edge"}, "gateways", "lower-case"),
         ({"strategy": "best"}, "strategy", "must be"),
@@ -110,3 +110,12 @@ def test_all_mistakes_are_told_at_once() -> None:
     found = mistakes(rule="nonsense", stable="a b c", canary="x", steps="y", more="z: 1")
 
     assert {"rule", "stable", "canary", "steps", "more"} == set(found)
+
+
+def test_the_yaml_of_a_form_is_short() -> None:
+    assert list(mistakes(more="# " + "x" * 16 * 1024)) == ["more"]
+
+
+def test_a_form_lists_a_bounded_number_of_mistakes() -> None:
+    assert len(mistakes(steps="x\n" * 100_000)["steps"]) == 201
+    assert len(mistakes(stable="x y\n" * 50_000)["stable"]) == 51  # and that no server is left

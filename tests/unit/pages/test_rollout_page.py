@@ -42,7 +42,7 @@ def test_a_shift_is_made_and_told(
     operator.send(f"{shop}/weight", {**fields, "reason": "looks fine"})
 
     assert weight(world) == reached
-    assert f"{reached:g} % to the canary" in operator.text
+    assert f"{reached:g}% to the canary" in operator.text
     event = world.operations.rollouts.history("shop", limit=1)[0]
     assert (event.actor, event.reason) == ("operator", "looks fine")
 
@@ -87,8 +87,8 @@ def test_the_second_of_two_is_told_what_the_first_did_and_overwrites_nothing(
     assert refused.status_code == 412
     assert weight(world) == 10
     assert "Nothing of yours was done." in operator.text
-    assert "test set the weight 5 % → 10 %" in operator.text
-    assert "The canary goes from 10 % to 25 % of the requests" in operator.text
+    assert "test set the weight 5% → 10%" in operator.text
+    assert "The canary goes from 10% to 25% of the requests" in operator.text
 
     operator.send(f"{shop}/weight", {"weight": "25", "confirmed": "yes", "reason": "mine"})
 
@@ -329,3 +329,13 @@ def test_a_warm_up_is_shown(operator: Browser, world: World) -> None:
     operator.open("/rollouts/shop")
 
     assert "Warming up for 30 s more" in operator.text
+
+
+def test_the_baseline_is_shown_with_its_share(viewer: Browser, world: World) -> None:
+    baseline = {"servers": [{"url": "http://127.0.0.1:9003"}]}
+    world.operations.rollouts.create("shop", spec(steps=[{"setWeight": 50}, {"pause": {}}], baseline=baseline), ME)
+    world.caught_up()
+    viewer.open("/rollouts/shop")
+
+    assert "baseline 40 % http://127.0.0.1:9003" in " ".join(viewer.text.split())
+    assert '<rect class="baseline"' in viewer.page.text

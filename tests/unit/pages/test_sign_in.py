@@ -34,7 +34,7 @@ def test_a_wrong_token_is_said_to_be(anybody: Browser) -> None:
     anybody.sign_in("tcy_wrong")
 
     assert anybody.page.status_code == 422
-    assert "This token is not known; it may have been revoked." in anybody.text
+    assert "Unknown token; it may have been revoked." in anybody.text
 
 
 def test_a_gateways_token_signs_nobody_in(anybody: Browser, secrets: dict[Role, str]) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable
 from typing import Any
+from wsgiref.types import WSGIApplication
 
 import pytest
 from werkzeug.test import Client, TestResponse
@@ -11,7 +12,6 @@ from provider.domain.auth import Role
 from provider.web.api import create_app
 from provider.web.forwarded import is_https, prefix_of
 from provider.web.pages import create_pages, with_pages
-from provider.wsgi import WSGI
 from tests.world import ME, World, spec
 
 PREFIX = "/tools/canary"
@@ -19,7 +19,7 @@ _LINK = re.compile(r'(?:href|src|action|formaction|hx-get|hx-post)="([^"]*)"')
 _ELSEWHERE = re.compile(r"https://doc\.traefik\.io/|#")
 
 
-def stripped(application: WSGI) -> WSGI:
+def stripped(application: WSGIApplication) -> WSGIApplication:
     """Serve an application below the prefix, and only there."""
 
     def serve(environ: Any, start_response: Any) -> Iterable[bytes]:

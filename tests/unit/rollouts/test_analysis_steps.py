@@ -1,4 +1,4 @@
-"""Steps that judge the canary: how they begin and end, and waiting for a person where nobody can tell."""
+"""Steps that judge the canary: how they begin and end, and waiting for approval where nobody can tell."""
 
 from collections.abc import Callable
 from decimal import Decimal
@@ -19,7 +19,7 @@ PAUSE: dict[str, Any] = {"pause": {}}
 
 @pytest.mark.parametrize(
     ("step", "reason"),
-    [(JUDGED, "judging the canary until it is known"), (JUDGED_FOR, "judging the canary for 10m")],
+    [(JUDGED, "analyzing the canary until the verdict is known"), (JUDGED_FOR, "analyzing the canary for 10m")],
 )
 def test_a_canary_is_judged_while_it_is_on_its_way(step: dict[str, Any], reason: str) -> None:
     rollout = created(steps=[{"setWeight": 5}, PAUSE, step, PAUSE]).promote(now=minutes(1), reason="go")
@@ -46,7 +46,7 @@ def test_a_verdict_ends_an_analysis_at_any_time_and_is_told(step: dict[str, Any]
     assert (
         rollout.status.reason,
         rollout.status.judged_since,
-    ) == ("waiting for a person: no worse than stable", None)
+    ) == ("waiting for approval: no worse than stable", None)
 
 
 def test_a_verdict_on_the_last_step_makes_the_canary_stable() -> None:
@@ -75,7 +75,7 @@ def test_a_canary_that_nobody_can_judge_waits_for_a_person() -> None:
     held = created(steps=[{"setWeight": 5}, JUDGED, {"setWeight": 50}, PAUSE]).hold(now=minutes(9), reason="no data")
 
     assert standing(held) == (Phase.PAUSED, 5, 1)
-    assert ("waiting for a person: no data", minutes(9)) == (held.status.reason, held.status.since)
+    assert ("waiting for approval: no data", minutes(9)) == (held.status.reason, held.status.since)
     assert (held.status.judged_since, held.status.paused_until) == (None, None)
     assert standing(held.resume(now=minutes(10))) == (Phase.PAUSED, 50, 3)
 

@@ -36,7 +36,7 @@ def test_each_weight_of_a_ramp_is_held_for_so_long_the_last_one_too() -> None:
         rollout = rollout.advance(now=rollout.status.paused_until)
 
     assert [
-        ((Phase.PAUSED, weight, 0), "on the way to 18 %, waiting 2m", minutes(end))
+        ((Phase.PAUSED, weight, 0), "ramping to 18%, waiting 2m", minutes(end))
         for weight, end in ((5, 2), (10, 4), (15, 6), (18, 8))
     ] == held
     assert standing(rollout) == (Phase.PAUSED, 18, 1)

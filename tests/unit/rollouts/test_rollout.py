@@ -37,11 +37,11 @@ def test_a_rollout_has_a_name_or_is_none(name: str) -> None:
 @pytest.mark.parametrize(
     ("steps", "after", "reason", "until"),
     [
-        (None, (Phase.PROGRESSING, 0, 0), "held at 0 % by hand", None),
+        (None, (Phase.PROGRESSING, 0, 0), "held at 0%", None),
         (STEPS, (Phase.PAUSED, 5, 1), "waiting 10m", minutes(10)),
-        (STEPS[2:], (Phase.PAUSED, 50, 1), "waiting for a person", None),
-        ([{"pause": {}}], (Phase.PAUSED, 0, 0), "waiting for a person", None),
-        ([{"setWeight": 5}, {"setWeight": 0.5}, {"pause": {}}], (Phase.PAUSED, 0.5, 2), "waiting for a person", None),
+        (STEPS[2:], (Phase.PAUSED, 50, 1), "waiting for approval", None),
+        ([{"pause": {}}], (Phase.PAUSED, 0, 0), "waiting for approval", None),
+        ([{"setWeight": 5}, {"setWeight": 0.5}, {"pause": {}}], (Phase.PAUSED, 0.5, 2), "waiting for approval", None),
     ],
     ids=["no steps", "timed", "for a person", "first of all a pause", "two weights"],
 )
@@ -104,7 +104,7 @@ def test_a_weight_by_hand_is_held_until_a_person_goes_on_from_there() -> None:
     rollout = created().set_weight(Decimal("12.5"), now=minutes(1), reason="slowly")
 
     assert standing(rollout) == (Phase.PROGRESSING, 12.5, 1)
-    assert ("held at 12.5 % by hand: slowly", minutes(1)) == (rollout.status.reason, rollout.status.since)
+    assert ("held at 12.5%: slowly", minutes(1)) == (rollout.status.reason, rollout.status.since)
     assert rollout.status.paused_until is None
     assert standing(rollout.resume(now=minutes(2))) == (Phase.PAUSED, 50, 3)
 
@@ -145,7 +145,7 @@ def test_a_pause_by_hand_keeps_the_weight_and_forgets_the_time() -> None:
     rollout = created().pause(now=minutes(5), reason="lunch")
 
     assert standing(rollout) == (Phase.PAUSED, 5, 1)
-    assert ("waiting for a person: lunch", minutes(5)) == (rollout.status.reason, rollout.status.since)
+    assert ("waiting for approval: lunch", minutes(5)) == (rollout.status.reason, rollout.status.since)
     assert rollout.status.paused_until is None
 
 

@@ -83,7 +83,7 @@ def test_the_last_server_that_answers_does_not_drain() -> None:
 
 
 def test_a_server_that_is_not_there_does_not_drain() -> None:
-    with pytest.raises(IllegalMoveError, match=f"there is no server {THREE} on either side"):
+    with pytest.raises(IllegalMoveError, match=f"there is no server {THREE} on any side"):
         created().drain(THREE)
 
 

@@ -18,7 +18,7 @@ def test_a_canary_that_took_over_is_a_canary_again_held_at_its_weight() -> None:
 
     assert standing(back) == (Phase.PROGRESSING, 25.0, 1)
     assert (back.spec.stable, back.spec.canary) == (V1, V2)
-    assert back.status.reason == "held at 25 % by hand: v2 leaks"
+    assert back.status.reason == "held at 25%: v2 leaks"
     assert minutes(90) == back.status.since == back.status.started
 
 

@@ -34,9 +34,12 @@ class Race:
 
 
 @pytest.fixture
-def race() -> Race:
+def race() -> Iterator[Race]:
     store = RacingStore()
-    return Race(store, Operations(store, Feed(store)))
+    feed = Feed(store)
+    feed.start()
+    yield Race(store, Operations(store, feed))
+    feed.close()
 
 
 @pytest.fixture

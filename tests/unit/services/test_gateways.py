@@ -1,16 +1,18 @@
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from provider.domain.fields import encode
+from provider.domain.fields import InvalidDocumentError, encode
+from provider.domain.fields.addresses import Networks
 from provider.domain.gateways import GatewaySpec, Sighting
 from provider.domain.rollouts import Rollout
-from provider.services import Call, Delivery, GatewayView, NotFoundError, Report, StaleVersionError
+from provider.services import Call, Delivery, GatewayView, NotFoundError, Operations, Report, StaleVersionError
 from provider.store import Key, Kind
 from provider.traefik.config import UnsupportedFeatureError
 from tests.unit.services.conftest import overwrite
-from tests.unit.services.traefik import Raw, Traefik
+from tests.unit.services.traefik import Raw, Traefik, running_traefik
 from tests.world import ME, World, spec
 
 
@@ -35,7 +37,7 @@ def polled(world: World, *, gateway: str = "edge", address: str = "10.0.0.1:1", 
     world.store.report({f"{gateway}@{address}": encode(sighting)})
 
 
-def written_down(world: World, api: str | None = None, name: str = "edge") -> None:
+def written_down(world: World, api: str | tuple[str, ...] | None = None, name: str = "edge") -> None:
     world.operations.gateways.put(name, GatewaySpec(api=api), ME)
     world.caught_up()
 
@@ -51,9 +53,14 @@ def view(world: World) -> GatewayView:
     return only
 
 
-def report(world: World, rollout: Rollout) -> Report:
+def full_report(world: World, rollout: Rollout) -> Report:
     (only,) = world.operations.gateways.reports(rollout)
     return only
+
+
+def report(world: World, rollout: Rollout) -> Report:
+    """Return the report of the only gateway, without counts and code."""
+    return replace(full_report(world, rollout), reason_code=None, instances=0, applied=0)
 
 
 def test_a_gateway_is_written_down_anew_only_where_it_differs(world: World) -> None:
@@ -191,9 +198,9 @@ def test_nothing_is_reported_where_no_gateway_is_known(world: World) -> None:
 @pytest.mark.parametrize(
     ("changes", "delivery", "detail"),
     [
-        ({}, Delivery.SERVED, "its API is not known, so what it applied is not"),
-        ({"revision_served": 0}, Delivery.SERVED, "its API is not known, so what it applied is not"),
-        ({"digest": "other"}, Delivery.SERVED, "its API is not known, so what it applied is not"),
+        ({}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
+        ({"revision_served": 0}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
+        ({"digest": "other"}, Delivery.SERVED, "its API is not configured, so the state cannot be confirmed"),
         ({"revision_served": 0, "digest": "old"}, Delivery.PENDING, "10.0.0.1:1 has not polled since the change"),
     ],
     ids=["current", "same body", "newer body", "old body"],
@@ -237,6 +244,51 @@ def test_an_instance_that_has_not_read_the_change_is_waited_for_whatever_the_api
     assert Report("edge", Delivery.APPLIED) == report(world, rollout)
 
 
+def test_every_api_of_a_gateway_must_be_within_the_allowed_networks(world: World) -> None:
+    guarded = Operations(world.store, world.feed, networks=Networks.parse("127.0.0.0/8"))
+    with pytest.raises(InvalidDocumentError) as caught:
+        guarded.gateways.put("edge", GatewaySpec(api=("http://127.0.0.1:1", "http://10.0.0.1:1")), ME)
+
+    assert [mistake.pointer for mistake in caught.value.mistakes] == ["/spec/api/1"]
+
+
+def counts(report: Report) -> tuple[str, str | None, int, int]:
+    return report.delivery, report.reason_code, report.applied, report.instances
+
+
+def test_each_instance_is_confirmed_through_its_own_api(world: World, traefik: Traefik) -> None:
+    with running_traefik() as other:
+        written_down(world, (traefik.url, other.url))
+        rollout = created(world)
+        carries(world, traefik)
+        for address in ("a", "b"):
+            polled(world, address=address, hold_seconds=1)
+        partly = full_report(world, rollout)
+        carries(world, other)
+        fully = full_report(world, rollout)
+
+    assert counts(partly) == ("pending", "partly-applied", 1, 2)
+    assert partly.detail.startswith("1 of 2 instances applied; ")
+    assert other.url in partly.detail
+    assert counts(fully) == ("applied", None, 2, 2)
+
+
+def test_an_instance_that_hangs_is_waited_for_until_it_has_not_polled_for_a_minute(
+    world: World, traefik: Traefik
+) -> None:
+    written_down(world, (traefik.url, "http://127.0.0.1:1"))
+    rollout = created(world)
+    carries(world, traefik)
+    polled(world, address="b", hold_seconds=1)
+    found = []
+    for _ in range(3):
+        world.clock.pass_time(25)
+        polled(world, address="a", hold_seconds=1)
+        found.append(counts(full_report(world, rollout)))
+
+    assert found == [("pending", "partly-applied", 1, 2)] * 2 + [("applied", None, 1, 1)]
+
+
 def test_an_instance_that_has_ended_without_a_word_is_not_waited_for(world: World, traefik: Traefik) -> None:
     written_down(world, traefik.url)
     rollout = created(world)
@@ -254,7 +306,7 @@ def test_a_gateway_that_has_not_polled_is_waited_for(world: World, is_named: boo
         written_down(world)
     rollout = created(world, gateways=["edge"])
 
-    assert Report("edge", Delivery.PENDING, "it has not polled lately") == report(world, rollout)
+    assert Report("edge", Delivery.PENDING, "it has not polled recently") == report(world, rollout)
 
 
 def test_gateways_that_do_not_carry_a_rollout_are_not_asked_for_it(world: World, traefik: Traefik) -> None:

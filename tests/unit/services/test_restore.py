@@ -3,6 +3,7 @@ import pytest
 from provider.replica import Feed, State
 from provider.services import Call, Operations, Truth
 from tests.unit.services.test_documents import gone_back
+from tests.unit.services.writing import written_by_hand
 from tests.world import ME, World, spec, wait_until
 
 
@@ -12,7 +13,7 @@ def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Trut
     gone_back(world)
     lineage = world.feed.contents().lineage
     served = world.feed.revision
-    revision = world.operations.restoring.restore(truth, Call("ann", reason="Redis lost its disk"))
+    revision = world.operations.restoring.restore(truth, Call("ann", reason="Redis lost its disk")).revision
 
     assert (lineage, revision) == world.store.revision()
     assert revision > served
@@ -25,7 +26,7 @@ def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Trut
 @pytest.mark.parametrize("truth", Truth)
 def test_a_write_right_after_a_restore_is_made(world: World, truth: Truth) -> None:
     gone_back(world)
-    revision = world.operations.restoring.restore(truth, ME)
+    revision = world.operations.restoring.restore(truth, ME).revision
 
     assert revision < world.operations.rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME).version
 
@@ -38,7 +39,7 @@ def test_another_worker_writes_right_after_a_restore(world: World) -> None:
     assert wait_until(lambda: other.revision > 0)
     gone_back(world)
     assert wait_until(lambda: other.state is State.WENT_BACK)
-    revision = world.operations.restoring.restore(Truth.SERVED, ME)
+    revision = world.operations.restoring.restore(Truth.SERVED, ME).revision
     written = Operations(world.store, other).rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME)
     other.close()
 
@@ -66,3 +67,15 @@ def test_where_nothing_is_wrong_nothing_is_lost(world: World, truth: Truth) -> N
 
     assert world.operations.rollouts.get("shop") == rollout
     assert [rollout] == world.operations.rollouts.page(limit=9).rollouts
+
+
+@pytest.mark.parametrize("truth", Truth)
+def test_restored_rollouts_that_match_the_same_requests_are_reported(world: World, truth: Truth) -> None:
+    world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)
+    world.operations.rollouts.create("shop", spec(), ME)
+    written_by_hand(world, "twin", like="shop")
+    written_by_hand(world, "damaged", text="{}")
+    world.caught_up()
+    restored = world.operations.restoring.restore(truth, ME)
+
+    assert restored.same_requests == [("shop", "twin")]

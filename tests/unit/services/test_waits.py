@@ -85,7 +85,7 @@ def test_whoever_waits_is_told_when_the_goal_has_moved_out_of_reach(world: World
 def test_a_phase_that_does_not_come_in_time_is_told_with_the_one_that_is(world: World) -> None:
     created(world)
 
-    with pytest.raises(NotInTimeError, match=r"^shop is still Paused after 0\.01 s \(waiting for a person\)$"):
+    with pytest.raises(NotInTimeError, match=r"^shop is still Paused after 0\.01 s \(waiting for approval\)$"):
         waited(world, Goal.HEALTHY, 0.01)
 
 
@@ -208,7 +208,7 @@ def test_what_is_missing_where_is_said(world: World, traefik: Traefik) -> None:
         waited(world, Goal.APPLIED)
     assert (
         str(refused.value)
-        == "not in Traefik after 0 s; blind: routers/shop@http is not there yet; lost: it has not polled lately"
+        == "not applied after 0 s; blind: routers/shop@http is not there yet; lost: it has not polled recently"
     )
 
 

@@ -3,9 +3,10 @@ from decimal import Decimal
 
 import pytest
 
+from provider.domain.rollouts import Action, Phase
 from provider.services import Operations
 from provider.services.write_turns import Turns
-from provider.store import Change, Event, MemoryStore
+from provider.store import Change, ConflictError, Event, Key, Kind, MemoryStore
 from tests.world import ME, World, spec, wait_until
 
 
@@ -73,3 +74,37 @@ def test_a_turn_that_nobody_wants_any_more_is_forgotten() -> None:
         pass
 
     assert turns._turns == {}
+
+
+@pytest.mark.timeout(30)
+def test_an_abort_does_not_wait_for_another_move(world: World) -> None:
+    rollouts = world.operations.rollouts
+    rollouts.create("shop", spec(), ME)
+    rollouts.set_weight("shop", Decimal(10), ME)
+    rollouts._documents._turns = Turns(patience_seconds=3_600)
+    with rollouts._documents._turns.of(Key(Kind.ROLLOUT, "shop")):
+        aborted = rollouts.move("shop", Action.ABORT, ME)
+
+    assert aborted.status.phase is Phase.DEGRADED
+
+
+def test_an_abort_is_accepted_however_often_others_are_faster(world: World) -> None:
+    store = BusyStore(clock=world.clock)
+    rollouts = Operations(store, world.feed).rollouts
+    rollouts.create("shop", spec(), ME)
+    rollouts.set_weight("shop", Decimal(10), ME)
+    store.conflicts = 30
+
+    assert rollouts.move("shop", Action.ABORT, ME).status.phase is Phase.DEGRADED
+
+
+class BusyStore(MemoryStore):
+    """Lets another write come first, so many times."""
+
+    conflicts = 0
+
+    def commit(self, change: Change) -> Event:
+        if self.conflicts:
+            self.conflicts -= 1
+            raise ConflictError(change.key, change.expected, change.expected + 1)
+        return super().commit(change)

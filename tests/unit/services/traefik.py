@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+from provider.domain.json_object import Json
 from provider.traefik.applied import SECTIONS
-
-Json = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ def test_what_is_no_address_at_all_is_told_first() -> None:
         ({"name": "a", "webhook": {"url": "URL"}}, Check, "/webhook/url"),
         ({"api": "URL"}, GatewaySpec, "/api"),
         ({"metrics": "URL"}, GatewaySpec, "/metrics"),
+        ({"api": ["http://edge:8080", "URL"]}, GatewaySpec, "/api"),
     ],
     ids=str,
 )
@@ -67,4 +68,6 @@ def test_every_document_that_names_what_is_asked_refuses_them(
 def _with(document: object, url: str) -> object:
     if isinstance(document, dict):
         return {name: _with(value, url) for name, value in document.items()}
+    if isinstance(document, list):
+        return [_with(value, url) for value in document]
     return url if document == "URL" else document

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from provider.domain.analysis import Answer, Check, Outcome
+from provider.domain.analysis import Check, CheckReading, Outcome
 from provider.domain.fields import read
 from provider.sources import Gates, SourceError
 from tests.unit.sources.sources import Server, Told
@@ -22,7 +22,7 @@ NAMES: dict[str, object] = {
 QUERY = 'sum(up{service="{{canary}}"})'
 
 
-def ask(check: dict[str, Any], names: dict[str, object] = NAMES) -> Answer:
+def ask(check: dict[str, Any], names: dict[str, object] = NAMES) -> CheckReading:
     gates = Gates()
     try:
         return gates.ask(read(Check, {"name": "gate", **check}), names=names)
@@ -30,12 +30,14 @@ def ask(check: dict[str, Any], names: dict[str, object] = NAMES) -> Answer:
         gates.close()
 
 
-def ask_prometheus(server: Server, answer: Told, *, names: dict[str, object] = NAMES, query: str = QUERY) -> Answer:
+def ask_prometheus(
+    server: Server, answer: Told, *, names: dict[str, object] = NAMES, query: str = QUERY
+) -> CheckReading:
     server.answers["/api/v1/query"] = answer
     return ask({"prometheus": {"url": server.url, "query": query, "atLeast": 1, "atMost": 2}}, names)
 
 
-def ask_webhook(server: Server, answer: Told, **options: Any) -> Answer:
+def ask_webhook(server: Server, answer: Told, **options: Any) -> CheckReading:
     server.answers["/secret"] = answer
     return ask({"webhook": {"url": f"{server.url}/secret", **options}})
 
@@ -53,13 +55,13 @@ def scalar(value: str) -> Told:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("1.5", Answer(Outcome.SUCCESSFUL, "1.5, at least 1 and at most 2 wanted", 1.5)),
-        ("3", Answer(Outcome.FAILED, "3, at least 1 and at most 2 wanted", 3)),
-        ("NaN", Answer(Outcome.INCONCLUSIVE, "the query finds no data")),
-        ("+Inf", Answer(Outcome.FAILED, "inf, at least 1 and at most 2 wanted")),
+        ("1.5", CheckReading(Outcome.SUCCESSFUL, "1.5, at least 1 and at most 2 wanted", 1.5)),
+        ("3", CheckReading(Outcome.FAILED, "3, at least 1 and at most 2 wanted", 3)),
+        ("NaN", CheckReading(Outcome.INCONCLUSIVE, "the query finds no data")),
+        ("+Inf", CheckReading(Outcome.FAILED, "inf, at least 1 and at most 2 wanted")),
     ],
 )
-def test_a_value_is_held_against_the_bounds(server: Server, answer: Any, value: str, expected: Answer) -> None:
+def test_a_value_is_held_against_the_bounds(server: Server, answer: Any, value: str, expected: CheckReading) -> None:
     assert ask_prometheus(server, answer(value)) == expected
 
 
@@ -100,7 +102,7 @@ def test_a_webhook_says_yes_no_or_wait(server: Server, verdict: str, outcome: Ou
 
     answer = ask_webhook(server, told)
 
-    assert Answer(outcome, f"webhook {server.url} says {verdict}: as seen [0m") == answer
+    assert CheckReading(outcome, f"webhook {server.url} says {verdict}: as seen [0m") == answer
 
 
 def test_a_webhook_may_leave_out_its_reason_and_a_long_one_is_cut(server: Server) -> None:

@@ -197,7 +197,7 @@ def test_a_canary_that_is_good_goes_on(world: World, controller: Controller, loo
 
     assert [ticked(world, controller, after=seconds) for seconds in (5, 300)] == [0, 1]
     assert status(world) == (Phase.PAUSED, 50)
-    assert "canary errors 0.4 %" in world.operations.rollouts.history("shop", limit=1)[0].reason
+    assert "canary errors 0.4%" in world.operations.rollouts.history("shop", limit=1)[0].reason
 
 
 def test_a_canary_that_is_bad_is_taken_back_and_why_can_be_read(

@@ -315,6 +315,46 @@ def test_a_gateway_that_hangs_delays_only_the_rollouts_that_it_carries(
     assert list(found) == ["blog"]
 
 
+def test_a_rollout_is_measured_without_what_hangs_first_and_as_a_whole_when_it_has_answered(
+    impatient: Looking, servers: Sequence[Server]
+) -> None:
+    edge, core, hooks = servers
+    edge.answers["/metrics"] = page(shop_1=9)
+    core.answers["/metrics"] = page(shop_1=4)
+    core.is_answering.clear()
+    shop = checked(hung(hooks, "smoke"))
+    first = measured(impatient, [shop], "shop", edge=edge, core=core)["shop"]
+    again = impatient.measure([shop], gateways(edge=edge, core=core))
+    core.is_answering.set()
+    hooks.is_answering.set()
+    whole = measured(impatient, [shop], "shop", edge=edge, core=core)["shop"]
+    while whole.is_partial:
+        whole = measured(impatient, [shop], "shop", edge=edge, core=core)["shop"]
+
+    assert (first.is_partial, seen(first), len(first.missing)) == (True, {"edge": {"shop_1@http": 9}}, 2)
+    assert again == {}
+    assert seen(whole) == {"edge": {"shop_1@http": 9}, "core": {"shop_1@http": 4}}
+    assert [check.outcome for check in whole.checks] == [Outcome.SUCCESSFUL]
+    assert len(hooks.questions) == 1
+
+
+def test_what_hangs_is_asked_once_while_the_others_are_measured_again(
+    impatient: Looking, servers: Sequence[Server]
+) -> None:
+    edge, _, hooks = servers
+    edge.answers["/metrics"] = page(shop_1=9)
+    check = hung(hooks, "smoke")
+    patient = {**check, "webhook": {**check["webhook"], "timeout": "30s"}}
+    shop = rollout(analysis={"interval": "1s", "checks": [patient]})
+    measured(impatient, [shop], "shop", edge=edge)
+    edge.answers["/metrics"] = page(shop_1=11)
+    later = measured(impatient, [shop], "shop", edge=edge)["shop"]
+    hooks.is_answering.set()
+
+    assert seen(later) == {"edge": {"shop_1@http": 11}}
+    assert len(hooks.questions) == 1
+
+
 def test_what_was_asked_of_an_earlier_version_is_not_its_measurement(
     impatient: Looking, servers: Sequence[Server]
 ) -> None:

@@ -99,6 +99,18 @@ def test_every_gateway_is_asked_once_for_all_and_added_up(counting: Counting, ed
     assert [len(edge.questions), len(core.questions)] == [2, 2]
 
 
+def test_each_instance_of_a_gateway_is_counted(counting: Counting, edge: Server, core: Server) -> None:
+    spec = read(GatewaySpec, {"metrics": [f"{server.url}/metrics" for server in (edge, core)]})
+    for number in (0, 100):
+        counts(edge, shop_1=number, shop_2=0)
+        counts(core, shop_1=0, shop_2=number)
+        found = counting.shares(
+            [rollout()], {"edge": spec}, served={"edge": 99}, now=START + timedelta(seconds=10 + number)
+        )
+
+    assert (found["shop"].achieved, found["shop"].canary_requests) == (50, 100)
+
+
 def test_a_weight_counts_from_when_it_was_served_and_has_settled(counting: Counting, edge: Server) -> None:
     looks = [(1, 99), (3, 2), (5, 3), (7, 3)]
     found = []
@@ -261,3 +273,13 @@ def test_where_nothing_can_be_counted_it_is_said_why(counting: Counting, edge: S
     assert unknown.startswith("no gateway that carries it has its metrics known")
     assert "/metrics answers 404" in silent
     assert gone == "edge does not poll"
+
+
+def test_requests_to_the_baseline_belong_to_all(counting: Counting, edge: Server) -> None:
+    one = rollout(25, baseline={"servers": [{"url": "http://127.0.0.1:9003"}]})
+    counts(edge, shop_1=0, shop_2=0, shop_2_baseline=0)
+    share(counting, one, after=10, edge=edge)
+    counts(edge, shop_1=50, shop_2=25, shop_2_baseline=25)
+    found = share(counting, one, after=20, edge=edge)
+
+    assert (found.achieved, found.baseline_requests, found.requests) == (25, 25, 100)

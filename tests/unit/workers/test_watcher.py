@@ -42,7 +42,9 @@ def created(world: World, name: str = "shop", **changes: Any) -> None:
     world.caught_up()
 
 
-def written_down(world: World, *, api: str | None = None, metrics: str | None = None, name: str = "edge") -> None:
+def written_down(
+    world: World, *, api: str | tuple[str, ...] | None = None, metrics: str | None = None, name: str = "edge"
+) -> None:
     world.operations.gateways.put(name, GatewaySpec(api=api, metrics=metrics), ME)
     world.caught_up()
 
@@ -103,7 +105,7 @@ def test_without_an_api_only_what_was_served_is_known(world: World, watcher: Wat
     edge = looked(world, watcher)["edge"]
 
     assert (edge.state, edge.revision_served, edge.revision_applied) == ("ok", 1, None)
-    assert "only what it was served is" in edge.detail
+    assert "only the served revision is known" in edge.detail
 
 
 def test_a_gateway_that_has_hung_up_is_silent_once_and_recovers_once(
@@ -183,6 +185,29 @@ def test_a_gateway_whose_api_shows_something_else_lags(world: World, watcher: Wa
 
     assert (edge.state, edge.revision_applied) == ("lagging", None)
     assert edge.detail.endswith("is not there yet")
+
+
+def test_every_instance_of_a_gateway_is_watched(world: World, watcher: Watcher, traefik: Traefik) -> None:
+    created(world)
+    with running_traefik() as second:
+        second.raw["/api/version"] = Raw(b'{"Version": "3.6.2"}')
+        written_down(world, api=(traefik.url, second.url))
+        carries(world, traefik)
+        polls(world)
+        partly = looked(world, watcher)["edge"]
+        world.caught_up()
+        noted = world.feed.read(lambda image: image.gateways["edge"])
+        second.parts = traefik.parts
+        polls(world)
+        fully = looked(world, watcher)["edge"]
+    for _ in range(4):
+        polls(world)
+        ended = looked(world, watcher)["edge"]
+
+    assert (partly.revision_applied, fully.revision_applied) == (None, world.feed.revision)
+    assert noted.traefik == "3.6.2"
+    assert (ended.state, ended.revision_applied) == ("unreachable", None)
+    assert second.url in ended.detail
 
 
 @pytest.mark.parametrize(("status", "words"), [("disabled", "is disabled"), ("warning", "has a warning")])
