@@ -52,6 +52,12 @@ class Counted(Value):
         }
         return Snapshot(services, self.started)
 
+    @property
+    def first_edge(self) -> float | None:
+        """Return the first bucket edge in seconds; None if no duration has been counted."""
+        edges = [edge for series in self.services.values() for _, _, _, edge, _ in series if edge and edge > 0]
+        return min(edges, default=None)
+
     def is_other_than(self, snapshot: Snapshot) -> bool:
         """Tell whether a snapshot is of another Traefik, and not of this one after a restart."""
         return is_replica(snapshot.started, before=self.starts, sampled_at=self.sampled_at)

@@ -203,6 +203,11 @@ class Record(Value):
         """Say that the canary has more client errors than stable; empty if that is not known."""
         return _more_client_errors(self.verdict(settings))
 
+    def first_edge(self, *, since: datetime) -> float | None:
+        """Return the highest first bucket edge, in seconds, of gateways sampled since a moment; None if unknown."""
+        sampled = [one for one in self.counters.values() if one.sampled_at and one.sampled_at >= since]
+        return max((edge for one in sampled if (edge := one.first_edge)), default=None)
+
     def warm_at(self, settings: Analysis) -> datetime | None:
         """Return when the warm-up is over, or was; None without one."""
         return self.warm_up.end(settings.warm_up) if self.warm_up else None

@@ -136,7 +136,8 @@ def judge(evidence: Evidence, totals: Window, settings: Analysis, *, doubt: Doub
         code = ReasonCode.UNKNOWN_RESULTS
         return Verdict(Outcome.INCONCLUSIVE, unknown, requests, metrics, limits, client_errors, code)
     reason = "; ".join(part.reason for part in parts if part.outcome is outcome)
-    return Verdict(outcome, reason, requests, metrics, limits, client_errors)
+    limit_code = next((limit.reason_code for limit in limits if limit.reason_code), None)
+    return Verdict(outcome, reason, requests, metrics, limits, client_errors, limit_code)
 
 
 def _unknown_results(canary: Counts, settings: Analysis) -> str:
