@@ -101,7 +101,7 @@ def _of_record(record: Record, rollout: Rollout) -> ExpectedTraffic | None:
     seconds = (latest - oldest).total_seconds()
     if seconds <= 0 or requests == 0:
         return None
-    verdict = record.whole.judged(settings_of(rollout))
+    verdict = record.verdict(settings_of(rollout))
     rates = {one.metric: one.stable_rate for one in verdict.metrics}
     errors = rates.get("errors")
     known = _ASSUMED if errors is None else _figure(100 * errors)

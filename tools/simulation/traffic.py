@@ -493,7 +493,7 @@ KINDS = (
     Kind("new cold instances at each step", ColdSteps),
     Kind("sticky, heavy users, 2% broken sessions", StickySessions),
     Kind("known users stay on stable, bots by weight", StickyMix),
-    Kind("testers by an override that is counted", CountedTesters),
+    Kind("testers by an override, with `countOverrides: true`", CountedTesters),
     Kind("durations of each instance drift", Drifting),
     Kind("instances differ, one canary instance", Differing),
     Kind("long polls of 30 s, weight rises", LongPolls),

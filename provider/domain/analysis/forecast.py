@@ -8,7 +8,7 @@ the results with the verdicts of the real judge on simulated traffic.
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, inf, log, log1p
+from math import ceil, inf, log, log1p, sqrt
 
 from provider.domain.analysis.bound import upper_bound
 from provider.domain.analysis.comparison import ODDS, Comparison
@@ -21,13 +21,14 @@ from provider.domain.analysis.first_passage import (
     poisson_highest,
     reached,
 )
+from provider.domain.analysis.mixture import OMITTED
 from provider.domain.analysis.record import CANARY_REQUESTS, STABLE_REQUESTS
 from provider.domain.analysis.reference import reference_rate
 from provider.domain.analysis.ruin import LEAST_BAD, SPAN
 from provider.domain.analysis.settings import Analysis
 
 # The evidence of the best odds ratio must make up for the others that it is averaged with, and for the start times.
-_AVERAGED = 1.6 + log(2)
+_AVERAGED = 1.3
 _TOTAL = 1.0
 _MEDIAN = 0.5
 _MOST_WINDOWS = 1_000
@@ -135,10 +136,13 @@ class Forecast:
             total = [(m + mean, v + variance) for (m, v), (mean, variance) in zip(total, gains, strict=True)]
         bound = log(self.settings.failed_at) + _AVERAGED
         lost = self._left_out(stretches, bad)
-        return max(reached(mean, variance, bound + less) for (mean, variance), less in zip(total, lost, strict=True))
+        return max(
+            reached(mean, variance, bound + max(0.0, less - OMITTED))
+            for (mean, variance), less in zip(total, lost, strict=True)
+        )
 
     def _left_out(self, stretches: Sequence[Stretch], bad: float) -> Sequence[float]:
-        """Return what the evidence loses by the time that says most, which does not count, for each alternative."""
+        """Return what the evidence loses without the time that says most, for each alternative."""
         lost = [0.0] * len(self.alternatives)
         for one in stretches:
             canary = self._most_in_a_row(one, bad)
@@ -177,7 +181,7 @@ class Forecast:
         needed = _failures_needed(
             share, settings.margin, settings.worse_than_odds, settings.dispersion, settings.failed_at
         )
-        return poisson_at_least(needed + self._most_in_a_row(failures[-1], _TOTAL), mean)
+        return poisson_at_least(needed, mean)
 
     def _sampled(self, seconds: float) -> float:
         """Return how long requests count: they are seen by the sample that follows them."""
@@ -244,7 +248,9 @@ def _known_good_after(forecast: Forecast, share: float) -> float | None:
 @lru_cache(maxsize=256)
 def _failures_needed(share: float, margin: float, worse_than: float, dispersion: float, failed_at: float) -> int:
     """Return after how many failed requests in a row, in windows as small as they come, the canary has failed."""
-    stable = max(STABLE_REQUESTS, round(CANARY_REQUESTS * (1 - share) / share))
+    expected = CANARY_REQUESTS * (1 - share) / share
+    # With fewer requests to stable than expected, a window says less.
+    stable = max(STABLE_REQUESTS, round(expected - sqrt(expected)))
     comparison, windows = Comparison(), 0
     while comparison.worse < log(failed_at) and windows < _MOST_WINDOWS:
         windows += 1

@@ -23,6 +23,8 @@ class ReasonCode(StrEnum):
     """Traefik does not count whether the canary's responses were successes."""
     CLIENT_ERRORS = "client-errors"
     """The canary has more 4xx responses than stable."""
+    LIMIT_BELOW_BUCKETS = "limit-below-buckets"
+    """A latency limit is below the first bucket of Traefik's metrics, so that it cannot be judged."""
     BASELINE_UNAVAILABLE = "baseline-unavailable"
     """The baseline receives no requests, or fails most of them."""
     BASELINE_WORSE = "baseline-worse"

@@ -223,7 +223,7 @@ def test_what_is_left_until_a_verdict_shrinks_as_evidence_comes_in() -> None:
     left = []
     for minutes in (8, 16):
         record = _after(life, minutes)
-        left.append(seconds_until_known(record.whole.judged(ERRORS), forecast, 0.25))
+        left.append(seconds_until_known(record.verdict(ERRORS), forecast, 0.25))
 
     early, late = left
     assert early is not None
@@ -234,7 +234,7 @@ def test_what_is_left_until_a_verdict_shrinks_as_evidence_comes_in() -> None:
 def test_a_verdict_that_is_there_leaves_nothing_to_wait_for() -> None:
     forecast = Forecast(ERRORS, Rates(5, 0.005, 0.005))
 
-    assert seconds_until_known(Record("a").whole.judged(ERRORS), forecast, 0.25) is None
+    assert seconds_until_known(Record("a").verdict(ERRORS), forecast, 0.25) is None
 
 
 def _after(life: Life, minutes: int) -> Record:

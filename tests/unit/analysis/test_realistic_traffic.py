@@ -329,3 +329,18 @@ def test_the_life_of_a_websocket_is_no_response_time() -> None:
 
 def _errors(draw: random.Random, requests: int, rate: float) -> int:
     return sum(draw.random() < rate for _ in range(requests))
+
+
+@pytest.mark.parametrize(("errors", "outcome"), [(1, Outcome.FAILED), (0, Outcome.INCONCLUSIVE)])
+def test_a_few_requests_that_all_fail_are_enough_where_chance_does_not_make_that(
+    errors: int, outcome: Outcome
+) -> None:
+    traefik, record = Traefik(), Record("one")
+    record = sampled(record, {"edge": traefik.snapshot()}, settings=Analysis())
+    for number in range(16):  # one request a second, 5% of them to the canary
+        traefik.serve(STABLE, 5)
+        traefik.serve(CANARY, number % 4 == 0, errors * (number % 4 == 0))
+        record = sampled(record, {"edge": traefik.snapshot()}, settings=Analysis())
+
+    assert record.whole.totals.canary.requests == 4
+    assert record.verdict(Analysis()).outcome is outcome

@@ -18,7 +18,7 @@ from provider.domain.analysis import (
     Window,
     judge,
 )
-from provider.domain.analysis.comparison import Comparison
+from provider.domain.analysis.comparison import ODDS, Comparison
 from provider.domain.analysis.context import Context
 from provider.domain.analysis.mixture import Mixture
 from provider.domain.fields import read
@@ -57,11 +57,11 @@ def test_a_canary_that_is_worse_fails() -> None:
     verdict = judged(Window(stable=side(900, 2), canary=side(100, 4)))
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.reason == "canary errors 4% against 0.22%, e-value 32 of 20"
+    assert verdict.reason == "canary errors 4% against 0.22%, e-value 58 of 20"
     assert only(verdict).canary_rate == 0.04
     assert only(verdict).stable_rate == 2 / 900
     assert 20 == only(verdict).worse_threshold == only(verdict).not_worse_threshold
-    assert 31 < only(verdict).worse_e_value < 33
+    assert 57 < only(verdict).worse_e_value < 59
 
 
 def test_several_metrics_share_alpha() -> None:
@@ -69,7 +69,7 @@ def test_several_metrics_share_alpha() -> None:
 
     assert judged(window, settings=Analysis()).metrics[0].worse_threshold == 40
     assert Outcome.FAILED is judged(window, settings=Analysis()).outcome
-    assert Outcome.INCONCLUSIVE is judged(window, settings=Analysis(alpha=0.02)).outcome
+    assert Outcome.INCONCLUSIVE is judged(window, settings=Analysis(alpha=0.012)).outcome
 
 
 def test_a_canary_that_is_slower_fails() -> None:
@@ -148,7 +148,7 @@ def test_what_is_not_known_yet_is_said_with_what_is_wanting() -> None:
     assert Outcome.INCONCLUSIVE is verdict.outcome
     assert (
         verdict.reason == "canary errors 10% against 0%, undecided: "
-        "e-value 2.2 of 20 for worse, e-value 0.55 of 20 for not worse"
+        "e-value 3.2 of 20 for worse, e-value 0.55 of 20 for not worse"
     )
 
 
@@ -198,7 +198,7 @@ def test_at_the_end_what_is_known_stays_as_it_is() -> None:
 
 
 def test_evidence_beyond_all_floats_is_a_number_still() -> None:
-    evidence = Evidence(errors=Comparison(evidence=Mixture(sums=(5_000.0,) * 25), not_worse=-5_000.0))
+    evidence = Evidence(errors=Comparison(evidence=Mixture(sums=(5_000.0,) * len(ODDS)), not_worse=-5_000.0))
     verdict = judge(evidence, Window(stable=side(900), canary=side(100, 90)), ERRORS)
 
     assert only(verdict).worse_e_value > 1e300
