@@ -170,7 +170,7 @@ def test_other_analysis_settings_for_a_canary_under_way_are_remarked_in_the_hist
     rollouts.replace("shop", spec(steps=steps, analysis={"alpha": 0.01}, priority=9), Call("ann", reason="stricter"))
     changed, same, _ = rollouts.history("shop", limit=9)
 
-    assert changed.reason == "the analysis settings changed: the evidence starts anew; stricter"
+    assert changed.reason == "the analysis settings or the baseline changed: the evidence starts anew; stricter"
     assert ME.reason == same.reason
 
 
