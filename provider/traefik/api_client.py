@@ -17,8 +17,8 @@ _PAGE = 1_000
 _MOST_PAGES = 200
 # Of what Traefik says is wrong with a part, which may hold what a rule of anybody's holds.
 _ERRORS, _ERROR_CHARACTERS = 20, 1_000
-# Of a section with all of its pages, and of any other response, once unpacked.
-_SIZE = 128 * 1024 * 1024
+# Once unpacked: of a section with all of its pages, and of any other response. To unpack 128 MiB takes half a second.
+_SIZE, _PART_SIZE = 128 * 1024 * 1024, 16 * 1024 * 1024
 _STATIC_SIZE = 16 * 1024 * 1024
 # So many times the wait for a byte are all of a response, and all pages of a section: Traefik sorts it for each page.
 _PATIENCE, _PATIENCE_FOR_PAGES = 5, 15
@@ -81,7 +81,7 @@ class TraefikApi:
     def show_all(self, section: str) -> Mapping[str, Json]:
         """Read all of a section such as `routers`, by path as `show` takes it. Raises GatewayUnreachableError."""
         found: dict[str, Json] = {}
-        budget = self._budget(_PATIENCE_FOR_PAGES)
+        budget = self._budget(_SIZE, patience=_PATIENCE_FOR_PAGES)
         page, following = 0, 1
         # Traefik names page 1 as the next one behind the last.
         for _ in range(_MOST_PAGES):
@@ -118,7 +118,7 @@ class TraefikApi:
         It is part of what Traefik makes for its support (`pkg/api/handler_support_dump.go`). Addresses are `xxxx`
         there, and `false` is left out.
         """
-        answer = self._get("support-dump")
+        answer = self._get("support-dump", budget=self._budget(_SIZE))
         if answer.status != 200:
             return None
         try:
@@ -137,8 +137,8 @@ class TraefikApi:
         """Let go of the connection."""
         self._session.close()
 
-    def _budget(self, patience: int = _PATIENCE) -> _Budget:
-        return _Budget(size=_SIZE, end=time.monotonic() + patience * self._timeout)
+    def _budget(self, size: int = _PART_SIZE, *, patience: int = _PATIENCE) -> _Budget:
+        return _Budget(size=size, end=time.monotonic() + patience * self._timeout)
 
     def _get(self, path: str, query: str = "", *, budget: _Budget | None = None) -> _Answer:
         left = budget or self._budget()
