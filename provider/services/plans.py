@@ -15,8 +15,8 @@ from provider.domain.rollouts import (
     warnings_of,
 )
 from provider.domain.rollouts.plan import FACTORS
+from provider.net.off_loop import run_off_loop
 from provider.services.analyses import Analyses
-from provider.services.off_loop import run_off_loop
 from provider.services.traffic import Traffic
 
 # Percent of bad responses where none were measured.
