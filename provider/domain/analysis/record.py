@@ -21,7 +21,7 @@ from provider.domain.analysis.values import Value
 from provider.domain.analysis.verdict import Verdict, judge
 from provider.domain.analysis.warm_up import Exposure, WarmUp
 
-_LOOKS_KEPT = 20
+_SAMPLES_KEPT = 20
 # A window with fewer requests says little or nothing, so it stays open. Without stable's it cannot be compared.
 CANARY_REQUESTS, STABLE_REQUESTS = 3, 1
 # A canary that breaks is told from one that was bad from the start by when the evidence begins: every five minutes.
@@ -56,7 +56,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Look(Value):
+class SampleResult(Value):
     """One measurement of the canary: its outcome, with a reason, and the requests since the previous measurement."""
 
     at: datetime
@@ -146,7 +146,7 @@ class Record(Value):
     tally: Tally = field(default_factory=Tally)
     checks: tuple[CheckResult, ...] = ()
     counters: dict[str, Counted] = field(default_factory=dict)
-    looks: tuple[Look, ...] = ()
+    samples: tuple[SampleResult, ...] = ()
     open_windows: dict[str, Window] = field(default_factory=dict)
     recent: tuple[Recent, ...] = ()
     missing: tuple[str, ...] = ()
@@ -179,7 +179,7 @@ class Record(Value):
         baseline that is to get requests.
         """
         if measurement.error:
-            return self._noted(Look(now, Outcome.ERROR, measurement.error))
+            return self._noted(SampleResult(now, Outcome.ERROR, measurement.error))
         known = self._known(measurement.snapshots, now=now)
         before = {gateway: counted.snapshot() for gateway, counted in known.items()}
         replicas = sorted(
@@ -191,7 +191,7 @@ class Record(Value):
                 before, after, stable=stable, canary=canary, errors=settings.errors, baseline=baseline
             )
         except ValueError as error:
-            return self._noted(Look(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
+            return self._noted(SampleResult(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
         window = sum(windows.values(), Window())
         seen = {name: Counted.of(snapshot, before=known.get(name), now=now) for name, snapshot in after.items()}
         begun = self._exposed(exposure, settings, now=now) if exposure else self
@@ -213,7 +213,7 @@ class Record(Value):
             reason = f"{added.client_errors(settings)}; {reason}"
         compared = window.baseline.requests if window.baseline else None
         return added._noted(
-            Look(now, outcome, reason, window.canary.requests, window.stable.requests, code, compared)
+            SampleResult(now, outcome, reason, window.canary.requests, window.stable.requests, code, compared)
         )
 
     def finding(self, settings: Analysis) -> tuple[Outcome, str]:
@@ -345,9 +345,9 @@ class Record(Value):
         known = self.counters.get(gateway)
         return self.warm_up is None or self.warm_up.is_judged(known.sampled_at if known else None, settings.warm_up)
 
-    def _noted(self, look: Look) -> Self:
-        looks = (look, *self.looks)[:_LOOKS_KEPT]
-        return replace(self, looked_at=look.at, tally=self.tally.counted(look.outcome, at=look.at), looks=looks)
+    def _noted(self, look: SampleResult) -> Self:
+        samples = (look, *self.samples)[:_SAMPLES_KEPT]
+        return replace(self, looked_at=look.at, tally=self.tally.counted(look.outcome, at=look.at), samples=samples)
 
 
 def _is_replica(known: Counted | None, snapshot: Snapshot) -> bool:
