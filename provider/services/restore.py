@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import partial
 
 from provider.domain.fields import InvalidDocumentError, NotJsonError
+from provider.net.off_loop import run_off_loop
 from provider.replica import BehindError, Feed, read_rollout
-from provider.services.off_loop import run_off_loop
 from provider.services.write_requests import Call
 from provider.store import Contents, Kind, Store, StoreUnavailableError
 from provider.traefik.config import RouteTable
