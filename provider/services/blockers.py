@@ -105,7 +105,8 @@ class Obstacles:
                 return Obstacle(code, closed)
         carriers = [gateway for gateway in live if rollout.spec.is_carried_by(gateway.name)]
         if not carriers:
-            return Obstacle(WaitReason.NOT_APPLIED, "no gateway that carries the rollout polls the provider")
+            words = self._gateways.uncounted(rollout) or "no gateway that carries the rollout polls the provider"
+            return Obstacle(WaitReason.NOT_APPLIED, words)
         return next((found for one in carriers if (found := self._obstacle_at(one, rollout, unreachable))), None)
 
     def _obstacle_at(self, gateway: Polled, rollout: Rollout, unreachable: dict[str, Shown]) -> Obstacle | None:

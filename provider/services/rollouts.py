@@ -102,9 +102,7 @@ class Rollouts:
 
     def get(self, name: str) -> Rollout:
         """Read a rollout as the store has it now."""
-        stored, _ = self._store.read(_key(name))
-        if stored is None:
-            self._documents.check_lineage()
+        stored, _ = self._documents.read(_key(name))
         return _existing(name, stored)
 
     def all(self) -> Sequence[Rollout]:

@@ -586,7 +586,8 @@ class Problem(Document):
 class Readiness(Document):
     """Whether the provider serves configuration, and the state of its connection to the store.
 
-    `problem` explains why configuration is not served, or why the store cannot be read or written, and what to do.
+    `problem` explains why configuration is not served, why the store cannot be read or written, or that clocks
+    differ, and what to do.
     """
 
     ready: bool

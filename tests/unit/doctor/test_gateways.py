@@ -23,6 +23,7 @@ def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:
         (gateway("default"), ["gateway-name"]),
         (gateway("default", instances=[]), ["polling"]),
         (gateway(health="never-polled"), []),
+        (gateway(spec={}, isCounted=False), ["not-counted"]),
         (gateway(health="not-polling", detail="it no longer polls"), ["polling"]),
         (gateway(health="outdated"), ["polling"]),
         (gateway(health="configuration-error"), []),
