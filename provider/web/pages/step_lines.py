@@ -15,9 +15,7 @@ _FORMS: Mapping[str, Callable[..., Json]] = {
     rf"pause {_SPAN}": lambda duration: {"pause": {"duration": duration}},
     rf"analyze for {_SPAN}": lambda duration: {"analysis": {"duration": duration}},
     r"analyze until known": lambda: {"analysis": {"until": "known"}},
-    rf"analyze until known within {_SPAN}": lambda deadline: {
-        "analysis": {"until": "known", "deadline": deadline}
-    },
+    rf"analyze until known within {_SPAN}": lambda deadline: {"analysis": {"until": "known", "deadline": deadline}},
     rf"ramp {_NUMBER} to {_NUMBER} by {_NUMBER} every {_SPAN}": lambda start, end, by, every: {
         "ramp": {"from": _number(start), "to": _number(end), "by": _number(by), "every": every}
     },
