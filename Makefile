@@ -15,8 +15,8 @@ OLD_TRAEFIKS := $(foreach version,3.4.1 3.5.1 3.6.15,$(VENV)/traefik/$(version)/
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install old-traefiks demo test slow check format unit dashboards pictures docs bench simulate chaos fuzz audit \
-	audit-if-reachable pythons constraints lock image clean
+.PHONY: help install old-traefiks demo test test-with-processes test-in-process check-beside slow check format unit dashboards \
+	pictures docs bench simulate chaos fuzz audit audit-if-reachable pythons constraints lock image clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
@@ -98,16 +98,34 @@ check: $(TEST_STAMP) ## linters, types, the direction of the imports
 unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
-# The latter start processes: those of a file share the systems that they start. They wait a lot; the former never do, and
-# each worker takes ten seconds to collect them. What is covered is told of both, as far as it runs in the tests themselves.
+# Two runs and the linters, side by side. The tests that start processes wait a lot. All others use that time, with a lower
+# priority and a longer timeout. Each run has its own ports and its own coverage data; the limit holds for both together.
 IN_PROCESS := tests/api tests/cli tests/store tests/unit
 # What has the longest files comes first, so that none of them is left alone at the end.
 LONG := tests/e2e tests/documentation tests/browser
-test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) $(GRAFANA) ## everything that CI runs
+WITH_PROCESSES = $(LONG) $(filter-out $(IN_PROCESS) $(LONG),$(patsubst %/,%,$(filter-out %__pycache__/,$(wildcard tests/*/))))
+COVERED := build/coverage
+test: $(TEST_STAMP) audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) $(GRAFANA) ## everything that CI runs
 	@$(MAKE) --no-print-directory old-traefiks || echo "NOT TESTED: old versions of Traefik cannot be downloaded" >&2
-	$(BIN)/python -m pytest -n 3 --cov --cov-report= --cov-fail-under=0 $(IN_PROCESS)
-	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term \
-		$(LONG) $(filter-out $(IN_PROCESS) $(LONG),$(patsubst %/,%,$(filter-out %__pycache__/,$(wildcard tests/*/))))
+	@mkdir -p $(COVERED)
+	@$(MAKE) --no-print-directory -j 3 -k test-with-processes test-in-process check-beside
+	$(BIN)/python -m coverage combine $(COVERED)/in-process $(COVERED)/with-processes
+	$(BIN)/python -m coverage report
+
+# The tests of a file share the systems that they start, so one worker runs the whole file.
+test-with-processes:
+	COVERAGE_FILE=$(COVERED)/with-processes $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder \
+		--cov --cov-report= --cov-fail-under=0 $(WITH_PROCESSES)
+
+# Two workers, because each needs ten seconds to collect the tests. The output follows at the end of the run.
+test-in-process:
+	@COVERAGE_FILE=$(COVERED)/in-process CANARY_TEST_PORTS=5 nice -n 5 $(BIN)/python -m pytest -n 2 --timeout 300 \
+		--cov --cov-report= --cov-fail-under=0 $(IN_PROCESS) >build/in-process.txt 2>&1; \
+		status=$$?; cat build/in-process.txt; exit $$status
+
+check-beside:
+	@nice -n 5 $(MAKE) --no-print-directory check >build/check.txt 2>&1; \
+	status=$$?; cat build/check.txt; exit $$status
 
 format: $(TEST_STAMP) ## let ruff write
 	$(BIN)/ruff check --fix .

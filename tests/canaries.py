@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from provider.domain.analysis import CheckResult, Exposure, Measurement, Outcome, Record, Series, Snapshot
-from provider.domain.rollouts import Rollout, current_record, settings_of
+from provider.domain.rollouts import SIDES, Rollout, current_record, settings_of
 from provider.services import Obstacle, Operations
 from provider.traefik.config import counted_services
 
@@ -29,9 +29,9 @@ class Confirmed:
         """Forget nothing."""
 
 
-def counters(rollout: Rollout, *, stable: Side, canary: Side) -> Mapping[str, Snapshot]:
+def counters(rollout: Rollout, *, stable: Side, canary: Side, baseline: Side = (0, 0)) -> Mapping[str, Snapshot]:
     """Give what one gateway has counted, every answer within 100 ms."""
-    counts = {"stable": stable, "canary": canary}
+    counts = {"stable": stable, "canary": canary, "baseline": baseline}
     services = {service: counts[side] for side, service in counted_services(rollout).items()}
     return {"edge": Snapshot({name: _series(side) for name, side in services.items()}, started=1.0)}
 
@@ -48,7 +48,7 @@ def _series(side: Side) -> dict[Series, float]:
 
 def seen(
     rollout: Rollout,
-    looks: Sequence[tuple[Side, Side]],
+    looks: Sequence[tuple[Side, ...]],
     *,
     now: datetime,
     checks: tuple[CheckResult, ...] = (),
@@ -56,16 +56,19 @@ def seen(
 ) -> Record:
     """Give the record after looks, 5 s apart and the last one now, that saw (stable, canary) as counted so far.
 
+    A third side is the baseline.
+
     With an exposure the canary is cold at the first look.
     """
     record = current_record(None, rollout)
     services = counted_services(rollout)
-    for index, (stable, canary) in enumerate([((0, 0), (0, 0)), *looks]):
+    for index, sides in enumerate([((0, 0), (0, 0)), *looks]):
         record = record.looked(
-            Measurement(counters(rollout, stable=stable, canary=canary), checks),
+            Measurement(counters(rollout, **dict(zip(SIDES, sides, strict=False))), checks),
             settings_of(rollout),
             stable=services["stable"],
             canary=services.get("canary", ""),
+            baseline=services.get("baseline"),
             now=now - timedelta(seconds=5 * (len(looks) - index)),
             exposure=exposure,
         )

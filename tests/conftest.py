@@ -14,7 +14,9 @@ from tests.marked import command_of, marked_processes
 # Tests run in several processes at once. A port that is free may be taken by another before it is used: each has
 # ports of its own.
 _PROCESSES = 8
+# Two runs that go side by side count their processes from different numbers.
 _NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_NUMBER += int(os.environ.get("CANARY_TEST_PORTS", "0"))
 parts._PORTS = parts._PORTS[_NUMBER % _PROCESSES :: _PROCESSES]
 
 _RUN = "CANARY_TEST_RUN"

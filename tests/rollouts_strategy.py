@@ -207,6 +207,8 @@ def _spec_documents(draw: st.DrawFn) -> Json:
     sides = {"stable": draw(SIDE_DOCUMENTS)}
     if draw(_MOSTLY):
         sides["canary"] = draw(SIDE_DOCUMENTS)
+    if draw(st.booleans()):
+        sides["baseline"] = draw(SIDE_DOCUMENTS)
     return {"rule": draw(RULES), **sides, **draw(_PICKING), **draw(_some(_OPTIONS))}
 
 

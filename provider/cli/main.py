@@ -41,6 +41,7 @@ SECTIONS: dict[str, Sequence[click.Command]] = {
         servers.serve,
         servers.demo,
         servers.controller,
+        servers.init,
         servers.certificate,
         doctor.doctor,
     ),

@@ -149,7 +149,7 @@ def _server_url(_context: click.Context, _parameter: click.Parameter, value: str
 )
 @click.option(
     "--side",
-    type=click.Choice(["stable", "canary"]),
+    type=click.Choice(["stable", "canary", "baseline"]),
     help="Register in the current group of this side, instead of --group",
 )
 @click.option(

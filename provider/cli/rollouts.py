@@ -45,7 +45,7 @@ from provider.cli.output import (
 from provider.domain.json_object import Json
 
 GOALS = ("applied", "healthy", "paused", "degraded")
-SIDES = ("stable", "canary")
+SIDES = ("stable", "canary", "baseline")
 PHASES = ("Healthy", "Progressing", "Paused", "Degraded")
 # Moves that go by another name here.
 _COMMANDS = {"start": "set-canary", "promote-full": "promote --full"}
@@ -173,11 +173,26 @@ def delete(shell: Shell, name: str, yes: bool, write: Write) -> None:
 @click.option(
     "--file", "-f", type=click.File("rb"), help="File with a side and all its options, as YAML or JSON; - is stdin"
 )
+@click.option(
+    "--baseline-server",
+    "baseline",
+    multiple=True,
+    metavar="SIDE",
+    help="New instances of the stable version to compare the canary with, as --stable of create "
+    "(default: the baseline of the spec)",
+)
 @forcing
 @changing
 @connected
 def set_canary(
-    shell: Shell, name: str, *, sides: tuple[str, ...], file: IO[bytes] | None, force: bool, change: Change
+    shell: Shell,
+    name: str,
+    *,
+    sides: tuple[str, ...],
+    file: IO[bytes] | None,
+    baseline: tuple[str, ...],
+    force: bool,
+    change: Change,
 ) -> None:
     """Start a new canary at the first step.
 
@@ -187,6 +202,8 @@ def set_canary(
     if bool(sides) == bool(file):
         raise click.UsageError("specify the canary as URLs, a service, dns:…, registered:…, or with --file")
     document = _one_document(file) if file else _side(sides)
+    if baseline:
+        document["baseline"] = _side(baseline)
     rollout = shell.client.write("PUT", rollout_path(name, "canary"), forced(document, force), change.write)
     finish(shell, rollout, change, f"attempt {attempt_of(rollout)}")
 
@@ -200,7 +217,7 @@ def _one_document(file: IO[bytes]) -> Json:
 
 @click.command()
 @click.argument("name")
-@click.argument("wanted", type=click.Choice(["stable", "canary"]), metavar="stable|canary")
+@click.argument("wanted", type=click.Choice(SIDES), metavar="|".join(SIDES))
 @click.argument("urls", nargs=-1, required=True, metavar="URL...")
 @changing
 @connected
@@ -354,6 +371,7 @@ def status(shell: Shell, name: str) -> None:
             "rule": spec["rule"],
             "stable": side(spec["stable"]) + found.get("stable", ""),
             "canary": side(spec.get("canary")) + found.get("canary", ""),
+            **({"baseline": side(spec["baseline"]) + found.get("baseline", "")} if "baseline" in spec else {}),
             "attempt": attempt_words(rollout),
             "steps": _steps(rollout),
             "overlap": overlap(rollout),
@@ -398,7 +416,7 @@ def _traffic(share: Json) -> str:
     asked, canary = f"requested {share['asked']}%", share["canaryRequests"]
     if "achieved" not in share:
         return f"{asked}: {share['words']}"
-    total = canary + share["stableRequests"]
+    total = canary + share["stableRequests"] + share.get("baselineRequests", 0)
     time = between(share["since"], share["seenAt"])
     got = f"{asked}, achieved {share['achieved']:g}% ({canary} of {total} requests in {time})"
     return f"{got}; {share['words']}" if share["words"] else got
@@ -462,11 +480,15 @@ def analysis(shell: Shell, name: str) -> None:
         }
     )
     say("")
+    sides = [
+        one for one in ("canary", "stable", "baseline") if any(f"{one}Requests" in look for look in known["looks"])
+    ]
     rows = [
-        (look["at"], look["outcome"], str(look["canaryRequests"]), str(look["stableRequests"]), look["reason"])
+        (look["at"], look["outcome"], *(str(look.get(f"{one}Requests", "")) for one in sides), look["reason"])
         for look in known["looks"]
     ]
-    show_table(("TIME", "OUTCOME", "CANARY", "STABLE", "REASON"), rows, empty="No measurements yet.")
+    columns = ("TIME", "OUTCOME", *(one.upper() for one in sides), "REASON")
+    show_table(columns, rows, empty="No measurements yet.")
     say("")
     settings = [(one["name"], _value(one["value"]), one["origin"]) for one in known["settings"]]
     show_table(("SETTING", "VALUE", "ORIGIN"), settings, empty="")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from provider.cli.errors import CommandError
+from provider.cli.output import say
 from provider.demo import SCENARIOS
 
 if TYPE_CHECKING:
@@ -131,6 +132,37 @@ def controller(metrics: str | None, **options: object) -> None:
         control(_settings(options), metrics=metrics)
     except SettingError as error:
         raise CommandError(str(error)) from error
+
+
+@click.command()
+@click.option("--redis-url", metavar="URL", help="URL of Redis or Valkey [env: CANARY_REDIS_URL]")
+@click.option(
+    "--redis-url-file",
+    metavar="FILE",
+    help="File that contains the URL of Redis or Valkey [env: CANARY_REDIS_URL_FILE]",
+)
+@click.option("--namespace", metavar="NAME", help="Namespace (default: default) [env: CANARY_NAMESPACE]")
+def init(**options: object) -> None:
+    """Begin a namespace in an empty Redis.
+
+    Providers begin an empty namespace themselves, except if gateways were served from it before: they protect the
+    state that was lost. If that state is not needed, this command begins anew. A namespace that has begun stays as it
+    is.
+    """
+    from provider.server.settings import SettingError  # noqa: PLC0415
+    from provider.server.stores import is_embedded, open_store  # noqa: PLC0415
+    from provider.services import ProtectedNamespaceError, initialize  # noqa: PLC0415
+    from provider.store import StoreUnavailableError  # noqa: PLC0415
+
+    settings = _settings(options)
+    if is_embedded(settings):
+        raise CommandError("an embedded server needs no init; name a Redis with --redis-url (CANARY_REDIS_URL)")
+    try:
+        done = initialize(open_store(settings), actor="init")
+    except (SettingError, StoreUnavailableError, ProtectedNamespaceError) as error:
+        raise CommandError(str(error)) from error
+    state = "initialized" if done.is_new else "already initialized"
+    say(f"namespace {settings.namespace}: {state}, revision {done.revision}")
 
 
 def _settings(options: Mapping[str, object]) -> "Settings":

@@ -1,5 +1,6 @@
 """What a worker knows: an image of the store that a thread keeps current, and a snapshot of it on disk."""
 
+from provider.replica.claims import Claims
 from provider.replica.configurations import Body
 from provider.replica.follower import DISPUTED, BehindError, Feed, State
 from provider.replica.image import Image, read_document, read_rollout
@@ -10,6 +11,7 @@ __all__ = [
     "DISPUTED",
     "BehindError",
     "Body",
+    "Claims",
     "Feed",
     "Image",
     "Shrink",

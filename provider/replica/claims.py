@@ -39,6 +39,13 @@ class Claims:
             return Standing(claim.lineage, claim.revision, claim.mark) if claim else Standing()
         return Standing()
 
+    def remove(self) -> None:
+        """Remove the claim, and the reports of polls, of providers that have ended; a running one claims again."""
+        self._store.take(_NOTE)
+        reported = self._store.sightings()
+        if reported:
+            self._store.report(dict.fromkeys(reported, ""))
+
     def has_served_gateways(self) -> bool:
         """Return whether a provider has lately reported polls to this store."""
         now = self._store.now()

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
+from itertools import takewhile
 
 from provider.store import Event
 
@@ -34,4 +35,5 @@ class RecentEvents:
 
     def after(self, revision: int) -> Sequence[Event]:
         """Return the events after a revision that are remembered."""
-        return [event for event, _ in self._events if event.revision > revision]
+        newer = takewhile(lambda event: event.revision > revision, (event for event, _ in reversed(self._events)))
+        return list(newer)[::-1]

@@ -17,6 +17,9 @@ from typing import Self
 
 from provider.server.process_guard import parent_bound
 
+# Where in the provider's data directory the embedded server keeps its data.
+EMBEDDED_FOLDER = "valkey"
+
 _START_SECONDS = 15.0
 _STOP_SECONDS = 10.0
 _LOOK_SECONDS = 0.01

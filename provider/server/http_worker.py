@@ -1,6 +1,7 @@
 """gunicorn's gevent worker, with an end that costs nobody an answer."""
 
 import signal
+import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,9 @@ from provider.server.shared_port import HANDSHAKE_SECONDS
 
 _HEARTBEAT_SECONDS = 1.0
 _LOOK_SECONDS = 0.05
+# The event loop gives the interpreter away at each system call, and waits so long for it to come back while a thread
+# computes: a poll takes several calls. Python's own 5 ms would add up to tens of milliseconds.
+_SWITCH_SECONDS = 0.001
 # For the header of the first request; later ones may be as far apart as the keep-alive time.
 _FIRST_HEADER_SECONDS = 10
 
@@ -38,6 +42,7 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def init_process(self) -> None:
         """Load, and serve until told to end or until the master ends, however that comes."""
         begin_load(self.tmp)
+        sys.setswitchinterval(_SWITCH_SECONDS)
         end_with_parent(self.ppid)
         never_outlive_parent(self.ppid, grace_seconds=self.cfg.graceful_timeout + 1)
         super().init_process()

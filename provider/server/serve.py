@@ -12,11 +12,10 @@ from pathlib import Path
 from types import FrameType
 
 from provider.observability.logs import logging_config
-from provider.server.embedded_valkey import EmbeddedServer
+from provider.server.embedded_valkey import EMBEDDED_FOLDER, EmbeddedServer
 from provider.server.port_probe import bind_patiently
 from provider.server.process_guard import ignore_stray_signals, parent_bound, raise_open_files
 from provider.server.settings import SettingError, Settings
-from provider.server.stores import EMBEDDED_FOLDER, open_store
 from provider.server.valkey_keeper import ValkeyKeeper
 
 log = logging.getLogger(__name__)
@@ -33,7 +32,8 @@ def serve(settings: Settings) -> int:
     raise_open_files()
     logging.config.dictConfig(logging_config(settings.log_format))
     check_port(settings)
-    open_store(settings)  # for its SettingError, before anything is started
+    if not settings.is_embedded:
+        _check_url(settings)
     _make_data_dir(settings)
     if not settings.is_embedded:
         _become_web(settings)
@@ -60,6 +60,14 @@ def check_port(settings: Settings) -> None:
                 f"cannot listen on {settings.bind}: {error.strerror}; "
                 "choose another address with --bind or CANARY_BIND"
             ) from error
+
+
+def _check_url(settings: Settings) -> None:
+    """Raise SettingError where the URL of Redis is none."""
+    # Redis' client takes longer to import than everything else here, and nobody needs it beside an embedded server.
+    from provider.server.stores import open_store  # noqa: PLC0415
+
+    open_store(settings)
 
 
 def _make_data_dir(settings: Settings) -> None:

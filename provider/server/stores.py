@@ -2,13 +2,9 @@
 
 from pathlib import Path
 
-# Where in the data directory the embedded server keeps what it has.
-from provider.server.embedded_valkey import embedded_url
+from provider.server.embedded_valkey import EMBEDDED_FOLDER, embedded_url
 from provider.server.settings import SettingError, Settings
 from provider.store import Confirmation, RedisStore
-
-# Where in the data directory the embedded server keeps what it has.
-EMBEDDED_FOLDER = "valkey"
 
 
 def open_store(settings: Settings) -> RedisStore:

@@ -6,6 +6,7 @@ from provider.services.blockers import Obstacle, Obstacles, Wait, WaitReason, Wa
 from provider.services.discovery import Discovery, OtherSourceError, SideServers
 from provider.services.gateway_health import Observations
 from provider.services.gateways import Applied, Delivery, DeliveryReason, Gateways, GatewayView, Polled, Report
+from provider.services.initialization import ProtectedNamespaceError, initialize
 from provider.services.plans import Plans
 from provider.services.restore import Restoring, Truth
 from provider.services.rollouts import MOVES, Page, Rollouts
@@ -68,6 +69,7 @@ __all__ = [
     "Page",
     "Plans",
     "Polled",
+    "ProtectedNamespaceError",
     "Remembered",
     "Report",
     "Restoring",
@@ -92,5 +94,6 @@ __all__ = [
     "Waiting",
     "Waits",
     "Webhooks",
+    "initialize",
     "weight_of",
 ]

@@ -56,8 +56,8 @@ class Analyses:
         settings = settings_of(rollout)
         words = record.warming_up(settings, now=self._store.now()) if rollout.is_judged else ""
         return Judgement(
-            whole=record.whole.judged(settings),
-            in_step=record.in_step.judged(settings),
+            whole=record.verdict(settings),
+            in_step=record.step_verdict(settings),
             checks=record.checks,
             looks=record.looks,
             warming_up_until=record.warm_at(settings) if words else None,

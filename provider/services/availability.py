@@ -7,7 +7,7 @@ from datetime import datetime
 
 from provider.domain.fields.addresses import Networks
 from provider.domain.gateways import Instances, Shown
-from provider.domain.rollouts import Rollout, Side
+from provider.domain.rollouts import Rollout, Side, SideName
 from provider.net.ssrf_guard import ANYWHERE, Reachability, reachability
 from provider.replica import Feed
 from provider.services.gateways import Gateways, Polled
@@ -41,9 +41,9 @@ class ConnectionProbe:
     def __init__(self, networks: Networks = ANYWHERE) -> None:
         self._networks = networks
         self._pool = ThreadPoolExecutor(_PROBED_SERVERS, thread_name_prefix="probe")
-        self._passed: dict[tuple[str, int], None] = {}
+        self._passed: dict[tuple[str, int, SideName], None] = {}
 
-    def problem(self, attempt: tuple[str, int], side: Side, reference: Side) -> str | None:
+    def problem(self, attempt: tuple[str, int, SideName], side: Side, reference: Side) -> str | None:
         """Return why a side that was begun in an attempt is closed; None where it is open, or nothing tells."""
         servers = _urls(side)
         if side.health_check or not servers or attempt in self._passed:
@@ -100,27 +100,33 @@ class Availability:
                 raise CanaryUnavailableError(after.name, why)
         elif after.status.weight > before.status.weight:
             self._insist_on_canary(before)
+            if "baseline" in after.shares:
+                self._insist_on_side(before, "baseline")
 
-    def closed(self, rollout: Rollout) -> str | None:
-        """Return why the servers of the canary accept no connections; None where they do, or nothing tells."""
+    def closed(self, rollout: Rollout, side: SideName = "canary") -> str | None:
+        """Return why the servers of a new side accept no connections; None where they do, or nothing tells."""
         found = self._feed.resolved(rollout)
-        if found.spec.canary is None:
+        servers = found.spec.sides.get(side)
+        if servers is None:
             return None
-        attempt = (rollout.name, rollout.status.generation)
-        return self._probe.problem(attempt, found.spec.canary, found.spec.stable)
+        return self._probe.problem((rollout.name, rollout.status.generation, side), servers, found.spec.stable)
 
     def _unable(self, rollout: Rollout) -> str | None:
-        """Return what is known to keep a canary that begins from taking traffic."""
-        if rollout.canary and rollout.canary.service:
-            return self._missing(rollout, rollout.canary.service)
-        return self.closed(rollout)
+        """Return what is known to keep a canary that begins, or its baseline, from taking traffic."""
+        return next(
+            filter(None, (self._unable_side(rollout, side) for side in rollout.shares if side != "stable")), None
+        )
+
+    def _unable_side(self, rollout: Rollout, name: SideName) -> str | None:
+        service = rollout.sides[name].service
+        return self._missing(rollout, service) if service else self.closed(rollout, name)
 
     def _insist_on_stable(self, before: Rollout, after: Rollout) -> None:
         found, reference = self._feed.resolved(after).spec.stable, self._feed.resolved(before).spec.stable
         if found.service:
             why = self._missing(after, found.service)
         else:
-            why = self._probe.problem((after.name, after.status.stable_generation), found, reference)
+            why = self._probe.problem((after.name, after.status.stable_generation, "stable"), found, reference)
         if why:
             raise CanaryUnavailableError(after.name, why)
 
@@ -136,36 +142,39 @@ class Availability:
         return None
 
     def _insist_on_canary(self, rollout: Rollout) -> None:
-        why = self.closed(rollout)
+        self._insist_on_side(rollout, "canary")
+
+    def _insist_on_side(self, rollout: Rollout, side: SideName) -> None:
+        why = self.closed(rollout, side)
         for gateway in self._carriers(rollout) if why is None else ():
-            why = why or self._problem_at(gateway, rollout)
+            why = why or self._problem_at(gateway, rollout, side)
         if why:
             raise CanaryUnavailableError(rollout.name, why)
 
     def _carriers(self, rollout: Rollout) -> Sequence[Polled]:
         return [gateway for gateway in self._gateways.live() if rollout.spec.is_carried_by(gateway.name)]
 
-    def _problem_at(self, gateway: Polled, rollout: Rollout) -> str | None:
+    def _problem_at(self, gateway: Polled, rollout: Rollout, side: SideName) -> str | None:
         # Without an API, that it is served is all that is known.
         end = time.monotonic() + _PATIENCE_SECONDS
-        shown = [self._shown_at(api, rollout, end) for api in gateway.apis]
+        shown = [self._shown_at(api, rollout, side, end) for api in gateway.apis]
         problem = Instances(len(gateway.sightings), shown=shown).problem
         return f"{gateway.name}: {problem}" if problem else None
 
-    def _shown_at(self, api: str, rollout: Rollout, end: float) -> Shown:
+    def _shown_at(self, api: str, rollout: Rollout, side: SideName, end: float) -> Shown:
         try:
-            while (problem := self._problem(rollout, api)) and time.monotonic() < end:
+            while (problem := self._problem(rollout, api, side)) and time.monotonic() < end:
                 time.sleep(_PAUSE_SECONDS)
         except GatewayUnreachableError as error:
             return Shown(api, str(error), is_reachable=False)
         return Shown(api, problem)
 
-    def _problem(self, rollout: Rollout, api: str) -> str | None:
-        """Return why a canary on its way cannot take more traffic, by its router and its service in a Traefik."""
+    def _problem(self, rollout: Rollout, api: str, side: SideName) -> str | None:
+        """Return why a side of a canary on its way cannot take more traffic, by router and service in a Traefik."""
         expected = expectation(self._feed.resolved(rollout))
-        service = counted_services(rollout).get("canary")
+        service = counted_services(rollout).get(side)
         path = f"services/{service}"
-        is_foreign = rollout.canary is not None and rollout.canary.service is not None
+        is_foreign = side in rollout.sides and rollout.sides[side].service is not None
         if is_foreign or path in expected.present:
             problem = canary_problem(str(service), self._gateways.part(path, api))
             if problem:

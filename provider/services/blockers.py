@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from provider.domain.fields import Document, Moment
 from provider.domain.gateways import Shown
-from provider.domain.rollouts import Rollout
+from provider.domain.rollouts import Rollout, SideName
 from provider.replica import Feed
 from provider.services.availability import Availability
 from provider.services.gateways import Gateways, Polled
@@ -25,6 +25,15 @@ class WaitReason(StrEnum):
     """A live gateway has not applied the weight, or no gateway is live."""
     CANARY_UNAVAILABLE = "canary-unavailable"
     """Traefik reports that the canary's service is missing or has no server that is up, or its servers are closed."""
+    BASELINE_UNAVAILABLE = "baseline-unavailable"
+    """The same is true of the baseline."""
+
+
+# The sides that get more traffic with each step.
+_NEW_SIDES: Mapping[SideName, WaitReason] = {
+    "canary": WaitReason.CANARY_UNAVAILABLE,
+    "baseline": WaitReason.BASELINE_UNAVAILABLE,
+}
 
 
 @dataclass(frozen=True)
@@ -91,11 +100,13 @@ class Obstacles:
         return {rollout.name: self._obstacle(rollout, live, unreachable) for rollout in rollouts}
 
     def _obstacle(self, rollout: Rollout, live: Sequence[Polled], unreachable: dict[str, Shown]) -> Obstacle | None:
-        if closed := self._availability.closed(rollout):
-            return Obstacle(WaitReason.CANARY_UNAVAILABLE, closed)
+        for side, code in _NEW_SIDES.items():
+            if side in rollout.sides and (closed := self._availability.closed(rollout, side)):
+                return Obstacle(code, closed)
         carriers = [gateway for gateway in live if rollout.spec.is_carried_by(gateway.name)]
         if not carriers:
-            return Obstacle(WaitReason.NOT_APPLIED, "no gateway that carries the rollout polls the provider")
+            words = self._gateways.uncounted(rollout) or "no gateway that carries the rollout polls the provider"
+            return Obstacle(WaitReason.NOT_APPLIED, words)
         return next((found for one in carriers if (found := self._obstacle_at(one, rollout, unreachable))), None)
 
     def _obstacle_at(self, gateway: Polled, rollout: Rollout, unreachable: dict[str, Shown]) -> Obstacle | None:
@@ -122,15 +133,16 @@ class Obstacles:
 
     def _unavailable(self, api: str, rollout: Rollout) -> Obstacle | None:
         expected = expectation(self._feed.resolved(rollout))
-        service = counted_services(rollout).get("canary")
-        path = f"services/{service}"
-        is_foreign = rollout.canary is not None and rollout.canary.service is not None
-        if not is_foreign and path not in expected.present:
-            return None
-        shown = self._gateways.part(path, api)
-        # A service of the provider's own that is missing has not arrived yet.
-        problem = canary_problem(str(service), shown) if is_foreign or shown is not None else None
-        return Obstacle(WaitReason.CANARY_UNAVAILABLE, problem) if problem else None
+        for side, service in counted_services(rollout).items():
+            is_foreign = rollout.sides[side].service is not None
+            if side not in _NEW_SIDES or not (is_foreign or f"services/{service}" in expected.present):
+                continue
+            shown = self._gateways.part(f"services/{service}", api)
+            # A service of the provider's own that is missing has not arrived yet.
+            problem = canary_problem(service, shown) if is_foreign or shown is not None else None
+            if problem:
+                return Obstacle(_NEW_SIDES[side], problem)
+        return None
 
     def _unapplied(self, api: str, rollout: Rollout) -> str | None:
         expected = expectation(self._feed.resolved(rollout))

@@ -24,6 +24,7 @@ from provider.store import (
     Kind,
     Reservation,
     Store,
+    StoreBehindError,
     Stored,
     StoreUnavailableError,
 )
@@ -93,9 +94,10 @@ class Documents:
 
     def _changed(self, key: Key, decide: Decide, call: Call, *, attempts: int) -> Event | None:
         for _ in range(attempts):
-            stored, now = self._read(key)
+            stored, now = self.read(key)
             version = stored.version if stored else 0
             if not call.accepts(version):
+                self.check_lineage()
                 raise StaleVersionError(key, call.if_match, version)
             decision = decide(stored, now)
             if decision is None:
@@ -103,9 +105,11 @@ class Documents:
             if call.is_dry_run:
                 return _imagined(key, stored, decision, call, now)
             try:
-                return self._told(self.store.commit(_change(key, version, decision, call)))
+                return self._told(self.store.commit(self._change(key, version, decision, call)))
             except ConflictError:
                 continue
+            except StoreBehindError:
+                raise StoreWentBackError from None
         raise ContentionError(f"{key} kept changing; try again")
 
     def delete(self, key: Key, call: Call, *, action: str = "delete") -> Event:
@@ -120,14 +124,29 @@ class Documents:
         assert event is not None  # noqa: S101 there is always something to change
         return event
 
+    def read(self, key: Key) -> tuple[Stored | None, datetime]:
+        """Read a document as the store has it now, and the store's time.
+
+        Raise StoreWentBackError where the store has lost it, or its latest changes.
+        """
+        stored, now = self.store.read(key)
+        served = self.feed.read(lambda image: image.documents.get(key))
+        if stored is None or (served and stored.version < served.version):
+            self.check_lineage()
+        return stored, now
+
     def check_lineage(self) -> None:
-        """Raise StoreWentBackError where something is missing as the store was emptied, seen by the feed or not.
+        """Raise StoreWentBackError where something is missing or older as the store was emptied or has gone back.
 
         The feed notices within seconds; until then nobody must be told that there is no such thing, or begin anew.
         """
-        known = self.feed.read(lambda image: image.lineage)
-        if known and self.store.revision()[0] != known:
+        lineage, served = self._served()
+        stored_lineage, revision = self.store.revision() if lineage else ("", 0)
+        if lineage and (stored_lineage != lineage or revision < served):
             raise StoreWentBackError
+
+    def _served(self) -> tuple[str, int]:
+        return self.feed.read(lambda image: (image.lineage, image.revision))
 
     def catch_up(self) -> None:
         """Wait until the feed has all that was written before: what is read then is not stale.
@@ -145,13 +164,27 @@ class Documents:
         """Raise StoreWentBackError where store and image disagree; just after a restore they soon agree again."""
         if self.feed.state not in DISPUTED:
             return
-        lineage, served = self.feed.read(lambda image: (image.lineage, image.revision))
+        lineage, served = self._served()
         stored_lineage, revision = self.store.revision()
         # A restore goes on with our lineage above what is served, and takes the marks of what was before it.
         if lineage == stored_lineage and revision > served and not self.store.mark(served):
             self.feed.wait_until(lambda _: self.feed.state not in DISPUTED, seconds=_CATCH_UP_SECONDS)
         if self.feed.state in DISPUTED:
             raise StoreWentBackError
+
+    def _change(self, key: Key, version: int, decision: Decision, call: Call) -> Change:
+        return Change(
+            key=key,
+            expected=version,
+            text=decision.text,
+            action=decision.action,
+            actor=call.actor,
+            reason=decision.reason(call),
+            request=call.as_request(),
+            origin=tracing.origin(),
+            reservation=decision.reservation,
+            served=self._served(),
+        )
 
     def _told(self, event: Event) -> Event:
         metrics.CHANGES.labels(event.key.kind, event.action).inc()
@@ -162,28 +195,8 @@ class Documents:
             self._tell(event)
         return event
 
-    def _read(self, key: Key) -> tuple[Stored | None, datetime]:
-        stored, now = self.store.read(key)
-        if stored is None:
-            self.check_lineage()
-        return stored, now
-
     def _wait_for(self, revision: int) -> None:
         self.feed.wait_until(lambda image: image.revision >= revision, seconds=_CATCH_UP_SECONDS)
-
-
-def _change(key: Key, version: int, decision: Decision, call: Call) -> Change:
-    return Change(
-        key=key,
-        expected=version,
-        text=decision.text,
-        action=decision.action,
-        actor=call.actor,
-        reason=decision.reason(call),
-        request=call.as_request(),
-        origin=tracing.origin(),
-        reservation=decision.reservation,
-    )
 
 
 def _facts(event: Event) -> dict[str, object]:

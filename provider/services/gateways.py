@@ -203,6 +203,13 @@ class Gateways:
         view = self._view(self._polled(name, None, sightings), None)
         return replace(view, errors=[_NOT_COUNTED.format(name=name)], is_counted=False)
 
+    def uncounted(self, rollout: Rollout) -> str | None:
+        """Return why gateways that poll and would carry a rollout do not count, and what to do; None without any."""
+        lately = self._lately()
+        strangers = _without(lately, {one.gateway for one in self._counted(lately)})
+        names = [name for name in strangers if rollout.spec.is_carried_by(name)]
+        return f"{names[0]}: {_NOT_COUNTED.format(name=names[0])}" if names else None
+
     def live(self) -> Sequence[Polled]:
         """List the gateways that poll now, each with the instances that do."""
         now = self._store.now()

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 from contextvars import copy_context
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import Generic, TypeVar, cast
 
 import gevent
 from gevent.lock import BoundedSemaphore
@@ -22,5 +23,27 @@ def run_off_loop(compute: Callable[[], Result]) -> Result:
     if not is_module_patched("threading"):
         return compute()
     with _ONE_AT_A_TIME:
-        result: Result = gevent.get_hub().threadpool.apply(copy_context().run, (compute,))
-        return result
+        outcome: _Outcome[Result] = gevent.get_hub().threadpool.apply(copy_context().run, (_Outcome.of, compute))
+    return outcome.result()
+
+
+@dataclass(frozen=True)
+class _Outcome(Generic[Result]):
+    """What a computation returned or raised: gevent's pool would print what is raised in a thread of its own."""
+
+    value: Result | None
+    error: Exception | None
+
+    @classmethod
+    def of(cls, compute: Callable[[], Result]) -> "_Outcome[Result]":
+        """Compute."""
+        try:
+            return cls(compute(), None)
+        except Exception as error:  # noqa: BLE001 it is raised by `result`
+            return cls(None, error)
+
+    def result(self) -> Result:
+        """Return the value, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return cast("Result", self.value)

@@ -74,7 +74,7 @@ class Plans:
     def _of_share(self, rollout: Rollout) -> ExpectedTraffic:
         share = self._traffic.share(rollout)
         seconds = (share.seen_at - share.since).total_seconds()
-        requests = share.canary_requests + share.stable_requests
+        requests = share.requests
         is_known = seconds > 0 and requests > 0
         return ExpectedTraffic(
             requests_per_second=_figure(requests / seconds) if is_known else None,
@@ -96,7 +96,7 @@ def _of_record(record: Record, rollout: Rollout) -> ExpectedTraffic | None:
     if len(record.looks) < 2:
         return None
     latest, oldest = record.looks[0].at, record.looks[-1].at
-    requests = sum(look.canary_requests + look.stable_requests for look in record.looks[:-1])
+    requests = sum(look.requests for look in record.looks[:-1])
     seconds = (latest - oldest).total_seconds()
     if seconds <= 0 or requests == 0:
         return None

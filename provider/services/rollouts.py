@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from itertools import accumulate
 from typing import Protocol
 
 from provider.domain.fields import InvalidDocumentError, NotJsonError, write
@@ -43,6 +44,8 @@ from provider.store import Event, Key, Kind, Reservation, Store, Stored, StoreUn
 from provider.traefik.config import UnsupportedFeatureError, checked, render, shortcoming
 
 _HISTORY_LIMIT = 1_000
+# Of the documents of one page; one of 2,000 servers has some 150 kB.
+PAGE_CHARACTERS = 4 * 1024 * 1024
 
 
 class Move(Protocol):
@@ -99,9 +102,7 @@ class Rollouts:
 
     def get(self, name: str) -> Rollout:
         """Read a rollout as the store has it now."""
-        stored, _ = self._store.read(_key(name))
-        if stored is None:
-            self._documents.check_lineage()
+        stored, _ = self._documents.read(_key(name))
         return _existing(name, stored)
 
     def all(self) -> Sequence[Rollout]:
@@ -109,8 +110,16 @@ class Rollouts:
         self._documents.catch_up()
         return self._feed.read(lambda image: list(image.rollouts.values()))
 
-    def page(self, *, limit: int, cursor: str = "", phase: Phase | None = None, gateway: str | None = None) -> Page:
-        """List rollouts by name, those behind `cursor`."""
+    def page(
+        self,
+        *,
+        limit: int,
+        cursor: str = "",
+        phase: Phase | None = None,
+        gateway: str | None = None,
+        most_characters: int = PAGE_CHARACTERS,
+    ) -> Page:
+        """List rollouts by name, those behind `cursor`: fewer than `limit` where their documents are large."""
         chosen = sorted(
             (
                 rollout
@@ -121,7 +130,14 @@ class Rollouts:
             ),
             key=lambda rollout: rollout.name,
         )
-        return Page(chosen[:limit], chosen[limit - 1].name if len(chosen) > limit else None)
+        fitting = chosen[: self._count_fitting(chosen[:limit], most_characters)]
+        return Page(fitting, fitting[-1].name if len(chosen) > len(fitting) else None)
+
+    def _count_fitting(self, rollouts: Sequence[Rollout], most_characters: int) -> int:
+        """Return how many rollouts fit on a page by the size of their documents: one at least."""
+        names = [_key(rollout.name) for rollout in rollouts]
+        sizes = self._feed.read(lambda image: [len(image.documents[name].text) for name in names])
+        return max(1, sum(total <= most_characters for total in accumulate(sizes)))
 
     def create(self, name: str, spec: Spec, call: Call) -> Rollout:
         """Store a new rollout; ExistsError where there is one of that name."""
@@ -153,19 +169,27 @@ class Rollouts:
                 replaced = self._availability.begun(current, replaced, call, now=now)
             decision = self._decision("replace", replaced, current, call)
             if decision and restarts_analysis(current, replaced):
-                return dataclasses.replace(decision, remark="the analysis settings changed: the evidence starts anew")
+                return dataclasses.replace(
+                    decision, remark="the analysis settings or the baseline changed: the evidence starts anew"
+                )
             return decision
 
         event = self._documents.change(_key(name), decide, call)
         return self._written(name, event), event is not None and event.before is None
 
-    def start(self, name: str, canary: Side, call: Call) -> Rollout:
-        """Begin with a new canary, which waits before its first step where it is known to be unavailable."""
-        self._networks.check(canary)
-        self._discovery.insist(name, {"": canary}, call)
+    def start(self, name: str, canary: Side, call: Call, *, baseline: Side | None = None) -> Rollout:
+        """Begin with a new canary, which waits before its first step where it is known to be unavailable.
+
+        Without a `baseline`, the one of the spec stays.
+        """
+        sides = {"": canary, **({"/baseline": baseline} if baseline else {})}
+        for pointer, side in sides.items():
+            self._networks.check(side, pointer=pointer)
+        self._discovery.insist(name, sides, call)
 
         def start(rollout: Rollout, /, *, now: datetime, reason: str) -> Rollout:
-            return self._availability.begun(rollout, rollout.start(canary, now=now, reason=reason), call, now=now)
+            started = rollout.start(canary, now=now, reason=reason, baseline=baseline)
+            return self._availability.begun(rollout, started, call, now=now)
 
         return self._move(name, "canary", start, call)
 
@@ -269,7 +293,9 @@ class Rollouts:
     def _check_sides(self, name: str, spec: Spec, call: Call) -> None:
         """Insist on servers that may be, and that are there. Raises InvalidDocumentError."""
         self._networks.check(spec, pointer="/spec")
-        self._discovery.insist(name, {f"/spec/{side}": one for side, one in spec.sides.items()}, call)
+        # A baseline gets no requests without a canary.
+        needed = {side: one for side, one in spec.sides.items() if spec.canary or side != "baseline"}
+        self._discovery.insist(name, {f"/spec/{side}": one for side, one in needed.items()}, call)
 
     def _created(self, name: str, spec: Spec, call: Call, *, now: datetime) -> Rollout:
         created = Rollout.create(name, spec, now=now, reason=call.reason)

@@ -8,6 +8,7 @@ from provider.replica import Feed
 from provider.services.analyses import Analyses
 from provider.services.availability import Availability
 from provider.services.blockers import Obstacles, Waits
+from provider.services.clock_skew import ClockSkew
 from provider.services.credentials import GatewayCredentials
 from provider.services.discovery import Discovery
 from provider.services.gateways import Gateways
@@ -40,6 +41,7 @@ class Operations:
         self.networks = networks
         self.credentials = GatewayCredentials(feed, secrets_directory)
         self.writability = Writability(store, feed)
+        self.clock_skew = ClockSkew(store)
         self.discovery = Discovery(store, feed, networks=networks)
         self.gateways = Gateways(store, feed, networks=networks, credentials=self.credentials)
         self.observations = self.gateways.observations

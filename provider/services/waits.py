@@ -135,7 +135,8 @@ class Waiting:
                 return Arrival(rollout, reports)
             left = deadline - time.monotonic()
             if left <= 0 or self._feed.is_closing:
-                raise NotInTimeError(_missing(name, reports, seconds), reports)
+                why = self._gateways.uncounted(rollout) if not reports else None
+                raise NotInTimeError(why or _missing(name, reports, seconds), reports)
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, _LAST_LOOK_SECONDS)
 

@@ -16,6 +16,7 @@ from provider.store.protocols import (
     RequestReusedError,
     Reservation,
     Store,
+    StoreBehindError,
     Stored,
     StoreUnavailableError,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "RequestReusedError",
     "Reservation",
     "Store",
+    "StoreBehindError",
     "StoreUnavailableError",
     "Stored",
 ]

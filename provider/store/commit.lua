@@ -11,13 +11,18 @@
 --       9 churn      list                                     17 "people" or "churn": whose budget it takes from
 --      10 restored   string                                   18 bytes kept of people's changes   19 of one document's
 --      11 reserved   string                                   20 bytes kept of churn              21 entries of it
+--      12 requests   list
 --                                                             22 revision seen by who reserves; "" reserves nothing
+--                                                             23 lineage of what the writer serves; "" for none
+--                                                             24 revision of it
+--                                                             25 requests kept of the actor; 0 keeps none for long
 --
 -- Churn is what instances do. It has a budget of its own, so that it never displaces what people did. Each entry says how
 -- many bytes it takes of people's budget (`size`), and how many people (`people`) and its document (`own`) had written up
 -- to it, so that what is kept can be told without reading it.
 --
--- Answers {"done", revision, at in ms, before or false}, {"again", revision}, {"reused"} or {"conflict", version}.
+-- Answers {"done", revision, at in ms, before or false}, {"again", revision}, {"reused"}, {"conflict", version}, or
+-- {"behind"} if the store has less than the writer serves.
 
 local seen = redis.call("HMGET", KEYS[7], "fingerprint", "revision")
 if seen[1] then
@@ -25,6 +30,16 @@ if seen[1] then
   -- A write, if only of how long this is kept: who waits for what the connection has written waits for the first time's.
   redis.call("EXPIRE", KEYS[7], ARGV[10])
   return {"again", seen[2]}
+end
+
+-- The stream's ids are the revisions and only rise. Should the revision have been lost or set back by hand, or a
+-- stranger have appended, the higher of the two counts: a revision never comes twice.
+local revision = tonumber(redis.call("GET", KEYS[1]) or "0") or 0
+local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
+if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
+-- A store that was emptied or went back: what is written to it now would be lost when it is restored.
+if ARGV[23] ~= "" and (redis.call("GET", KEYS[2]) ~= ARGV[23] or revision < tonumber(ARGV[24])) then
+  return {"behind"}
 end
 
 local version = redis.call("HGET", KEYS[4], ARGV[1]) or "0"
@@ -37,11 +52,6 @@ if ARGV[22] ~= "" then
   end
 end
 
--- The stream's ids are the revisions and only rise. Should the revision have been lost or set back by hand, or a
--- stranger have appended, the higher of the two counts: a revision never comes twice.
-local revision = tonumber(redis.call("GET", KEYS[1]) or "0") or 0
-local last = redis.call("XREVRANGE", KEYS[5], "+", "-", "COUNT", 1)[1]
-if last then revision = math.max(revision, tonumber(string.match(last[1], "^%d+"))) end
 -- What a reader must have seen last, to know that this is not another history that counts on from an old backup.
 local follows
 if last and last[1] == string.format("%.0f-0", revision) then
@@ -92,6 +102,7 @@ end
 -- First what can fail, for want of memory or over a key of another type: a script is not rolled back.
 redis.call("ZCARD", KEYS[6])
 redis.call("LLEN", KEYS[9])
+redis.call("LLEN", KEYS[12])
 redis.call("XADD", KEYS[5], "MAXLEN", "~", ARGV[12], revision .. "-0", unpack(event))
 redis.call("SET", KEYS[1], revision)
 -- Everybody has seen a change long before an hour has passed.
@@ -139,4 +150,12 @@ end
 for name, value in pairs(totals) do redis.call("HSET", KEYS[8], name, string.format("%.0f", value)) end
 redis.call("HSET", KEYS[7], "fingerprint", ARGV[9], "revision", revision)
 redis.call("EXPIRE", KEYS[7], ARGV[10])
+-- The oldest of an actor give way: each is kept for a day, and one actor could fill the memory with them.
+if ARGV[25] ~= "0" then
+  redis.call("RPUSH", KEYS[12], KEYS[7])
+  redis.call("EXPIRE", KEYS[12], ARGV[10])
+  for _ = 1, 2 do
+    if redis.call("LLEN", KEYS[12]) > tonumber(ARGV[25]) then redis.call("DEL", redis.call("LPOP", KEYS[12])) end
+  end
+end
 return {"done", revision, at, before}

@@ -16,6 +16,7 @@ canary:{NS}:history:KIND/NAME    sorted set  the revisions of one document, kept
 canary:{NS}:sizes                hash        people, churn -> bytes of events ever written; live -> people's now
 canary:{NS}:churn                list        REVISION BYTES, the events that instances caused, oldest first
 canary:{NS}:request:SHA256       hash        fingerprint, revision of a request; expires
+canary:{NS}:requests:ACTOR       list        the actor's requests that are kept for long, oldest first; expires
 canary:{NS}:reserved:SHA256      string      the revision of the newest change that reserved a name; expires
 canary:{NS}:lease:NAME           string      whose it is; expires
 canary:{NS}:records              hash        ROLLOUT -> JSON, what is remembered of a canary under judgement
@@ -134,6 +135,10 @@ class Keys:
     def reserved(self, name: str) -> str:
         """The newest change that reserved a name; the name may be any text, so its hash stands for it."""
         return self._key(f"reserved:{sha256(name.encode()).hexdigest()}")
+
+    def requests(self, actor: str) -> str:
+        """Return the key of the list of the requests of one actor."""
+        return self._key(f"requests:{actor}")
 
     def _key(self, name: str) -> str:
         return f"canary:{{{self.namespace}}}:{name}"

@@ -20,6 +20,7 @@ from provider.store.protocols import (
     Request,
     RequestReusedError,
     Reservation,
+    StoreBehindError,
     Stored,
 )
 
@@ -89,6 +90,9 @@ class MemoryStore:
             done = self._recalled(change.request)
             if done:
                 return done
+            lineage, revision = change.served
+            if lineage and (lineage != self._lineage or revision > self._revision):
+                raise StoreBehindError
             before = self._documents.get(change.key)
             actual = before.version if before else 0
             if actual != change.expected or self._has_lost(change.reservation):

@@ -68,7 +68,10 @@ class Reservation:
 
 @dataclass(frozen=True)
 class Change:
-    """A write: the new text of a document (None deletes it) if its version is still the expected one (0: absent)."""
+    """A write: the new text of a document (None deletes it) if its version is still the expected one (0: absent).
+
+    `served` is the lineage and the revision that the writer serves: a store that has less has gone back.
+    """
 
     key: Key
     expected: int
@@ -79,6 +82,7 @@ class Change:
     request: Request
     origin: Origin = NOWHERE
     reservation: Reservation | None = None
+    served: tuple[str, int] = ("", 0)
 
 
 @dataclass(frozen=True)
@@ -150,6 +154,10 @@ class ConflictError(Exception):
         super().__init__(f"{key} {why}")
 
 
+class StoreBehindError(Exception):
+    """The store was emptied or has gone back behind what the writer serves; nothing was changed."""
+
+
 class RequestReusedError(Exception):
     """The request's id was used for another request before; nothing was changed."""
 
@@ -196,7 +204,7 @@ class Store(Protocol):
         """Write atomically: compare, set, raise the revision, append the event.
 
         A change whose request id was seen before, with the same fingerprint, writes nothing and answers the
-        event of the first time. Raises ConflictError, RequestReusedError.
+        event of the first time. Raises ConflictError, RequestReusedError, StoreBehindError.
         """
         ...
 

@@ -26,6 +26,7 @@ from provider.store.protocols import (
     MissedChangesError,
     Request,
     RequestReusedError,
+    StoreBehindError,
     Stored,
 )
 from provider.store.retention import Retention
@@ -34,6 +35,8 @@ from provider.store.timing import timed
 # An event holds two documents of up to 1 MiB each.
 _CHANGES_AT_ONCE = 32
 _FIRST_READ, _MOST_READ = 4, 200
+# A request with an Idempotency-Key is kept for longer, and counts for its actor.
+_LONG_SECONDS = 3_600
 _SIGHTINGS_SECONDS = 24 * 3_600
 _ANSWER_SECONDS = 2.0
 _HELD_SECONDS = 2.0
@@ -164,6 +167,8 @@ class RedisStore:
         outcome, *facts = self._write(self._commit, keys=self._commit_keys(change), args=arguments)
         if outcome == "conflict":
             raise ConflictError(change.key, change.expected, whole(facts[0]))
+        if outcome == "behind":
+            raise StoreBehindError
         if outcome == "reused":
             raise RequestReusedError("this id was used for another request before")
         if outcome == "again":
@@ -425,6 +430,7 @@ class RedisStore:
             keys.churn,
             keys.restored,
             keys.reserved(change.reservation.name if change.reservation else ""),
+            keys.requests(change.actor),
         ]
 
     def _event(self, revision: int) -> Event:
@@ -464,6 +470,8 @@ def _commit_arguments(change: Change, mark: str, kept: Retention) -> list[str | 
         kept.churn_bytes,
         kept.churn_events,
         change.reservation.seen if change.reservation else "",
+        *change.served,
+        kept.requests if change.request.keep_seconds > _LONG_SECONDS else 0,
     ]
 
 

@@ -19,3 +19,5 @@ class Retention:
     document_bytes: int = 32 * _MIB
     churn_events: int = 10_000
     churn_bytes: int = 32 * _MIB
+    requests: int = 10_000
+    """Requests with an Idempotency-Key, of one actor: some 3 MB."""

@@ -72,9 +72,9 @@ class Rate:
         self._buckets: OrderedDict[Hashable, _Bucket] = OrderedDict()
         self._lock = threading.Lock()
 
-    def of_token(self, name: str) -> None:
-        """Count a call of a token. Raises TooFastError."""
-        self._take(("token", name))
+    def of_token(self, name: str, *, calls: int = 1) -> None:
+        """Count a call of a token, or one that is as expensive as several. Raises TooFastError."""
+        self._take(("token", name), calls=calls)
 
     def of_address(self, address: str) -> None:
         """Count a call without a token. Raises TooFastError."""
@@ -89,8 +89,10 @@ class Rate:
             return
         with self._lock:
             bucket = self._bucket(key)
+            # With a low rate, an expensive call has to wait, but is never impossible.
+            calls = min(calls, self._per_second * _BURST_SECONDS)
             if bucket.calls < calls:
-                most = round(self._per_second / calls)
+                most = max(1, round(self._per_second / calls))
                 raise TooFastError(f"one caller may make {most} calls a second; make fewer")
             bucket.calls -= calls
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from provider.domain.analysis import ClientErrors, Outcome, Record, Undecided
+from provider.domain.analysis import BASELINE_CODES, ClientErrors, Outcome, Record, Undecided
 from provider.domain.fields import format_duration
 from provider.domain.rollouts import Action, Phase, Rollout, StatusCode, settings_of
 
@@ -37,11 +37,23 @@ def decide(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
 
 def _due(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     if rollout.is_judging:
-        return _judged(rollout, record, now=now)
+        return _with_baseline(rollout, record, _judged(rollout, record, now=now))
     if rollout.is_unmeasured:
         return _measured_again(rollout, record)
     until = rollout.status.paused_until
-    return Move(Action.ADVANCE) if until and until <= now else None
+    return _with_baseline(rollout, record, Move(Action.ADVANCE)) if until and until <= now else None
+
+
+def _with_baseline(rollout: Rollout, record: Record, move: Move | None) -> Move | None:
+    """Hold a canary that is due for its next step while it cannot be compared with its baseline."""
+    if move is None or move.action is not Action.ADVANCE or rollout.spec.dry_run or not rollout.is_judged:
+        return move
+    settings = settings_of(rollout)
+    if doubt := record.doubt(settings):
+        return Move(Action.HOLD, doubt.reason)
+    verdict = record.step_verdict(settings)
+    is_unknown = rollout.is_judging and verdict.reason_code in BASELINE_CODES
+    return Move(Action.HOLD, verdict.reason) if is_unknown else move
 
 
 def _measured_again(rollout: Rollout, record: Record) -> Move | None:
@@ -117,7 +129,7 @@ def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) 
     settings = settings_of(rollout)
     if outcome is Outcome.ERROR:
         return None  # what is missing may hide a failure: the step ends when everything has been measured again
-    verdict = record.in_step.judged(settings).at_end(settings, attempt=record.whole.judged(settings))
+    verdict = record.step_verdict(settings).at_end(settings, attempt=record.verdict(settings))
     checks = [check for check in record.checks if check.outcome is not Outcome.SUCCESSFUL]
     if verdict.outcome is Outcome.SUCCESSFUL and not checks and outcome is not Outcome.FAILED:
         return Move(Action.ADVANCE, verdict.reason)

@@ -193,6 +193,7 @@ class Controller:
             canary=services.get("canary", ""),
             now=now,
             exposure=exposure_of(self._feed.read(lambda image: image.resolved(rollout))),
+            baseline=services.get("baseline") if "baseline" in rollout.shares else None,
         )
         after = self._analyses.remember(rollout.name, record, before=before)
         if after is None:

@@ -218,12 +218,14 @@ def _requests_between(before: tuple[datetime, Page], after: tuple[datetime, Page
         stable=services["stable"],
         canary=services.get("canary", ""),
         errors=_STATUSES,
+        baseline=services.get("baseline"),
     )
     return Requests(
         begin=before[0],
         end=after[0],
         canary=window.canary.requests,
         stable=window.stable.requests,
+        baseline=window.baseline.requests if window.baseline else None,
         reloads=_reloads_between(earlier, later),
     )
 

@@ -138,4 +138,5 @@ def _facts(share: Share) -> dict[str, object]:
         "achieved": f"{share.achieved}%",
         "canary_requests": share.canary_requests,
         "stable_requests": share.stable_requests,
+        **({} if share.baseline_requests is None else {"baseline_requests": share.baseline_requests}),
     }

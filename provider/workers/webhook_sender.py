@@ -16,7 +16,7 @@ from provider.workers.webhook_queue import Line
 log = logging.getLogger(__name__)
 
 LEASE = "messenger"
-_LEASE_SECONDS = 10.0
+_LEASE_SECONDS = 5.0
 _TICK_SECONDS = 2.0
 _FAILED_SECONDS = 5.0
 

@@ -241,8 +241,8 @@ VALID = text(document("shop"))
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("name: a\nname: b\nspec: {}\n", "is not YAML: line 2, column 1: the key name stands twice"),
-        ("name: a\nspec:\n  rule: x\n  rule: y\n", "is not YAML: line 4, column 3: the key rule stands twice"),
+        ("name: a\nname: b\nspec: {}\n", "is not YAML: line 2, column 1: duplicate key name"),
+        ("name: a\nspec:\n  rule: x\n  rule: y\n", "is not YAML: line 4, column 3: duplicate key rule"),
         (
             "name: a\n\tspec: {}\n",
             "is not YAML: line 2, column 1: found character '\\t' that cannot start any token; ",

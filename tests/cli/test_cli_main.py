@@ -105,6 +105,13 @@ def test_a_client_does_not_wait_for_what_it_does_not_need() -> None:
     assert python("-c", code).stdout == "[]\n"
 
 
+def test_the_supervisor_of_an_embedded_server_does_not_wait_for_what_its_web_process_needs() -> None:
+    heavy = HEAVY - {"pydantic", "re2"}  # what settings are checked with
+    code = f"import sys, provider.cli, provider.server.serve; print(sorted({heavy!r} & set(sys.modules)))"
+
+    assert python("-c", code).stdout == "[]\n"
+
+
 def test_the_module_is_the_command() -> None:
     done = python("-m", "provider", "token", "--help")
 

@@ -459,3 +459,12 @@ def test_what_does_not_come_by_waiting_is_a_failure_at_once(run: Run, shop: str,
 
     assert waited.exit_code == 1
     assert "it does not become healthy by itself" in waited.stderr
+
+
+def test_a_canary_starts_with_a_baseline_that_status_shows(run: Run, world: World) -> None:
+    stored(world, "shop")
+    run("set-canary", "shop", "http://10.0.0.9:80", "--baseline-server", "http://10.0.0.8:80")
+    scaled = run("scale", "shop", "baseline", "http://10.0.0.8:80", "http://10.0.0.7:80")
+
+    assert scaled.exit_code == 0
+    assert "baseline  http://10.0.0.8:80, http://10.0.0.7:80\n" in run("status", "shop").stdout

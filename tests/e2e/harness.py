@@ -20,7 +20,9 @@ import yaml
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port, start_app
 from provider.demo.processes import Child, Processes, is_listening
+from provider.server.embedded_valkey import embedded_url
 from provider.sources import TraefikMetrics
+from provider.store import RedisStore
 
 HOST = "127.0.0.1"
 SITE = "shop.localhost"
@@ -309,6 +311,11 @@ class Load:
         """Wait until so many more requests were answered."""
         enough = len(self.answers) + requests_
         eventually(lambda: len(self.answers) >= enough, what="requests are answered")
+
+
+def known_good(stack: Stack) -> str:
+    """Return the versions to which the controller would revert; no endpoint of the API shows them."""
+    return RedisStore(embedded_url(stack.directory / "data" / "valkey")).kept("good") or ""
 
 
 def children_of(pid: int) -> Sequence[int]:

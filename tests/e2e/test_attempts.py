@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import requests
 
-from tests.e2e.harness import HOST, SITE, Stack
+from tests.e2e.harness import HOST, SITE, Stack, eventually, known_good
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(240)]
 
@@ -46,6 +46,37 @@ def test_a_wait_fails_where_its_canary_ends_in_another_way(shared_stack: Stack, 
     waited = shared_stack.command("wait", "shop", "--for", "healthy", "--attempt", str(attempt), "--timeout", "20")
 
     assert waited.returncode == 1, waited.stdout + waited.stderr
+
+
+def test_a_wait_fails_where_the_change_that_began_its_canary_is_reverted(shared_stack: Stack) -> None:
+    stack = shared_stack
+    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary=None, steps=STEPS, revertWhenBroken=True)})
+    stack.wait_applied()
+    # The controller must have found the rollout without a canary good: that is what it reverts to.
+    good = stack.done("GET", "/rollouts/shop")["version"]
+    eventually(lambda: f'"shop":{good}' in known_good(stack), what="the state before the canary is known to be good")
+    said = stack.command("set-canary", "shop", "shop-v9@file", "--force")
+    waited = stack.command("wait", "shop", "--for", "healthy", "--timeout", "60")
+    after = stack.done("GET", "/rollouts/shop")
+
+    assert said.returncode == 0, said.stderr
+    assert waited.returncode == 1, waited.stdout + waited.stderr
+    assert after["version"] > good
+    assert "canary" not in after["spec"]
+
+
+@pytest.mark.parametrize("reason", ["too\nmany\terrors", "x" * 5_000, "\x00\x1b[2J", ""])
+def test_an_abort_is_accepted_whatever_its_reason(shared_stack: Stack, reason: str) -> None:
+    begin(shared_stack)
+    answer = shared_stack.call("POST", "/rollouts/shop/abort", {"reason": reason})
+    shared_stack.wait_applied()
+    entry = shared_stack.done("GET", "/rollouts/shop/history")["history"][0]
+
+    assert answer.status_code == 200, answer.text
+    assert entry["action"] == "abort"
+    assert len(entry["reason"]) <= 500
+    assert not set(entry["reason"]) & set("\n\t\x00\x1b")
+    assert shared_stack.count(20) == {"v1": 20}
 
 
 def clients_on_the_canary(stack: Stack) -> tuple[int, int]:

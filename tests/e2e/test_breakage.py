@@ -153,6 +153,38 @@ def test_workers_and_providers_that_start_while_redis_is_empty_serve_nothing_els
     assert poll(apart).content == body
 
 
+def test_an_emptied_redis_is_begun_anew_on_request_once_nobody_protects_what_was_served(
+    apart: Stack, server: EmbeddedServer
+) -> None:
+    empty(server)
+    eventually(lambda: times_said(apart, "feed.store-went-back"), what="it is noticed")
+    init = ("init", "--redis-url", server.url)
+    protected = apart.command(*init)
+    apart.stop("provider")
+    # The provider that starts next knows nothing of the old state but its claim.
+    shutil.rmtree(apart.directory / "data")
+    apart.start_provider(CANARY_REDIS_URL=server.url)
+    eventually(lambda: times_said(apart, "feed.store-went-back") > 1, what="the claim of the old one is found")
+    unknown = poll(apart)
+    begun = apart.command(*init)
+    apart.wait_for_provider()
+    again = apart.command(*init)
+
+    assert (protected.returncode, "restore" in protected.stderr) == (1, True)
+    assert unknown.status_code == 503
+    assert begun.returncode == 0, begun.stderr
+    assert poll(apart).status_code == 200
+    assert again.returncode == 0, again.stderr
+    assert apart.done("GET", "/rollouts")["rollouts"] == []
+
+
+def empty(server: EmbeddedServer) -> None:
+    """Have Redis come back with nothing."""
+    server.stop()
+    shutil.rmtree(Path(server.url.removeprefix("unix://")).parent / "appendonlydir")
+    server.start()
+
+
 def test_a_redis_that_went_back_and_was_written_past_what_is_served_is_noticed(
     apart: Stack, server: EmbeddedServer, tmp_path: Path
 ) -> None:

@@ -14,10 +14,8 @@ from requests.adapters import HTTPAdapter
 from provider.demo.gateway import GatewayOptions, gateway_command
 from provider.demo.parts import free_port
 from provider.demo.processes import Processes
-from provider.server.embedded_valkey import embedded_url
-from provider.store import RedisStore
 from provider.web.poll.application import GATHER_SECONDS
-from tests.e2e.harness import HOST, SITE, Stack, eventually
+from tests.e2e.harness import HOST, SITE, Stack, eventually, known_good
 
 pytestmark = [pytest.mark.traefik, pytest.mark.timeout(120)]
 
@@ -220,8 +218,3 @@ def test_a_change_that_traefik_cannot_carry_is_taken_back_once_where_that_is_ask
     assert "middlewares" not in stack.done("GET", "/rollouts/careful")["spec"]
     assert len(logged(stack, "rollout.taken_back")) == 1
     stack.done("DELETE", "/rollouts/careful?allowShrink=true")
-
-
-def known_good(stack: Stack) -> str:
-    """Read what the controller remembers; no answer of the API tells it."""
-    return RedisStore(embedded_url(stack.directory / "data" / "valkey")).kept("good") or ""

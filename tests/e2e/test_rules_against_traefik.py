@@ -18,7 +18,7 @@ from pathlib import Path
 from threading import Thread
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 import pytest
 
@@ -280,3 +280,50 @@ def test_traefik_matches_exactly_the_text_that_was_quoted(tmp_path: Path) -> Non
         statuses = {text: status_of(f"{web}/?{urlencode({'text': text})}") for text in [*texts, "never", "aanb"]}
 
     assert {**dict.fromkeys(texts, 200), "never": 404, "aanb": 404} == statuses
+
+
+# A rule that matches nothing: the request that its writer means, and the rule that matches it.
+NEVER = {
+    "HostRegexp(`{sub:[a-z]+}.example.com`)": ("a.example.com", "/", "HostRegexp(`^[a-z]+\\.example\\.com$`)"),
+    "Host(`b.example.com`) && Path(`/users/{id}`)": (
+        *("b.example.com", "/users/7"),
+        "Host(`b.example.com`) && PathRegexp(`^/users/[^/]+$`)",
+    ),
+    "Host(`c.example.com`) && Path(`/static/*`)": (
+        *("c.example.com", "/static/x.css"),
+        "Host(`c.example.com`) && PathRegexp(`^/static/.*$`)",
+    ),
+    "Host(`http://d.example.com`)": ("d.example.com", "/", "Host(`d.example.com`)"),
+    "Host(`e.example.com:80`)": ("e.example.com:80", "/", "Host(`e.example.com`)"),
+    "Host(`f.example.com/shop`)": ("f.example.com", "/shop", "Host(`f.example.com`) && PathPrefix(`/shop`)"),
+    "Host(`g.example.com`) && Query(`a=b`)": (
+        *("g.example.com", "/?a=b"),
+        "Host(`g.example.com`) && Query(`a`, `b`)",
+    ),
+    "Host(`${VAR}`)": ("h.example.com", "/", "Host(`h.example.com`)"),
+    "Host(`{{ host }}`)": ("i.example.com", "/", "Host(`i.example.com`)"),
+}
+
+
+def answer_to(web: str, host: str, path: str) -> int:
+    request = Request(f"{web}{path}", headers={"Host": host})  # noqa: S310 - our own Traefik
+    try:
+        with urlopen(request) as answer:  # noqa: S310
+            return int(answer.status)
+    except HTTPError as error:
+        error.close()
+        return error.code
+
+
+@pytest.mark.parametrize("is_corrected", [False, True])
+def test_rules_that_never_match_in_traefik_are_rejected(tmp_path: Path, *, is_corrected: bool) -> None:
+    log = tmp_path / "traefik.log"
+    rules = [right if is_corrected else rule for rule, (_, _, right) in NEVER.items()]
+
+    with serving(rules) as endpoint, traefik(endpoint, log) as (api, web):
+        shown = reported(api, len(rules), log)
+        answers = {host: answer_to(web, host, path) for host, path, _ in NEVER.values()}
+
+    assert {shown[f"r{number}@http"]["status"] for number in range(len(rules))} == {"enabled"}
+    assert set(answers.values()) == {200 if is_corrected else 404}, answers
+    assert [accepted(rule) for rule in rules] == [is_corrected] * len(rules)

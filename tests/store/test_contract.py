@@ -19,6 +19,7 @@ from provider.store import (
     Request,
     RequestReusedError,
     Store,
+    StoreBehindError,
     Stored,
 )
 from tests.store.writing import BLOG, SHOP, change, write
@@ -443,3 +444,16 @@ def test_a_restore_has_a_mark_and_forgets_those_before(store: Store) -> None:
     assert ["", event.mark] == [store.mark(1), store.mark(3)]
     assert store.mark(revision) == seen[0].follows != ""
     assert store.load().restored == revision
+
+
+def test_a_store_that_has_less_than_the_writer_serves_is_not_written_to(store: Store) -> None:
+    write(store)
+    lineage, revision = store.revision()
+    for served in ((lineage, revision + 1), ("another", revision)):
+        with pytest.raises(StoreBehindError):
+            store.commit(replace(change("new", expected=revision), served=served))
+    unchanged = store.revision()
+    store.commit(replace(change("new", expected=revision), served=(lineage, revision)))
+
+    assert unchanged == (lineage, revision)
+    assert store.revision() == (lineage, revision + 1)

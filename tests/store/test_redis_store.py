@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -18,15 +19,17 @@ from provider.store import (
     RedisStore,
     Request,
     RequestReusedError,
+    Reservation,
     Store,
     Stored,
     StoreUnavailableError,
 )
 from provider.store import keys as documented
 from provider.store.keys import Keys
-from tests.store.writing import SHOP, change, version, write
+from tests.store.writing import BLOG, SHOP, change, version, write
 
-AGAIN = Request("again", "one")
+AGAIN = Request("again", "one", keep_seconds=7_200)
+RESERVING = Request("reserving", "")
 SERVERS = Request("servers", "")
 DAY = 24 * 3_600
 ENTRY = {"kind": "rollout", "name": "shop", "action": "write", "actor": "stranger", "reason": "", "at": "0"}
@@ -43,6 +46,7 @@ def pattern(key: str, keys: Keys) -> str:
     general = re.sub("history:.*", "history:KIND/NAME", general)
     general = re.sub("[0-9a-f]{64}$", "SHA256", general)
     general = re.sub("instances:.*", "instances:ROLLOUT", general)
+    general = re.sub("requests:.*", "requests:ACTOR", general)
     return re.sub("(lease|note|count):.*", r"\1:NAME", general)
 
 
@@ -57,6 +61,7 @@ def fill(store: Store) -> None:
     store.keep("seen", "{}", seconds=30)
     store.count("wrong", seconds=30)
     write(store, key=Key(Kind.SERVERS, "shop"), request=SERVERS)
+    store.commit(replace(change(key=BLOG, request=RESERVING), reservation=Reservation("a rule", 10)))
     store.restore(store.load(), actor="me", reason="")
 
 
@@ -96,6 +101,9 @@ def test_only_what_is_kept_for_a_while_expires(valkey: RedisStore, hand: redis.R
     short = {
         keys.request(AGAIN.id),
         keys.request(SERVERS.id),
+        keys.request(RESERVING.id),
+        keys.reserved("a rule"),
+        keys.requests("me"),
         keys.lease("controller"),
         keys.note("seen"),
         keys.count("wrong"),
@@ -353,16 +361,21 @@ def test_a_request_whose_revision_was_broken_is_not_done_again(
 
 
 @pytest.mark.parametrize(
-    "name", ["revision", "documents", "versions", "events", "history", "request", "sizes", "churn"]
+    "name", ["revision", "documents", "versions", "events", "history", "request", "sizes", "churn", "requests"]
 )
 def test_a_key_of_another_type_refuses_the_write_and_nothing_is_half_written(
     valkey: RedisStore, hand: redis.Redis, keys: Keys, name: str
 ) -> None:
     fill(valkey)
     request = Request("new", "")
-    broken = {"history": keys.history(SHOP), "request": keys.request(request.id)}.get(name) or getattr(keys, name)
+    named = {
+        "history": keys.history(SHOP),
+        "request": keys.request(request.id),
+        "requests": keys.requests("me"),
+    }
+    broken = named.get(name) or getattr(keys, name)
     hand.delete(broken)
-    hand.set(broken, "nonsense") if name == "churn" else hand.lpush(broken, "nonsense")
+    hand.set(broken, "nonsense") if name in {"churn", "requests"} else hand.lpush(broken, "nonsense")
     before = everything(hand, keys)
 
     with pytest.raises(StoreUnavailableError, match="WRONGTYPE"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import redis
 
 from provider.server.embedded_valkey import EmbeddedServer
-from provider.store import Key, Kind, RedisStore, Store
+from provider.store import Change, Key, Kind, RedisStore, Request, Store
 from provider.store.keys import Keys
 from provider.store.protocols import HISTORY_BYTES
 from provider.store.retention import Retention
@@ -106,3 +106,31 @@ def test_a_response_of_history_has_one_event_however_large(store: Store) -> None
     write(store, json.dumps(2 * HISTORY_BYTES * "x"))
 
     assert revisions(store, SHOP) == [1]
+
+
+def test_the_oldest_requests_of_an_actor_are_forgotten_beyond_a_number(
+    shared_server: EmbeddedServer, keys: Keys, hand: redis.Redis
+) -> None:
+    store = opened(shared_server, keys, requests=3)
+    requests = [Request(f"ann:{number}", "same", keep_seconds=86_400) for number in range(6)]
+    others = [Request("bob:1", "same", keep_seconds=86_400), Request("short", "same")]
+    for number, (actor, request) in enumerate(
+        [("bob", others[0]), *(("ann", one) for one in requests), ("ann", others[1])]
+    ):
+        store.commit(Change(SHOP, number, str(number), "put", actor, "", request))
+
+    assert [store.recall(one) is not None for one in requests] == [False, False, False, True, True, True]
+    assert [store.recall(one) is not None for one in others] == [True, True]
+    assert hand.llen(keys.requests("ann")) == 3
+    assert 0 < hand.ttl(keys.requests("ann")) <= 86_400
+
+
+def test_a_smaller_number_of_requests_is_reached_over_the_next_changes(
+    shared_server: EmbeddedServer, keys: Keys, hand: redis.Redis
+) -> None:
+    for number, kept in enumerate([10] * 10 + [4] * 6):
+        request = Request(f"ann:{number}", "same", keep_seconds=86_400)
+        store = opened(shared_server, keys, requests=kept)
+        store.commit(Change(SHOP, number, str(number), "put", "ann", "", request))
+
+    assert hand.llen(keys.requests("ann")) == 4

@@ -2,165 +2,79 @@
 
 A provider as `serve` runs it, with one worker, a hundred rollouts and one of 2,000 servers. Each attack runs once,
 against a provider of its own. Measured are the CPU time of the worker, how far its memory rises above what it was,
-and the longest time that a poll of somebody else takes. With another checkout on PYTHONPATH it measures that one.
+and the longest time that a poll of somebody else takes: before the attack, which shows what the machine itself adds,
+and during it. With another checkout on PYTHONPATH it measures that one.
 """
 
 import argparse
-import http.client
-import json
+import multiprocessing
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing.synchronize import Event
 from pathlib import Path
-from typing import Any
 
 from provider.demo.parts import ProviderProcess
 from provider.demo.processes import Processes
 from tools.benchmarks import machine
+from tools.benchmarks.attacks import ATTACKS, REGISTERED, SERVERS, Attack, Caller, shifts
 
-_ROLLOUTS, _SERVERS, _SHIFTS = 100, 1_000, 150
-_POLL_SECONDS = 0.02
+_ROLLOUTS = 100
+_POLL_SECONDS, _QUIET_SECONDS = 0.02, 5.0
 _MIB = 1024 * 1024
-_SERVER = "/rollouts/crew/groups/v1/servers/one"
-_PATIENCE_SECONDS = 120.0
-_HEADING = "| caller | request | CPU | memory | slowest poll |\n| - | - | - | - | - |"
-
-
-class Caller:
-    """Somebody with one connection, and a token or none."""
-
-    def __init__(self, provider: ProviderProcess, token: str = "") -> None:
-        self._connection = http.client.HTTPConnection(provider.host, provider.port, timeout=_PATIENCE_SECONDS)
-        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
-
-    def ask(self, method: str, path: str, body: str | None = None, **headers: str) -> int:
-        """Send a request and read all of the response; its status, or 0 where the connection broke."""
-        named = {name.replace("_", "-"): value for name, value in headers.items()}
-        try:
-            self._connection.request(method, path, body, {**self._headers, **named})
-            answer = self._connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException):
-            self._connection.close()
-            return 0
-        return answer.status
-
-    def send(self, path: str, document: Any, method: str = "POST") -> int:
-        """Send a document, or a text that is one already."""
-        text = document if isinstance(document, str) else json.dumps(document)
-        return self.ask(method, f"/api/v1{path}", text, Content_Type="application/json")
-
-
-@dataclass(frozen=True)
-class Attack:
-    """A request, or many of a kind, of a role; `nobody` has no token."""
-
-    role: str
-    name: str
-    run: Callable[[Caller], None]
+_HEADING = "| caller | request | CPU | memory | slowest poll before | during |\n| - | - | - | - | - | - |"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What an attack cost: seconds of CPU, bytes of memory, and seconds of the slowest poll."""
+    """What an attack cost: seconds of CPU, bytes of memory, and seconds of the slowest poll before and during it."""
 
     cpu: float
     memory: int
+    quiet_poll: float
     slowest_poll: float
 
 
-def _polls(caller: Caller) -> None:
-    for number in range(2_000):
-        caller.ask("GET", f"/traefik/config?gateway=g{number}")
+class _Slowest:
+    """The time that the slowest poll took so far."""
+
+    def __init__(self) -> None:
+        self._seconds = multiprocessing.get_context("spawn").Value("d", 0.0)
+
+    def note(self, seconds: float) -> None:
+        """Take note of a poll."""
+        self._seconds.value = max(self._seconds.value, seconds)
+
+    def take(self) -> float:
+        """Return the time, and begin anew."""
+        seconds: float = self._seconds.value
+        self._seconds.value = 0.0
+        return seconds
 
 
-def _repeatedly(path: str, times: int) -> Callable[[Caller], None]:
-    def run(caller: Caller) -> None:
-        for _ in range(times):
-            caller.ask("GET", path)
-
-    return run
-
-
-def _form(caller: Caller) -> None:
-    body = "&".join(f"a{number}=b" for number in range(120_000))[:_MIB]
-    for _ in range(5):
-        caller.ask(
-            "POST", "/sign-in", body, Content_Type="application/x-www-form-urlencoded", Cookie="canary_session=x"
-        )
+def _poll(provider: ProviderProcess, token: str, slowest: _Slowest, over: Event) -> None:
+    caller = Caller(provider, token)
+    while not over.wait(_POLL_SECONDS):
+        began = time.perf_counter()
+        caller.ask("GET", "/traefik/config?gateway=default")
+        slowest.note(time.perf_counter() - began)
 
 
-def _repeated_key(method: str, path: str) -> Callable[[Caller], None]:
-    keys = ",".join(f'"k{number}":0' for number in range(28_000))
-    return lambda caller: _ignore(caller.send(path, f'{{{keys},"k27999":0}}', method))
-
-
-def _addresses(caller: Caller) -> None:
-    for number in range(300):
-        caller.send(_SERVER, {"url": f"http://10.1.0.{number % 2 + 1}:80"}, "PUT")
-
-
-def _shifts(caller: Caller) -> None:
-    for number in range(_SHIFTS):
-        caller.send("/rollouts/large/weight", {"weight": number % 50 + 1}, "PUT")
-
-
-def _history(caller: Caller) -> None:
-    caller.ask("GET", "/api/v1/rollouts/large/history?limit=1000")
-
-
-def _plan(caller: Caller) -> None:
-    factors = ",".join(str(number) for number in range(2, 12))
-    for rate in (5, 50, 5_000):
-        caller.ask("GET", f"/api/v1/rollouts/long/plan?rate={rate}&k={factors}")
-
-
-def _ignore(_status: int) -> None:
-    return None
-
-
-ATTACKS: Sequence[Attack] = (
-    Attack("nobody", "2,000 polls, each under another name", _polls),
-    Attack("nobody", "GET /docs, 50 times", _repeatedly("/docs", 50)),
-    Attack("nobody", "GET /metrics, 50 times", _repeatedly("/metrics", 50)),
-    Attack("nobody", "POST /sign-in, a form of 1 MiB, 5 times", _form),
-    Attack("viewer", "POST of a link, 300 kB of JSON with one key twice", _repeated_key("POST", "/sign-in-links")),
-    Attack("viewer", "GET history?limit=1000, 150 changes of 2,000 servers", _history),
-    Attack("viewer", "GET plan of 40 steps for 10 regressions, 3 rates", _plan),
-    Attack("viewer", "GET /gateways, 50 times", _repeatedly("/api/v1/gateways", 50)),
-    Attack("instance", "PUT of a server, 300 kB of JSON with one key twice", _repeated_key("PUT", _SERVER)),
-    Attack("instance", "300 changes of an address", _addresses),
-    Attack("gateway", "2,000 polls, each under another name", _polls),
-    Attack("operator", "150 shifts of a rollout with 2,000 servers", _shifts),
-)
-
-
-class _Prober:
-    """Polls as a Traefik does while something else goes on."""
-
-    def __init__(self, provider: ProviderProcess, token: str) -> None:
-        self._caller = Caller(provider, token)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self.slowest = 0.0
-
-    def __enter__(self) -> "_Prober":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _run(self) -> None:
-        while not self._over.wait(_POLL_SECONDS):
-            began = time.perf_counter()
-            self._caller.ask("GET", "/traefik/config?gateway=default")
-            self.slowest = max(self.slowest, time.perf_counter() - began)
+@contextmanager
+def _polled(provider: ProviderProcess, token: str) -> Iterator[_Slowest]:
+    """Poll as a Traefik does while something else goes on: from a process of its own, which nothing here delays."""
+    spawn = multiprocessing.get_context("spawn")
+    over, slowest = spawn.Event(), _Slowest()
+    process = spawn.Process(target=_poll, args=(provider, token, slowest, over))
+    process.start()
+    try:
+        yield slowest
+    finally:
+        over.set()
+        process.join()
 
 
 def measured(attack: Attack) -> Cost:
@@ -170,19 +84,22 @@ def measured(attack: Attack) -> Cost:
         settings = {"CANARY_WORKERS": "1", "CANARY_CONTROLLER": "false"}
         child = provider.start(processes, data_dir=Path(path) / "data", environment=settings)
         worker = _worker(child.process.pid)
-        tokens = _filled(provider, is_shifted=attack.run is _history)
+        tokens = _filled(provider, is_shifted=attack.is_after_shifts)
         caller = Caller(provider, tokens.get(attack.role, ""))
-        time.sleep(1)
-        cpu, memory = machine.cpu_seconds(worker), machine.resident_bytes(worker)
-        Path(f"/proc/{worker}/clear_refs").write_text("5")
-        with _Prober(provider, tokens["gateway"]) as prober:
-            time.sleep(0.2)
+        if attack.is_page:
+            caller.sign_in()
+        with _polled(provider, tokens["gateway"]) as slowest:
+            time.sleep(1 + _QUIET_SECONDS)
+            quiet = slowest.take()
+            cpu, memory = machine.cpu_seconds(worker), machine.resident_bytes(worker)
+            Path(f"/proc/{worker}/clear_refs").write_text("5")
             attack.run(caller)
             time.sleep(0.2)
+            busy = slowest.take()
         try:
-            return Cost(machine.cpu_seconds(worker) - cpu, _peak(worker) - memory, prober.slowest)
+            return Cost(machine.cpu_seconds(worker) - cpu, _peak(worker) - memory, quiet, busy)
         except FileNotFoundError:  # the attack ended it
-            return Cost(float("nan"), 0, prober.slowest)
+            return Cost(float("nan"), 0, quiet, busy)
 
 
 def _worker(serve: int) -> int:
@@ -208,7 +125,7 @@ def _filled(provider: ProviderProcess, *, is_shifted: bool) -> dict[str, str]:
         spec = {"rule": f"Host(`r{number}.localhost`)", "stable": {"servers": [{"url": "http://10.0.0.1:80"}]}}
         provider.call("POST", "/rollouts", {"name": f"r{number}", "spec": spec})
     sides = {
-        side: {"servers": [{"url": f"http://10.{place}.{n // 250}.{n % 250 + 1}:8080"} for n in range(_SERVERS)]}
+        side: {"servers": [{"url": f"http://10.{place}.{n // 250}.{n % 250 + 1}:8080"} for n in range(SERVERS)]}
         for place, side in enumerate(("stable", "canary"))
     }
     large = {"rule": "Host(`large.localhost`)", **sides, "steps": [{"setWeight": 5}, {"pause": {}}]}
@@ -221,19 +138,20 @@ def _filled(provider: ProviderProcess, *, is_shifted: bool) -> dict[str, str]:
         "POST", "/rollouts", {"name": "long", "spec": {"rule": "Host(`long.localhost`)", **sides, "steps": steps}}
     )
     instance = Caller(provider, tokens["instance"])
-    instance.send("/rollouts/crew/groups/v1/servers/one", {"url": "http://10.1.0.1:80"}, "PUT")
+    instance.send(REGISTERED, {"url": "http://10.1.0.1:80"}, "PUT")
     crew = {"rule": "Host(`crew.localhost`)", "stable": {"discover": {"registered": "v1"}}}
     provider.call("POST", "/rollouts", {"name": "crew", "spec": crew})
     if is_shifted:
-        _shifts(Caller(provider, tokens["operator"]))
+        shifts(Caller(provider, tokens["operator"]))
     return {**tokens, "admin": provider.token}
 
 
 def row(attack: Attack, cost: Cost) -> str:
     """Write a row of the table."""
     cpu = f"{cost.cpu:.2f} s" if cost.cpu == cost.cpu else "worker ended"
-    memory, poll = f"{max(0, cost.memory) / _MIB:.0f} MiB", f"{cost.slowest_poll * 1e3:.0f} ms"
-    return f"| {attack.role} | {attack.name} | {cpu} | {memory} | {poll} |"
+    memory = f"{max(0, cost.memory) / _MIB:.0f} MiB"
+    polls = f"{cost.quiet_poll * 1e3:.0f} ms | {cost.slowest_poll * 1e3:.0f} ms"
+    return f"| {attack.role} | {attack.name} | {cpu} | {memory} | {polls} |"
 
 
 def main() -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from provider.cli.main import SECTIONS
+from provider.cli.main import SECTIONS, cli
 from tools.reference.markdown import code, table
 
 # Options of all commands that call the API; the page describes them once.
@@ -23,7 +23,8 @@ def _section(commands: Sequence[click.Command]) -> str:
 
 def _texts(command: click.Command, parent: str) -> Iterator[str]:
     name = f"{parent} {command.name}"
-    context = click.Context(command, info_name=name, parent=None)
+    # A command caches its help option, so it must be that of the command line: `-h` and `--help`.
+    context = click.Context(command, info_name=name, parent=click.Context(cli, **cli.context_settings))
     if isinstance(command, click.Group):
         for one in command.commands.values():
             yield from _texts(one, name)

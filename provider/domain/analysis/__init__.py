@@ -1,5 +1,6 @@
 """How a canary is judged: counts → evidence → verdict. Pure: no clock, store or network. See docs/analysis.md."""
 
+from provider.domain.analysis.baseline import BASELINE_CODES
 from provider.domain.analysis.checks import (
     Check,
     CheckReading,
@@ -25,6 +26,7 @@ from provider.domain.analysis.verdict import MetricVerdict, Verdict, judge
 from provider.domain.analysis.warm_up import Exposure
 
 __all__ = [
+    "BASELINE_CODES",
     "Analysis",
     "Check",
     "CheckReading",

@@ -10,10 +10,10 @@ from provider.domain.analysis.settings import Analysis
 
 @dataclass(frozen=True)
 class Context:
-    """Stable's counts of the attempt before a window, and when the window was (`Mixture` explains period and unit).
+    """Counts of the attempt before a window, and when the window was (`Mixture` explains period and unit).
 
-    A window without trials of stable is compared with the upper bound of the counts before it. Without them it adds
-    nothing.
+    `stable_so_far` are those of the side that the canary is compared with. A window without trials of it is compared
+    with the upper bound of the counts before it. Without them it adds nothing.
     """
 
     stable_so_far: Counts | None = None

@@ -102,10 +102,24 @@ class Counts(Value):
 
 @dataclass(frozen=True)
 class Window(Value):
-    """Both sides between two looks. Windows add up: the sum of all is the total."""
+    """All sides between two looks. Windows add up: the sum of all is the total.
+
+    `baseline` is None while no baseline is to get requests.
+    """
 
     stable: Counts = field(default_factory=Counts)
     canary: Counts = field(default_factory=Counts)
+    baseline: Counts | None = None
+
+    @property
+    def reference(self) -> Counts:
+        """Give the side that the canary is compared with: the baseline where there is one."""
+        return self.stable if self.baseline is None else self.baseline
 
     def __add__(self, other: Self) -> Self:
-        return type(self)(stable=self.stable + other.stable, canary=self.canary + other.canary)
+        known = [one for one in (self.baseline, other.baseline) if one is not None]
+        return type(self)(
+            stable=self.stable + other.stable,
+            canary=self.canary + other.canary,
+            baseline=sum(known, Counts()) if known else None,
+        )

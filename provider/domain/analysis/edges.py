@@ -32,8 +32,8 @@ class Edge(Value):
     def updated(self, window: Window, settings: Analysis, context: Context) -> Self:
         """Add a window; one whose histograms do not have this edge changes nothing."""
         canary = window.canary.latency.above(self.seconds)
-        stable = window.stable.latency.above(self.seconds)
-        if window.stable.requests == 0:
+        stable = window.reference.latency.above(self.seconds)
+        if window.reference.requests == 0:
             stable = Trials(0, 0)
         if canary is None or stable is None:
             return self
@@ -55,7 +55,7 @@ def edges_of(window: Window, latency: Latency, *, only_slow: bool = False) -> tu
     The one from which on responses are slow is always among them, and with `only_slow` it is the only one. Of too
     many edges some are left out evenly.
     """
-    canary, stable = window.canary.latency.edges, window.stable.latency.edges
+    canary, stable = window.canary.latency.edges, window.reference.latency.edges
     known = [edge for edge in canary if edge in stable or not stable]
     chosen = [edge for edge in known if is_chosen(edge, latency)]
     if len(chosen) > MOST_EDGES:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Self
 
+from provider.domain.analysis.baseline import compared_with_stable
 from provider.domain.analysis.comparison import Comparison
 from provider.domain.analysis.context import Context
 from provider.domain.analysis.counts import Counts, Trials, Window
@@ -20,7 +21,7 @@ class Evidence(Value):
 
     `slow` has one comparison for each bucket edge. They are those of the first window in which the canary answered,
     and stay: a mean whose parts come and go would be no e-process. `limits` is the evidence against each plain limit,
-    by its name.
+    by its name. `baseline` is the evidence that the baseline is much worse than stable.
     Evidence that was gathered under one document of settings is not to be continued under another.
     """
 
@@ -28,6 +29,7 @@ class Evidence(Value):
     slow: tuple[Edge, ...] = ()
     client_errors: Comparison = field(default_factory=Comparison)
     limits: dict[str, Exceedance] = field(default_factory=dict)
+    baseline: Comparison = field(default_factory=Comparison)
 
     def updated(
         self, window: Window, settings: Analysis, context: Context | None = None, *, is_of_step: bool = False
@@ -44,7 +46,7 @@ class Evidence(Value):
 
         def compared(comparison: Comparison, trials: Callable[[Counts], Trials]) -> Comparison:
             so_far = trials(context.stable_so_far) if context.stable_so_far else None
-            canary, stable = trials(window.canary), trials(window.stable)
+            canary, stable = trials(window.canary), trials(window.reference)
             return context.compared(comparison, settings, canary=canary, stable=stable, stable_so_far=so_far)
 
         return type(self)(
@@ -54,6 +56,9 @@ class Evidence(Value):
             limits={**self.limits, **self._limits(window, settings, context)}
             if settings.limits.count
             else self.limits,
+            baseline=self.baseline
+            if is_of_step
+            else compared_with_stable(self.baseline, window, settings, context.period, context.unit),
         )
 
     def _limits(self, window: Window, settings: Analysis, context: Context) -> dict[str, Exceedance]:

@@ -23,6 +23,10 @@ class ReasonCode(StrEnum):
     """Traefik does not count whether the canary's responses were successes."""
     CLIENT_ERRORS = "client-errors"
     """The canary has more 4xx responses than stable."""
+    BASELINE_UNAVAILABLE = "baseline-unavailable"
+    """The baseline receives no requests, or fails most of them."""
+    BASELINE_WORSE = "baseline-worse"
+    """The baseline fails several times as often as stable, so that a comparison with it shows nothing."""
 
 
 def worst(outcomes: Iterable[Outcome]) -> Outcome:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from math import ceil, log
 from typing import Self
 
+from provider.domain.analysis.baseline import BASELINE_CODES, Doubt, absence, inferiority, outage, unmatched
 from provider.domain.analysis.context import Context
 from provider.domain.analysis.counts import Window
 from provider.domain.analysis.evidence import Evidence
@@ -64,6 +65,12 @@ class Look(Value):
     canary_requests: int = 0
     stable_requests: int = 0
     reason_code: ReasonCode | None = None
+    baseline_requests: int | None = None
+
+    @property
+    def requests(self) -> int:
+        """Return the requests of all sides."""
+        return self.canary_requests + self.stable_requests + (self.baseline_requests or 0)
 
 
 @dataclass(frozen=True)
@@ -83,9 +90,9 @@ class Sums(Value):
         """Add what was counted since the last sample to the totals."""
         return replace(self, totals=self.totals + window)
 
-    def judged(self, settings: Analysis) -> Verdict:
-        """Say what they come to."""
-        return judge(self.evidence, self.totals, settings)
+    def judged(self, settings: Analysis, *, doubt: Doubt | None = None) -> Verdict:
+        """Say what they come to, with a doubt about the baseline if there is one."""
+        return judge(self.evidence, self.totals, settings, doubt=doubt)
 
 
 @dataclass(frozen=True)
@@ -127,7 +134,8 @@ class Record(Value):
 
     `attempt` and `step` name what it is about; for another attempt, or step, what was gathered counts no more.
     `judged_from` is when the judging of the step begins, where a warm-up delays it; `client_errors_at` is when the
-    canary was first known to have more client errors than stable.
+    canary was first known to have more client errors than stable. `unmatched` is how many requests the canary has had
+    since its baseline had one.
     """
 
     attempt: str
@@ -146,6 +154,7 @@ class Record(Value):
     warm_up: WarmUp | None = None
     judged_from: datetime | None = None
     client_errors_at: datetime | None = None
+    unmatched: int = 0
 
     def about(self, attempt: str, step: str) -> Self:
         """Give the record to go on with for an attempt and its step."""
@@ -162,10 +171,12 @@ class Record(Value):
         canary: str,
         now: datetime,
         exposure: Exposure | None = None,
+        baseline: str | None = None,
     ) -> Self:
         """Add a look. What it did not see keeps its counters: the next window reaches back over it.
 
-        `exposure` tells when the canary is cold; without it every sample is judged.
+        `exposure` tells when the canary is cold; without it every sample is judged. `baseline` is the service of a
+        baseline that is to get requests.
         """
         if measurement.error:
             return self._noted(Look(now, Outcome.ERROR, measurement.error))
@@ -176,7 +187,9 @@ class Record(Value):
         )
         after = {name: snapshot for name, snapshot in measurement.snapshots.items() if name not in replicas}
         try:
-            windows = windows_between(before, after, stable=stable, canary=canary, errors=settings.errors)
+            windows = windows_between(
+                before, after, stable=stable, canary=canary, errors=settings.errors, baseline=baseline
+            )
         except ValueError as error:
             return self._noted(Look(now, Outcome.ERROR, f"inconsistent counts: {error}"))
         window = sum(windows.values(), Window())
@@ -190,6 +203,7 @@ class Record(Value):
             counters={**known, **seen},
             recent=remembered(self.recent, window, now=now),
             missing=(*measurement.missing, *(several_traefiks(name) for name in replicas)),
+            unmatched=unmatched(self.unmatched, window),
         )
         if added.client_errors_at is None and added.client_errors(settings):
             added = replace(added, client_errors_at=now)
@@ -197,19 +211,22 @@ class Record(Value):
         code = added._reason_code(outcome, settings)
         if code is ReasonCode.CLIENT_ERRORS:
             reason = f"{added.client_errors(settings)}; {reason}"
-        return added._noted(Look(now, outcome, reason, window.canary.requests, window.stable.requests, code))
+        compared = window.baseline.requests if window.baseline else None
+        return added._noted(
+            Look(now, outcome, reason, window.canary.requests, window.stable.requests, code, compared)
+        )
 
     def finding(self, settings: Analysis) -> tuple[Outcome, str]:
         """Say what is known now: a canary that failed in all its time has failed, whatever this step says."""
         ruined = ruin(self.recent)
         if ruined:
             return Outcome.FAILED, ruined
-        whole = self.whole.judged(settings)
+        whole = self.verdict(settings)
         words = self.warming_up(settings, now=self.looked_at)
         if words and whole.outcome is not Outcome.FAILED:
             missing = "; ".join(self.missing)
             return (Outcome.ERROR, missing) if missing else (Outcome.INCONCLUSIVE, words)
-        in_step = self.in_step.judged(settings)
+        in_step = self.step_verdict(settings)
         verdict = whole if whole.outcome is Outcome.FAILED or not self.step else in_step
         # α is spent once an attempt: what a step alone says is no failure.
         is_of_step = verdict is in_step and verdict.outcome is Outcome.FAILED
@@ -218,6 +235,23 @@ class Record(Value):
         parts += [(Outcome.ERROR, words) for words in self.missing]
         outcome = worst(part for part, _ in parts)
         return outcome, "; ".join(words for part, words in parts if part is outcome)
+
+    def verdict(self, settings: Analysis) -> Verdict:
+        """Judge the whole attempt."""
+        return self.whole.judged(settings, doubt=self.doubt(settings))
+
+    def step_verdict(self, settings: Analysis) -> Verdict:
+        """Judge the analysis step that runs, or ran last."""
+        return self.in_step.judged(settings, doubt=self.doubt(settings))
+
+    def doubt(self, settings: Analysis) -> Doubt | None:
+        """Return why the canary cannot be compared with its baseline; None if it can, or if there is none."""
+        exposure = self.warm_up.exposure if self.warm_up else None
+        return (
+            (exposure and absence(self.unmatched, weight=exposure.weight, baseline=exposure.baseline))
+            or outage(self.recent)
+            or inferiority(self.whole.evidence.baseline, self.whole.totals, settings)
+        )
 
     def client_errors(self, settings: Analysis) -> str:
         """Say that the canary has more client errors than stable; empty if that is not known."""
@@ -231,10 +265,10 @@ class Record(Value):
             return None
         if self.warming_up(settings, now=self.looked_at):
             return ReasonCode.WARMING_UP
-        if self.client_errors(settings):
-            return ReasonCode.CLIENT_ERRORS
         sums = self.in_step if self.step else self.whole
-        return sums.judged(settings).reason_code if sums.totals.canary.unknown else None
+        is_special = sums.totals.canary.unknown or sums.totals.baseline is not None
+        code = sums.judged(settings, doubt=self.doubt(settings)).reason_code if is_special else None
+        return ReasonCode.CLIENT_ERRORS if code not in BASELINE_CODES and self.client_errors(settings) else code
 
     def warm_at(self, settings: Analysis) -> datetime | None:
         """Return when the warm-up is over, or was; None without one."""
@@ -268,7 +302,7 @@ class Record(Value):
     ) -> tuple[Sums, Sums]:
         age = max(timedelta(), now - (self.began_at or now))
         unit = 2 * age // settings.sustained if settings.sustained else None
-        context = Context(self.whole.totals.stable, period=age // _PERIOD, unit=unit)
+        context = Context(self.whole.totals.reference, period=age // _PERIOD, unit=unit)
         return (
             whole.with_evidence(window, settings, context),
             in_step.with_evidence(window, settings, is_of_step=True),
@@ -321,7 +355,7 @@ def _is_replica(known: Counted | None, snapshot: Snapshot) -> bool:
 
 
 def _is_closed(window: Window) -> bool:
-    canary, stable = window.canary.requests, window.stable.requests
+    canary, stable = window.canary.requests, window.reference.requests
     return (canary >= CANARY_REQUESTS and stable >= STABLE_REQUESTS) or (canary >= ALONE and stable == 0)
 
 

@@ -22,17 +22,19 @@ _IN_A_ROW = 2
 
 @dataclass(frozen=True)
 class Recent(Value):
-    """The requests of both sides, and how many of them were errors, between one sample and the one before."""
+    """The requests of each side, and how many of them were errors, between one sample and the one before."""
 
     at: datetime
     canary: Trials
     stable: Trials
+    baseline: Trials | None = None
 
 
 def remembered(recent: Iterable[Recent], window: Window, *, now: datetime) -> tuple[Recent, ...]:
     """Add a window, and drop those that are older than the span; the newest always stays."""
     kept = tuple(one for one in recent if timedelta() <= now - one.at < SPAN)
-    return (*kept, Recent(now, window.canary.failing, window.stable.failing))
+    baseline = window.baseline.failing if window.baseline else None
+    return (*kept, Recent(now, window.canary.failing, window.stable.failing, baseline))
 
 
 def ruin(recent: Iterable[Recent]) -> str:
@@ -45,16 +47,22 @@ def ruin(recent: Iterable[Recent]) -> str:
 
 
 def _ruin(windows: Sequence[Recent]) -> str:
-    canary = _sum(one.canary for one in windows)
-    stable = _sum(one.stable for one in windows)
-    if canary.bad < LEAST_BAD or canary.bad <= _CANARY_ABOVE * canary.total:
-        return ""
-    if stable.total and stable.bad >= _STABLE_BELOW * stable.total:
+    canary = summed(one.canary for one in windows)
+    stable = summed(one.stable for one in windows)
+    if not is_down(canary, beside=stable):
         return ""
     beside = f"{per_cent(stable.rate)} on stable" if stable.rate is not None else "no requests to stable"
     return f"{canary.bad} of the last {canary.total} requests to the canary failed ({beside})"
 
 
-def _sum(trials: Iterable[Trials]) -> Trials:
-    both = tuple(trials)
-    return Trials(sum(one.total for one in both), sum(one.bad for one in both))
+def is_down(trials: Trials, *, beside: Trials) -> bool:
+    """Tell whether a side fails most of its requests, and the one beside it does not."""
+    if trials.bad < LEAST_BAD or trials.bad <= _CANARY_ABOVE * trials.total:
+        return False
+    return not beside.total or beside.bad < _STABLE_BELOW * beside.total
+
+
+def summed(trials: Iterable[Trials]) -> Trials:
+    """Add trials up."""
+    each = tuple(trials)
+    return Trials(sum(one.total for one in each), sum(one.bad for one in each))

@@ -43,9 +43,15 @@ class Share(Document):
     achieved: float | None = None
     canary_requests: int = 0
     stable_requests: int = 0
+    baseline_requests: int | None = None
     reloads: int | None = None
     since: Moment
     seen_at: Moment
+
+    @property
+    def requests(self) -> int:
+        """Return the requests of all sides."""
+        return self.canary_requests + self.stable_requests + (self.baseline_requests or 0)
 
 
 @dataclass(frozen=True)
@@ -57,11 +63,12 @@ class Requests:
     canary: int = 0
     stable: int = 0
     reloads: int | None = 0
+    baseline: int | None = None
 
     @property
     def total(self) -> int:
-        """Give the requests of both sides."""
-        return self.canary + self.stable
+        """Give the requests of all sides."""
+        return self.canary + self.stable + (self.baseline or 0)
 
     def __add__(self, later: Self) -> Self:
         return replace(
@@ -70,6 +77,7 @@ class Requests:
             canary=self.canary + later.canary,
             stable=self.stable + later.stable,
             reloads=None if self.reloads is None or later.reloads is None else self.reloads + later.reloads,
+            baseline=None if self.baseline is None or later.baseline is None else self.baseline + later.baseline,
         )
 
 
@@ -108,6 +116,7 @@ def share_of(
         achieved=round(100 * whole.canary / whole.total, 2) if whole.total else None,
         canary_requests=whole.canary,
         stable_requests=whole.stable,
+        baseline_requests=whole.baseline,
         reloads=whole.reloads,
         since=whole.begin,
         seen_at=whole.end,

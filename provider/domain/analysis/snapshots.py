@@ -6,7 +6,7 @@ from 0 with the process, and are dropped as a whole when their service leaves th
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -73,14 +73,15 @@ def window_between(
     stable: str,
     canary: str,
     errors: str | ErrorStatuses,
+    baseline: str | None = None,
 ) -> Window:
     """Give what all gateways together answered between two looks.
 
-    `before` and `after` hold the snapshots by gateway, `stable` and `canary` name services as Traefik does
-    (`shop_1@http`), `errors` says which statuses count as errors. A gateway that is in only one of
-    the looks adds nothing: it is not known what it counted when.
+    `before` and `after` hold the snapshots by gateway. `stable`, `canary` and `baseline` name services as Traefik
+    does (`shop_1@http`), `errors` says which statuses count as errors. A gateway that is in only one of the looks
+    adds nothing: it is not known what it counted when.
     """
-    windows = windows_between(before, after, stable=stable, canary=canary, errors=errors)
+    windows = windows_between(before, after, stable=stable, canary=canary, errors=errors, baseline=baseline)
     return sum(windows.values(), Window())
 
 
@@ -91,23 +92,23 @@ def windows_between(
     stable: str,
     canary: str,
     errors: str | ErrorStatuses,
+    baseline: str | None = None,
 ) -> Mapping[str, Window]:
     """Return the window of each gateway that is in both snapshots; see `window_between`."""
     statuses = errors if isinstance(errors, ErrorStatuses) else ErrorStatuses(http=errors)
+    services = [name for name in (stable, canary, baseline) if name is not None]
     return {
-        gateway: _window(before[gateway], after[gateway], stable, canary, statuses)
+        gateway: _window(before[gateway], after[gateway], statuses, services)
         for gateway in sorted(before.keys() & after.keys())
     }
 
 
-def _window(earlier: Snapshot, later: Snapshot, stable: str, canary: str, statuses: ErrorStatuses) -> Window:
-    # Both sides are versions of one app: what Traefik reads of one, it reads of the other.
-    labels = ((one.protocol, one.status) for name in (stable, canary) for one in later.services.get(name, ()))
+def _window(earlier: Snapshot, later: Snapshot, statuses: ErrorStatuses, services: Sequence[str]) -> Window:
+    # All sides are versions of one app: what Traefik reads of one, it reads of the others.
+    labels = ((one.protocol, one.status) for name in services for one in later.services.get(name, ()))
     is_grpc_known = is_grpc_status_known(labels)
-    return Window(
-        stable=_counts(_growth(earlier, later, stable), statuses, is_grpc_known=is_grpc_known),
-        canary=_counts(_growth(earlier, later, canary), statuses, is_grpc_known=is_grpc_known),
-    )
+    counts = [_counts(_growth(earlier, later, name), statuses, is_grpc_known=is_grpc_known) for name in services]
+    return Window(*counts)
 
 
 def _series(sample: Sample) -> Series:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from math import exp, log
 from typing import Literal, Self
 
+from provider.domain.analysis.baseline import Doubt, silence
 from provider.domain.analysis.bound import upper_bound
 from provider.domain.analysis.counts import Counts, Trials, Window
 from provider.domain.analysis.edges import Edge, most_telling, slow_edge, slower, unknown_edges
@@ -29,6 +30,7 @@ _CURE = (
 class MetricVerdict(Value):
     """Verdict on one metric. Rates are between 0 and 1, or null without requests.
 
+    `stable_rate` is the rate of the side that the canary is compared with: the baseline where there is one.
     `worse` is the e-value of the claim that the canary is worse than stable, `failed_at` the value at which that
     claim is accepted. `not_worse` and `passed_at` are the same for the claim that the canary is not worse than the
     margin. `at_most` is the upper confidence bound of the canary's own rate. `doubt` is the reason why the canary
@@ -76,7 +78,7 @@ class Verdict(Value):
             return self
         if self.canary_requests < wanted:
             return replace(self, reason=f"too few requests: {self.canary_requests} of {wanted}")
-        if self.reason_code is ReasonCode.UNKNOWN_RESULTS:
+        if self.reason_code is not None:
             return self
         stable = {one.metric: one.stable_rate for one in attempt.metrics} if attempt else {}
         doubtful = [
@@ -106,10 +108,11 @@ def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, requests: int
     return f"not shown to be good: {rate} exceed the {per_cent(allowed)} allowed without a verdict"
 
 
-def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
+def judge(evidence: Evidence, totals: Window, settings: Analysis, *, doubt: Doubt | None = None) -> Verdict:
     """Judge a canary by its evidence and by the sum of the same windows.
 
-    One comparison or limit that failed fails the canary; success takes all of them. Without data it is inconclusive.
+    One comparison or limit that failed fails the canary; success takes all of them. Without data it is inconclusive,
+    and so it is with a `doubt` about its baseline.
     """
     metrics = tuple(_judged(case, settings) for case in _cases(evidence, totals, settings))
     limits = check_limits(totals.canary, settings, evidence.limits)
@@ -122,6 +125,10 @@ def judge(evidence: Evidence, totals: Window, settings: Analysis) -> Verdict:
     if client_errors and client_errors.outcome is Outcome.FAILED and settings.client_errors is ClientErrors.ABORT:
         parts.append(client_errors)
     outcome = worst(part.outcome for part in parts)
+    doubt = doubt or silence(totals)
+    if doubt and outcome is not Outcome.FAILED:
+        code = doubt.reason_code
+        return Verdict(Outcome.INCONCLUSIVE, doubt.reason, requests, metrics, limits, client_errors, code)
     unknown = _unknown_results(totals.canary, settings)
     if unknown and outcome is not Outcome.FAILED:
         code = ReasonCode.UNKNOWN_RESULTS
@@ -145,7 +152,7 @@ def _unknown_results(canary: Counts, settings: Analysis) -> str:
 def _client_errors(evidence: Evidence, totals: Window, settings: Analysis) -> MetricVerdict | None:
     if settings.client_errors is ClientErrors.IGNORE:
         return None
-    canary, stable, compared = totals.canary.refusing, totals.stable.refusing, evidence.client_errors
+    canary, stable, compared = totals.canary.refusing, totals.reference.refusing, evidence.client_errors
     bad = _NAMES["clientErrors"]
     case = _Case("clientErrors", compared.worse, compared.not_worse, canary, stable, bad, (canary, stable))
     return _judged(case, settings)
@@ -190,7 +197,7 @@ def _cases(evidence: Evidence, totals: Window, settings: Analysis) -> Iterator[_
 
 
 def _errors(evidence: Evidence, totals: Window) -> _Case:
-    canary, stable, errors = totals.canary.failing, totals.stable.failing, evidence.errors
+    canary, stable, errors = totals.canary.failing, totals.reference.failing, evidence.errors
     return _Case("errors", errors.worse, errors.not_worse, canary, stable, _NAMES["errors"], (canary, stable))
 
 
@@ -211,7 +218,7 @@ def _latency(evidence: Evidence, totals: Window, settings: Analysis) -> _Case:
 
 def _above(totals: Window, edge: Edge | None) -> tuple[Trials, Trials]:
     canary = totals.canary.latency.above(edge.seconds) if edge else None
-    stable = totals.stable.latency.above(edge.seconds) if edge else None
+    stable = totals.reference.latency.above(edge.seconds) if edge else None
     return canary or Trials(0, 0), stable or Trials(0, 0)
 
 

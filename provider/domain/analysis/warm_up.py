@@ -13,10 +13,11 @@ from provider.domain.analysis.values import Value
 
 @dataclass(frozen=True)
 class Exposure(Value):
-    """The canary's weight in percent, and a digest of the servers of both sides."""
+    """The canary's weight in percent, a digest of the servers of all sides, and the baseline's share in percent."""
 
     weight: float
     servers: str = ""
+    baseline: float = 0.0
 
 
 @dataclass(frozen=True)

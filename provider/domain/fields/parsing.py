@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=BaseModel)
 # A person corrects no more at once, and each unknown field costs a search for a similar name.
 MOST_MISTAKES = 50
+# More than any document has use for: 2,000 servers have 8,000 values, and 100 certificates of 100 names 10,000.
+MOST_VALUES = 20_000
+# Of a list or an object.
+MOST_ITEMS = 1_000
 _LONGEST_SUGGESTED_FOR = 64
 
 
@@ -76,6 +80,26 @@ def decode_json(text: str | bytes) -> object:
         raise NotJsonError(f"{error.msg} at line {error.lineno}, column {error.colno}") from error
     except ValueError as error:  # an integer of more digits than Python is willing to read
         raise NotJsonError("a number with too many digits") from error
+
+
+def check_value_count(document: object) -> None:
+    """Refuse a decoded document of more values than one has use for, each of which may be a mistake to tell of.
+
+    Raises InvalidDocumentError.
+    """
+    waiting: list[tuple[Sequence[int | str], object]] = [((), document)]
+    left = MOST_VALUES
+    while waiting:
+        location, value = waiting.pop()
+        left -= 1
+        if left < 0:
+            raise InvalidDocumentError([Mistake("", f"must have at most {MOST_VALUES:,} values")])
+        if not isinstance(value, dict | list):
+            continue
+        if len(value) > MOST_ITEMS:
+            raise InvalidDocumentError([Mistake(_pointer(location), f"must have at most {MOST_ITEMS:,} items")])
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        waiting += [((*location, key), item) for key, item in items]
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -3,9 +3,9 @@
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self, get_args
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from provider.domain.fields import Document
 from provider.domain.fields.addresses import asked_url_problem
@@ -45,18 +45,27 @@ def _secret(secret: str) -> str:
     return secret
 
 
-def _event(kind: NoticeKind) -> NoticeKind:
-    if kind is NoticeKind.TEST:
-        raise ValueError("test is not an event; it is sent on request")
+Address = Annotated[str, Field(max_length=2_048, json_schema_extra={"format": "uri"}), AfterValidator(_url)]
+# All kinds but the test message, which is sent on request.
+_Event = Literal[
+    NoticeKind.CREATED,
+    NoticeKind.STARTED,
+    NoticeKind.STEPPED,
+    NoticeKind.WAITING,
+    NoticeKind.ABORTED,
+    NoticeKind.PROMOTED,
+    NoticeKind.WITHDRAWN,
+    NoticeKind.DELETED,
+]
+
+
+def _event(kind: object) -> object:
+    if kind not in get_args(_Event):
+        raise ValueError(f"must be one of {', '.join(get_args(_Event))}")
     return kind
 
 
-Address = Annotated[str, Field(max_length=2_048, json_schema_extra={"format": "uri"}), AfterValidator(_url)]
-Event = Annotated[
-    NoticeKind,
-    AfterValidator(_event),
-    Field(json_schema_extra={"not": {"const": NoticeKind.TEST.value}}),
-]
+Event = Annotated[_Event, BeforeValidator(_event)]
 Template = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEMPLATE), AfterValidator(check_template)]
 
 

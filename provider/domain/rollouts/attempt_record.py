@@ -6,6 +6,7 @@ from functools import lru_cache
 from provider.domain.analysis import Analysis, Exposure, Record
 from provider.domain.fields import encode
 from provider.domain.rollouts.rollout import Rollout
+from provider.domain.rollouts.shares import shares_of
 
 _DEFAULTS = Analysis()
 
@@ -16,14 +17,16 @@ def settings_of(rollout: Rollout) -> Analysis:
 
 
 def attempt_of(rollout: Rollout) -> str:
-    """Name the attempt: another canary, a retry, or other settings of how it is judged are another one."""
+    """Name the attempt: another canary, a retry, other settings or another baseline are another one."""
     settings = _digest(settings_of(rollout))
     started = rollout.status.started
-    return f"{rollout.status.generation}@{started.isoformat() if started else ''}:{settings}"
+    baseline = rollout.spec.baseline
+    beside = f":{baseline.service or baseline.discover or 'servers'}" if baseline else ""
+    return f"{rollout.status.generation}@{started.isoformat() if started else ''}:{settings}{beside}"
 
 
 def restarts_analysis(before: Rollout, after: Rollout) -> bool:
-    """Tell whether a canary that is judged goes on with other settings, and so without what was known of it."""
+    """Tell whether a canary that is judged goes on with other settings or another baseline, with nothing known."""
     if not (before.is_judged and after.is_judged):
         return False
     is_same_canary = before.status.generation == after.status.generation
@@ -52,7 +55,9 @@ def exposure_of(rollout: Rollout) -> Exposure:
         if not server.drain
     )
     digest = hashlib.sha256("\n".join(servers).encode()).hexdigest()[:12]
-    return Exposure(weight=float(rollout.status.weight), servers=digest)
+    # What the baseline is to get, also while no server of it is known.
+    shares = shares_of(rollout.status.weight, has_baseline=rollout.spec.baseline is not None)
+    return Exposure(weight=float(rollout.status.weight), servers=digest, baseline=float(shares.get("baseline", 0)))
 
 
 @lru_cache(maxsize=4_096)

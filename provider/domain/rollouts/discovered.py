@@ -37,7 +37,7 @@ def with_found(rollout: Rollout, found: Mapping[str, Found]) -> Rollout:
     """Give a rollout with the servers that were found in the place of where they are looked for.
 
     A canary of which nothing is known gets nothing, as one that was aborted: its share of the requests would be
-    answered with an error.
+    answered with an error. A baseline of which nothing is known has no servers, and gets nothing either.
     """
     if not sources_of(rollout):
         return rollout

@@ -11,6 +11,7 @@ from provider.domain.fields import Document
 from provider.domain.fields.types import Name, WholeNumber, format_duration, parse_weight, weight_number
 from provider.domain.rollouts.overrides import Override
 from provider.domain.rollouts.scaling import ServingError, drained, scaled
+from provider.domain.rollouts.shares import shares_of
 from provider.domain.rollouts.spec import Mirror, Server, Side, SideName, Spec
 from provider.domain.rollouts.status import Promotion, Status, StatusCode
 from provider.domain.rollouts.steps import Step, higher_index, set_before
@@ -76,8 +77,15 @@ class Rollout(Document):
 
     @property
     def sides(self) -> Mapping[SideName, Side]:
-        """The sides that may get traffic, by name."""
-        return self.spec.sides if self.canary else {"stable": self.spec.stable}
+        """The sides that may get traffic, by name: a baseline only beside a canary, and once a server is known."""
+        if not self.canary:
+            return {"stable": self.spec.stable}
+        return {name: side for name, side in self.spec.sides.items() if name != "baseline" or side.servers != ()}
+
+    @property
+    def shares(self) -> Mapping[SideName, Decimal]:
+        """The percentage of the requests of each side that gets any by the weight."""
+        return shares_of(self.status.weight if self.canary else ZERO, has_baseline="baseline" in self.sides)
 
     @property
     def attempt(self) -> int:
@@ -162,14 +170,16 @@ class Rollout(Document):
             if action not in hidden and not (action is Action.RESUME and self.is_held and not self.steps)
         ]
 
-    def start(self, canary: Side, *, now: datetime, reason: str = "") -> Self:
+    def start(self, canary: Side, *, now: datetime, reason: str = "", baseline: Side | None = None) -> Self:
         """Begin with a new canary: no traffic yet, then the steps from the first.
+
+        Without a `baseline`, the one that the spec has stays.
 
         A version that was stable within the rollback window takes over at once: it is known to be good.
         """
         self._check(Action.START)
         started = self._with(
-            spec=self.spec.model_copy(update={"canary": canary}),
+            spec=self.spec.model_copy(update={"canary": canary, "baseline": baseline or self.spec.baseline}),
             generation=self.status.generation + 1,
             tries=tries_begun(canary, former=self.spec.canary, tries=self.tries),
         )

@@ -15,7 +15,7 @@ def scaled(spec: Spec, side: SideName, servers: tuple[Server, ...]) -> Spec:
     """
     current = spec.sides.get(side)
     if current is None:
-        raise ServingError("there is no canary; start one with set-canary")
+        raise ServingError(f"there is no {side}; start one with set-canary")
     if current.servers is None:
         raise ServingError(f"{side} lists no servers; scale it at their source")
     changed = current.model_copy(update={"servers": servers})

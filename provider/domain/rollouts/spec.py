@@ -36,7 +36,7 @@ from provider.domain.rollouts.steps import Step
 HIGHEST_PRIORITY = 2**31 - 1_001 - MOST_OVERRIDES
 MIRROR_BODY_BYTES = 1_048_576
 
-SideName = Literal["stable", "canary"]
+SideName = Literal["stable", "canary", "baseline"]
 SIDES: tuple[SideName, ...] = get_args(SideName)
 
 
@@ -150,7 +150,7 @@ class StickyServers(Document):
 
 
 class Side(Document):
-    """The backend of stable or canary: a list of servers, discovered servers, or a service of another provider."""
+    """The backend of a side: a list of servers, discovered servers, or a service of another provider."""
 
     model_config = one_of("servers", "service", "discover")
 
@@ -161,8 +161,7 @@ class Side(Document):
     discover: Discover | None = None
     """Service discovery."""
     health_check: HealthCheck | None = None
-    """Active health check. When both sides have one, stable receives the canary's requests while the canary is
-    unhealthy."""
+    """Active health check. When every side has one, the others receive the requests of a side that is unhealthy."""
     passive_health_check: PassiveHealthCheck | None = None
     """Passive health check."""
     pass_host_header: StrictBool | None = None
@@ -221,7 +220,7 @@ class StickyCookie(CookieOptions):
 
     @model_validator(mode="after")
     def _not_of_servers(self) -> Self:
-        if re.search(r"_[0-9]+_server$", self.name):
+        if re.search(r"_[0-9]+(_baseline)?_server$", self.name):
             raise ValueError("name must not end in _NUMBER_server, which is reserved for the cookies of servers")
         return self
 
@@ -284,6 +283,9 @@ class Spec(Document):
     """The stable version."""
     canary: Side | None = None
     """The new version."""
+    baseline: Side | None = None
+    """New instances of the stable version. While a canary is in progress, they receive the canary's weight, and the
+    analysis compares the canary with them instead of stable."""
     overrides: tuple[Override, ...] | None = Field(default=None, min_length=1, max_length=MOST_OVERRIDES)
     """Requests that are routed to one side regardless of the weight."""
     mirror: Mirror | None = None

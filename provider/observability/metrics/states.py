@@ -69,6 +69,10 @@ STORE_STATE = _state(
     "store-shrank.",
     "state",
 )
+CLOCK_AHEAD = _state(
+    "store_clock_ahead_seconds",
+    "Seconds that the clock of the responding worker's machine is ahead of Redis' clock; negative if it is behind.",
+)
 UNREADABLE = _state("unreadable_documents", "Number of corrupt documents in the store.")
 GATEWAY_STATE = _state("gateway_state", "1 for the current state of a gateway.", "gateway", "state")
 LAST_POLL = _state("gateway_last_poll_timestamp_seconds", "Unix time of the gateway's last poll.", "gateway")

@@ -4,14 +4,14 @@ The shapes are those of Traefik's `pkg/config/dynamic/http_config.go`. Each choi
 that was seen to take traffic down; the end-to-end tests pin those facts with the real Traefik.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 
 from provider.domain.fields import write
 from provider.domain.json_object import Json
-from provider.domain.rollouts import Override, Resilience, Rollout, Side, Strategy, settings_of
+from provider.domain.rollouts import Override, Resilience, Rollout, Side, SideName, Strategy, settings_of
 from provider.traefik.config import names, resilience
 from provider.traefik.config.router_rules import ignored_rule, override_rule
 from provider.traefik.config.weights import smallest_weights
@@ -56,38 +56,34 @@ class _Rendering:
         self.stable = rollout.spec.stable
         self.canary = rollout.canary
         self.sides = rollout.sides
+        self.shares = rollout.shares
         self.weight = rollout.status.weight if self.canary else ZERO
         self.mirror = rollout.mirror
         self.overrides = rollout.overrides
         self.counts_overrides = bool(settings_of(rollout).count_overrides)
         self.ignored = settings_of(rollout).ignore or ()
-        self.stable_own = names.side_service(rollout, rollout.status.stable_generation)
-        self.canary_own = names.side_service(rollout, rollout.status.generation)
-        self.stable_servers = names.stable_target(rollout)
+        self.own = {side: names.own_service(rollout, side) for side in self.sides}
+        self.servers = {side: names.target(rollout, side) for side in self.sides}
         if self.mirror and not self.stable.service:
             # The mirroring service takes stable's own name: the sticky cookie is a hash of it, and must not change.
-            self.stable_servers = names.mirrored_target(rollout)
-        self.canary_servers = names.canary_target(rollout, self.canary) if self.canary else ""
-
-    @property
-    def stable_target(self) -> str:
-        return self.stable_own if self.mirror else self.stable_servers
+            self.servers["stable"] = names.mirrored_target(rollout)
+        self.targets = dict(self.servers)
+        if self.mirror:
+            self.targets["stable"] = self.own["stable"]
 
     @property
     def mirror_target(self) -> str:
         # A service of its own, so that copies do not count among the canary's requests.
         is_own = self.canary is not None and self.canary.servers
-        return f"{self.canary_servers}_mirror" if is_own else self.canary_servers
+        return f"{self.servers['canary']}_mirror" if is_own else self.servers["canary"]
 
     @property
     def is_split(self) -> bool:
-        return 0 < self.weight < 100
+        return len(self.shares) > 1
 
     @property
     def main_target(self) -> str:
-        if self.is_split:
-            return self.name
-        return self.canary_servers if self.weight else self.stable_target
+        return self.name if self.is_split else self.targets[next(iter(self.shares))]
 
     @property
     def needs_fallback(self) -> bool:
@@ -96,8 +92,8 @@ class _Rendering:
         Traefik disables a router whose service has a missing child, even one without traffic: stable would go
         down with the canary. A second router, one priority lower, is there at once when that happens.
         """
-        is_foreign = self.canary is not None and self.canary.service is not None
-        return is_foreign and (self.weight > 0 or self.mirror is not None)
+        used = {*self.shares, *(["canary"] if self.mirror else [])} - {"stable"}
+        return any(side.service for name, side in self.sides.items() if name in used)
 
     @property
     def priority(self) -> int:
@@ -113,7 +109,7 @@ class _Rendering:
         if self.needs_fallback:
             yield (
                 f"{self.name}_fallback",
-                self._router(self.spec.rule, self.stable_servers, self.priority - 1),
+                self._router(self.spec.rule, self.servers["stable"], self.priority - 1),
             )
         above = self.priority
         if self.ignored:
@@ -127,18 +123,14 @@ class _Rendering:
 
     def _override(self, override: Override, priority: int) -> Json:
         router = self._router(override_rule(self.spec.rule, override), self._override_target(override), priority)
-        is_foreign = self._overridden_side(override).service is not None
+        is_foreign = self.sides[override.to].service is not None
         return router | _UNCOUNTED if is_foreign and not self.counts_overrides else router
 
     def _override_target(self, override: Override) -> str:
         """Name a service of the side's servers that is not counted; another provider's service has no second one."""
-        is_canary = override.to == "canary"
-        if self.counts_overrides or self._overridden_side(override).service:
-            return self.canary_servers if is_canary else self.stable_servers
-        return names.override_service(self.canary_servers if is_canary else self.stable_own)
-
-    def _overridden_side(self, override: Override) -> Side:
-        return self.canary if override.to == "canary" and self.canary else self.stable
+        if self.counts_overrides or self.sides[override.to].service:
+            return self.servers[override.to]
+        return names.override_service(self.own[override.to])
 
     def _router(self, rule: str, service: str, priority: int | None) -> Json:
         router: Json = {"rule": rule, "service": service}
@@ -159,77 +151,75 @@ class _Rendering:
         if self.is_split:
             yield self.name, self._split()
             yield from self._wrappers()
-        if self.mirror and self.stable_target in used:
-            yield self.stable_own, self._mirroring()
+        if self.mirror and self.targets["stable"] in used:
+            yield self.own["stable"], self._mirroring()
             if self.canary and self.canary.servers:
-                yield self.mirror_target, self._load_balancer(self.canary, name=self.canary_servers)
-        if self.stable.servers is not None and self.stable_servers in used:
-            yield self.stable_servers, self._load_balancer(self.stable, name=self.stable_own)
-        if self.canary and self.canary.servers and self.canary_servers in used:
-            yield self.canary_servers, self._load_balancer(self.canary, name=self.canary_servers)
+                yield self.mirror_target, self._load_balancer(self.canary, name=self.own["canary"])
+        for name, side in self.sides.items():
+            if side.servers is not None and self.servers[name] in used:
+                yield self.servers[name], self._load_balancer(side, name=self.own[name])
         yield from self._override_services(used)
 
     def _override_services(self, used: Collection[str]) -> Iterator[tuple[str, Json]]:
-        for side, name in ((self.stable, self.stable_own), (self.canary, self.canary_servers)):
-            service = names.override_service(name)
-            if side and service in used:
+        for name, side in self.sides.items():
+            service = names.override_service(self.own[name])
+            if service in used:
                 # Clients stay on the server that they have by the cookie of the side itself.
-                yield service, self._load_balancer(side, name=name)
+                yield service, self._load_balancer(side, name=self.own[name])
 
     def _targets(self) -> Iterator[str]:
         """Name every service that gets traffic; one that gets none is left out."""
         for router in self.routers.values():
             yield router["service"]
         if self.is_split:
-            yield from (self.stable_target, self.canary_servers)
+            yield from (self.targets[side] for side in self.shares)
         if self.mirror and self.weight < 100:
-            yield self.stable_servers
+            yield self.servers["stable"]
 
     def _split(self) -> Json:
-        stable, canary = smallest_weights(self.weight)
+        weights = smallest_weights(*self.shares.values())
         is_hrw = self.spec.strategy is Strategy.HRW
         # Traefik scores a child by FNV-1a of the client's address and this name. Names that differ in their last
         # character alone have all but the same score, and the smaller weight gets no client below 50%.
         named = names.qualified if is_hrw else str
         children = [
-            {"name": named(self._child(self.stable, self.stable_target, self.stable_own)), "weight": stable},
-            {"name": named(self._child(self.canary, self.canary_servers, self.canary_own)), "weight": canary},
+            {"name": named(self._child(side)), "weight": weight}
+            for side, weight in zip(self.shares, weights, strict=True)
         ]
         split: Json = {"services": children}
-        if self._is_checked:
+        if self._are_checked(self.shares):
             split["healthCheck"] = {}
         if self.spec.sticky:
             split["sticky"] = write(self.spec.sticky)
         return {"highestRandomWeight" if is_hrw else "weighted": split}
 
-    def _child(self, side: Side | None, target: str, own: str) -> str:
+    def _child(self, side: SideName) -> str:
         """Name a child of the split.
 
         A sticky cookie is a hash of this name. The name of another provider's service is the same in each attempt,
         and would bring clients of an aborted canary back: it gets a name of the attempt's own.
         """
-        is_wrapped = self.spec.sticky is not None and side is not None and side.service == target
-        return own if is_wrapped else target
+        target = self.targets[side]
+        is_wrapped = self.spec.sticky is not None and self.sides[side].service == target
+        return self.own[side] if is_wrapped else target
 
     def _wrappers(self) -> Iterator[tuple[str, Json]]:
-        stable = (self.stable, self.stable_target, self.stable_own)
-        for side, target, own in (stable, (self.canary, self.canary_servers, self.canary_own)):
-            if self._child(side, target, own) != target:
-                yield own, {"weighted": {"services": [{"name": target, "weight": 1}]}}
+        for side in self.shares:
+            if self._child(side) != self.targets[side]:
+                yield self.own[side], {"weighted": {"services": [{"name": self.targets[side], "weight": 1}]}}
 
-    @property
-    def _is_checked(self) -> bool:
+    def _are_checked(self, sides: Iterable[SideName]) -> bool:
         """Tell whether a side that is down is known to be: Traefik wants a check on every child, or on none."""
-        return bool(self.stable.health_check and self.canary and self.canary.health_check)
+        return all(self.sides[side].health_check for side in sides)
 
     def _mirroring(self) -> Json:
         assert self.mirror is not None  # noqa: S101 who mirrors has one
         mirroring: Json = {
-            "service": self.stable_servers,
+            "service": self.servers["stable"],
             "mirrors": [{"name": self.mirror_target, "percent": self.mirror.percent}],
             "maxBodySize": self.mirror.max_body_size,
         }
-        if self._is_checked:
+        if self._are_checked(("stable", "canary")):
             mirroring["healthCheck"] = {}
         return {"mirroring": mirroring}
 

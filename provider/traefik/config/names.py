@@ -7,7 +7,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 
-from provider.domain.rollouts import Rollout, Side, SideName
+from provider.domain.rollouts import Rollout, SideName
 
 PROVIDER = "http"
 
@@ -17,14 +17,17 @@ def side_service(rollout: Rollout, generation: int) -> str:
     return f"{rollout.name}_{generation}"
 
 
-def stable_target(rollout: Rollout) -> str:
-    """Name what stable's traffic is sent to."""
-    return rollout.spec.stable.service or side_service(rollout, rollout.status.stable_generation)
+def own_service(rollout: Rollout, side: SideName) -> str:
+    """Name the service of the rollout's own for a side; a baseline's is that of its canary's attempt."""
+    if side == "stable":
+        return side_service(rollout, rollout.status.stable_generation)
+    service = side_service(rollout, rollout.status.generation)
+    return f"{service}_baseline" if side == "baseline" else service
 
 
-def canary_target(rollout: Rollout, canary: Side) -> str:
-    """Name what the canary's traffic is sent to."""
-    return canary.service or side_service(rollout, rollout.status.generation)
+def target(rollout: Rollout, side: SideName) -> str:
+    """Name what the traffic of a side is sent to."""
+    return rollout.spec.sides[side].service or own_service(rollout, side)
 
 
 def mirrored_target(rollout: Rollout) -> str:
@@ -53,11 +56,9 @@ def counted_services(rollout: Rollout) -> Mapping[SideName, str]:
     A mirroring service has no metrics of its own: behind it the servers' service counts.
     """
     is_behind_mirror = rollout.mirror is not None and not rollout.spec.stable.service
-    services: dict[SideName, str] = {
-        "stable": mirrored_target(rollout) if is_behind_mirror else stable_target(rollout)
-    }
-    if rollout.canary:
-        services["canary"] = canary_target(rollout, rollout.canary)
+    services = {side: target(rollout, side) for side in rollout.sides}
+    if is_behind_mirror:
+        services["stable"] = mirrored_target(rollout)
     return {side: qualified(service) for side, service in services.items()}
 
 

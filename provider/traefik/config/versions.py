@@ -133,7 +133,7 @@ def _reduced(rollout: Rollout, missing: Collection[Feature]) -> Rollout:
     spec = rollout.spec
     stable = _side_without(spec.stable, missing)
     resilience = spec.resilience and _resilience_without(spec.resilience, missing)
-    changed = spec.model_copy(update={"stable": stable, "canary": None, "resilience": resilience})
+    changed = spec.model_copy(update={"stable": stable, "canary": None, "baseline": None, "resilience": resilience})
     return rollout.model_copy(update={"spec": changed})
 
 

@@ -4,12 +4,11 @@ from decimal import Decimal
 from math import gcd
 
 
-def smallest_weights(percent: Decimal) -> tuple[int, int]:
-    """Give (stable, canary) as the smallest integers in the ratio of a canary's per cent.
+def smallest_weights(*shares: Decimal) -> tuple[int, ...]:
+    """Give the smallest integers in the ratio of some percentages.
 
     Traefik takes integers only, and its schedule is as long as their sum: 10% is (9, 1), not (9000, 1000).
     """
-    canary = int(percent * 100)
-    stable = 10_000 - canary
-    divisor = gcd(stable, canary)
-    return stable // divisor, canary // divisor
+    hundredths = [int(share * 100) for share in shares]
+    divisor = gcd(*hundredths)
+    return tuple(one // divisor for one in hundredths)

@@ -11,6 +11,11 @@ from provider.traefik.doctor.static import LatencyBound, not_held, unnamed
 
 _POLLS = 'providers:\n  http:\n    endpoint: "http://provider:8080/traefik/config?gateway={name}"'
 
+_NOT_COUNTED = (
+    "it polls without a token under a name that is not registered: it is served, but waits and steps do not wait for "
+    "it; register the name, or use a token with the role gateway"
+)
+
 # What else there is, is seen at the Traefik itself.
 _TROUBLES = {GatewayState.SILENT, GatewayState.LAGGING}
 
@@ -52,6 +57,9 @@ def _outdated(version: str | None) -> Iterator[Finding]:
 def examine_gateway(gateway: Json) -> Iterator[Finding]:
     """Find what is wrong with a gateway, from what the API shows of it."""
     name, instances = gateway["name"], gateway["instances"]
+    if not gateway.get("isCounted", True):
+        yield Finding("not-counted", Severity.ERROR, _NOT_COUNTED, f"traefik-canary gateway set {name}")
+        return
     if not instances:
         yield Finding("polling", Severity.ERROR, "it was not seen to poll lately", _POLLS.format(name=name))
     elif gateway.get("state") in _TROUBLES:

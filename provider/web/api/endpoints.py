@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
@@ -12,10 +13,11 @@ from pydantic import BaseModel
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from provider.domain.auth import Caller, Permission
-from provider.domain.fields import InvalidDocumentError, decode_json, read, write
+from provider.domain.fields import InvalidDocumentError, check_value_count, decode_json, read, write
 from provider.domain.fields.quotes import quoted
 from provider.domain.fields.types import NAME_PATTERN
 from provider.services import Call, Operations
+from provider.services.off_loop import run_off_loop
 from provider.store import Request
 from provider.web.api.problems import (
     BadRequestError,
@@ -36,6 +38,8 @@ from provider.web.api.schemas import (
 from provider.web.rate_limits import Limits, Place
 
 _IDEMPOTENCY_SECONDS = 24 * 3_600
+# A body up to this size is read within a millisecond or two. Each further one as large counts as a further request.
+_SMALL_BODY_BYTES = 16 * 1024
 IF_MATCH, IDEMPOTENCY_KEY = "If-Match", "Idempotency-Key"
 # Clients that drop the quotes of an ETag are understood, and so are proxies that make it weak as they compress.
 _ETAG = r'(?:(?:W/)?"[0-9]{1,16}"|[0-9]{1,16})'
@@ -91,6 +95,8 @@ class Endpoint:
     media_type: str = "application/json"
     tag: str = field(default="rollouts")
     is_held: bool = False
+    cost: int = 1
+    """How many requests it counts as for the rate limit."""
     operation: str = ""
     """Operation ID in OpenAPI, if the handler's name does not fit."""
     conditions: Sequence[str] = (IF_MATCH, IDEMPOTENCY_KEY)
@@ -126,7 +132,7 @@ def register(app: Flask, endpoints: Sequence[Endpoint], operations: Operations, 
 
 def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callable[..., Response]:
     def view(**parts: str) -> Response:
-        caller = _permitted_caller(endpoint.permission, operations, limits)
+        caller = _permitted_caller(endpoint, operations, limits)
         for part, name in parts.items():
             if not re.fullmatch(NAME_PATTERN, name):
                 # The kind stands before its name: /api/v1/rollouts/<name>.
@@ -135,7 +141,7 @@ def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callabl
                     f"the {what} cannot have this name: a name is lowercase letters, digits and inner hyphens, "
                     f"63 at most, not {quoted(name)}"
                 )
-        body, query = _body(endpoint), _query(endpoint)
+        body, query = _body(endpoint, caller, limits), _query(endpoint)
         exchange = Exchange(operations, caller, parts, body, query, _call(endpoint, caller, body, query))
         return _held(endpoint, exchange, limits) if endpoint.is_held else _respond(endpoint.handler(exchange))
 
@@ -162,7 +168,7 @@ def held_while(place: Place, answer: Callable[[], Response]) -> Response:
     return response
 
 
-def _permitted_caller(permission: Permission, operations: Operations, limits: Limits) -> Caller:
+def _permitted_caller(endpoint: Endpoint, operations: Operations, limits: Limits) -> Caller:
     address = request.remote_addr or ""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
@@ -172,13 +178,13 @@ def _permitted_caller(permission: Permission, operations: Operations, limits: Li
     )
     if caller is None:
         raise UnauthenticatedError("unknown token; it may have been revoked")
-    limits.rate.of_token(caller.name)
-    if not caller.may(permission):
-        raise ForbiddenError(f"the role {caller.role} may not {permission}")
+    limits.rate.of_token(caller.name, calls=endpoint.cost)
+    if not caller.may(endpoint.permission):
+        raise ForbiddenError(f"the role {caller.role} may not {endpoint.permission}")
     return caller
 
 
-def _body(endpoint: Endpoint) -> BaseModel | None:
+def _body(endpoint: Endpoint, caller: Caller, limits: Limits) -> BaseModel | None:
     if endpoint.body is None:
         return None
     data = request.get_data(cache=True)
@@ -189,7 +195,16 @@ def _body(endpoint: Endpoint) -> BaseModel | None:
         return endpoint.body.model_validate({})
     if not request.is_json:
         raise WrongContentTypeError("send the header Content-Type: application/json")
-    return read(endpoint.body, decode_json(data))
+    if len(data) <= _SMALL_BODY_BYTES:
+        return _parsed(endpoint.body, data)
+    limits.rate.of_token(caller.name, calls=len(data) // _SMALL_BODY_BYTES)
+    return run_off_loop(partial(_parsed, endpoint.body, data))
+
+
+def _parsed(model: type[BaseModel], data: bytes) -> BaseModel:
+    document = decode_json(data)
+    check_value_count(document)
+    return read(model, document)
 
 
 def _query(endpoint: Endpoint) -> BaseModel:
@@ -241,13 +256,33 @@ def _request(endpoint: Endpoint, caller: Caller, key: str | None) -> Request | N
     return Request(f"{caller.name}:{key}", fingerprint, keep_seconds=_IDEMPOTENCY_SECONDS)
 
 
+def _text(document: BaseModel) -> str:
+    """Return a document as JSON. A list is written item by item, so that the event loop continues meanwhile."""
+    lists = {
+        name: value
+        for name, value in document
+        if isinstance(value, tuple) and len(value) > 1 and isinstance(value[0], BaseModel)
+    }
+    return run_off_loop(partial(_listed, document, lists)) if lists else _dumped(document)
+
+
+def _listed(document: BaseModel, lists: Mapping[str, Sequence[BaseModel]]) -> str:
+    fields = type(document).model_fields
+    parts = [f'"{fields[name].alias}": [{", ".join(map(_dumped, items))}]' for name, items in lists.items()]
+    rest = _dumped(document.model_copy(update=dict.fromkeys(lists)))[1:-1]
+    return f"{{{', '.join([*parts, rest] if rest else parts)}}}"
+
+
+def _dumped(document: BaseModel) -> str:
+    return json.dumps(write(document), ensure_ascii=False)
+
+
 def _respond(answer: ApiResponse | Response) -> Response:
     if isinstance(answer, Response):
         return answer
     if answer.document is None:
         return Response(status=answer.status)
-    text = json.dumps(write(answer.document), ensure_ascii=False)
-    response = Response(text, status=answer.status, content_type="application/json")
+    response = Response(_text(answer.document), status=answer.status, content_type="application/json")
     if answer.version is not None:
         response.headers["ETag"] = f'"{answer.version}"'
     if answer.location:

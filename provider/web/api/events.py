@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
 from flask import Response, request
 
@@ -54,7 +55,7 @@ def _events(feed: Feed, store: Store, after: int, is_known: Callable[[], bool]) 
         for event in events:
             after = event.revision
             if event.key.kind in _SHOWN:
-                yield _message(event.key.kind, event.revision, _told(event))
+                yield _written(event)
         if not events:
             yield _HEARTBEAT
 
@@ -64,6 +65,12 @@ def _older(store: Store, after: int) -> Sequence[Event] | None:
         return store.changes(after=after, wait_seconds=0)
     except MissedChangesError:
         return None
+
+
+# Many streams send the same events at the same time.
+@lru_cache(maxsize=16)
+def _written(event: Event) -> bytes:
+    return _message(event.key.kind, event.revision, _told(event))
 
 
 def _told(event: Event) -> dict[str, object]:

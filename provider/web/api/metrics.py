@@ -69,6 +69,7 @@ class _Metrics(Collector):
         yield states.REVISION.family([((), self._feed.revision)])
         yield states.FOLLOWING.family([((), state is State.FOLLOWING)])
         yield states.STORE_STATE.family([((state,), 1)])
+        yield states.CLOCK_AHEAD.family([((), self._operations.clock_skew.ahead_seconds)])
         yield states.UNREADABLE.family([((), self._feed.read(lambda image: len(image.unreadable)))])
 
     def _seen(self) -> _Seen | None:

@@ -62,10 +62,15 @@ def _readiness(operations: Operations) -> Readiness:
     return Readiness(
         ready=feed.is_ready,
         store=feed.state,
-        problem=feed.problem or operations.writability.problem or _problem(feed),
+        problem=_first_problem(operations),
         revision=feed.revision,
         unreadable=_unreadable(feed),
     )
+
+
+def _first_problem(operations: Operations) -> str | None:
+    feed = operations.feed
+    return feed.problem or operations.writability.problem or _problem(feed) or operations.clock_skew.problem
 
 
 def _unreadable(feed: Feed) -> tuple[str, ...]:

@@ -97,7 +97,7 @@ def delete(exchange: Exchange) -> ApiResponse:
 def start(exchange: Exchange) -> ApiResponse:
     """Start a new canary."""
     body: CanaryBody = exchange.body
-    rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call)
+    rollout = exchange.operations.rollouts.start(exchange.name, body.side, exchange.call, baseline=body.baseline)
     return _answer(exchange, rollout)
 
 
@@ -384,6 +384,7 @@ ENDPOINTS = (
         Permission.READ,
         "Forecast requests, detection of regressions and time to a verdict for each step",
         query=PlanQuery,
+        cost=20,
         answers={200: PlanAnswer},
         problems=(404,),
     ),

@@ -84,9 +84,12 @@ class RetryBody(MoveBody):
 class CanaryBody(Side, MoveBody):
     """A new canary: servers, service discovery, or a service of another provider."""
 
+    baseline: Side | None = None
+    """Baseline of the canary: new instances of the stable version. Default: the baseline of the spec, if any."""
+
     @property
     def side(self) -> Side:
-        """The canary without the reason."""
+        """The canary without its baseline and the reason."""
         return Side.model_validate({name: getattr(self, name) for name in Side.model_fields})
 
 
@@ -213,7 +216,7 @@ class ListQuery(Document):
     """Filters and page of a list of rollouts."""
 
     limit: int = Field(default=100, ge=1, le=1_000)
-    """Maximum number of rollouts in the response."""
+    """Maximum number of rollouts; the response contains fewer if their documents are large."""
     cursor: str = Field(default="", max_length=63)
     """The `cursor` of the previous page."""
     phase: Phase | None = None
@@ -406,10 +409,11 @@ class SideAnswer(Document):
 
 
 class ServersAnswer(Document):
-    """Current backends of stable and canary."""
+    """Current backends of each side."""
 
     stable: SideAnswer
     canary: SideAnswer | None = None
+    baseline: SideAnswer | None = None
 
 
 class AnnouncedAnswer(InstanceOfSide):
@@ -579,7 +583,8 @@ class Problem(Document):
 class Readiness(Document):
     """Whether the provider serves configuration, and the state of its connection to the store.
 
-    `problem` explains why configuration is not served, or why the store cannot be read or written, and what to do.
+    `problem` explains why configuration is not served, why the store cannot be read or written, or that clocks
+    differ, and what to do.
     """
 
     ready: bool

@@ -23,7 +23,7 @@ from provider.web.security_headers import SECURITY
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-LARGEST_FORM_BYTES = 1024 * 1024
+LARGEST_FORM_BYTES = 256 * 1024
 ROUTES = (*fleet.ROUTES, *rollout.ROUTES, *editor.ROUTES, *administration.ROUTES, *live.ROUTES)
 _POLICY = "; ".join(
     (

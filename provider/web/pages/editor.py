@@ -10,6 +10,7 @@ from provider.domain.fields.types import Name
 from provider.domain.rollouts import Rollout, Spec, StableChangedError, Strategy
 from provider.domain.rules import RuleError, parse_rule
 from provider.services import ExistsError, SameRequestsError, ShrinkError, StaleVersionError
+from provider.services.off_loop import run_off_loop
 from provider.web.pages.form import Fields, by_field
 from provider.web.pages.page import Page, Route, Visit, goto
 from provider.web.pages.preview import Outlook
@@ -115,7 +116,7 @@ def _checked(name: str, fields: Fields) -> Spec:
     mistakes: list[Mistake] = []
     spec: Spec | None = None
     try:
-        spec = fields.spec()
+        spec = run_off_loop(fields.spec)
     except InvalidDocumentError as error:
         mistakes += error.mistakes
     try:

@@ -120,7 +120,7 @@ def traffic(share: Share) -> str:
     words = f"; {share.words}" if share.words else ""
     if share.achieved is None:
         return f"requested {percent(share.asked)}{words}"
-    requests = share.canary_requests + share.stable_requests
+    requests = share.requests
     span = format_duration(timedelta(seconds=max(1, round((share.seen_at - share.since).total_seconds()))))
     got = f"{share.canary_requests:,} of {requests:,} requests in {span}"
     return f"requested {percent(share.asked)}, achieved {percent(share.achieved)}: {got}{words}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import yaml
 
 from provider.domain.fields import InvalidDocumentError, Mistake, read, write
+from provider.domain.fields.parsing import MOST_MISTAKES
 from provider.domain.json_object import Json
 from provider.domain.rollouts import SIDES, Spec, Strategy
 from provider.domain.strict_yaml import StrictLoader, words_of
@@ -18,6 +19,10 @@ from provider.web.pages import side_lines
 from provider.web.pages.filters import as_yaml
 from provider.web.pages.step_lines import line_of, step_of
 
+# As many as a spec takes.
+_MOST_STEPS = 200
+# PyYAML takes 20 µs a character. What stands here is what no other field holds.
+MOST_YAML_CHARACTERS = 16 * 1024
 _LISTS = ("entryPoints", "gateways")
 _SERVER = re.compile(r"(?P<url>\S+)(?:\s+weight\s+(?P<weight>[0-9]{1,7}))?(?P<drain>\s+drain)?")
 
@@ -32,6 +37,7 @@ class Fields:
     strategy: str = Strategy.WRR.value
     stable: str = ""
     canary: str = ""
+    baseline: str = ""
     steps: str = ""
     more: str = ""
 
@@ -69,6 +75,9 @@ class Fields:
         return _read(document, mistakes)
 
     def _more(self, mistakes: list[Mistake]) -> Json:
+        if len(self.more) > MOST_YAML_CHARACTERS:
+            mistakes.append(Mistake("/more", f"must have at most {MOST_YAML_CHARACTERS:,} characters; use the API"))
+            return {}
         try:
             document = yaml.load(self.more, StrictLoader) if self.more else {}  # noqa: S506 it is a safe loader
         except (yaml.YAMLError, ValueError, RecursionError) as error:
@@ -106,6 +115,9 @@ class Fields:
         steps = []
         lines = [line.strip() for line in self.steps.splitlines() if line.strip()]
         for number, line in enumerate(lines, 1):
+            if number > _MOST_STEPS:
+                mistakes.append(Mistake("/steps", f"must have at most {_MOST_STEPS} lines"))
+                break
             try:
                 steps.append(step_of(line))
             except ValueError as error:
@@ -185,7 +197,7 @@ def _source(lines: Sequence[str]) -> Json:
     wrong = [number for number, match in enumerate(matches, 1) if not match]
     if wrong:
         words = "line {} must be a URL such as http://10.0.0.1:8080"
-        raise InvalidDocumentError([Mistake("", words.format(number)) for number in wrong])
+        raise InvalidDocumentError([Mistake("", words.format(number)) for number in wrong[:MOST_MISTAKES]])
     return {"servers": [_server(match) for match in matches if match]}
 
 

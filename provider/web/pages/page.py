@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from flask import Flask, make_response, redirect, render_template, request
 from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.wrappers import Response
 
 from provider.domain.auth import Caller, Permission, fingerprint
@@ -23,6 +24,9 @@ from provider.web.rate_limits import Held
 
 COOKIE = "canary_session"
 _REPEAT_SECONDS = 24 * 3_600
+# Only an admin's forms hold specs. 1,000 servers on each side have some 80 kB.
+_SPEC_FORM_BYTES, _SMALL_FORM_BYTES = 256 * 1024, 16 * 1024
+_MOST_FIELDS = 100
 
 Page: TypeAlias = Response | str | tuple[str, int]
 
@@ -134,13 +138,15 @@ def _view(route: Route, operations: Operations, held: Held) -> Callable[..., Pag
         visitor = operations.sessions.visitor(request.cookies.get(COOKIE, ""))
         if visitor is None:
             raise SignInNeededError
-        if route.method != "GET":
-            check_form(visitor.session)
         if not visitor.caller.may(route.permission):
             needed = _NEEDED[route.permission]
             raise ForbiddenError(
                 f"your role {visitor.caller.role} does not permit this action; it requires the role {needed}"
             )
+        if route.method != "GET":
+            is_spec = route.permission is Permission.ADMINISTER
+            limit_form(_SPEC_FORM_BYTES if is_spec else _SMALL_FORM_BYTES)
+            check_form(visitor.session)
         visit = Visit(operations, visitor, name, request.args, request.form)
         if route.is_held:
             return held_while(held.take(visitor.caller.name), lambda: make_response(route.handler(visit)))
@@ -159,6 +165,13 @@ _NEEDED: Mapping[Permission, str] = {
 def csrf_token(session: str) -> str:
     """Give the token that a session's forms carry. It tells nobody the session, and nobody else can know it."""
     return fingerprint(f"csrf:{session}")
+
+
+def limit_form(most_bytes: int) -> None:
+    """Check the size of a form, and how many fields it has, before it is parsed. Raises RequestEntityTooLarge."""
+    request.max_content_length = most_bytes
+    if request.mimetype != "multipart/form-data" and request.get_data().count(b"&") >= _MOST_FIELDS:
+        raise RequestEntityTooLarge
 
 
 def check_form(session: str) -> None:

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from provider.domain.rollouts import Action, Found, IllegalMoveError, Phase, Rollout, with_found
 from provider.services import MOVES
+from provider.services.off_loop import run_off_loop
 from provider.traefik.config import render
 from provider.web.pages.filters import as_yaml, percent
 
@@ -45,13 +46,9 @@ class Outlook:
 
     def difference(self, found: Mapping[str, Found]) -> Sequence[tuple[str, str]]:
         """Give what changes in Traefik, line by line: (`+`, `-` or a space, the text)."""
-        lines = difflib.unified_diff(
-            configuration(self.before, found).splitlines(),
-            configuration(self.after, found).splitlines(),
-            lineterm="",
-            n=_CONTEXT_LINES,
+        return run_off_loop(
+            lambda: _difference(_configuration(self.before, found), _configuration(self.after, found))
         )
-        return [(line[0], line[1:]) for line in list(lines)[2:] if not line.startswith("@@")]
 
     @property
     def _share_before(self) -> Decimal:
@@ -93,8 +90,17 @@ def of_moves(rollout: Rollout, *, now: datetime) -> Sequence[tuple[Action, Outlo
     return found
 
 
-def configuration(rollout: Rollout | None, found: Mapping[str, Found]) -> str:
-    """Give what Traefik is told of a rollout, and of what was found for it, as YAML; nothing where there is none."""
+def configuration(rollout: Rollout, found: Mapping[str, Found]) -> str:
+    """Return the configuration that Traefik gets of a rollout, with the servers that were found, as YAML."""
+    return run_off_loop(lambda: _configuration(rollout, found))
+
+
+def _difference(before: str, after: str) -> Sequence[tuple[str, str]]:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), lineterm="", n=_CONTEXT_LINES)
+    return [(line[0], line[1:]) for line in list(lines)[2:] if not line.startswith("@@")]
+
+
+def _configuration(rollout: Rollout | None, found: Mapping[str, Found]) -> str:
     if rollout is None:
         return ""
     fragment = render(with_found(rollout, found))

@@ -17,6 +17,7 @@ from provider.services import (
     ShrinkError,
     StaleVersionError,
 )
+from provider.services.off_loop import run_off_loop
 from provider.web.api.problems import BadRequestError
 from provider.web.pages.filters import percent
 from provider.web.pages.moves import Change, Move, move_of, shift_of, undo_of
@@ -51,7 +52,7 @@ def show(visit: Visit) -> Page:
         moves=of_moves(rollout, now=now),
         quick_weights=QUICK_WEIGHTS,
         can_shift=Action.SET_WEIGHT in rollout.actions,
-        entries=timeline(events[:shown], rollout),
+        entries=run_off_loop(lambda: timeline(events[:shown], rollout)),
         longer=min(shown * 4, _HISTORY_MOST) if len(events) > shown and shown < _HISTORY_MOST else None,
         configuration=configuration(rollout, visit.discovered),
         request_id=secrets.token_hex(8),

@@ -14,6 +14,7 @@ from provider.web.pages.page import (
     cookie_path,
     csrf_token,
     goto,
+    limit_form,
     set_session,
 )
 from provider.web.rate_limits import neighbourhood
@@ -69,7 +70,7 @@ def _check_small_form() -> str:
     session = request.cookies.get(COOKIE, "")
     if not session:
         raise ForgedFormError
-    request.max_content_length = _LARGEST_FORM_BYTES
+    limit_form(_LARGEST_FORM_BYTES)
     check_form(session)
     return session
 

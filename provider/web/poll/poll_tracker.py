@@ -12,13 +12,12 @@ from provider.domain.fields import InvalidDocumentError, NotJsonError, decode_js
 from provider.domain.gateways import Sighting
 from provider.observability import metrics
 from provider.replica import Feed
+from provider.services.clock_skew import ClockSkew
 from provider.store import Store, StoreUnavailableError
 
 log = logging.getLogger(__name__)
 
 _REPORT_SECONDS = 5.0
-# A clock that is further from the store's is reported.
-_SKEW = timedelta(seconds=5)
 # Of a worker, which can have as many connections.
 _MOST_SIGHTINGS = 20_000
 
@@ -26,8 +25,11 @@ _MOST_SIGHTINGS = 20_000
 class SightingBook:
     """The newest poll of every connection. A new body that was served is reported at once, the rest in a while."""
 
-    def __init__(self, store: Store, feed: Feed, *, most: int = _MOST_SIGHTINGS) -> None:
+    def __init__(
+        self, store: Store, feed: Feed, *, skew: ClockSkew | None = None, most: int = _MOST_SIGHTINGS
+    ) -> None:
         self._store = store
+        self._skew = skew or ClockSkew(store)
         self._feed = feed
         self._most = most
         # The one that polled last is the last.
@@ -38,7 +40,6 @@ class SightingBook:
         # What is reported later must not be overtaken by what was seen earlier.
         self._reporting = threading.Lock()
         self._wake = threading.Event()
-        self._is_skewed = False
         self._host = socket.gethostname()
         self._worker = f"{self._host}/{os.getpid()}"
 
@@ -116,24 +117,11 @@ class SightingBook:
         if not unreported:
             return
         try:
-            ahead = self._ahead_of_store()
+            ahead = self._skew.measure()
             self._store.report({field: _dated(one, ahead) if one else "" for field, one in unreported.items()})
         except StoreUnavailableError:
             with self._lock:
                 self._unreported = unreported | self._unreported
-
-    def _ahead_of_store(self) -> timedelta:
-        """Return how far this machine's clock is ahead of the store's, which dates everything; report a skew once."""
-        asked = datetime.now(UTC)
-        there = self._store.now()
-        ahead = asked + (datetime.now(UTC) - asked) / 2 - there
-        is_skewed = abs(ahead) > _SKEW
-        if is_skewed != self._is_skewed:
-            level = logging.WARNING if is_skewed else logging.INFO
-            seconds = round(ahead.total_seconds(), 1)
-            log.log(level, "clock.skewed" if is_skewed else "clock.right", extra={"ahead_seconds": seconds})
-        self._is_skewed = is_skewed
-        return ahead
 
     def forget_dead_workers(self) -> None:
         """Remove what workers of this machine have noted that have ended without a word."""

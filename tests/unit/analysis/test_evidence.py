@@ -109,7 +109,7 @@ def test_evidence_goes_to_json_and_back(seen: list[Window]) -> None:
 def test_its_document_is_small_and_in_camel_case() -> None:
     document = Evidence().updated(Window(stable=side(90), canary=side(10, 2, slow=2)), BOTH).as_document()
 
-    assert {"errors", "slow", "limits", "clientErrors"} == set(document)
+    assert {"errors", "slow", "limits", "clientErrors", "baseline"} == set(document)
     assert {"evidence", "notWorse"} == set(document["errors"])
     assert len(json.dumps(document)) < 4_000
 

@@ -125,3 +125,25 @@ def test_problems_are_problem_json(admin: Client) -> None:
 
     assert answer.content_type == "application/problem+json"
     assert {"type", "title", "status", "detail"} == set(json.loads(answer.data))
+
+
+def test_a_body_with_too_many_unknown_fields_names_none_of_them(flask_client: Any, world: World, shop: str) -> None:
+    content = json.dumps({f"unknown{number}": 0 for number in range(2_000)}).encode()
+    status, detail = raw(flask_client, world, content, "application/json")
+
+    assert status == 422
+    assert "unknown1" not in detail
+
+
+def test_a_large_body_is_read_as_a_small_one_is(flask_client: Any, world: World, shop: str) -> None:
+    content = b'{"weight": 12' + b" " * 100_000 + b"}"
+    secret = world.operations.tokens.create("raw", Role.ADMIN, ME)
+    world.caught_up()
+    answer = flask_client.put(
+        "/api/v1/rollouts/shop/weight",
+        data=content,
+        content_type="application/json",
+        headers={"Authorization": f"Bearer {secret}"},
+    )
+
+    assert answer.json["status"]["weight"] == 12

@@ -112,3 +112,16 @@ def test_a_stream_takes_a_place_until_it_is_closed(flask_client: FlaskClient, wo
 
     assert problem(full) == (503, "worker-full", "5")
     assert not limits.held._counts
+
+
+def test_a_large_body_counts_as_several_requests(as_role: dict[Role | None, Client]) -> None:
+    reason = {"reason": " " * 8 * 16 * 1024}
+    statuses = [as_role[Role.VIEWER]("POST", "/sign-in-links", reason).status_code for _ in range(2)]
+
+    assert statuses == [201, 429]
+
+
+def test_a_plan_counts_as_several_requests(as_role: dict[Role | None, Client], shop: str) -> None:
+    statuses = [as_role[Role.VIEWER]("GET", "/rollouts/shop/plan").status_code for _ in range(2)]
+
+    assert statuses == [200, 429]

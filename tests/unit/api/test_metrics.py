@@ -106,6 +106,7 @@ def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: W
     counts = {name: len(family.samples) for name, family in families(world).items()}
 
     assert {
+        "canary_store_clock_ahead_seconds": 1,
         "canary_rollouts": len(Phase),
         "canary_rollout_weight_percent": 2,
         "canary_rollout_phase": 2,

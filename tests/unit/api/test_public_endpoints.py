@@ -1,10 +1,12 @@
 import json
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from provider.store import Change, Key, Kind, Request
+from provider.services.clock_skew import ClockSkew
+from provider.store import Change, Key, Kind, MemoryStore, Request
 from provider.web.api import ENDPOINTS, create_app
 from tests.unit.api.conftest import Client
 from tests.unit.services.test_documents import gone_back
@@ -141,3 +143,15 @@ def test_the_documentation_is_rendered_once_and_links_below_each_path(flask_clie
         re.search(r'"[^"]*/openapi.json"', page)[0]  # type: ignore[index]  # it is there
         for page in pages
     ] == ['"/openapi.json"', '"/a/openapi.json"', '"/b/openapi.json"']
+
+
+def test_a_skewed_clock_is_reported_by_readiness_and_metrics(flask_client: Any, world: World, shop: str) -> None:
+    skewed = ClockSkew(MemoryStore(clock=lambda: datetime.now(UTC) + timedelta(seconds=60)))
+    skewed.measure()
+    world.operations.clock_skew = skewed
+    readiness = flask_client.get("/readyz")
+    metrics = flask_client.get("/metrics").text
+
+    assert readiness.status_code == 200
+    assert "clock" in readiness.json["problem"]
+    assert re.search(r"^canary_store_clock_ahead_seconds -(59|60|6[0-9])", metrics, re.MULTILINE)

@@ -7,7 +7,7 @@ import pytest
 from provider.domain.auth import Role
 from provider.domain.fields import InvalidDocumentError, read
 from provider.domain.fields.addresses import Networks
-from provider.domain.rollouts import Server
+from provider.domain.rollouts import Server, Side
 from provider.services import Operations
 from tests.unit.api.conftest import Client
 from tests.world import ME, World
@@ -90,3 +90,23 @@ def test_servers_are_within_the_networks_that_are_allowed(world: World, shop: st
 
     with pytest.raises(InvalidDocumentError, match="/servers/1/url: must be within the allowed networks"):
         guarded.rollouts.scale(shop, "stable", servers, ME)
+
+
+def test_a_baseline_is_started_with_a_canary_scaled_and_shown(admin: Client, shop: str) -> None:
+    baseline = {"servers": [{"url": THREE}]}
+    started = admin("PUT", f"/rollouts/{shop}/canary", {"servers": [{"url": TWO}], "baseline": baseline})
+    kept = admin("PUT", f"/rollouts/{shop}/canary", {"servers": [{"url": TWO}]})
+    scaled = admin("PUT", f"/rollouts/{shop}/baseline/servers", PAIR)
+
+    assert started.json["spec"]["baseline"] == kept.json["spec"]["baseline"] == baseline
+    assert scaled.json["spec"]["baseline"] == PAIR
+    assert admin("GET", f"/rollouts/{shop}/servers").json["baseline"]["servers"] == PAIR["servers"]
+
+
+def test_a_baseline_points_only_where_servers_may_be(world: World, shop: str) -> None:
+    guarded = Operations(world.store, world.feed, networks=Networks.parse("10.0.0.0/8"))
+    canary, baseline = read(Side, {"service": "v2@docker"}), read(Side, {"servers": [{"url": ONE}]})
+    with pytest.raises(InvalidDocumentError) as refused:
+        guarded.rollouts.start(shop, canary, ME, baseline=baseline)
+
+    assert [one.pointer for one in refused.value.mistakes] == ["/baseline/servers/0/url"]

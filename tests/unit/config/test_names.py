@@ -10,7 +10,7 @@ V3 = read(Side, {"servers": [{"url": "http://127.0.0.1:9003"}]})
 
 def targets(rollout: Rollout) -> tuple[str, str | None]:
     canary = rollout.spec.canary
-    return names.stable_target(rollout), names.canary_target(rollout, canary) if canary else None
+    return names.target(rollout, "stable"), names.target(rollout, "canary") if canary else None
 
 
 @pytest.mark.parametrize(

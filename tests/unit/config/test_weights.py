@@ -26,12 +26,12 @@ from tests.rollouts_strategy import WEIGHTS
     ],
 )
 def test_a_per_cent_is_the_smallest_whole_numbers_in_its_ratio(percent: str, weights: tuple[int, int]) -> None:
-    assert smallest_weights(Decimal(percent)) == weights
+    assert smallest_weights(100 - Decimal(percent), Decimal(percent)) == weights
 
 
 @given(WEIGHTS)
 def test_the_ratio_is_exact_and_cannot_be_written_smaller(percent: Decimal) -> None:
-    stable, canary = smallest_weights(percent)
+    stable, canary = smallest_weights(100 - percent, percent)
 
     assert Fraction(percent) / 100 == Fraction(canary, stable + canary)
     assert gcd(stable, canary) == 1

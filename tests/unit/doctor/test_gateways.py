@@ -17,6 +17,7 @@ def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:
         (gateway("default"), ["gateway-name"]),
         (gateway("default", instances=[]), ["polling"]),
         (gateway(state="unseen"), []),
+        (gateway(spec={}, isCounted=False), ["not-counted"]),
         (gateway(state="silent", detail="it no longer polls"), ["polling"]),
         (gateway(state="lagging"), ["polling"]),
         (gateway(state="failing"), []),

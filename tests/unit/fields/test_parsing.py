@@ -5,7 +5,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from provider.domain.fields import InvalidDocumentError, Mistake, NotJsonError, decode_json, encode, read, write
+from provider.domain.fields import (
+    InvalidDocumentError,
+    Mistake,
+    NotJsonError,
+    check_value_count,
+    decode_json,
+    encode,
+    read,
+    write,
+)
+from provider.domain.fields.parsing import MOST_ITEMS, MOST_VALUES
 from provider.domain.rollouts import Rollout, Side, Spec
 from tests.rollouts_strategy import SPECS, rollouts
 from tests.world import spec
@@ -264,3 +274,20 @@ def test_the_order_of_fields_makes_no_other_document() -> None:
     reversed_fields = dict(reversed(list({**SMALLEST, "priority": 9}.items())))
 
     assert encode(read(Spec, {**SMALLEST, "priority": 9})) == encode(read(Spec, reversed_fields))
+
+
+def test_a_document_has_a_bounded_number_of_values() -> None:
+    check_value_count({"a": [0] * MOST_ITEMS, "b": [0] * MOST_ITEMS})
+    rows = MOST_VALUES // MOST_ITEMS + 1
+    with pytest.raises(InvalidDocumentError) as caught:
+        check_value_count([[0] * MOST_ITEMS] * rows)
+
+    assert [mistake.pointer for mistake in caught.value.mistakes] == [""]
+
+
+@pytest.mark.parametrize("wide", [[0] * (MOST_ITEMS + 1), {str(number): 0 for number in range(MOST_ITEMS + 1)}])
+def test_no_list_or_object_has_too_many_items(wide: object) -> None:
+    with pytest.raises(InvalidDocumentError) as caught:
+        check_value_count({"a": [0, {"b": wide}]})
+
+    assert [mistake.pointer for mistake in caught.value.mistakes] == ["/a/1/b"]

@@ -110,3 +110,12 @@ def test_all_mistakes_are_told_at_once() -> None:
     found = mistakes(rule="nonsense", stable="a b c", canary="x", steps="y", more="z: 1")
 
     assert {"rule", "stable", "canary", "steps", "more"} == set(found)
+
+
+def test_the_yaml_of_a_form_is_short() -> None:
+    assert list(mistakes(more="# " + "x" * 16 * 1024)) == ["more"]
+
+
+def test_a_form_lists_a_bounded_number_of_mistakes() -> None:
+    assert len(mistakes(steps="x\n" * 100_000)["steps"]) == 201
+    assert len(mistakes(stable="x y\n" * 50_000)["stable"]) == 51  # and that no server is left

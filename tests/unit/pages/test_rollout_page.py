@@ -329,3 +329,13 @@ def test_a_warm_up_is_shown(operator: Browser, world: World) -> None:
     operator.open("/rollouts/shop")
 
     assert "Warming up for 30 s more" in operator.text
+
+
+def test_the_baseline_is_shown_with_its_share(viewer: Browser, world: World) -> None:
+    baseline = {"servers": [{"url": "http://127.0.0.1:9003"}]}
+    world.operations.rollouts.create("shop", spec(steps=[{"setWeight": 50}, {"pause": {}}], baseline=baseline), ME)
+    world.caught_up()
+    viewer.open("/rollouts/shop")
+
+    assert "baseline 40% http://127.0.0.1:9003" in " ".join(viewer.text.split())
+    assert '<rect class="baseline"' in viewer.page.text

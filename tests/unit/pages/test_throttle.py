@@ -6,7 +6,7 @@ from werkzeug.test import Client
 from provider.domain.auth import Role
 from provider.web.api import create_app
 from provider.web.pages import create_pages, with_pages
-from provider.web.pages.page import COOKIE
+from provider.web.pages.page import COOKIE, csrf_token
 from provider.web.rate_limits import Limits
 from provider.web.throttle import throttled
 from tests.world import ME, World
@@ -85,3 +85,26 @@ def test_a_large_form_of_somebody_who_is_nobody_is_refused(world: World) -> None
     assert pages.post("/sign-in", data=large).status_code == 400
     pages.set_cookie(COOKIE, "any")
     assert [pages.post(path, data=large).status_code for path in ("/sign-in", "/sign-out")] == [413, 413]
+
+
+def test_a_form_of_many_fields_is_refused(world: World) -> None:
+    pages = create_pages(world.operations, version="1.2.3").test_client()
+    pages.set_cookie(COOKIE, "any")
+
+    assert pages.post("/sign-in", data={f"field{number}": "x" for number in range(101)}).status_code == 413
+
+
+def test_only_an_admins_form_may_be_large(world: World) -> None:
+    statuses = {}
+    for role in (Role.VIEWER, Role.OPERATOR, Role.ADMIN):
+        secret = world.operations.tokens.create(role.value, role, ME)
+        world.caught_up()
+        pages = create_pages(world.operations, version="1.2.3").test_client()
+        session = world.operations.sessions.sign_in(secret, address="").session
+        pages.set_cookie(COOKIE, session)
+        form = {"csrf": csrf_token(session), "reason": "x" * 20_000}
+        statuses[role] = [pages.post(path, data=form).status_code for path in ("/rollouts/shop/weight", "/new")]
+
+    assert statuses[Role.VIEWER] == [403, 403]
+    assert statuses[Role.OPERATOR] == [413, 403]
+    assert statuses[Role.ADMIN] == [413, 422]

@@ -140,7 +140,7 @@ def seen(world: World) -> Sighting:
 def test_a_poll_is_dated_by_the_stores_clock_and_a_skew_is_logged_once(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "provider.web.poll.poll_tracker")
+    caplog.set_level(logging.INFO, "provider.services.clock_skew")
     clock = Clock()
     store = MemoryStore(clock=clock)
     book = SightingBook(store, world.feed)

@@ -43,3 +43,12 @@ def test_an_event_shares_the_text_before_it_with_the_image(world: World) -> None
 
     assert events
     assert text is events[0].before
+
+
+def test_a_reader_gets_the_events_that_are_new_in_order() -> None:
+    recent = RecentEvents()
+    for revision in (3, 4, 7, 9):
+        recent.append(event(revision))
+
+    assert [one.revision for one in recent.after(3)] == [4, 7, 9]
+    assert [one.revision for one in recent.after(9)] == []

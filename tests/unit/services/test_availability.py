@@ -130,3 +130,17 @@ def test_a_canary_that_traefik_shows_as_broken_gets_no_more_traffic(
 
     assert healthy.status.weight == 6
     assert Phase.DEGRADED is world.operations.rollouts.move("shop", Action.ABORT, ME).status.phase
+
+
+def test_a_closed_baseline_gets_no_more_traffic_and_holds_up_no_promotion(world: World) -> None:
+    with listening() as stable, listening() as canary:
+        rollout = created(world, stable=side(stable), canary=side(canary), baseline=side(closed_url()), steps=STEPS)
+        found = world.operations.obstacles.find([rollout])["shop"]
+        with pytest.raises(CanaryUnavailableError):
+            world.operations.rollouts.set_weight("shop", Decimal(5), ME)
+        promoted = world.operations.rollouts.move("shop", Action.PROMOTE_FULL, ME)
+
+    assert standing(rollout) == (Phase.PAUSED, 0, 0)
+    assert found
+    assert found.reason_code == "baseline-unavailable"
+    assert Phase.HEALTHY is promoted.status.phase

@@ -114,3 +114,25 @@ def test_a_canary_of_another_provider_is_available_once_its_service_exists(world
     assert WaitReason.CANARY_UNAVAILABLE is before.reason_code
     assert "shop-v9@docker" in before.detail
     assert found(world, rollout) is None
+
+
+@pytest.mark.parametrize(
+    ("baseline", "part"),
+    [
+        ({"servers": [{"url": "http://127.0.0.1:9003"}]}, "shop_2_baseline@http"),
+        ({"service": "old@docker"}, "old@docker"),
+    ],
+)
+def test_a_baseline_must_be_available_like_the_canary(
+    world: World, traefik: Traefik, baseline: dict[str, Any], part: str
+) -> None:
+    rollout = created(world, baseline=baseline)
+    written_down(world, traefik.url)
+    polled(world)
+    carries(world, traefik)
+    shown(traefik, f"services/{part}", status="enabled", serverStatus={"http://127.0.0.1:9003": "DOWN"})
+    down = reason(world, rollout)
+    shown(traefik, f"services/{part}", serverStatus={"http://127.0.0.1:9003": "UP"})
+
+    assert WaitReason.BASELINE_UNAVAILABLE is down
+    assert found(world, rollout) is None

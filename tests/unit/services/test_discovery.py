@@ -358,3 +358,26 @@ def test_few_instances_register_before_their_rollouts_exist(world: World) -> Non
 
     assert world.store.instances("r1000") == []
     world.operations.discovery.announce("r1", "v1", "one", server, seconds=60)
+
+
+def test_a_baseline_is_found_like_the_other_sides(world: World, looking: Discovering) -> None:
+    announce(world, "a", "http://127.0.0.1:9003", group="old")
+    world.operations.rollouts.create("shop", spec(baseline=registered("old")), ME)
+    world.operations.rollouts.set_weight("shop", Decimal(25), ME)
+    announce(world, "b", "http://127.0.0.1:9004", group="old")
+
+    assert served(world, "shop_2_baseline") == ["http://127.0.0.1:9003", "http://127.0.0.1:9004"]
+    assert world.operations.discovery.group_of("shop", "baseline") == "old"
+
+
+def test_a_baseline_must_be_found_only_beside_a_canary(world: World) -> None:
+    with pytest.raises(InvalidDocumentError) as caught:
+        world.operations.rollouts.create("shop", spec(baseline=registered("old")), ME)
+    rest = world.operations.rollouts.create("shop", spec(canary=None, baseline=registered("old")), ME)
+    baseline = spec(baseline=registered("old")).baseline
+    with pytest.raises(InvalidDocumentError) as begun:
+        world.operations.rollouts.start("shop", spec().sides["canary"], ME, baseline=baseline)
+
+    assert [mistake.pointer for mistake in caught.value.mistakes] == ["/spec/baseline/discover"]
+    assert [mistake.pointer for mistake in begun.value.mistakes] == ["/baseline/discover"]
+    assert rest.spec.baseline

@@ -1,9 +1,11 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 
 from provider.domain.auth import Role
 from provider.domain.gateways import GatewaySpec
+from provider.domain.rollouts import Action
 from provider.replica import Feed, State
 from provider.services import Call, Operations, StoreWentBackError
 from provider.store import Contents, MemoryStore, Request
@@ -91,3 +93,24 @@ def test_a_request_whose_earlier_attempt_is_done_meanwhile_is_not_refused(
     second = rollouts.set_weight("shop", Decimal(7), once)
 
     assert first.version == second.version == world.store.revision()[1]
+
+
+def test_a_store_that_has_lost_its_latest_changes_is_not_written_to_though_nobody_has_noticed() -> None:
+    served, older = MemoryStore(), MemoryStore()
+    created = Operations(served, Feed(served)).rollouts.create("shop", spec(), ME)
+    older.restore(served.load(), actor="test", reason="")
+    older._revision = created.version - 1
+    feed = Feed(served)
+    feed.start()
+    assert wait_until(lambda: feed.state is State.FOLLOWING)
+    rollouts = Operations(older, feed).rollouts
+
+    older._documents = {key: replace(stored, version=0) for key, stored in older._documents.items()}
+
+    with pytest.raises(StoreWentBackError):
+        rollouts.get("shop")
+    with pytest.raises(StoreWentBackError):
+        rollouts.move("shop", Action.PAUSE, ME)
+    with pytest.raises(StoreWentBackError):
+        rollouts.move("shop", Action.PAUSE, Call("ann", if_match=99))
+    feed.close()

@@ -8,7 +8,17 @@ from provider.domain.fields import InvalidDocumentError, encode
 from provider.domain.fields.addresses import Networks
 from provider.domain.gateways import GatewaySpec, Sighting
 from provider.domain.rollouts import Rollout
-from provider.services import Call, Delivery, GatewayView, NotFoundError, Operations, Report, StaleVersionError
+from provider.services import (
+    Call,
+    Delivery,
+    GatewayView,
+    Goal,
+    NotFoundError,
+    NotInTimeError,
+    Operations,
+    Report,
+    StaleVersionError,
+)
 from provider.store import Key, Kind
 from provider.traefik.config import UnsupportedFeatureError
 from tests.unit.services.conftest import overwrite
@@ -399,6 +409,11 @@ def test_a_poll_without_a_token_counts_only_under_a_name_that_somebody_wrote_dow
     ) == ([], [], [], [])
     assert (only.name, only.is_counted) == ("made-up", False)
     assert "gateway set made-up" in only.errors[0]
+    with pytest.raises(NotInTimeError, match="gateway set made-up"):
+        world.operations.waiting.wait("shop", Goal.APPLIED, seconds=0)
+    obstacle = world.operations.obstacles.find([rollout])["shop"]
+    assert obstacle
+    assert "gateway set made-up" in obstacle.detail
 
     written_down(world, name="made-up")
     assert gateways.carriers(rollout) == ["made-up"]

@@ -516,3 +516,15 @@ def test_what_traefik_would_not_take_is_not_written(world: World) -> None:
     with pytest.raises(UnfitFragmentError, match=r"routers\.shop\.rule"):
         world.operations.rollouts.replace("shop", unfit, ANN)
     assert world.store.revision()[1] == 1
+
+
+def test_a_page_of_large_rollouts_is_short(world: World) -> None:
+    for name in ("a", "b", "c"):
+        world.operations.rollouts.create(name, spec(rule=f"Host(`{name}`)"), ME)
+    world.caught_up()
+    size = world.feed.read(lambda image: max(len(stored.text) for stored in image.documents.values()))
+    first = world.operations.rollouts.page(limit=100, most_characters=2 * size)
+    second = world.operations.rollouts.page(limit=100, cursor="b", most_characters=1)
+
+    assert ([rollout.name for rollout in first.rollouts], first.cursor) == (["a", "b"], "b")
+    assert ([rollout.name for rollout in second.rollouts], second.cursor) == (["c"], None)

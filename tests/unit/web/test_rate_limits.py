@@ -160,3 +160,13 @@ def test_a_caller_holds_so_many_calls_and_a_worker_so_many_in_all() -> None:
 )
 def test_who_has_a_whole_network_of_ipv6_is_one_caller(address: str, near: str) -> None:
     assert neighbourhood(address) == near
+
+
+def test_an_expensive_call_counts_as_several_and_is_never_impossible(watch: Watch) -> None:
+    rate = Rate(2, clock=watch)
+    rate.of_token("ci", calls=15)
+    with pytest.raises(TooFastError):
+        rate.of_token("ci", calls=6)
+    rate.of_token("ci", calls=5)
+    watch.time += 10
+    rate.of_token("ci", calls=1_000)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from provider.domain.analysis import Measurement, Outcome, Record
-from provider.domain.rollouts import Action, Rollout, StatusCode, current_record, settings_of
+from provider.domain.rollouts import Action, Rollout, StatusCode, current_record, exposure_of, settings_of
 from provider.traefik.config import counted_services
 from provider.workers.decisions import Move, decide
 from tests.canaries import check, counters, seen, unseen
@@ -345,3 +345,43 @@ def test_a_dry_run_takes_nobody_back_from_a_pause() -> None:
     rollout = created(steps=[{"setWeight": 5}, {"pause": {}}], dryRun=True, analysis={})
 
     assert due(rollout, seen(rollout, [BAD], now=minutes(1)), after=1) is None
+
+
+BASELINE = {"servers": [{"url": "http://127.0.0.1:9003"}]}
+PAUSE = [{"setWeight": 25}, {"pause": {"duration": "1m"}}, {"pause": {}}]
+MINUTE = [{"setWeight": 25}, {"analysis": {"duration": "1m"}}, {"pause": {}}]
+AT_DEADLINE = [{"setWeight": 25}, {"analysis": {"until": "known", "deadline": "1m"}}, {"pause": {}}]
+# Requests of stable, the canary and its baseline: as it should be, without a baseline, and with a bad one.
+BESIDE = ((10_000, 50), (5_000, 25), (5_000, 25))
+MISSED = ((10_000, 50), (5_000, 25), (0, 0))
+AS_BAD = ((10_000, 50), (5_000, 1_000), (5_000, 1_000))
+
+
+@pytest.mark.parametrize("steps", [PAUSE, MINUTE, AT_DEADLINE], ids=["a pause", "a duration", "until known"])
+@pytest.mark.parametrize(("counts", "is_held"), [(BESIDE, False), (MISSED, True), (AS_BAD, True)])
+def test_a_canary_takes_no_step_by_itself_without_a_baseline_to_compare_it_with(
+    steps: list[Any], counts: tuple[Any, ...], is_held: bool
+) -> None:
+    settings = {"onUndecided": "promote", "sustained": "0s", "warmUp": "0s"}
+    rollout = created(steps=steps, baseline=BASELINE, analysis=settings)
+    move = due(rollout, seen(rollout, [counts], now=minutes(2), exposure=exposure_of(rollout)), after=2)
+
+    assert move
+    assert (Action.HOLD if is_held else Action.ADVANCE) is move.action
+
+
+def test_a_dry_run_needs_no_baseline() -> None:
+    rollout = created(steps=PAUSE, baseline=BASELINE, analysis={}, dryRun=True)
+    record = seen(rollout, [MISSED], now=minutes(2), exposure=exposure_of(rollout))
+    move = due(rollout, record, after=2)
+
+    assert record.doubt(settings_of(rollout))
+    assert move == Move(Action.ADVANCE)
+
+
+def test_a_canary_that_is_plainly_down_is_aborted_without_a_baseline() -> None:
+    rollout = created(steps=PAUSE, baseline=BASELINE, analysis={})
+    move = due(rollout, seen(rollout, [((200, 0), (100, 90), (0, 0))], now=minutes(2)), after=0.5)
+
+    assert move
+    assert Action.ABORT is move.action

@@ -273,3 +273,13 @@ def test_where_nothing_can_be_counted_it_is_said_why(counting: Counting, edge: S
     assert unknown.startswith("no gateway that carries it has its metrics known")
     assert "/metrics answers 404" in silent
     assert gone == "edge does not poll"
+
+
+def test_requests_to_the_baseline_belong_to_all(counting: Counting, edge: Server) -> None:
+    one = rollout(25, baseline={"servers": [{"url": "http://127.0.0.1:9003"}]})
+    counts(edge, shop_1=0, shop_2=0, shop_2_baseline=0)
+    share(counting, one, after=10, edge=edge)
+    counts(edge, shop_1=50, shop_2=25, shop_2_baseline=25)
+    found = share(counting, one, after=20, edge=edge)
+
+    assert (found.achieved, found.baseline_requests, found.requests) == (25, 25, 100)
