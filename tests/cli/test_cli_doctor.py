@@ -90,4 +90,4 @@ def test_a_backend_that_keeps_no_connection_is_told(offline: Run) -> None:
         answer = offline("doctor", "--backend", other.url)
 
     assert answer.exit_code == 1
-    assert "keeps no connection" in answer.stderr
+    assert "closes each connection" in answer.stderr

@@ -353,7 +353,7 @@ def test_a_file_that_would_empty_a_gateway_is_refused_before_it_is_written_and_a
     done = run("apply", "-f", "-", "--allow-shrink", stdin=moved)
 
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "would be served no rollout; say allowShrink=true (--allow-shrink)" in refused.stderr
+    assert "would be served no rollout; confirm with allowShrink=true (--allow-shrink)" in refused.stderr
     assert "+  - inner" in shown.stdout
     assert done.stdout == "shop: changed\n"
     assert world.operations.rollouts.get("shop").spec.gateways == ("inner",)

@@ -45,7 +45,9 @@ def test_what_is_old_is_not_shown_as_if_it_were_now(world: World, shop: str) -> 
 def test_a_controller_that_is_overdue_is_said_to_be_missing(world: World, shop: str) -> None:
     world.clock.pass_time(16)
 
-    assert other_worker(world).share(shop).words == "not measured: no controller has reported lately; is one running?"
+    assert (
+        other_worker(world).share(shop).words == "not measured: no controller has reported recently; is one running?"
+    )
 
 
 def test_the_share_at_another_weight_is_not_the_share_at_this_one(world: World, shop: str) -> None:
