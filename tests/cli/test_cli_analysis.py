@@ -64,7 +64,7 @@ def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
     told = run("analysis", shop)
 
     assert (told.exit_code, told.stdout) == (1, "")
-    assert "shop: it has no canary that was looked at" in told.stderr
+    assert "shop: it has no analyzed canary" in told.stderr
 
 
 @pytest.mark.parametrize(
