@@ -36,7 +36,7 @@ _ACHIEVED = (
     f"100 * ({_CANARY} or 0 * max by (rollout) (canary_rollout_weight_percent))"
     f" / ({_requests()} > 0) and on (rollout) {_HAS_WEIGHT}"
 )
-_OUTCOMES = {"promoted": "green", "aborted": "red", "withdrawn": "yellow", "deleted": "text"}
+_OUTCOMES = {"promoted": "green", "aborted": "red", "removed": "yellow", "deleted": "text"}
 _GATEWAY_STATES = {
     1: ("ok", "green"),
     2: ("unseen", "text"),
@@ -118,7 +118,7 @@ _CANARIES = Panel(
     [
         Query("max by (rollout) (canary_rollout_weight_percent) > 0", name="asked"),
         Query(
-            f"max by (rollout) (canary_rollout_weight_in_force_percent) and on (rollout) {_HAS_WEIGHT}",
+            f"max by (rollout) (canary_rollout_applied_weight_percent) and on (rollout) {_HAS_WEIGHT}",
             name="in_force",
         ),
         Query(_ACHIEVED, name="achieved"),

@@ -173,7 +173,7 @@ def restore(shell: Shell, truth: str, reason: str) -> None:
         show_json(restored)
     else:
         say(f"kept the {truth} state; Redis and the provider agree at revision {restored['revision']}")
-    for pair in restored.get("sameRequests", ()):
+    for pair in restored.get("overlappingRules", ()):
         click.echo(visible(f"warning: {pair['detail']}"), err=True)
 
 

@@ -106,7 +106,7 @@ def _hand_over(path: Path, secret: str, operations: Operations) -> None:
         _write_secret(path, secret)
     except OSError as error:
         operations.tokens.revoke(FIRST_ADMIN, Call(actor="provider"))
-        log.exception("admin.token_not_written", extra={"path": str(path), "error": error.strerror, "hint": _HINT})
+        log.exception("admin_token.not_written", extra={"path": str(path), "error": error.strerror, "hint": _HINT})
         return
     sys.stdout.write(f"The first admin's token is in {path}: keep it elsewhere, and delete the file\n")
     sys.stdout.flush()

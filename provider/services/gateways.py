@@ -248,16 +248,21 @@ class Gateways:
         """
         spec = self._feed.read(lambda image: image.gateways.get(name))
         version = plain_version(traefik)
-        if traefik is None or spec is None or spec.traefik == version or not (is_old(version) or spec.traefik):
+        if (
+            traefik is None
+            or spec is None
+            or spec.traefik_version == version
+            or not (is_old(version) or spec.traefik_version)
+        ):
             return
-        if spec.traefik and not may_rise and oldest_version([spec.traefik, traefik]) != traefik:
+        if spec.traefik_version and not may_rise and oldest_version([spec.traefik_version, traefik]) != traefik:
             return
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001
             current = _readable(stored)
-            if current is None or current.traefik == version:
+            if current is None or current.traefik_version == version:
                 return None
-            return Decision("put", encode(current.model_copy(update={"traefik": version})))
+            return Decision("put", encode(current.model_copy(update={"traefik_version": version})))
 
         call = Call(actor="controller", reason=f"its API reports Traefik {version or 'without a version'}")
         self._documents.change(_key(name), decide, call)
@@ -268,7 +273,7 @@ class Gateways:
 
     def _version_of(self, name: str) -> str | None:
         spec = self._feed.read(lambda image: image.gateways.get(name))
-        return spec.traefik if spec else None
+        return spec.traefik_version if spec else None
 
     def shown(self, rollout: Rollout, api: str) -> Mapping[str, Json | None]:
         """Ask a Traefik for the parts of one rollout, by path; None where it has none. Raises as `applied`."""
@@ -412,8 +417,8 @@ class Gateways:
 def _with_version(spec: GatewaySpec, stored: Stored | None) -> GatewaySpec:
     """Keep the version that was read from the same API, until it is read again."""
     before = _readable(stored)
-    is_known = spec.traefik is None and before is not None and spec.api is not None and spec.api == before.api
-    return spec.model_copy(update={"traefik": before.traefik}) if before and is_known else spec
+    is_known = spec.traefik_version is None and before is not None and spec.api is not None and spec.api == before.api
+    return spec.model_copy(update={"traefik_version": before.traefik_version}) if before and is_known else spec
 
 
 def _readable(stored: Stored | None) -> GatewaySpec | None:

@@ -45,11 +45,11 @@ class Plans:
         """
         traffic = self._measured(rollout)
         if requests_per_second is not None:
-            given = {"requests_per_second": requests_per_second, "requests_from": TrafficSource.GIVEN}
+            given = {"requests_per_second": requests_per_second, "requests_source": TrafficSource.GIVEN}
             traffic = traffic.model_copy(update=given)
         if errors is not None:
             traffic = traffic.model_copy(
-                update={"errors": errors, "slow": errors, "errors_from": TrafficSource.GIVEN}
+                update={"errors": errors, "slow": errors, "errors_source": TrafficSource.GIVEN}
             )
         # Of many steps it takes up to seconds.
         return run_off_loop(partial(plan_of, rollout, traffic, factors=factors))
@@ -73,16 +73,16 @@ class Plans:
 
     def _of_share(self, rollout: Rollout) -> ExpectedTraffic:
         share = self._traffic.share(rollout)
-        seconds = (share.seen_at - share.since).total_seconds()
+        seconds = (share.measured_at - share.since).total_seconds()
         requests = share.requests
         is_known = seconds > 0 and requests > 0
         return ExpectedTraffic(
             requests_per_second=_figure(requests / seconds) if is_known else None,
-            requests_from=TrafficSource.MEASURED if is_known else TrafficSource.UNKNOWN,
+            requests_source=TrafficSource.MEASURED if is_known else TrafficSource.UNKNOWN,
             errors=_ASSUMED,
             slow=_ASSUMED,
-            errors_from=TrafficSource.ASSUMED,
-            measured_at=share.seen_at if is_known else None,
+            errors_source=TrafficSource.ASSUMED,
+            measured_at=share.measured_at if is_known else None,
         )
 
 
@@ -93,10 +93,10 @@ def _figure(value: float) -> float:
 
 def _of_record(record: Record, rollout: Rollout) -> ExpectedTraffic | None:
     """Return the traffic of the latest samples; None where they have seen no requests."""
-    if len(record.looks) < 2:
+    if len(record.samples) < 2:
         return None
-    latest, oldest = record.looks[0].at, record.looks[-1].at
-    requests = sum(look.requests for look in record.looks[:-1])
+    latest, oldest = record.samples[0].at, record.samples[-1].at
+    requests = sum(look.requests for look in record.samples[:-1])
     seconds = (latest - oldest).total_seconds()
     if seconds <= 0 or requests == 0:
         return None
@@ -107,9 +107,9 @@ def _of_record(record: Record, rollout: Rollout) -> ExpectedTraffic | None:
     slow = rates.get("latency")
     return ExpectedTraffic(
         requests_per_second=_figure(requests / seconds),
-        requests_from=TrafficSource.MEASURED,
+        requests_source=TrafficSource.MEASURED,
         errors=known,
         slow=known if slow is None else _figure(100 * slow),
-        errors_from=TrafficSource.ASSUMED if errors is None else TrafficSource.MEASURED,
+        errors_source=TrafficSource.ASSUMED if errors is None else TrafficSource.MEASURED,
         measured_at=latest,
     )

@@ -32,7 +32,7 @@ class Restored:
     """The revision after a restore, and the pairs of rollouts in it that match the same requests."""
 
     revision: int
-    same_requests: Sequence[tuple[str, str]]
+    overlapping_rules: Sequence[tuple[str, str]]
 
 
 # A worker writes the snapshot every second.
@@ -58,9 +58,9 @@ class Restoring:
         right = served if truth is Truth.SERVED else self._store.load()
         contents = Contents(served.lineage, max(served.revision, right.revision), right.documents)
         revision = self._store.restore(contents, actor=call.actor, reason=call.reason)
-        pairs = run_off_loop(partial(_same_requests, contents))
+        pairs = run_off_loop(partial(_overlapping_rules, contents))
         for pair in pairs:
-            log.warning("restore.same-requests", extra={"rollouts": list(pair)})
+            log.warning("restore.overlapping_rules", extra={"rollouts": list(pair)})
         return Restored(revision, pairs)
 
     def _served(self) -> Contents:
@@ -75,7 +75,7 @@ class Restoring:
                     ) from error
 
 
-def _same_requests(contents: Contents) -> Sequence[tuple[str, str]]:
+def _overlapping_rules(contents: Contents) -> Sequence[tuple[str, str]]:
     rollouts = {}
     for key, stored in contents.documents.items():
         if key.kind is Kind.ROLLOUT:

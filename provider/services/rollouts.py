@@ -206,7 +206,7 @@ class Rollouts:
     def move(self, name: str, action: Action, call: Call) -> Rollout:
         """Do one of MOVES; IllegalMoveError where the phase does not allow it, CanaryUnavailableError.
 
-        A retry raises TriesUsedUpError where `analysis.maxTries` does not allow another one.
+        A retry raises TriesUsedUpError where `analysis.maxAttempts` does not allow another one.
         """
         if action is Action.RETRY:
 
@@ -352,7 +352,7 @@ class Rollouts:
         gateways = self._feed.read(lambda image: dict(image.gateways))
         carriers = {name: spec for name, spec in sorted(gateways.items()) if rollout.spec.is_carried_by(name)}
         for name, spec in carriers.items():
-            if problem := shortcoming(rollout, spec.traefik):
+            if problem := shortcoming(rollout, spec.traefik_version):
                 raise UnsupportedFeatureError(f"gateway {name}: {problem}")
 
     def _check_shrink(self, name: str, gateways: tuple[str, ...] | None, call: Call) -> None:

@@ -122,10 +122,10 @@ class Watcher:
         for name, share in shares.items():
             if _is_starved(share) and name not in self._starved:
                 self._starved.add(name)
-                log.warning("rollout.starved", extra={"rollout": name, **_facts(share), "detail": share.words})
+                log.warning("rollout.starved", extra={"rollout": name, **_facts(share), "detail": share.summary})
             elif share.state is ShareState.OK and name in self._starved:
                 self._starved.remove(name)
-                log.info("rollout.fed", extra={"rollout": name, **_facts(share)})
+                log.info("rollout.share_recovered", extra={"rollout": name, **_facts(share)})
 
 
 def _is_starved(share: Share) -> bool:
@@ -134,7 +134,7 @@ def _is_starved(share: Share) -> bool:
 
 def _facts(share: Share) -> dict[str, object]:
     return {
-        "asked": f"{share.asked}%",
+        "requested": f"{share.requested}%",
         "achieved": f"{share.achieved}%",
         "canary_requests": share.canary_requests,
         "stable_requests": share.stable_requests,

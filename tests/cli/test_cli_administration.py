@@ -187,7 +187,7 @@ def test_a_restore_warns_of_rollouts_that_match_the_same_requests(run: Run, worl
 
     assert restored.exit_code == 0
     assert "shop matches the same requests as twin" in restored.stderr
-    assert [pair["rollouts"] for pair in document["sameRequests"]] == [["shop", "twin"]]
+    assert [pair["rollouts"] for pair in document["overlappingRules"]] == [["shop", "twin"]]
 
 
 def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:

@@ -205,7 +205,7 @@ def test_a_file_that_lags_behind_a_promotion_is_reported_as_drift(run: Run, shop
     differs = run("diff", "-f", "-", "--exit-code", stdin=lagging)
 
     assert found["differs"]
-    assert [(shop, "stable-lags")] == [(one["name"], one["reasonCode"]) for one in found["drift"]]
+    assert [(shop, "spec-outdated")] == [(one["name"], one["reasonCode"]) for one in found["drift"]]
     assert (differs.exit_code, differs.stdout.startswith("drift: ")) == (1, True)
 
 

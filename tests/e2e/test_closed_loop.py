@@ -148,7 +148,7 @@ def test_the_share_that_is_seen_after_a_shift_is_what_was_asked(stack: Stack) ->
         seen = eventually(lambda: (now := share(stack))["canaryRequests"] > 20 and now, what="the share is seen")
     status = stack.command("status", "shop").stdout
 
-    assert (seen["state"], seen["words"]) == ("ok", "")
+    assert (seen["state"], seen["summary"]) == ("ok", "")
     assert pytest.approx(seen["achieved"], abs=1.5) == 20
     assert re.search(
         r"^traffic +requested 20%, achieved [0-9.]+% \([0-9]+ of [0-9]+ requests in [0-9]+s\)$", status, re.MULTILINE
@@ -164,8 +164,8 @@ def test_a_canary_that_rebuilds_starve_is_said_to_be_once_and_hrw_feeds_it(stack
 
     assert starved["achieved"] < 2.5 <= fed["achieved"]
     assert starved["reloads"] > 20
-    assert "strategy: hrw" in starved["words"]
-    assert (len(logged(stack, "rollout.starved")), len(logged(stack, "rollout.fed"))) == (1, 1)
+    assert "strategy: hrw" in starved["summary"]
+    assert (len(logged(stack, "rollout.starved")), len(logged(stack, "rollout.share_recovered"))) == (1, 1)
 
 
 def test_a_router_that_traefik_refuses_is_a_failing_gateway_until_it_is_gone(stack: Stack) -> None:
@@ -209,12 +209,12 @@ def test_a_change_that_traefik_cannot_carry_is_taken_back_once_where_that_is_ask
     stack.wait_applied(name="careful")
     eventually(lambda: "careful" in known_good(stack), what="it is seen to be good")
     stack.done("PUT", "/rollouts/careful", {"spec": {**spec, "middlewares": ["gone@file"]}})
-    eventually(lambda: logged(stack, "rollout.taken_back"), what="it is taken back")
+    eventually(lambda: logged(stack, "rollout.reverted"), what="it is taken back")
     newest = stack.done("GET", "/rollouts/careful/history?limit=1")["history"][0]
     stack.wait_applied(name="careful")
 
     assert (newest["action"], newest["actor"]) == ("undo", "controller")
     assert 'middleware "gone@file" does not exist' in newest["reason"]
     assert "middlewares" not in stack.done("GET", "/rollouts/careful")["spec"]
-    assert len(logged(stack, "rollout.taken_back")) == 1
+    assert len(logged(stack, "rollout.reverted")) == 1
     stack.done("DELETE", "/rollouts/careful?allowShrink=true")

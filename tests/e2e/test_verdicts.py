@@ -77,7 +77,7 @@ class Site:
 
     def samples(self, name: str) -> list[Mapping[str, Any]]:
         answer = self.stack.call("GET", f"/rollouts/{name}/analysis")
-        looks: list[Mapping[str, Any]] = answer.json()["looks"] if answer.ok else []
+        looks: list[Mapping[str, Any]] = answer.json()["samples"] if answer.ok else []
         return looks
 
 
@@ -243,7 +243,7 @@ def test_two_traefiks_behind_one_metrics_address_are_reported(site: Site) -> Non
             what="the analysis reports it",
         )
         eventually(
-            lambda: "several Traefiks" in stack.done("GET", "/rollouts/twins/traffic")["words"],
+            lambda: "several Traefiks" in stack.done("GET", "/rollouts/twins/traffic")["summary"],
             what="the share reports it",
         )
         eventually(lambda: "several Traefiks answer" in stack.command("doctor").stdout, what="doctor reports it")

@@ -77,7 +77,7 @@ class Ours:
             now=_START + timedelta(seconds=seconds),
             exposure=Exposure(weight=100 * weight),
         )
-        self._outcome = self._record.looks[0].outcome
+        self._outcome = self._record.samples[0].outcome
 
 
 class _Minutes:

@@ -25,8 +25,8 @@ class LimitVerdict(Value):
     value: float | None
     limit: float
     reason: str
-    worse: float = 1.0
-    failed_at: float = 1.0
+    e_value: float = 1.0
+    threshold: float = 1.0
     reason_code: ReasonCode | None = None
 
 
@@ -112,8 +112,8 @@ def _judged(observed: _Observed, evidence: Exceedance | None, settings: Analysis
         value=observed.value,
         limit=observed.limit,
         reason=reason,
-        worse=exp(min(worse, LARGEST_LOG)),
-        failed_at=failed_at,
+        e_value=exp(min(worse, LARGEST_LOG)),
+        threshold=failed_at,
         reason_code=observed.reason_code if outcome is Outcome.INCONCLUSIVE else None,
     )
 

@@ -18,7 +18,7 @@ class Outcome(StrEnum):
 class ReasonCode(StrEnum):
     """Machine-readable reason why a canary is not known to be good."""
 
-    WARMING_UP = "warming-up"
+    WARMING_UP = "warm-up"
     UNKNOWN_RESULTS = "unknown-results"
     """Traefik does not count whether the canary's responses were successes."""
     CLIENT_ERRORS = "client-errors"

@@ -22,7 +22,7 @@ from provider.domain.analysis.values import Value
 from provider.domain.analysis.verdict import Verdict, judge
 from provider.domain.analysis.warm_up import Exposure, WarmUp
 
-_LOOKS_KEPT = 20
+_SAMPLES_KEPT = 20
 # A window with fewer requests says little or nothing, so it stays open. Without stable's it cannot be compared.
 CANARY_REQUESTS, STABLE_REQUESTS = 3, 1
 # A canary that breaks is told from one that was bad from the start by when the evidence begins: every five minutes.
@@ -57,7 +57,7 @@ class Measurement:
 
 
 @dataclass(frozen=True)
-class Look(Value):
+class SampleResult(Value):
     """One measurement of the canary: its outcome, with a reason, and the requests since the previous measurement."""
 
     at: datetime
@@ -108,7 +108,7 @@ class Record(Value):
     tally: Tally = field(default_factory=Tally)
     checks: tuple[CheckResult, ...] = ()
     counters: dict[str, Counted] = field(default_factory=dict)
-    looks: tuple[Look, ...] = ()
+    samples: tuple[SampleResult, ...] = ()
     open_windows: dict[str, Window] = field(default_factory=dict)
     recent: tuple[Recent, ...] = ()
     missing: tuple[str, ...] = ()
@@ -145,7 +145,7 @@ class Record(Value):
         baseline that is to get requests.
         """
         if measurement.error:
-            return self._noted(Look(now, Outcome.ERROR, measurement.error))
+            return self._noted(SampleResult(now, Outcome.ERROR, measurement.error))
         known = self._known(measurement.snapshots, now=now)
         before = {gateway: counted.snapshot for gateway, counted in known.items()}
         replicas = sorted(
@@ -159,7 +159,7 @@ class Record(Value):
                 before, after, stable=stable, canary=canary, errors=settings.errors, baseline=baseline
             )
         except ValueError as error:
-            return self._noted(Look(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
+            return self._noted(SampleResult(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
         window = Window.sum(windows.values())
         seen = {name: Counted.of(snapshot, before=known.get(name), now=now) for name, snapshot in after.items()}
         begun = self._exposed(exposure, settings, now=now) if exposure else self
@@ -230,9 +230,10 @@ class Record(Value):
         if code is ReasonCode.CLIENT_ERRORS:
             reason = f"{self.client_errors(settings)}; {reason}"
         compared = window.baseline.requests if window.baseline else None
-        look = Look(now, outcome, reason, window.canary.requests, window.stable.requests, code, compared)
+        requests = (window.canary.requests, window.stable.requests)
+        result = SampleResult(now, outcome, reason, *requests, code, compared)
         refused_at = now if is_refused and self.client_errors_at is None else self.client_errors_at
-        return self._noted(look, client_errors_at=refused_at)
+        return self._noted(result, client_errors_at=refused_at)
 
     def _found(self, settings: Analysis, verdict: Verdict) -> tuple[Outcome, str, ReasonCode | None]:
         """Return the outcome, its reason, and the reason's code."""
@@ -322,10 +323,10 @@ class Record(Value):
         known = self.counters.get(gateway)
         return self.warm_up is None or self.warm_up.is_judged(known.sampled_at if known else None, settings.warm_up)
 
-    def _noted(self, look: Look, **changes: Any) -> Self:
-        looks = (look, *self.looks)[:_LOOKS_KEPT]
-        tally = self.tally.counted(look.outcome, at=look.at)
-        return replace(self, looked_at=look.at, tally=tally, looks=looks, **changes)
+    def _noted(self, result: SampleResult, **changes: Any) -> Self:
+        samples = (result, *self.samples)[:_SAMPLES_KEPT]
+        tally = self.tally.counted(result.outcome, at=result.at)
+        return replace(self, looked_at=result.at, tally=tally, samples=samples, **changes)
 
 
 def _is_closed(window: Window) -> bool:

@@ -194,7 +194,7 @@ class Analysis(Document):
     `errorLimit`."""
     error_limit: DurationOrZero = timedelta(minutes=5)
     """The canary is held when it could not be measured for this long. It resumes when its sources respond again."""
-    max_tries: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+    max_attempts: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
     """Maximum number of tries of the same canary. Further retries are refused unless forced. Default: no limit."""
 
     @model_validator(mode="before")

@@ -42,12 +42,12 @@ class MetricVerdict(Value):
     reason: str
     canary_rate: float | None
     stable_rate: float | None
-    worse: float
-    failed_at: float
-    not_worse: float
-    passed_at: float
-    at_most: float
-    doubt: str = ""
+    worse_e_value: float
+    worse_threshold: float
+    not_worse_e_value: float
+    not_worse_threshold: float
+    canary_rate_upper_bound: float
+    caveat: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,8 +94,8 @@ class Verdict(Value):
 
 def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, requests: int, settings: Analysis) -> str:
     """Say why a metric needs a person to go on; empty if it does not."""
-    if metric.doubt:
-        return metric.doubt
+    if metric.caveat:
+        return metric.caveat
     canary = metric.canary_rate
     # A single bad response exceeds every rate where requests are few, and says nothing.
     if canary is None or round(canary * requests) <= 1:
@@ -251,12 +251,12 @@ def _judged(case: _Case, settings: Analysis) -> MetricVerdict:
         reason=reason,
         canary_rate=case.canary.rate,
         stable_rate=case.stable.rate,
-        worse=exp(min(case.worse, LARGEST_LOG)),
-        failed_at=failed_at,
-        not_worse=exp(min(case.not_worse, LARGEST_LOG)),
-        passed_at=passed_at,
-        at_most=at_most,
-        doubt=case.doubt,
+        worse_e_value=exp(min(case.worse, LARGEST_LOG)),
+        worse_threshold=failed_at,
+        not_worse_e_value=exp(min(case.not_worse, LARGEST_LOG)),
+        not_worse_threshold=passed_at,
+        canary_rate_upper_bound=at_most,
+        caveat=case.doubt,
     )
 
 

@@ -50,11 +50,11 @@ Address = Annotated[str, Field(max_length=2_048, json_schema_extra={"format": "u
 _Event = Literal[
     NoticeKind.CREATED,
     NoticeKind.STARTED,
-    NoticeKind.STEPPED,
+    NoticeKind.ADVANCED,
     NoticeKind.WAITING,
     NoticeKind.ABORTED,
     NoticeKind.PROMOTED,
-    NoticeKind.WITHDRAWN,
+    NoticeKind.REMOVED,
     NoticeKind.DELETED,
 ]
 

@@ -32,10 +32,10 @@ class ExpectedTraffic(Document):
 
     requests_per_second: float | None = None
     """Requests per second; absent if neither measured nor given."""
-    requests_from: TrafficSource
+    requests_source: TrafficSource
     errors: float
     slow: float
-    errors_from: TrafficSource
+    errors_source: TrafficSource
     measured_at: Moment | None = None
     """When the measured figures are from."""
 
@@ -63,17 +63,17 @@ class PlannedStep(Document):
     """A step that waits, with its forecast.
 
     `weight` is the last weight of the step. `seconds` is null for a step that ends by manual approval or a verdict.
-    `known_good_seconds` is the median time until a canary like stable is known to be good at this weight, null if
+    `success_median_seconds` is the median time until a canary like stable is known to be good at this weight, null if
     longer than thirty days.
     """
 
     index: int
     weight: Weight
     seconds: float | None = None
-    is_judged: bool
+    is_analyzed: bool
     canary_requests: int | None = None
     detections: tuple[Detection, ...] = ()
-    known_good_seconds: float | None = None
+    success_median_seconds: float | None = None
 
 
 class WarningCode(StrEnum):
@@ -127,7 +127,9 @@ def warnings_of(rollout: Rollout, traffic: ExpectedTraffic) -> Iterator[StepWarn
 def _planned(
     stage: Stage, passed: Sequence[Stretch], forecast: Forecast | None, factors: Iterable[float]
 ) -> PlannedStep:
-    step = PlannedStep(index=stage.index, weight=stage.weights[-1], seconds=stage.seconds, is_judged=stage.is_judged)
+    step = PlannedStep(
+        index=stage.index, weight=stage.weights[-1], seconds=stage.seconds, is_analyzed=stage.is_judged
+    )
     if forecast is None:
         return step
     share = _share(stage)
@@ -143,7 +145,7 @@ def _planned(
         update={
             "canary_requests": _expected_requests(stage, forecast.rates),
             "detections": tuple(detections) if stage.is_judged else (),
-            "known_good_seconds": _rounded(forecast.known_good_after(share)) if stage.is_judged else None,
+            "success_median_seconds": _rounded(forecast.known_good_after(share)) if stage.is_judged else None,
         }
     )
 

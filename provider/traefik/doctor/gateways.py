@@ -66,7 +66,7 @@ def examine_gateway(gateway: Json) -> Iterator[Finding]:
         yield Finding("polling", Severity.ERROR, gateway.get("detail", "it does not follow"))
     if name == DEFAULT_GATEWAY and instances:
         yield unnamed()
-    yield from _outdated(gateway.get("spec", {}).get("traefik"))
+    yield from _outdated(gateway.get("spec", {}).get("traefikVersion"))
     if gateway.get("spec", {}).get("api"):
         return
     yield Finding(
@@ -75,5 +75,5 @@ def examine_gateway(gateway: Json) -> Iterator[Finding]:
         "where its API is was never said: what it was served is known, what it applied is not",
         f"traefik-canary gateway set {name} --api http://{name}:8081",
     )
-    if any(instance.get("holdSeconds") == 0 for instance in instances):
+    if any(instance.get("longPollSeconds") == 0 for instance in instances):
         yield not_held("a change waits for the next poll")

@@ -76,8 +76,10 @@ def restore(exchange: Exchange) -> ApiResponse:
     """Restore consistency between Redis and the served configuration."""
     body: RestoreBody = exchange.body
     done = exchange.operations.restoring.restore(body.from_, exchange.call)
-    found = tuple(SameRequests(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.same_requests)
-    return ApiResponse(Restored(revision=done.revision, same_requests=found or None))
+    found = tuple(
+        SameRequests(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.overlapping_rules
+    )
+    return ApiResponse(Restored(revision=done.revision, overlapping_rules=found or None))
 
 
 ENDPOINTS = (
@@ -181,13 +183,13 @@ def _gateway(view: GatewayView) -> GatewayAnswer:
         state=view.condition.state if view.condition else None,
         detail=view.condition.detail or None if view.condition else None,
         state_since=view.condition.since if view.condition else None,
-        traefik=view.condition.traefik if view.condition else None,
+        traefik_version=view.condition.traefik if view.condition else None,
         instances=tuple(
             InstanceAnswer(
                 address=sighting.address,
                 last_poll=sighting.last_poll,
                 revision_served=sighting.revision_served,
-                hold_seconds=sighting.hold_seconds,
+                long_poll_seconds=sighting.long_poll_seconds,
             )
             for sighting in view.instances
         ),

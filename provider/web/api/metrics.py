@@ -18,7 +18,7 @@ from provider.services import Operations
 from provider.store import Kind, Stored, StoreUnavailableError
 from provider.traefik.config import names
 
-_EVIDENCE = frozenset({"canary_rollout_e_value", "canary_rollout_e_value_needed"})
+_EVIDENCE = frozenset({"canary_rollout_e_value", "canary_rollout_e_value_threshold"})
 _ALWAYS = frozenset({OTHER, ""})
 
 Recorded = Callable[[], Iterable[Metric]]

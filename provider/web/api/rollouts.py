@@ -46,7 +46,7 @@ _ONE = f"{_ROOT}/<name>"
 _MOVES = {
     Action.PAUSE: "Pause at the current weight until resumed or promoted",
     Action.RESUME: "Resume after a pause, or after the weight was set manually",
-    Action.RETRY: "Retry: start the aborted canary again; 409 beyond `analysis.maxTries`",
+    Action.RETRY: "Retry: start the aborted canary again; 409 beyond `analysis.maxAttempts`",
     Action.SKIP: "Skip the current step",
 }
 
@@ -149,17 +149,17 @@ def analysis(exchange: Exchange) -> ApiResponse:
     operations = exchange.operations
     rollout = operations.rollouts.get(exchange.name)
     judgement, settings = operations.analyses.judgement(rollout), settings_of(rollout)
-    known_in = operations.plans.seconds_until_known(rollout, judgement.of(rollout))
+    verdict_in = operations.plans.seconds_until_known(rollout, judgement.of(rollout))
     return ApiResponse(
         AnalysisAnswer(
-            whole=judgement.whole,
-            in_step=judgement.in_step,
+            overall=judgement.overall,
+            current_step=judgement.current_step,
             checks=tuple(judgement.checks),
-            looks=tuple(judgement.looks),
-            warming_up=judgement.warming_up or None,
-            warming_up_until=judgement.warming_up_until,
-            known_in_seconds=known_in,
-            known_in=_in_words(known_in),
+            samples=tuple(judgement.samples),
+            warm_up_remaining=judgement.warm_up_remaining or None,
+            warm_up_until=judgement.warm_up_until,
+            verdict_in_seconds=verdict_in,
+            verdict_in=_in_words(verdict_in),
             preset=settings.preset,
             settings=tuple(
                 SettingAnswer.model_validate({"name": name, "value": value, "origin": origin})
@@ -427,8 +427,8 @@ def _verdict(operations: Operations, rollout: Rollout) -> VerdictSummary | None:
     return VerdictSummary(
         outcome=verdict.outcome,
         reason=verdict.reason,
-        known_in_seconds=seconds,
-        known_in=_in_words(seconds),
+        verdict_in_seconds=seconds,
+        verdict_in=_in_words(seconds),
     )
 
 

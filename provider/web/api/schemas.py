@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StrictBool
 
-from provider.domain.analysis import CheckResult, Look, Origin, Outcome, Preset, Share, Verdict
+from provider.domain.analysis import CheckResult, Origin, Outcome, Preset, SampleResult, Share, Verdict
 from provider.domain.auth import Role
 from provider.domain.fields import Document, Moment, format_duration
 from provider.domain.fields.types import Duration, Name, ServerUrl, Weight, WholeNumber
@@ -75,10 +75,10 @@ class SpecBody(ReasonBody):
 
 
 class RetryBody(MoveBody):
-    """Reason of a retry, and whether to skip the checks of `analysis.maxTries` and of the canary's availability."""
+    """Reason of a retry, and whether to skip the checks of `maxAttempts` and of the canary's availability."""
 
     force: StrictBool = False
-    """Retry beyond `analysis.maxTries`, and even if it is not confirmed that the canary can take traffic."""
+    """Retry beyond `analysis.maxAttempts`, and even if it is not confirmed that the canary can take traffic."""
 
 
 class CanaryBody(Side, MoveBody):
@@ -233,10 +233,10 @@ _MULTIPLES = rf"^{_MULTIPLE}(,{_MULTIPLE}){{0,{_MOST_MULTIPLES - 1}}}$"
 
 def _factors(text: str) -> str:
     if text.count(",") >= _MOST_MULTIPLES:
-        raise ValueError(f"k must list {_MOST_MULTIPLES} multiples at most")
+        raise ValueError(f"regressions must list {_MOST_MULTIPLES} multiples at most")
     for one in text.split(","):
         if not re.fullmatch(_MULTIPLE, one):
-            raise ValueError("k must list multiples above 1, or total, such as 2,5,total")
+            raise ValueError("regressions must list multiples above 1, or total, such as 2,5,total")
     return text
 
 
@@ -247,14 +247,16 @@ class PlanQuery(Document):
     """Requests per second to both sides together. Default: the latest measurement."""
     errors: float | None = Field(default=None, ge=0, le=50, allow_inf_nan=False)
     """Error rate of stable in percent. Default: the latest measurement, or 0.5."""
-    k: Annotated[str, AfterValidator(_factors), Field(json_schema_extra={"pattern": _MULTIPLES})] = "2,5,total"
+    regressions: Annotated[str, AfterValidator(_factors), Field(json_schema_extra={"pattern": _MULTIPLES})] = (
+        "2,5,total"
+    )
     """Regressions: the canary's errors as multiples of stable's, separated by commas. `total` is a failure of
     every request."""
 
     @property
     def factors(self) -> tuple[float, ...]:
         """Return the multiples; infinity for a total failure."""
-        return tuple(inf if one == "total" else float(one) for one in self.k.split(","))
+        return tuple(inf if one == "total" else float(one) for one in self.regressions.split(","))
 
 
 class HistoryQuery(Document):
@@ -278,12 +280,12 @@ class WaitQuery(Document):
 
 
 class VerdictSummary(Document):
-    """Verdict on the canary. `known_in` is the expected time until a verdict, in words."""
+    """Verdict on the canary. `verdict_in` is the expected time until a verdict, in words."""
 
     outcome: Outcome
     reason: str
-    known_in_seconds: float | None = None
-    known_in: str | None = None
+    verdict_in_seconds: float | None = None
+    verdict_in: str | None = None
 
 
 class RolloutAnswer(Document):
@@ -360,19 +362,19 @@ class SettingAnswer(Document):
 class AnalysisAnswer(Document):
     """Analysis of a canary: for the whole attempt, for the current step, by check and by measurement.
 
-    `settings` contains the effective settings. During the warm-up, `warmingUp` is the remaining time in words, and
-    `warmingUpUntil` its end.
+    `settings` contains the effective settings. During the warm-up, `warmUpRemaining` is the remaining time in
+    words, and `warmUpUntil` its end.
     """
 
-    whole: Verdict
-    in_step: Verdict
+    overall: Verdict
+    current_step: Verdict
     checks: tuple[CheckResult, ...]
-    looks: tuple[Look, ...]
-    warming_up: str | None = None
-    warming_up_until: Moment | None = None
-    known_in_seconds: float | None = None
+    samples: tuple[SampleResult, ...]
+    warm_up_remaining: str | None = None
+    warm_up_until: Moment | None = None
+    verdict_in_seconds: float | None = None
     """Expected time until a verdict in seconds, at the current traffic."""
-    known_in: str | None = None
+    verdict_in: str | None = None
     """Expected time until a verdict, in words."""
     preset: Preset | None = None
     settings: tuple[SettingAnswer, ...]
@@ -383,7 +385,7 @@ class PlanAnswer(Plan):
 
 
 class TrafficAnswer(Share):
-    """Share of the requests that the canary receives. `words` explains a deviation from the requested weight."""
+    """Share of the requests that the canary receives. `summary` explains a deviation from the requested weight."""
 
 
 class InstanceOfSide(Document):
@@ -392,19 +394,20 @@ class InstanceOfSide(Document):
     instance: Name
     url: ServerUrl
     weight: WholeNumber | None = None
-    until: Moment
+    expires_at: Moment
 
 
 class SideAnswer(Document):
     """Backend of a side: a `service` of another provider, or listed or discovered `servers`.
 
-    `kept` is the reason why servers are kept that discovery no longer finds. `instances` lists registered instances.
+    `keptReason` is the reason why servers are kept that discovery no longer finds. `instances` lists registered
+    instances.
     """
 
     service: str | None = None
     discover: Discover | None = None
     servers: tuple[Server, ...]
-    kept: str | None = None
+    kept_reason: str | None = None
     instances: tuple[InstanceOfSide, ...] | None = None
 
 
@@ -445,19 +448,19 @@ class HistoryList(Document):
 
 
 class InstanceAnswer(Document):
-    """A Traefik instance that polls as a gateway. `holdSeconds` is the timeout of its long polls."""
+    """A Traefik instance that polls as a gateway. `longPollSeconds` is the timeout of its long polls."""
 
     address: str
     last_poll: Moment
     revision_served: int
-    hold_seconds: int | None = None
+    long_poll_seconds: int | None = None
 
 
 class GatewayAnswer(Document):
     """A gateway: its spec, polls, and applied configuration.
 
     `state`, `detail` and `stateSince` are the controller's latest observation; they are absent without a controller.
-    `traefik` is the version of Traefik.
+    `traefikVersion` is the version of Traefik.
     """
 
     name: str
@@ -474,7 +477,7 @@ class GatewayAnswer(Document):
     state: GatewayState | None = None
     detail: str | None = None
     state_since: Moment | None = None
-    traefik: str | None = None
+    traefik_version: str | None = None
 
 
 class GatewayList(Document):
@@ -557,7 +560,7 @@ class Restored(Document):
     """The revision after the restore, and problems of the restored rollouts."""
 
     revision: int
-    same_requests: tuple[SameRequests, ...] | None = None
+    overlapping_rules: tuple[SameRequests, ...] | None = None
     """Rollouts of which only one receives traffic, because they match the same requests."""
 
 
@@ -591,4 +594,4 @@ class Readiness(Document):
     store: str
     problem: str | None = None
     revision: int
-    unreadable: tuple[str, ...]
+    corrupt_documents: tuple[str, ...]

@@ -49,7 +49,12 @@ def _announced(exchange: Exchange, group: str) -> ApiResponse:
     )
     return ApiResponse(
         AnnouncedAnswer(
-            rollout=exchange.name, group=group, instance=name, url=body.url, weight=body.weight, until=instance.until
+            rollout=exchange.name,
+            group=group,
+            instance=name,
+            url=body.url,
+            weight=body.weight,
+            expires_at=instance.until,
         )
     )
 
@@ -130,7 +135,7 @@ def _side(known: SideServers) -> SideAnswer:
         service=side.service,
         discover=side.discover,
         servers=found.servers if found else side.servers or (),
-        kept=found.kept if found else None,
+        kept_reason=found.kept if found else None,
         instances=tuple(map(_instance, known.instances)) or None,
     )
 
@@ -138,5 +143,5 @@ def _side(known: SideServers) -> SideAnswer:
 def _instance(instance: Instance) -> InstanceOfSide:
     server = read(Server, decode_json(instance.text))
     return InstanceOfSide(
-        instance=instance.name.partition("/")[2], url=server.url, weight=server.weight, until=instance.until
+        instance=instance.name.partition("/")[2], url=server.url, weight=server.weight, expires_at=instance.until
     )

@@ -56,11 +56,11 @@ class _ErrorPages:
         # The words of an unforeseen error may hold anything: they are for the log only.
         log.error("page.failed", exc_info=error)
         words = f"The provider's log has the details, under the request id {request_id()}."
-        return self._page(Kind(500, "internal", "Internal server error"), words)
+        return self._page(Kind(500, "internal-error", "Internal server error"), words)
 
     def forged(self, error: ForgedFormError) -> Response:  # noqa: ARG002 what a handler is given
         words = "You may have signed in again meanwhile. Nothing was changed; load the page again."
-        return self._page(Kind(400, "forged-form", "This form is not from here, or too old"), words)
+        return self._page(Kind(400, "invalid-form", "This form is not from here, or too old"), words)
 
     def sign_in_needed(self, error: SignInNeededError) -> Response:  # noqa: ARG002
         if is_part():  # of a page that is open: all of it has to go

@@ -117,13 +117,13 @@ def step(value: Step) -> str:
 
 def traffic(share: Share) -> str:
     """Say what the canary really got: `requested 5%, achieved 4.8%: 24 of 500 requests in 3m`."""
-    words = f"; {share.words}" if share.words else ""
+    words = f"; {share.summary}" if share.summary else ""
     if share.achieved is None:
-        return f"asked {percent(share.asked)}{words}"
+        return f"asked {percent(share.requested)}{words}"
     requests = share.requests
-    span = format_duration(timedelta(seconds=max(1, round((share.seen_at - share.since).total_seconds()))))
+    span = format_duration(timedelta(seconds=max(1, round((share.measured_at - share.since).total_seconds()))))
     got = f"{share.canary_requests:,} of {requests:,} requests in {span}"
-    return f"asked {percent(share.asked)}, got {percent(share.achieved)}: {got}{words}"
+    return f"asked {percent(share.requested)}, got {percent(share.achieved)}: {got}{words}"
 
 
 def rough_span(seconds: float | None) -> str:

@@ -84,7 +84,7 @@ def test_good_slow_responses_do_not_hide_a_shift_below_them() -> None:
     settings = settings_of(above="1.2s")
     verdict = judged(Window(stable=slow_at(30_000, 0.1, 1_000), canary=slow_at(3_000, 0.1, 1_800)), settings)
 
-    assert verdict.metrics[0].at_most < settings.tolerated_rate
+    assert verdict.metrics[0].canary_rate_upper_bound < settings.tolerated_rate
     assert Outcome.FAILED is verdict.outcome
 
 

@@ -54,8 +54,8 @@ class Life:
                 counts[name][0] += requests - failing
                 counts[name][1] += failing
             record = self._looked(record, settings, counts, seconds)
-            if record.looks[0].outcome in {Outcome.FAILED, Outcome.SUCCESSFUL}:
-                return record.looks[0].outcome, seconds
+            if record.samples[0].outcome in {Outcome.FAILED, Outcome.SUCCESSFUL}:
+                return record.samples[0].outcome, seconds
         return Outcome.INCONCLUSIVE, inf
 
     def _looked(self, record: Record, settings: Analysis, counts: dict[str, list[int]], seconds: float) -> Record:

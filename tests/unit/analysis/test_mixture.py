@@ -131,5 +131,5 @@ def played(rate: Callable[[int], float], *, sustained: int) -> list[Outcome]:
         now = T0 + timedelta(seconds=5 * number)
         snapshot = Snapshot({name: dict(one) for name, one in counters.items()}, 1.0)
         record = record.looked(Measurement({"edge": snapshot}), settings, stable=STABLE, canary=CANARY, now=now)
-        outcomes.append(record.looks[0].outcome)
+        outcomes.append(record.samples[0].outcome)
     return outcomes

@@ -140,7 +140,7 @@ def test_few_requests_break_a_limit_where_most_of_them_are_bad() -> None:
     (verdict,) = judged(Counts(20, 15), limited(successRate=99))
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.worse >= verdict.failed_at == 40
+    assert verdict.e_value >= verdict.threshold == 40
 
 
 def test_one_error_breaks_a_success_rate_of_100_percent() -> None:
@@ -152,7 +152,7 @@ def test_one_error_breaks_a_success_rate_of_100_percent() -> None:
 def test_every_limit_raises_what_the_evidence_must_reach() -> None:
     settings = read(Analysis, {"limits": {"successRate": 99, "latencyP50": "1s", "latencyP99": "5s"}})
 
-    assert {100} == {round(verdict.failed_at) for verdict in judged(Counts(100, 0, HISTOGRAM), settings)}
+    assert {100} == {round(verdict.threshold) for verdict in judged(Counts(100, 0, HISTOGRAM), settings)}
 
 
 def test_each_limit_has_a_verdict_in_words() -> None:

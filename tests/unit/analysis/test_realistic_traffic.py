@@ -150,9 +150,9 @@ def test_ten_errors_that_are_most_of_the_canarys_responses_fail_it_whatever_the_
     traefik.serve(CANARY, 1, 1)
     ten = sampled(nine, {"edge": traefik.snapshot()}, settings=settings)
 
-    assert Outcome.INCONCLUSIVE is nine.looks[0].outcome
-    assert Outcome.FAILED is ten.looks[0].outcome
-    assert ten.looks[0].reason == "10 of the last 13 requests to the canary failed (no requests to stable)"
+    assert Outcome.INCONCLUSIVE is nine.samples[0].outcome
+    assert Outcome.FAILED is ten.samples[0].outcome
+    assert ten.samples[0].reason == "10 of the last 13 requests to the canary failed (no requests to stable)"
 
 
 @pytest.mark.parametrize(("stable_errors", "is_ruined"), [(24, True), (25, False), (90, False)])
@@ -165,7 +165,7 @@ def test_an_outage_that_stable_shares_is_no_ruin(stable_errors: int, is_ruined: 
     traefik.serve(STABLE, 100, stable_errors)
     record = sampled(record, {"edge": traefik.snapshot()}, settings=settings)
 
-    assert is_ruined == (record.looks[0].outcome is Outcome.FAILED)
+    assert is_ruined == (record.samples[0].outcome is Outcome.FAILED)
 
 
 def test_a_canary_that_goes_down_after_a_good_time_is_ruined_by_two_samples_in_a_row() -> None:
@@ -175,7 +175,7 @@ def test_a_canary_that_goes_down_after_a_good_time_is_ruined_by_two_samples_in_a
         traefik.serve(CANARY, 60, errors)
         traefik.serve(STABLE, 60)
         record = sampled(record, {"edge": traefik.snapshot()}, settings=settings)
-    outcomes = [look.outcome for look in record.looks]
+    outcomes = [look.outcome for look in record.samples]
 
     assert Outcome.FAILED is outcomes[0]
     assert Outcome.FAILED not in outcomes[1:]
@@ -190,7 +190,7 @@ def test_errors_that_are_older_than_two_minutes_are_no_ruin() -> None:
         for _ in range(3):
             record = sampled(record, {"edge": traefik.snapshot()}, settings=settings)
 
-    assert {Outcome.INCONCLUSIVE} == {look.outcome for look in record.looks}
+    assert {Outcome.INCONCLUSIVE} == {look.outcome for look in record.samples}
     assert record.whole.totals.canary.errors == 60
 
 
@@ -224,7 +224,7 @@ def test_gateways_that_differ_do_not_make_an_equal_canary_look_worse() -> None:
                 for service, count in ((CANARY, canary), (STABLE, requests - canary)):
                     gateways[name].serve(service, count, _errors(draw, count, rate))
             record = sampled(record, {name: one.snapshot() for name, one in gateways.items()})
-            if record.looks[0].outcome is Outcome.FAILED:
+            if record.samples[0].outcome is Outcome.FAILED:
                 failures += 1
                 break
 
@@ -244,8 +244,8 @@ def test_several_traefiks_behind_one_address_are_an_error_and_no_window() -> Non
             traefik.serve(CANARY, 2)
         record = sampled(record, {"edge": draw.choice((first, second)).snapshot()})
 
-    assert {Outcome.ERROR, Outcome.INCONCLUSIVE} >= {look.outcome for look in record.looks}
-    assert any("several Traefiks answer for gateway edge" in look.reason for look in record.looks)
+    assert {Outcome.ERROR, Outcome.INCONCLUSIVE} >= {look.outcome for look in record.samples}
+    assert any("several Traefiks answer for gateway edge" in look.reason for look in record.samples)
     assert record.whole.totals.stable.requests <= 60 * 48
 
 
@@ -258,7 +258,7 @@ def test_a_traefik_that_restarts_is_no_second_one() -> None:
             traefik.serve(CANARY, 10)
             record = sampled(record, {"edge": traefik.snapshot()})
 
-    assert Outcome.ERROR not in {look.outcome for look in record.looks}
+    assert Outcome.ERROR not in {look.outcome for look in record.samples}
     assert record.whole.totals.canary.requests == 50
 
 
@@ -277,7 +277,7 @@ def test_a_traefik_that_restarts_while_it_cannot_be_reached_is_no_second_one() -
     new.serve(CANARY, 7)
     record = sampled(record, {"edge": new.snapshot()})
 
-    assert Outcome.INCONCLUSIVE is record.looks[0].outcome
+    assert Outcome.INCONCLUSIVE is record.samples[0].outcome
     assert record.whole.totals.canary.requests == 7
 
 
@@ -290,7 +290,7 @@ def test_a_second_traefik_is_the_only_one_once_the_first_is_gone_for_five_minute
         second.serve(STABLE, 9)
         second.serve(CANARY, 1)
         record = sampled(record, {"edge": second.snapshot()})
-    outcomes = [look.outcome for look in record.looks]
+    outcomes = [look.outcome for look in record.samples]
 
     assert outcomes[:3] == [Outcome.INCONCLUSIVE, Outcome.INCONCLUSIVE, Outcome.ERROR]
     assert record.whole.totals.stable.requests == 9

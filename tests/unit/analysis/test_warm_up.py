@@ -107,7 +107,7 @@ def test_the_samples_of_a_warm_up_are_shown_and_do_not_count() -> None:
     played = Played(rollout())
     for _ in range(4):
         played.sample()
-    sample = played.record.looks[0]
+    sample = played.record.samples[0]
 
     assert (sample.outcome, sample.reason) == (Outcome.INCONCLUSIVE, "warming up for 15 s more")
     assert sample.canary_requests > 0
@@ -158,7 +158,7 @@ def test_a_canary_that_is_plainly_down_fails_during_its_warm_up() -> None:
     played.traefik.serve(CANARY, 300, errors=290)
 
     assert Action.ABORT is played.sample()
-    assert "requests to the canary failed" in played.record.looks[0].reason
+    assert "requests to the canary failed" in played.record.samples[0].reason
 
 
 def test_the_time_of_an_analysis_step_runs_from_the_end_of_the_warm_up() -> None:

@@ -40,12 +40,12 @@ def test_a_gateway_is_listed_with_how_the_controller_saw_it(admin: Client, world
     world.operations.observations.publish({"edge": condition}, seconds=15)
     watched = admin("GET", "/gateways").json["gateways"][0]
 
-    assert {"state", "detail", "stateSince", "traefik"}.isdisjoint(unwatched)
+    assert {"state", "detail", "stateSince", "traefikVersion"}.isdisjoint(unwatched)
     assert (
         watched["state"],
         watched["detail"],
         watched["stateSince"],
-        watched["traefik"],
+        watched["traefikVersion"],
     ) == ("silent", "it no longer polls", "2026-01-01T00:00:00.000Z", "3.7.15")
 
 

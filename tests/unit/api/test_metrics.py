@@ -118,11 +118,11 @@ def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: W
         "canary_rollout_steps": 2,
         "canary_store_following": 1,
         "canary_store_state": 1,
-        "canary_unreadable_documents": 1,
+        "canary_corrupt_documents": 1,
         # What nobody has seen is not told.
         "canary_rollout_share_percent": 0,
         "canary_rollout_starved": 0,
-        "canary_rollout_weight_in_force_percent": 0,
+        "canary_rollout_applied_weight_percent": 0,
         "canary_gateway_last_poll_timestamp_seconds": 0,
         "canary_gateway_revision_served": 0,
         "canary_gateway_revision_applied": 0,
@@ -153,8 +153,12 @@ def test_servers_that_answer_are_counted_and_those_that_are_kept_are_told(world:
 def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: World, shop: str) -> None:
     now = world.clock.time
     world.operations.rollouts.set_weight(shop, Decimal(5), ME)
-    starved = Share(state=ShareState.STARVED, words="", asked=Decimal(5), achieved=0.5, since=now, seen_at=now)
-    unknown = Share(state=ShareState.UNKNOWN, words="no requests yet", asked=Decimal(5), since=now, seen_at=now)
+    starved = Share(
+        state=ShareState.STARVED, summary="", requested=Decimal(5), achieved=0.5, since=now, measured_at=now
+    )
+    unknown = Share(
+        state=ShareState.UNKNOWN, summary="no requests yet", requested=Decimal(5), since=now, measured_at=now
+    )
     world.operations.rollouts.create(
         "blog", spec(rule="Host(`blog.localhost`)", steps=[{"setWeight": 5}, {"pause": {}}]), ME
     )
@@ -220,7 +224,7 @@ def test_in_force_is_what_every_gateway_has(
     }
     world.operations.observations.publish(conditions, seconds=15)
 
-    assert figures(world, "canary_rollout_weight_in_force_percent") == in_force
+    assert figures(world, "canary_rollout_applied_weight_percent") == in_force
 
 
 def test_what_was_counted_of_a_rollout_that_is_gone_is_told_no_more(world: World, shop: str) -> None:

@@ -141,7 +141,7 @@ def test_documents_removed_by_hand_stay_in_force_and_it_is_said_once(
     assert wait_until(lambda: feed.state is State.SHRANK)
 
     assert body is feed.body("edge")
-    assert wait_until(lambda: caplog.messages.count("feed.store-shrank") == 1)
+    assert wait_until(lambda: caplog.messages.count("store.shrank") == 1)
     with pytest.raises(StoreWentBackError):
         Operations(store, feed).rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME)
 

@@ -78,4 +78,4 @@ def test_restored_rollouts_that_match_the_same_requests_are_reported(world: Worl
     world.caught_up()
     restored = world.operations.restoring.restore(truth, ME)
 
-    assert restored.same_requests == [("shop", "twin")]
+    assert restored.overlapping_rules == [("shop", "twin")]

@@ -205,7 +205,7 @@ def test_every_instance_of_a_gateway_is_watched(world: World, watcher: Watcher, 
         ended = looked(world, watcher)["edge"]
 
     assert (partly.revision_applied, fully.revision_applied) == (None, world.feed.revision)
-    assert noted.traefik == "3.6.2"
+    assert noted.traefik_version == "3.6.2"
     assert (ended.state, ended.revision_applied) == ("unreachable", None)
     assert second.url in ended.detail
 
@@ -320,7 +320,7 @@ def test_a_canary_that_starves_is_said_to_once_and_to_be_fed_once(
         found.append(world.operations.traffic.share("shop").state.value)
 
     assert found == ["unknown", "starved", "starved", "ok", "ok"]
-    assert said(caplog) == ["rollout.starved", "rollout.fed"]
+    assert said(caplog) == ["rollout.starved", "rollout.share_recovered"]
 
 
 def test_nobody_is_asked_for_counters_while_nothing_is_split(world: World, watcher: Watcher, metrics: Server) -> None:
