@@ -15,8 +15,9 @@ from provider.domain.rollouts import (
     warnings_of,
 )
 from provider.domain.rollouts.plan import FACTORS
+from provider.domain.rollouts.shares import compared_share
+from provider.net.off_loop import run_off_loop
 from provider.services.analyses import Analyses
-from provider.services.off_loop import run_off_loop
 from provider.services.traffic import Traffic
 
 # Percent of bad responses where none were measured.
@@ -63,7 +64,7 @@ class Plans:
         traffic = self._measured(rollout)
         if traffic.rates is None or rollout.canary is None:
             return None
-        forecast = Forecast(settings_of(rollout), traffic.rates)
+        forecast = Forecast(settings_of(rollout), traffic.rates, compared_share(rollout.spec))
         return seconds_until_known(verdict, forecast, float(rollout.status.weight) / 100)
 
     def _measured(self, rollout: Rollout) -> ExpectedTraffic:

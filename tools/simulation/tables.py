@@ -11,6 +11,7 @@ from tools.simulation.counting import EDGES
 from tools.simulation.judges import PEERS, Judge, Ours
 from tools.simulation.traffic import (
     KINDS,
+    NEW,
     BrokenPools,
     ColdSteps,
     CountedTesters,
@@ -267,6 +268,38 @@ def _walked(judge: Ours, scenario: Scenario, step_seconds: int) -> Numbers:
     return {"promoted": 1, "held": 0, "rolled back": 0}
 
 
+def baseline() -> Table:
+    """How often a canary is rolled back that is compared with stable, and with a baseline."""
+    ways = {"with stable": False, "with a baseline": True}
+
+    def cell(kind: Kind, rate: float, fault: float, title: str) -> Cell:
+        def attempt(random: Random) -> Numbers:
+            numbers: Numbers = {}
+            for name, has_baseline in ways.items():
+                # Each has draws of its own, so that one of them can be simulated alone.
+                own = Random(random.random())  # noqa: S311
+                scenario = kind.scenario(rate, own, kind.schedule, fault=fault, has_baseline=has_baseline)
+                judge = Ours(DEFAULTS, gateways=scenario.gateways, has_baseline=has_baseline)
+                numbers |= rolled_back({name: judge}, scenario)
+            return numbers
+
+        return Cell((kind.title, title, f"{rate:g}"), attempt)
+
+    equal = [cell(kind, rate, 1.0, "equal") for kind in NEW for rate in kind.rates]
+    faults = [
+        cell(kind, rate, fault, title)
+        for kind in (NEW[0], NEW[3])
+        for rate in kind.rates
+        for title, fault in (("2×", 2.0), ("5×", 5.0), ("total failure", 200.0))
+    ]
+    return Table(
+        "Rolled back, compared with stable or with a baseline",
+        ("traffic", "canary", "requests/s"),
+        [(name, name, share) for name in ways],
+        [*equal, *faults],
+    )
+
+
 def peers() -> Table:
     """The same attempts, judged by this project and by the methods of others. Only errors differ."""
     equal = {
@@ -296,6 +329,7 @@ def peers() -> Table:
 
 TABLES: dict[str, Callable[[], Table]] = {
     "false-rollbacks": false_rollbacks,
+    "baseline": baseline,
     "cures": cures,
     "power": power,
     "latency": latency,

@@ -105,7 +105,7 @@ def _judged(observed: _Observed, evidence: Exceedance | None, settings: Analysis
     elif observed.is_kept:
         outcome = Outcome.SUCCESSFUL
     elif observed.is_kept is False:
-        reason = f"{reason}, not known yet: e-value {e_value(worse)} of {failed_at:g}"
+        reason = f"{reason}, undecided: e-value {e_value(worse)} of {failed_at:g}"
     return LimitVerdict(
         name=observed.name,
         outcome=outcome,
@@ -131,7 +131,7 @@ def _success_rate(canary: Counts, *, at_least: float, enough: int) -> _Observed:
         return _Observed(name, None, at_least, None, f"success rate: 0 of {enough} requests")
     # One division only, so that 99 of 100 is 99% and not a little less.
     value = 100 * (canary.requests - canary.errors) / canary.requests
-    words = f"success rate {per_cent(value / 100)}, at least {per_cent(at_least / 100)} wanted"
+    words = f"success rate {per_cent(value / 100)}, required at least {per_cent(at_least / 100)}"
     if canary.requests < enough:
         return _Observed(name, None, at_least, None, f"{words}: {canary.requests} of {enough} requests")
     return _Observed(name, value, at_least, value >= at_least, words)
@@ -142,7 +142,7 @@ def _latency(histogram: Histogram, percentile: int, *, limit: float, enough: int
     value = quantile(histogram, percentile / 100)
     if value is None:
         return _Observed(name, None, limit, None, f"p{percentile}: 0 of {enough} requests")
-    first, last, wanted = histogram.edges[0], histogram.edges[-1], f"at most {seconds(limit)} wanted"
+    first, last, wanted = histogram.edges[0], histogram.edges[-1], f"required at most {seconds(limit)}"
     if limit < first and value <= first:
         words = below_first_edge(name, limit=limit, first=first)
         return _Observed(name, None, limit, None, words, ReasonCode.LIMIT_BELOW_BUCKETS)

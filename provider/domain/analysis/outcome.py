@@ -16,7 +16,7 @@ class Outcome(StrEnum):
 
 
 class ReasonCode(StrEnum):
-    """Machine-readable reason why a canary is not known to be good."""
+    """Machine-readable reason why a canary is not shown to be good."""
 
     WARMING_UP = "warm-up"
     UNKNOWN_RESULTS = "unknown-results"

@@ -159,7 +159,7 @@ class Record(Value):
                 before, after, stable=stable, canary=canary, errors=settings.errors, baseline=baseline
             )
         except ValueError as error:
-            return self._noted(SampleResult(now, Outcome.ERROR, f"what was counted contradicts itself: {error}"))
+            return self._noted(SampleResult(now, Outcome.ERROR, f"inconsistent counts: {error}"))
         window = Window.sum(windows.values())
         seen = {name: Counted.of(snapshot, before=known.get(name), now=now) for name, snapshot in after.items()}
         begun = self._exposed(exposure, settings, now=now) if exposure else self
@@ -230,10 +230,9 @@ class Record(Value):
         if code is ReasonCode.CLIENT_ERRORS:
             reason = f"{self.client_errors(settings)}; {reason}"
         compared = window.baseline.requests if window.baseline else None
-        requests = (window.canary.requests, window.stable.requests)
-        result = SampleResult(now, outcome, reason, *requests, code, compared)
+        sample = SampleResult(now, outcome, reason, window.canary.requests, window.stable.requests, code, compared)
         refused_at = now if is_refused and self.client_errors_at is None else self.client_errors_at
-        return self._noted(result, client_errors_at=refused_at)
+        return self._noted(sample, client_errors_at=refused_at)
 
     def _found(self, settings: Analysis, verdict: Verdict) -> tuple[Outcome, str, ReasonCode | None]:
         """Return the outcome, its reason, and the reason's code."""

@@ -211,21 +211,21 @@ class Analysis(Document):
     @model_validator(mode="after")
     def _each_metric_once(self) -> Self:
         if len(set(self.metrics)) != len(self.metrics):
-            raise ValueError("metrics must not name the same one twice")
+            raise ValueError("metrics must not contain duplicates")
         return self
 
     @model_validator(mode="after")
     def _each_edge_once(self) -> Self:
         edges = self.latency.edges or ()
         if len(set(edges)) != len(edges):
-            raise ValueError("latency.edges must not name the same one twice")
+            raise ValueError("latency.edges must not contain duplicates")
         return self
 
     @model_validator(mode="after")
     def _each_check_named_once(self) -> Self:
         names = [check.name for check in self.checks or ()]
         if len(set(names)) != len(names):
-            raise ValueError("checks must not have the same name twice")
+            raise ValueError("checks must have unique names")
         return self
 
     def origins(self) -> dict[str, tuple[object, Origin]]:

@@ -17,7 +17,7 @@ from provider.domain.analysis.settings import Analysis, ClientErrors, Metric
 from provider.domain.analysis.values import Value
 
 Judged = Metric | Literal["clientErrors"]
-_NAMES: dict[Judged, str] = {"errors": "errors", "latency": "slow answers", "clientErrors": "client errors"}
+_NAMES: dict[Judged, str] = {"errors": "errors", "latency": "slow responses", "clientErrors": "client errors"}
 
 
 _CURE = (
@@ -77,7 +77,7 @@ class Verdict(Value):
         if self.outcome is not Outcome.INCONCLUSIVE:
             return self
         if self.canary_requests < wanted:
-            return replace(self, reason=f"too few requests to judge: {self.canary_requests} of {wanted}")
+            return replace(self, reason=f"too few requests: {self.canary_requests} of {wanted}")
         if self.reason_code is not None:
             return self
         stable = {one.metric: one.stable_rate for one in attempt.metrics} if attempt else {}
@@ -89,7 +89,7 @@ class Verdict(Value):
         doubtful += [limit.reason for limit in self.limits if limit.outcome is not Outcome.SUCCESSFUL]
         if doubtful:
             return replace(self, reason="; ".join(doubtful))
-        return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"did not fail in its time: {self.reason}")
+        return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"no failure before the deadline: {self.reason}")
 
 
 def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, requests: int, settings: Analysis) -> str:
@@ -105,7 +105,7 @@ def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, requests: int
     if canary <= allowed:
         return ""
     rate = f"canary {_NAMES[metric.metric]} {per_cent(canary)}"
-    return f"not known to be good: {rate} exceed the {per_cent(allowed)} allowed without a verdict"
+    return f"not shown to be good: {rate} exceed the {per_cent(allowed)} allowed without a verdict"
 
 
 def judge(evidence: Evidence, totals: Window, settings: Analysis, *, doubt: Doubt | None = None) -> Verdict:
@@ -149,7 +149,7 @@ def _unknown_results(canary: Counts, settings: Analysis) -> str:
     share = canary.unknown / canary.requests
     if not is_wanted or settings.checks or share <= settings.tolerated_rate:
         return ""
-    return f"the results of {per_cent(share)} of the canary's responses are not known: {_CURE}"
+    return f"the results of {per_cent(share)} of the canary's responses are unknown: {_CURE}"
 
 
 def _client_errors(evidence: Evidence, totals: Window, settings: Analysis) -> MetricVerdict | None:
@@ -271,9 +271,9 @@ def _finding(
     if case.doubt:
         return Outcome.INCONCLUSIVE, case.doubt
     if case.canary.total == 0:
-        return Outcome.INCONCLUSIVE, f"nothing is known of the canary's {_NAMES[case.metric]}"
+        return Outcome.INCONCLUSIVE, f"no data on the canary's {_NAMES[case.metric]}"
     if case.not_worse >= log(passed_at):
         return Outcome.SUCCESSFUL, f"{case.rates}, less than {settings.margin:g} times as bad, {not_worse}"
     if at_most < settings.tolerated_rate:
-        return Outcome.SUCCESSFUL, f"{case.rates}, surely below the {per_cent(settings.tolerated_rate)} tolerated"
-    return Outcome.INCONCLUSIVE, f"{case.rates}, not known yet: {worse} for worse, {not_worse} for not worse"
+        return Outcome.SUCCESSFUL, f"{case.rates}, below the tolerated {per_cent(settings.tolerated_rate)}"
+    return Outcome.INCONCLUSIVE, f"{case.rates}, undecided: {worse} for worse, {not_worse} for not worse"

@@ -138,7 +138,7 @@ def test_an_inconclusive_step_does_not_promote_a_canary_whose_errors_are_far_abo
 
     assert Outcome.INCONCLUSIVE is record.finding(settings_of(canary))[0]
     assert Action.HOLD is move.action
-    assert move.reason.startswith("not known to be good: canary errors 3.3%")
+    assert move.reason.startswith("not shown to be good: canary errors 3.3%")
 
 
 def test_ten_errors_that_are_most_of_the_canarys_responses_fail_it_whatever_the_evidence_says() -> None:
@@ -211,6 +211,7 @@ def test_windows_stay_open_until_both_sides_can_be_compared() -> None:
     assert closed.open_windows == {}
 
 
+@pytest.mark.no_cover  # thousands of verdicts, slow to trace; others cover the same code
 def test_gateways_that_differ_do_not_make_an_equal_canary_look_worse() -> None:
     # Both versions alike: 0.1% errors at one gateway, 3% at the other, where the canary gets more than its share.
     failures = 0
@@ -245,7 +246,7 @@ def test_several_traefiks_behind_one_address_are_an_error_and_no_window() -> Non
         record = sampled(record, {"edge": draw.choice((first, second)).snapshot()})
 
     assert {Outcome.ERROR, Outcome.INCONCLUSIVE} >= {look.outcome for look in record.samples}
-    assert any("several Traefiks answer for gateway edge" in look.reason for look in record.samples)
+    assert any("several Traefik instances respond for gateway edge" in look.reason for look in record.samples)
     assert record.whole.totals.stable.requests <= 60 * 48
 
 

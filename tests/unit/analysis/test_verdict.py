@@ -76,7 +76,7 @@ def test_a_canary_that_is_slower_fails() -> None:
     verdict = judged(Window(stable=side(900, 3, slow=3), canary=side(100, slow=6)), settings=Analysis())
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.reason.startswith("canary slow answers 6% against 0.33%, e-value ")
+    assert verdict.reason.startswith("canary slow responses 6% against 0.33%, e-value ")
 
 
 def test_a_canary_that_is_shown_to_keep_within_the_margin_passes() -> None:
@@ -111,7 +111,7 @@ def test_a_canary_that_is_good_by_itself_passes_where_nothing_can_be_compared() 
 
         assert Outcome.SUCCESSFUL is verdict.outcome
         assert only(verdict).not_worse_e_value == 1
-        assert verdict.reason.endswith(", surely below the 0.2% tolerated")
+        assert verdict.reason.endswith(", below the tolerated 0.2%")
 
 
 def test_worse_is_worse_even_below_what_is_tolerated() -> None:
@@ -138,7 +138,7 @@ def test_a_broken_limit_fails_a_canary_that_is_as_good_as_stable() -> None:
     verdict = judged(Window(stable=side(5_000, 100), canary=side(5_000, 100)), settings=settings)
 
     assert Outcome.FAILED is verdict.outcome
-    assert verdict.reason == "success rate 98%, at least 99% wanted, e-value over a million of 40"
+    assert verdict.reason == "success rate 98%, required at least 99%, e-value over a million of 40"
     assert Outcome.SUCCESSFUL is only(verdict).outcome
 
 
@@ -147,7 +147,7 @@ def test_what_is_not_known_yet_is_said_with_what_is_wanting() -> None:
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
     assert (
-        verdict.reason == "canary errors 10% against 0%, not known yet: "
+        verdict.reason == "canary errors 10% against 0%, undecided: "
         "e-value 3.2 of 20 for worse, e-value 0.55 of 20 for not worse"
     )
 
@@ -156,7 +156,7 @@ def test_a_latency_that_no_bucket_tells_is_inconclusive() -> None:
     verdict = judged(Window(stable=Counts(9_000), canary=Counts(2_100)), settings=Analysis())
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
-    assert verdict.reason == "nothing is known of the canary's slow answers"
+    assert verdict.reason == "no data on the canary's slow responses"
 
 
 def test_at_the_end_a_canary_that_did_not_fail_goes_on() -> None:
@@ -164,14 +164,14 @@ def test_at_the_end_a_canary_that_did_not_fail_goes_on() -> None:
     assert Outcome.INCONCLUSIVE is verdict.outcome
 
     assert Outcome.SUCCESSFUL is verdict.at_end(ERRORS).outcome
-    assert verdict.at_end(ERRORS).reason.startswith("did not fail in its time: canary errors 1% against 0.33%")
+    assert verdict.at_end(ERRORS).reason.startswith("no failure before the deadline: canary errors 1% against 0.33%")
 
 
 def test_at_the_end_too_few_requests_stay_inconclusive() -> None:
     verdict = judged(Window(stable=side(900, 3), canary=side(99, 1))).at_end(ERRORS)
 
     assert Outcome.INCONCLUSIVE is verdict.outcome
-    assert verdict.reason == "too few requests to judge: 99 of 100"
+    assert verdict.reason == "too few requests: 99 of 100"
 
 
 @pytest.mark.parametrize(("errors", "outcome"), [(1, Outcome.SUCCESSFUL), (2, Outcome.INCONCLUSIVE)])
