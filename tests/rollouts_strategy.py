@@ -114,7 +114,7 @@ STEP_DOCUMENTS: st.SearchStrategy[Json] = st.one_of(
     st.fixed_dictionaries({"pause": _some({"duration": DURATIONS})}),
     st.fixed_dictionaries({"analysis": st.fixed_dictionaries({"duration": DURATIONS})}),
     st.fixed_dictionaries(
-        {"analysis": st.fixed_dictionaries({"until": st.just("conclusive")}, optional={"deadline": DURATIONS})}
+        {"analysis": st.fixed_dictionaries({"until": st.just("known")}, optional={"deadline": DURATIONS})}
     ),
     _ramps(),
     st.fixed_dictionaries({"setMirror": _PERCENTS}),

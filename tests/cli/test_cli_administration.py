@@ -58,7 +58,7 @@ def test_a_revoked_token_is_worthless_at_once(run: Run, output: str) -> None:
     ("arguments", "code", "words"),
     [
         (["create", "viewer", "--role", "viewer"], 1, "there is a token viewer already"),
-        (["create", "Boss", "--role", "viewer"], 1, "  /name: must be 1 to 63 lower-case letters"),
+        (["create", "Boss", "--role", "viewer"], 1, "  /name: must be 1 to 63 lowercase letters"),
         (["create", "boss", "--role", "boss"], 2, "'boss' is not one of 'viewer', 'operator', 'admin', 'gateway'"),
         (["create", "boss"], 2, "Missing option '--role'"),
         (["revoke", "nope"], 1, "there is no token nope"),
@@ -145,9 +145,7 @@ def test_a_gateway_whose_address_is_none_is_refused(run: Run) -> None:
     refused = run("gateway", "set", "edge", "--api", "edge:8080")
 
     assert refused.exit_code == 1
-    assert "  /spec/api: must be an address such as http://edge:8080: the scheme must be http or https" in (
-        refused.stderr
-    )
+    assert "  /spec/api: must be a URL such as http://edge:8080: the scheme must be http or https" in (refused.stderr)
 
 
 def test_after_redis_was_emptied_a_write_names_the_way_out_and_it_works(run: Run, world: World) -> None:

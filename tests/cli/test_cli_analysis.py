@@ -12,7 +12,7 @@ from tests.canaries import check, remember, seen
 from tests.cli.conftest import Run, stored
 from tests.world import World
 
-STEPS = [{"setWeight": 5}, {"analysis": {"until": "conclusive"}}, {"pause": {}}]
+STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
 
 
 @pytest.fixture
@@ -75,8 +75,8 @@ def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
         ({"pause": {}}, "pause"),
         ({"pause": {"duration": "10m"}}, "pause 10m"),
         ({"analysis": {"duration": "5m"}}, "analyze for 5m"),
-        ({"analysis": {"until": "conclusive"}}, "analyze until known"),
-        ({"analysis": {"until": "conclusive", "deadline": "1h"}}, "analyze until known"),
+        ({"analysis": {"until": "known"}}, "analyze until known"),
+        ({"analysis": {"until": "known", "deadline": "1h"}}, "analyze until known"),
         ({"ramp": {"from": 5, "to": 50, "by": 5, "every": "2m"}}, "5% to 50% by 5 every 2m"),
         ({"setMirror": 10}, "mirror 10%"),
         ({"setMirror": 0}, "mirror 0%"),

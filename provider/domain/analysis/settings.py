@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from math import sqrt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, WithJsonSchema, model_serializer, model_validator
@@ -128,7 +129,7 @@ class Analysis(Document):
 
     The controller takes a measurement every `interval`. `alpha` bounds the probability that a canary that is no worse
     than stable fails. `beta` bounds the probability that a canary that is worse than `margin` times stable passes. A
-    canary whose percentage of errors and of slow responses is shown to be below `tolerance` passes without a
+    canary whose percentage of errors and of slow responses is shown to be below `tolerated` passes without a
     comparison, unless the comparison shows that it is worse. `failureLimit`, `inconclusiveLimit` and
     `consecutiveErrorLimit` count measurements as Argo Rollouts does. By default, the number of inconclusive
     measurements is not limited, so that low traffic does not stop a rollout.
@@ -142,7 +143,7 @@ class Analysis(Document):
     interval: Duration = timedelta(seconds=5)
     """Time between two measurements; at least `1s`."""
     warm_up: DurationOrZero = timedelta(seconds=30)
-    """Time after the start, a weight increase or scaling during which measurements are not evaluated. `0s`
+    """Time after the start, a change of the weight or scaling during which measurements are not evaluated. `0s`
     disables the warm-up."""
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
     """Metrics to compare between canary and stable."""
@@ -167,7 +168,7 @@ class Analysis(Document):
     """Number of bad responses that typically occur together and count as one."""
     sustained: DurationOrZero = timedelta(seconds=30)
     """A canary does not fail on evidence from a single period of this length. `0s` disables this."""
-    tolerance: Number = Field(default=0.2, ge=0.001, le=50)
+    tolerated: Number = Field(default=0.2, ge=0.001, le=50)
     """A canary passes without a comparison when its percentage of bad responses is shown to be below this."""
     limits: Limits = Limits()
     """Absolute limits for the canary, independent of stable."""
@@ -175,8 +176,8 @@ class Analysis(Document):
     """Additional checks that must pass."""
     min_requests: WholeNumber = Field(default=100, ge=1, le=10**9)
     """Minimum number of canary requests before the rollout may advance."""
-    min_duration: DurationOrZero = timedelta(minutes=5)
-    """Minimum duration of a step with `until: conclusive` before a good canary advances, limited by the step's
+    at_least: DurationOrZero = timedelta(minutes=5)
+    """Minimum duration of a step with `until: known` before a good canary advances, limited by the step's
     `deadline`."""
     ignore: tuple[Rule, ...] | None = Field(default=None, min_length=1, max_length=20)
     """Rules of requests that are split but not counted, such as ``PathPrefix(`/health`)``. Requires Traefik 3.3."""
@@ -210,21 +211,21 @@ class Analysis(Document):
     @model_validator(mode="after")
     def _each_metric_once(self) -> Self:
         if len(set(self.metrics)) != len(self.metrics):
-            raise ValueError("metrics must not name the same one twice")
+            raise ValueError("metrics must not contain duplicates")
         return self
 
     @model_validator(mode="after")
     def _each_edge_once(self) -> Self:
         edges = self.latency.edges or ()
         if len(set(edges)) != len(edges):
-            raise ValueError("latency.edges must not name the same one twice")
+            raise ValueError("latency.edges must not contain duplicates")
         return self
 
     @model_validator(mode="after")
     def _each_check_named_once(self) -> Self:
         names = [check.name for check in self.checks or ()]
         if len(set(names)) != len(names):
-            raise ValueError("checks must not have the same name twice")
+            raise ValueError("checks must have unique names")
         return self
 
     def origins(self) -> dict[str, tuple[object, Origin]]:
@@ -251,9 +252,17 @@ class Analysis(Document):
         return min(self.worse_than, self.margin)
 
     @property
+    def slower_than_odds(self) -> float:
+        """Return the same for durations, halfway between `worseThan` and `margin`.
+
+        Equal versions differ more in durations than in errors: by the machine, its neighbors and its load.
+        """
+        return sqrt(self.worse_than_odds * self.margin)
+
+    @property
     def tolerated_rate(self) -> float:
-        """Give `tolerance` as a share, from 0 to 1."""
-        return self.tolerance / 100
+        """Give `tolerated` as a share, from 0 to 1."""
+        return self.tolerated / 100
 
 
 def _origin(name: str, value: object, numbers: Mapping[str, object], defaults: Mapping[str, object]) -> Origin:

@@ -26,15 +26,15 @@ class AnalysisStep(Document):
 
     duration: Duration | None = None
     """Length of the analysis."""
-    until: Literal["conclusive"] | None = None
-    """`conclusive` ends the step as soon as the canary is known to be good or bad."""
+    until: Literal["known"] | None = None
+    """`known` ends the step as soon as the canary is known to be good or bad."""
     deadline: Duration | None = None
     """Maximum length of a step with `until`. `analysis.onUndecided` sets what happens then."""
 
     @model_validator(mode="after")
     def _one_end(self) -> Self:
         if exactly_one(self, "duration", "until") == "duration" and self.deadline:
-            raise ValueError("deadline goes with until: a duration is its own")
+            raise ValueError("deadline requires until; a duration needs no deadline")
         return self
 
 

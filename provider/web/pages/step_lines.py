@@ -14,10 +14,8 @@ _FORMS: Mapping[str, Callable[..., Json]] = {
     r"pause": lambda: {"pause": {}},
     rf"pause {_SPAN}": lambda duration: {"pause": {"duration": duration}},
     rf"analyze for {_SPAN}": lambda duration: {"analysis": {"duration": duration}},
-    r"analyze until known": lambda: {"analysis": {"until": "conclusive"}},
-    rf"analyze until known within {_SPAN}": lambda deadline: {
-        "analysis": {"until": "conclusive", "deadline": deadline}
-    },
+    r"analyze until known": lambda: {"analysis": {"until": "known"}},
+    rf"analyze until known within {_SPAN}": lambda deadline: {"analysis": {"until": "known", "deadline": deadline}},
     rf"ramp {_NUMBER} to {_NUMBER} by {_NUMBER} every {_SPAN}": lambda start, end, by, every: {
         "ramp": {"from": _number(start), "to": _number(end), "by": _number(by), "every": every}
     },
@@ -54,7 +52,7 @@ def line_of(step: Json) -> str:
             return f"pause {pause.get('duration', '')}".rstrip()
         case {"analysis": {"duration": duration}}:
             return f"analyze for {duration}"
-        case {"analysis": {"until": "conclusive", **rest}}:
+        case {"analysis": {"until": "known", **rest}}:
             return f"analyze until known within {rest['deadline']}" if rest else "analyze until known"
         case {"ramp": ramp}:
             return f"ramp {ramp['from']}% to {ramp['to']}% by {ramp['by']}% every {ramp['every']}"

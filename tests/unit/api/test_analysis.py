@@ -12,7 +12,7 @@ from tests.canaries import check, remember, seen, unseen
 from tests.unit.api.conftest import Client
 from tests.world import ME, World, spec
 
-STEPS = [{"setWeight": 5}, {"analysis": {"until": "conclusive"}}, {"pause": {}}]
+STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}, {"pause": {}}]
 GOOD = ((30_000, 150), (3_000, 12))
 # A minute of samples: what counts must not rest on one short time.
 BAD = [((2_000 * number, 2 * number), (200 * number, 20 * number)) for number in range(1, 13)]
@@ -67,6 +67,17 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
     assert told["checks"] == [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}]
     assert [(look["canaryRequests"], look["stableRequests"]) for look in told["samples"]] == [(3_000, 30_000), (0, 0)]
     assert [look["at"] for look in told["samples"]] == ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"]
+
+
+def test_a_canary_that_is_plainly_down_has_failed_in_its_attempt_and_in_its_step(
+    admin: Client, judged: str, world: World
+) -> None:
+    rollout = world.operations.rollouts.get("shop")
+    remember(world.operations, "shop", seen(rollout, [((100, 0), (12, 11))], now=world.clock()))
+    told = admin("GET", "/rollouts/shop/analysis").json
+
+    assert (told["overall"]["outcome"], told["currentStep"]["outcome"]) == ("Failed", "Failed")
+    assert told["overall"]["reason"] == told["samples"][0]["reason"]
 
 
 def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: World) -> None:

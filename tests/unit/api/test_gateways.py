@@ -25,7 +25,7 @@ def test_a_gateway_is_written_down_and_forgotten(admin: Client) -> None:
     assert [created.status_code, same.status_code] == [201, 200]
     assert created.json == same.json
     assert listed[0]["spec"]["api"] == "http://127.0.0.1:1"
-    assert listed[0]["errors"] == ["http://127.0.0.1:1 does not answer: ConnectionError"]
+    assert listed[0]["errors"] == ["http://127.0.0.1:1 does not answer: connection refused"]
     assert "revisionApplied" not in listed[0]
     assert admin("DELETE", "/gateways/edge").status_code == 204
     assert admin("DELETE", "/gateways/edge").status_code == 404

@@ -94,8 +94,20 @@ def test_every_service_with_servers_is_a_side_or_gets_copies_or_what_overrides_s
     finally:
         world.feed.close()
 
-    assert {"stable"} | ({"canary"} if rollout.canary else set()) == named.keys()
+    assert named.keys() == rollout.sides.keys()
     assert {qualified(name) for name in with_servers - apart} <= set(named.values())
+
+
+def test_servers_of_a_baseline_count_only_beside_a_canary(world: World) -> None:
+    baseline = {"servers": [{"url": "http://127.0.0.1:9003"}]}
+    world.operations.rollouts.create("shop", spec(canary=None, baseline=baseline), ME)
+    world.caught_up()
+    at_rest = {one["side"] for one in labels(world, "canary_rollout_servers")}
+    world.operations.rollouts.start("shop", spec().sides["canary"], ME)
+    world.caught_up()
+
+    assert at_rest == {"stable"}
+    assert {one["side"] for one in labels(world, "canary_rollout_servers")} == {"stable", "canary", "baseline"}
 
 
 def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: World) -> None:

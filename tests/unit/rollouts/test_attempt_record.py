@@ -10,7 +10,7 @@ from provider.domain.fields import decode_json, encode, read
 from provider.domain.rollouts import Rollout, attempt_of, current_record, settings_of, step_of
 from tests.unit.rollouts.lives import T0, V3, created, edited, minutes
 
-JUDGED: dict[str, Any] = {"analysis": {"until": "conclusive"}}
+JUDGED: dict[str, Any] = {"analysis": {"until": "known"}}
 JUDGING = created(steps=[JUDGED, {"setWeight": 50}, JUDGED])
 
 

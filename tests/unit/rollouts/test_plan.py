@@ -18,7 +18,7 @@ STEPS: list[dict[str, Any]] = [
     {"ramp": {"from": 10, "to": 50, "by": 10, "every": "2m"}},
     {"setMirror": 10},
     {"pause": {}},
-    {"analysis": {"until": "conclusive", "deadline": "1h"}},
+    {"analysis": {"until": "known", "deadline": "1h"}},
 ]
 
 
@@ -119,14 +119,14 @@ def test_without_a_number_of_requests_there_are_weights_and_times_only() -> None
 def test_steps_that_cannot_conclude_are_warned_of(
     requests: float | None, expected: list[tuple[str, WarningCode]]
 ) -> None:
-    steps = [*STEPS[:2], *STEPS[2:5], {"analysis": {"until": "conclusive", "deadline": "5m"}}]
+    steps = [*STEPS[:2], *STEPS[2:5], {"analysis": {"until": "known", "deadline": "5m"}}]
     assert codes(rollout(steps), requests) == expected
 
 
 def test_the_warning_says_what_the_step_will_see() -> None:
     (warning, *_) = plan_of(rollout(), traffic(1)).warnings
 
-    assert "step 2 (5%, 10m) will see about 30 canary requests" in warning.detail
+    assert "step 2 (5%, 10m): about 30 canary requests" in warning.detail
     assert warning.detail.endswith("inconclusive steps wait for approval")
 
 

@@ -12,7 +12,7 @@ from tests.unit.rollouts.lives import T0, V2, V3, created, edited, standing
 
 GoOn = Callable[..., Rollout]
 
-JUDGED: dict[str, Any] = {"analysis": {"until": "conclusive", "deadline": "1h"}}
+JUDGED: dict[str, Any] = {"analysis": {"until": "known", "deadline": "1h"}}
 PAUSE: dict[str, Any] = {"pause": {}}
 TESTER = {"header": {"name": "X-Canary", "value": "always"}, "to": "canary"}
 OTHER = {"cookie": {"name": "beta", "value": "1"}, "to": "stable"}

@@ -19,7 +19,7 @@ GOOD = ((30_000, 150), (3_000, 12))
 BAD = ((2_000, 2), (200, 140))
 LITTLE = ((50, 0), (5, 0))
 TEN_MINUTES = [{"setWeight": 5}, {"analysis": {"duration": "10m"}}, {"pause": {}}]
-UNTIL_KNOWN = [{"setWeight": 5}, {"analysis": {"until": "conclusive", "deadline": "1h"}}, {"pause": {}}]
+UNTIL_KNOWN = [{"setWeight": 5}, {"analysis": {"until": "known", "deadline": "1h"}}, {"pause": {}}]
 
 
 def minutes(number: float) -> datetime:
@@ -77,8 +77,8 @@ def test_a_ramp_goes_on_each_time_its_time_is_over() -> None:
     [
         ([GOOD], 9, None, ""),
         ([GOOD], 10, Action.ADVANCE, "canary errors 0.4% against 0.5%"),
-        ([LITTLE], 10, Action.HOLD, "too few requests to judge: 5 of 100"),
-        ([], 10, Action.HOLD, "too few requests to judge: 0 of 100"),
+        ([LITTLE], 10, Action.HOLD, "too few requests: 5 of 100"),
+        ([], 10, Action.HOLD, "too few requests: 0 of 100"),
         ([BAD], 1, Action.ABORT, "140 of the last 200 requests to the canary failed"),
     ],
 )
@@ -211,7 +211,7 @@ def test_a_source_that_is_away_too_long_makes_the_canary_wait(errors: int, steps
 
     assert action == (move.action if move else None)
     assert move is None or StatusCode.NOT_MEASURED is move.reason_code
-    assert move is None or move.reason == "the canary cannot be judged: edge does not answer"
+    assert move is None or move.reason == "the canary cannot be analyzed: edge does not answer"
 
 
 def test_a_short_outage_of_a_source_holds_nothing() -> None:
@@ -284,7 +284,7 @@ def test_who_goes_on_all_the_same_is_not_stopped_again_at_once() -> None:
 
 
 def test_a_canary_that_comes_no_further_is_taken_back() -> None:
-    rollout = created(steps=[{"analysis": {"until": "conclusive"}}], progressDeadline="30m")
+    rollout = created(steps=[{"analysis": {"until": "known"}}], progressDeadline="30m")
 
     assert due(rollout, after=29) is None
     assert Move(Action.ABORT, "no progress for 30m") == due(rollout, after=30)
@@ -319,15 +319,15 @@ def test_a_canary_that_fails_is_aborted_at_any_hour() -> None:
 @pytest.mark.parametrize(
     ("steps", "looks", "after", "words"),
     [
-        (UNTIL_KNOWN, [BAD], 1, "dry run: it would have been aborted: 140 of the last 200"),
-        (TEN_MINUTES, [BAD], 10, "dry run: it would have been aborted: 140 of the last 200"),
-        (TEN_MINUTES, [LITTLE], 10, "dry run: it would have been held: too few requests"),
-        (UNTIL_KNOWN, [LITTLE], 60, "dry run: it would have been held: not decided after 1h"),
+        (UNTIL_KNOWN, [BAD], 1, "dry run, would have been aborted: 140 of the last 200"),
+        (TEN_MINUTES, [BAD], 10, "dry run, would have been aborted: 140 of the last 200"),
+        (TEN_MINUTES, [LITTLE], 10, "dry run, would have been held: too few requests"),
+        (UNTIL_KNOWN, [LITTLE], 60, "dry run, would have been held: no verdict after 1h"),
         (
-            [{"analysis": {"until": "conclusive"}}],
+            [{"analysis": {"until": "known"}}],
             [LITTLE],
             60,
-            "dry run: it would have been aborted: no progress for 40m",
+            "dry run, would have been aborted: no progress for 40m",
         ),
     ],
 )
@@ -350,7 +350,7 @@ def test_a_dry_run_takes_nobody_back_from_a_pause() -> None:
 BASELINE = {"servers": [{"url": "http://127.0.0.1:9003"}]}
 PAUSE = [{"setWeight": 25}, {"pause": {"duration": "1m"}}, {"pause": {}}]
 MINUTE = [{"setWeight": 25}, {"analysis": {"duration": "1m"}}, {"pause": {}}]
-AT_DEADLINE = [{"setWeight": 25}, {"analysis": {"until": "conclusive", "deadline": "1m"}}, {"pause": {}}]
+AT_DEADLINE = [{"setWeight": 25}, {"analysis": {"until": "known", "deadline": "1m"}}, {"pause": {}}]
 # Requests of stable, the canary and its baseline: as it should be, without a baseline, and with a bad one.
 BESIDE = ((10_000, 50), (5_000, 25), (5_000, 25))
 MISSED = ((10_000, 50), (5_000, 25), (0, 0))

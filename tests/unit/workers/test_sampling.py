@@ -17,7 +17,7 @@ from tests.unit.sources.sources import Server, Told, running_server
 from tests.world import Clock, spec, wait_until
 
 SERIES = Series("200", "GET", "http")
-STEPS = [{"setWeight": 5}, {"analysis": {"until": "conclusive"}}]
+STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}]
 NOT_KNOWN = "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"
 
 

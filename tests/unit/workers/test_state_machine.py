@@ -44,8 +44,8 @@ STEPS: Sequence[dict[str, Any]] = (
     {"pause": {}},
     {"pause": {"duration": "1m"}},
     {"analysis": {"duration": "1m"}},
-    {"analysis": {"until": "conclusive"}},
-    {"analysis": {"until": "conclusive", "deadline": "10m"}},
+    {"analysis": {"until": "known"}},
+    {"analysis": {"until": "known", "deadline": "10m"}},
     {"ramp": {"from": 10, "to": 35, "by": 20, "every": "30s"}},
 )
 ANALYSES: Sequence[dict[str, Any] | None] = (
