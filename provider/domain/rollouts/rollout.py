@@ -86,7 +86,8 @@ class Rollout(Document):
     @property
     def shares(self) -> Mapping[SideName, Decimal]:
         """The percentage of the requests of each side that gets any by the weight."""
-        return shares_of(self.status.weight if self.canary else ZERO, has_baseline="baseline" in self.sides)
+        has_baseline = self.spec.baseline is not None and "baseline" in self.sides
+        return shares_of(self.status.weight if self.canary else ZERO, has_baseline=has_baseline)
 
     @property
     def attempt(self) -> int:

@@ -18,8 +18,9 @@ _SMALLEST = Decimal("0.01")
 def shares_of(weight: Decimal, *, has_baseline: bool) -> Mapping[SideName, Decimal]:
     """Return the percentage of the requests of each side that gets any, for a weight of the canary in percent."""
     rest = 100 - weight
-    most = (rest * _MOST_OF_REST).quantize(_SMALLEST, ROUND_DOWN)
-    baseline = min(weight, most) if has_baseline else Decimal(0)
+    baseline = Decimal(0)
+    if has_baseline:
+        baseline = min(weight, (rest * _MOST_OF_REST).quantize(_SMALLEST, ROUND_DOWN))
     shares: dict[SideName, Decimal] = {"stable": rest - baseline, "canary": weight, "baseline": baseline}
     return {side: share for side, share in shares.items() if share}
 

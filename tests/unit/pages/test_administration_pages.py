@@ -40,7 +40,7 @@ def test_a_new_token_is_shown_by_the_response_and_never_stored(admin: Browser, w
     [
         ({"name": "Ci!", "role": "operator"}, 422, "lowercase letters"),
         ({"name": "ci", "role": "king"}, 422, "must be"),
-        ({"name": "viewer", "role": "viewer"}, 409, "there is a token viewer already"),
+        ({"name": "viewer", "role": "viewer"}, 409, "token viewer already exists"),
     ],
 )
 def test_a_token_that_cannot_be_is_explained(admin: Browser, fields: dict[str, str], status: int, words: str) -> None:
@@ -71,6 +71,16 @@ def test_where_a_gateway_can_be_asked_is_written_down_and_forgotten(admin: Brows
     admin.send("/gateways/edge/delete", {"version": "", "request": ""})
 
     assert list(world.operations.gateways.views()) == []
+
+
+def test_a_gateway_has_the_urls_of_all_its_instances(admin: Browser, world: World) -> None:
+    admin.open("/gateways")
+    admin.send("/gateways", {"name": "edge", "api": "http://127.0.0.1:1, http://127.0.0.1:2"})
+    (view,) = world.operations.gateways.views()
+
+    assert view.spec
+    assert view.spec.apis == ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    assert "http://127.0.0.1:2 does not answer" in admin.text
 
 
 @pytest.mark.parametrize(
