@@ -33,7 +33,7 @@ def test_before_any_look_there_is_nothing_to_tell(admin: Client, judged: str, wo
             remember(world.operations, "shop", record)
         answer = admin("GET", "/rollouts/shop/analysis")
         assert answer.status_code == 404
-        assert answer.json["detail"] == "shop: it has no canary that was looked at"
+        assert answer.json["detail"] == "shop: it has no analyzed canary"
     assert world.operations.rollouts.get("shop") == rollout
 
 
