@@ -18,7 +18,7 @@ from provider.traefik.config import RouteTable
 log = logging.getLogger(__name__)
 
 
-class Truth(StrEnum):
+class RestoreSource(StrEnum):
     """Source of the state to restore."""
 
     SERVED = "served"
@@ -47,7 +47,7 @@ class Restoring:
         self._store = store
         self._feed = feed
 
-    def restore(self, truth: Truth, call: Call) -> Restored:
+    def restore(self, truth: RestoreSource, call: Call) -> Restored:
         """Make the store hold what one of them has, under the lineage that is served.
 
         All workers then follow the store again, as its revision is above everything that was served. Rollouts that
@@ -55,7 +55,7 @@ class Restoring:
         where only another worker knows what was served last.
         """
         served = self._stored_only(truth) if self._feed.has_served_nothing else self._served()
-        right = served if truth is Truth.SERVED else self._store.load()
+        right = served if truth is RestoreSource.SERVED else self._store.load()
         contents = Contents(served.lineage, max(served.revision, right.revision), right.documents)
         revision = self._store.restore(contents, actor=call.actor, reason=call.reason)
         pairs = run_off_loop(partial(_overlapping_rules, contents))
@@ -63,10 +63,10 @@ class Restoring:
             log.warning("restore.overlapping_rules", extra={"rollouts": list(pair)})
         return Restored(revision, pairs)
 
-    def _stored_only(self, truth: Truth) -> Contents:
+    def _stored_only(self, truth: RestoreSource) -> Contents:
         """Return what the store holds, where nothing was served. Raises StoreUnavailableError for `served`."""
         stored = self._store.load()
-        if truth is Truth.SERVED or not stored.lineage:
+        if truth is RestoreSource.SERVED or not stored.lineage:
             raise StoreUnavailableError(
                 "nothing was served from this data directory: restore from stored, or start with a snapshot in it"
             )

@@ -189,7 +189,7 @@ def test_a_gateway_that_cannot_be_asked_says_so_and_holds_up_no_other(world: Wor
     written_down(world, traefik.url)
     broken, edge = world.operations.gateways.views()
 
-    assert (broken.applied, broken.errors) == (None, ["http://127.0.0.1:1 does not answer: ConnectionError"])
+    assert (broken.applied, broken.errors) == (None, ["http://127.0.0.1:1 does not answer: connection refused"])
     assert (edge.applied, edge.errors) == (2, [])
 
 

@@ -73,7 +73,7 @@ def test_a_name_is_taken_once(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["", "Shop", "a_b", "x" * 64])
 def test_a_name_that_is_none_is_never_stored(world: World, name: str) -> None:
-    with pytest.raises(ValueError, match="must be 1 to 63 lower-case letters"):
+    with pytest.raises(ValueError, match="must be 1 to 63 lowercase letters"):
         created(world.operations, name)
     assert world.store.revision()[1] == 0
 
@@ -170,7 +170,7 @@ def test_other_analysis_settings_for_a_canary_under_way_are_remarked_in_the_hist
     rollouts.replace("shop", spec(steps=steps, analysis={"alpha": 0.01}, priority=9), Call("ann", reason="stricter"))
     changed, same, _ = rollouts.history("shop", limit=9)
 
-    assert changed.reason == "the analysis settings changed: the evidence starts anew; stricter"
+    assert changed.reason == "the analysis settings or the baseline changed: the evidence starts anew; stricter"
     assert ME.reason == same.reason
 
 

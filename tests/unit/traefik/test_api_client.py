@@ -306,3 +306,11 @@ def test_an_api_that_wants_credentials_is_said_to(traefik: Traefik, api: Traefik
 
     with pytest.raises(GatewayUnreachableError, match=f"answers {status}: it wants credentials"):
         api.show("routers/shop@http")
+
+
+def test_a_part_that_is_larger_once_unpacked_than_any_part_is_not_read(traefik: Traefik, api: TraefikApi) -> None:
+    body = gzip.compress(b'{"rule": "' + b"x" * 17_000_000 + b'"}')
+    traefik.raw = {"routers/shop@http": Raw(body, headers={"Content-Encoding": "gzip"})}
+
+    with pytest.raises(GatewayUnreachableError, match="answers more than"):
+        api.show("routers/shop@http")
