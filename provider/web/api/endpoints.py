@@ -242,7 +242,7 @@ def _if_match(endpoint: Endpoint, header: str | None) -> Sequence[int]:
     if header is None:
         return ()
     if IF_MATCH not in endpoint.conditions:
-        raise BadRequestError("If-Match has no meaning here: nothing with a version is changed; leave the header out")
+        raise BadRequestError("If-Match is not supported for this request; omit it")
     if not re.fullmatch(IF_MATCH_PATTERN, header.strip()):
         raise BadRequestError(f'If-Match must be an ETag such as "42", or several, not {quoted(header)}')
     return [int(version) for version in re.findall("[0-9]+", header)]
