@@ -143,9 +143,9 @@ def attempt_words(rollout: Mapping[str, Any]) -> str:
     """Return the canary's attempt and the try of its version, such as `7, try 3 of this canary`."""
     if "canary" not in rollout["spec"]:
         return ""
-    most = rollout["spec"].get("analysis", {}).get("maxTries")
+    most = rollout["spec"].get("analysis", {}).get("maxAttempts")
     limit = f" (at most {most})" if most else ""
-    return f"{attempt_of(rollout)}, try {rollout['status'].get('tries', 1)} of this canary{limit}"
+    return f"{attempt_of(rollout)}, try {rollout['status'].get('attempts', 1)} of this canary{limit}"
 
 
 def overlap(rollout: Mapping[str, Any]) -> str:

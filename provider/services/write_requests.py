@@ -16,7 +16,7 @@ class Call:
     any; the write is refused when none of that is so. `request` makes a repeated call happen once; without one the
     call is taken as new. `allow_shrink` says that a gateway may be left with little or nothing, `replace_stable` that
     another version may get all traffic at once, `force` that a version may get more traffic without proof that it
-    can take any, and a canary another try than `analysis.maxTries` allows.
+    can take any, and a canary another try than `analysis.maxAttempts` allows.
     """
 
     actor: str

@@ -58,7 +58,7 @@ def _with_baseline(rollout: Rollout, record: Record, move: Move | None) -> Move 
 
 def _measured_again(rollout: Rollout, record: Record) -> Move | None:
     """Continue with the step that was held when its sources did not respond."""
-    looks = [look for look in record.looks[:1] if look.at > rollout.status.since]
+    looks = [look for look in record.samples[:1] if look.at > rollout.status.since]
     is_measured = any(look.outcome is not Outcome.ERROR for look in looks)
     return Move(Action.ADVANCE, "the metric sources respond again") if is_measured else None
 
@@ -74,7 +74,7 @@ def _overdue(rollout: Rollout, *, now: datetime) -> Move | None:
 def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     """Abort or hold, whatever the step waits for."""
     settings = settings_of(rollout)
-    reason = record.looks[0].reason if record.looks else ""
+    reason = record.samples[0].reason if record.samples else ""
     match record.tally.exceeded(settings):
         case Outcome.FAILED:
             return Move(Action.ABORT, reason)
@@ -106,7 +106,7 @@ def _refused(rollout: Rollout, record: Record) -> Move | None:
 
 def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     """End the analysis step that runs, if its time or its verdict has come."""
-    step, since = rollout.step, rollout.status.judged_since
+    step, since = rollout.step, rollout.status.analysis_since
     assert step is not None and step.analysis is not None and since is not None  # noqa: S101, PT018 it is judging
     outcome, reason = record.finding(settings_of(rollout))
     if step.analysis.duration:

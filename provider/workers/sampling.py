@@ -214,7 +214,7 @@ class Looking:
         self._told = {(name, source) for name, source in self._told if name not in in_time}
         late = {(name, source) for name, one in self._running.items() for source in one.late(limit)}
         for name, source in sorted(late - self._told):
-            log.warning("source.late", extra={"rollout": name, "source": source, "seconds": _LATE_SECONDS})
+            log.warning("source.timed_out", extra={"rollout": name, "source": source, "seconds": _LATE_SECONDS})
         self._told |= late
 
     def close(self) -> None:

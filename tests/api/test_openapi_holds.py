@@ -251,4 +251,4 @@ def test_what_is_known_of_a_canary_is_answered_as_the_document_says(
     operation.app = operation.schema.app = app
     answer = operation.Case(path_parameters={"name": "shop"}).call_and_validate(headers=as_admin)
 
-    assert (answer.status_code, answer.json()["whole"]["outcome"]) == (200, "Failed")
+    assert (answer.status_code, answer.json()["overall"]["outcome"]) == (200, "Failed")

@@ -99,10 +99,10 @@ def test_gateways_are_listed_with_where_they_stand(
     revision = str(world.feed.revision)
 
     heading, *rows = (line.split() for line in listed.stdout.splitlines())
-    assert heading == ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "STATE"]
+    assert heading == ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "HEALTH"]
     assert [
-        ["core", "1", "0s", "ago", revision, "-", "up", "to", "date"],
-        ["edge", "1", "0s", "ago", revision, revision, "up", "to", "date"],
+        ["core", "1", "0s", "ago", revision, "-", "healthy"],
+        ["edge", "1", "0s", "ago", revision, revision, "healthy"],
         ["lost", "0", "never", "-", "-", "not", "polling"],
     ] == rows
     assert [gateway["name"] for gateway in json.loads(shown.stdout)] == ["core", "edge", "lost"]
@@ -116,7 +116,7 @@ def test_a_gateway_that_lags_is_said_to_be_behind(
     assert wait_until(lambda: bool(world.store.sightings()))
     run("set-weight", shop, "25")
 
-    assert run("gateway", "list").stdout.rstrip().endswith("behind")
+    assert run("gateway", "list").stdout.rstrip().endswith("outdated")
 
 
 def test_a_gateway_is_written_down_and_forgotten(run: Run) -> None:
@@ -185,7 +185,7 @@ def test_a_restore_warns_of_rollouts_that_match_the_same_requests(run: Run, worl
 
     assert restored.exit_code == 0
     assert "shop matches the same requests as twin" in restored.stderr
-    assert [pair["rollouts"] for pair in document["sameRequests"]] == [["shop", "twin"]]
+    assert [pair["rollouts"] for pair in document["overlappingRules"]] == [["shop", "twin"]]
 
 
 def test_a_restore_needs_to_be_told_which_side_is_right(offline: Run) -> None:

@@ -52,8 +52,8 @@ def test_a_warm_up_is_shown(run: Run, world: World) -> None:
 def test_a_machine_gets_what_the_api_says(run: Run, judged: str) -> None:
     told = json.loads(run("analysis", judged, "-o", "json").stdout)
 
-    assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
-    assert (len(told["looks"]), told["whole"]["outcome"]) == (2, "Successful")
+    assert {"overall", "currentStep", "checks", "samples", "settings"} == told.keys()
+    assert (len(told["samples"]), told["overall"]["outcome"]) == (2, "Successful")
 
 
 def test_who_may_only_read_may_read_it(run: Run, judged: str) -> None:

@@ -17,7 +17,7 @@ SHIPPED = Path(__file__).parents[2] / "traefik" / "traefik.yml"
         (["--backend", "http://a", "--api", "http://b"], "--backend cannot be combined"),
         (["--metrics", "http://a"], "--metrics requires --api"),
         (["--api", "edge:8081"], "must be a URL such as http://edge:8081"),
-        (["--backend", "http://a", "--up-to", "soon"], "must be a duration such as"),
+        (["--backend", "http://a", "--max-wait", "soon"], "must be a duration such as"),
         (["--static", "not-there.yml"], "does not exist"),
     ],
     ids=str,

@@ -159,7 +159,7 @@ def test_a_file_waits_for_traefik_in_all(run: Run, poll: Callable[[str], None]) 
 
     assert late.exit_code == 3
     assert late.stdout == "blog: created\nshop: created\n"
-    assert "no Traefik that carries blog has polled within" in late.stderr
+    assert "no gateway of blog has polled within" in late.stderr
     assert "blog: edge: served, not confirmed" in told.stdout
     assert [one["name"] for one in json.loads(shown.stdout) if one["gateways"]] == ["blog", "shop"]
 
@@ -205,7 +205,7 @@ def test_a_file_that_lags_behind_a_promotion_is_reported_as_drift(run: Run, shop
     differs = run("diff", "-f", "-", "--exit-code", stdin=lagging)
 
     assert found["differs"]
-    assert [(shop, "stable-lags")] == [(one["name"], one["reasonCode"]) for one in found["drift"]]
+    assert [(shop, "spec-outdated")] == [(one["name"], one["reasonCode"]) for one in found["drift"]]
     assert (differs.exit_code, differs.stdout.startswith("drift: ")) == (1, True)
 
 
@@ -258,7 +258,7 @@ VALID = text(document("shop"))
             "name: a\nspec: !!binary aGk=\n",
             "contains a value that JSON cannot represent: Object of type bytes is not JSON serializable",
         ),
-        ("name: a\nspec: &a {b: *a}\n", "an alias must not stand within"),
+        ("name: a\nspec: &a {b: *a}\n", "an alias must not occur within"),
         ("[" * 1_000, "is nested too deeply"),
         ("just words\n", 'must contain mappings (name: value), not "just words"\n'),
         ("[1]\n", "must contain mappings (name: value), not 1\n"),

@@ -47,7 +47,7 @@ def test_each_step_is_a_row(run: Run, planned: str) -> None:
 
 
 def test_regressions_are_chosen(run: Run, planned: str) -> None:
-    table = run("plan", planned, "--rate", "20", "--k", "3,total").stdout
+    table = run("plan", planned, "--rate", "20", "--regressions", "3,total").stdout
 
     assert "3x ERRORS" in table
     assert "2x ERRORS" not in table

@@ -313,7 +313,7 @@ def test_a_status_says_where_a_rollout_stands_and_what_may_be_done(run: Run, sho
 
 
 def test_a_retry_counts_and_is_refused_beyond_the_limit_unless_forced(run: Run, world: World) -> None:
-    stored(world, "shop", analysis={"maxTries": 2})
+    stored(world, "shop", analysis={"maxAttempts": 2})
     for command in ("abort", "retry", "abort"):
         run(command, "shop")
 
@@ -321,7 +321,7 @@ def test_a_retry_counts_and_is_refused_beyond_the_limit_unless_forced(run: Run, 
 
     refused = run("retry", "shop")
     assert (refused.exit_code, phase(world)[0]) == (1, Phase.DEGRADED)
-    assert "analysis.maxTries" in refused.stderr
+    assert "analysis.maxAttempts" in refused.stderr
     assert run("retry", "shop", "--force").exit_code == 0
     assert "attempt  4, try 3 of this canary (at most 2)\n" in run("status", "shop").stdout
 
@@ -353,15 +353,15 @@ def test_a_status_for_machines_is_the_rollout_and_its_delivery(run: Run, shop: s
 
     traffic = status.pop("traffic")
     assert {**rollout, "delivery": ["no gateway of shop has polled"]} == status
-    assert (traffic["state"], traffic["asked"]) == ("unknown", 5)
+    assert (traffic["state"], traffic["requested"]) == ("unknown", 5)
 
 
 @pytest.mark.parametrize(
     ("share", "words"),
     [
         ({}, "requested 5%, achieved 4.8% (24 of 500 requests in 3m)"),
-        ({"words": "starved: look"}, "requested 5%, achieved 4.8% (24 of 500 requests in 3m); starved: look"),
-        ({"achieved": None, "words": "no requests yet"}, "requested 5%: no requests yet"),
+        ({"summary": "starved: look"}, "requested 5%, achieved 4.8% (24 of 500 requests in 3m); starved: look"),
+        ({"achieved": None, "summary": "no requests yet"}, "requested 5%: no requests yet"),
     ],
 )
 def test_a_status_says_what_the_canary_really_gets(
@@ -369,7 +369,7 @@ def test_a_status_says_what_the_canary_really_gets(
 ) -> None:
     now = world.clock.time
     counted = {"achieved": 4.8, "canary_requests": 24, "stable_requests": 476, "since": now - timedelta(minutes=3)}
-    known = {"state": ShareState.OK, "words": "", "asked": Decimal(5), "seen_at": now, **counted, **share}
+    known = {"state": ShareState.OK, "summary": "", "requested": Decimal(5), "measured_at": now, **counted, **share}
     world.operations.traffic.publish({shop: Share(**known)}, seconds=15)
     facts = dict(line.split(maxsplit=1) for line in run("status", shop).stdout.splitlines())
 
@@ -458,7 +458,7 @@ def test_what_does_not_come_by_waiting_is_a_failure_at_once(run: Run, shop: str,
     waited = run("wait", shop, "--for", "healthy")
 
     assert waited.exit_code == 1
-    assert "it does not become healthy by itself" in waited.stderr
+    assert "it does not become healthy without an action" in waited.stderr
 
 
 def test_a_canary_starts_with_a_baseline_that_status_shows(run: Run, world: World) -> None:

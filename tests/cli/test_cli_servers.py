@@ -190,7 +190,7 @@ def test_a_controller_alone_serves_its_metrics(tmp_path: Path) -> None:
         finally:
             process.terminate()
 
-    assert "canary_loop_last_round_timestamp_seconds" in text
+    assert "canary_loop_last_iteration_timestamp_seconds" in text
     assert not list(tmp_path.iterdir())
 
 

@@ -148,7 +148,7 @@ def test_a_gateway_whose_metrics_are_away_is_no_verdict(stack: Stack) -> None:
     )
     begin(stack, consecutiveErrorLimit=2, errorLimit="0s")
     held = in_phase(stack, "Paused")
-    looks = stack.done("GET", "/rollouts/shop/analysis")["looks"]
+    looks = stack.done("GET", "/rollouts/shop/analysis")["samples"]
 
     assert "the canary cannot be analyzed" in held["reason"]
     assert {"Error"} == {look["outcome"] for look in looks}
@@ -160,15 +160,15 @@ def test_what_is_known_of_a_canary_can_be_read(stack: Stack) -> None:
         eventually(
             lambda: (
                 stack.call("GET", "/rollouts/shop/analysis").ok
-                and stack.done("GET", "/rollouts/shop/analysis")["whole"]["canaryRequests"] > 50
+                and stack.done("GET", "/rollouts/shop/analysis")["overall"]["canaryRequests"] > 50
             ),
             what="it is looked at",
         )
         known = stack.done("GET", "/rollouts/shop/analysis")
 
-    assert [metric["metric"] for metric in known["whole"]["metrics"]] == ["errors", "latency"]
-    assert known["whole"]["metrics"][0]["canaryRate"] == 0
-    assert known["looks"][0]["canaryRequests"] > 0
+    assert [metric["metric"] for metric in known["overall"]["metrics"]] == ["errors", "latency"]
+    assert known["overall"]["metrics"][0]["canaryRate"] == 0
+    assert known["samples"][0]["canaryRequests"] > 0
 
 
 def test_a_ramp_raises_real_traffic_and_a_version_that_was_stable_comes_back_at_once(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from math import sqrt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, WithJsonSchema, model_serializer, model_validator
@@ -142,7 +143,7 @@ class Analysis(Document):
     interval: Duration = timedelta(seconds=5)
     """Time between two measurements; at least `1s`."""
     warm_up: DurationOrZero = timedelta(seconds=30)
-    """Time after the start, a weight increase or scaling during which measurements are not evaluated. `0s`
+    """Time after the start, a change of the weight or scaling during which measurements are not evaluated. `0s`
     disables the warm-up."""
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
     """Metrics to compare between canary and stable."""
@@ -193,7 +194,7 @@ class Analysis(Document):
     `errorLimit`."""
     error_limit: DurationOrZero = timedelta(minutes=5)
     """The canary is held when it could not be measured for this long. It resumes when its sources respond again."""
-    max_tries: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
+    max_attempts: WholeNumber | None = Field(default=None, ge=1, le=1_000_000)
     """Maximum number of tries of the same canary. Further retries are refused unless forced. Default: no limit."""
 
     @model_validator(mode="before")
@@ -249,6 +250,14 @@ class Analysis(Document):
     def worse_than_odds(self) -> float:
         """Return the odds ratio up to which a canary does not count as worse; never above `margin`."""
         return min(self.worse_than, self.margin)
+
+    @property
+    def slower_than_odds(self) -> float:
+        """Return the same for durations, halfway between `worseThan` and `margin`.
+
+        Equal versions differ more in durations than in errors: by the machine, its neighbors and its load.
+        """
+        return sqrt(self.worse_than_odds * self.margin)
 
     @property
     def tolerated_rate(self) -> float:

@@ -93,7 +93,9 @@ class GatewaySpec(Document):
     metrics: Endpoints | None = None
     """URL of Traefik's Prometheus metrics, or a list with the URL of each instance. Default: the path `/metrics`
     below each `api`."""
-    traefik: str | None = Field(default=None, pattern=r"^v?[0-9]{1,4}\.[0-9]{1,4}[ -~]{0,48}$", examples=["3.6.2"])
+    traefik_version: str | None = Field(
+        default=None, pattern=r"^v?[0-9]{1,4}\.[0-9]{1,4}[ -~]{0,48}$", examples=["3.6.2"]
+    )
     """Oldest Traefik version of the gateway; the served configuration is compatible with it. Default: the version
     that the controller reads from the API."""
     basic_auth: SecretName | None = None
@@ -144,7 +146,7 @@ class Sighting(Document):
     last_poll: Moment
     revision_served: int
     digest: str
-    hold_seconds: int | None = None
+    long_poll_seconds: int | None = None
     """How long it asked for its polls to be held; 0 is not at all, None was written by an older provider."""
     is_authenticated: bool = False
     """Whether the poll carried a token that permits polling."""
@@ -161,6 +163,6 @@ class Sighting(Document):
         A response to a long poll waits in a buffer if Traefik hangs: only its next poll shows that it was read. A
         request that is not held is answered while Traefik waits for it.
         """
-        if self.hold_seconds:
+        if self.long_poll_seconds:
             return self.revision_taken >= version or self.taken == digest
         return self.revision_served >= version or self.digest == digest

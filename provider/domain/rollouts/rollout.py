@@ -30,7 +30,7 @@ from provider.domain.rollouts.tries import TriesUsedUpError, tries_begun
 ZERO = Decimal(0)
 # What follows from a new spec, servers, the time or an earlier state, and is not asked for by its name alone.
 _NOT_BY_NAME = {
-    *(Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO),
+    *(Action.EDIT, Action.REMOVE, Action.ADVANCE, Action.HOLD, Action.UNDO),
     *(Action.SCALE, Action.DRAIN, Action.UNDRAIN),
 }
 _ALONG_STEPS = {Action.PROMOTE, Action.SKIP}
@@ -85,7 +85,8 @@ class Rollout(Document):
     @property
     def shares(self) -> Mapping[SideName, Decimal]:
         """The percentage of the requests of each side that gets any by the weight."""
-        return shares_of(self.status.weight if self.canary else ZERO, has_baseline="baseline" in self.sides)
+        has_baseline = self.spec.baseline is not None and "baseline" in self.sides
+        return shares_of(self.status.weight if self.canary else ZERO, has_baseline=has_baseline)
 
     @property
     def attempt(self) -> int:
@@ -93,19 +94,23 @@ class Rollout(Document):
         return self.status.generation if self.spec.canary else self.status.stable_generation
 
     @property
-    def tries(self) -> int:
+    def attempts(self) -> int:
         """How many tries the canary has had, the current or last one included; 0 without a canary."""
-        return (self.status.tries or 1) if self.spec.canary else 0
+        return (self.status.attempts or 1) if self.spec.canary else 0
 
     @property
-    def max_tries(self) -> int | None:
+    def max_attempts(self) -> int | None:
         """After how many tries a retry is refused; None for no limit."""
-        return self.spec.analysis.max_tries if self.spec.analysis else None
+        return self.spec.analysis.max_attempts if self.spec.analysis else None
 
     @property
     def is_out_of_tries(self) -> bool:
         """Tell whether the canary was aborted in the last try that it may have."""
-        return self.status.phase is Phase.DEGRADED and self.max_tries is not None and self.tries >= self.max_tries
+        return (
+            self.status.phase is Phase.DEGRADED
+            and self.max_attempts is not None
+            and self.attempts >= self.max_attempts
+        )
 
     @property
     def mirror(self) -> Mirror | None:
@@ -132,7 +137,7 @@ class Rollout(Document):
     @property
     def is_judging(self) -> bool:
         """Tell whether an analysis step runs."""
-        return self.status.judged_since is not None
+        return self.status.analysis_since is not None
 
     @property
     def is_judged(self) -> bool:
@@ -181,7 +186,7 @@ class Rollout(Document):
         started = self._with(
             spec=self.spec.model_copy(update={"canary": canary, "baseline": baseline or self.spec.baseline}),
             generation=self.status.generation + 1,
-            tries=tries_begun(canary, former=self.spec.canary, tries=self.tries),
+            attempts=tries_begun(canary, former=self.spec.canary, attempts=self.attempts),
         )
         until = stable_until(canary, self.status.former or (), now=now, window=self.spec.rollback_window)
         if until is None:
@@ -199,13 +204,13 @@ class Rollout(Document):
         Whether the canary may have another try is for the caller to check (`check_tries`).
         """
         self._check(Action.RETRY)
-        begun = self._with(generation=self.status.generation + 1, tries=self.tries + 1)
+        begun = self._with(generation=self.status.generation + 1, attempts=self.attempts + 1)
         return begun._from_first_step(now=now, reason=reason)
 
     def check_tries(self) -> None:
-        """Raise TriesUsedUpError where the canary has had as many tries as `analysis.maxTries` allows."""
-        if self.max_tries is not None and self.is_out_of_tries:
-            raise TriesUsedUpError(self.name, self.tries, self.max_tries)
+        """Raise TriesUsedUpError where the canary has had as many tries as `analysis.maxAttempts` allows."""
+        if self.max_attempts is not None and self.is_out_of_tries:
+            raise TriesUsedUpError(self.name, self.attempts, self.max_attempts)
 
     def await_canary(self, *, now: datetime, reason: str = "") -> Self:
         """Wait without traffic before the first step, until the canary is known to be available."""
@@ -347,7 +352,7 @@ class Rollout(Document):
             spec=earlier.spec,
             stable_generation=stable,
             generation=canary,
-            tries=self._tries_of(earlier, generation=canary),
+            attempts=self._tries_of(earlier, generation=canary),
             former=former or None,
             started=now,
         )
@@ -361,7 +366,7 @@ class Rollout(Document):
         former, canary = self.spec.canary, earlier.spec.canary
         is_same = former is not None and canary is not None and canary.is_same_version(former)
         is_begun = generation != self.status.generation and earlier.status.phase is not Phase.DEGRADED
-        return (self.tries if is_same else earlier.tries) + is_begun
+        return (self.attempts if is_same else earlier.attempts) + is_begun
 
     def _serving(self, action: Action, change: Callable[[Spec], Spec]) -> Self:
         self._check(action)
@@ -395,12 +400,12 @@ class Rollout(Document):
             return replaced
         was_aborted = self.status.phase is Phase.DEGRADED and self.spec.canary is not None
         if was_aborted and self.spec.canary and spec.canary.is_same_version(self.spec.canary):
-            again = replaced._with(spec=spec, generation=newest + 1, tries=self.tries, started=now)
+            again = replaced._with(spec=spec, generation=newest + 1, attempts=self.attempts, started=now)
             return again._with(phase=Phase.DEGRADED, reason=_words("aborted: all traffic is on stable", reason))
         started = replaced.start(spec.canary, now=now, reason=reason)
         if started.spec.canary is None:  # it was stable within the rollback window
             return started
-        return started._with(tries=tries_begun(spec.canary, former=self.spec.canary, tries=self.tries))
+        return started._with(attempts=tries_begun(spec.canary, former=self.spec.canary, attempts=self.attempts))
 
     def _repositioned(self, *, now: datetime, reason: str) -> Self:
         if self.status.phase is Phase.DEGRADED:
@@ -470,7 +475,7 @@ class Rollout(Document):
             reason=_words(why, reason),
             since=now,
             paused_until=None,
-            judged_since=now,
+            analysis_since=now,
         )
 
     def _paused(self, until: datetime | None, *, now: datetime, reason: str, why: str = "") -> Self:
@@ -479,7 +484,7 @@ class Rollout(Document):
             reason=_words(why or "waiting for approval", reason),
             since=now,
             paused_until=until,
-            judged_since=None,
+            analysis_since=None,
         )
 
     def _held(self, weight: Decimal, *, now: datetime, reason: str) -> Self:
@@ -522,8 +527,14 @@ class Rollout(Document):
         raise IllegalMoveError(self.name, action, self.status.phase, why)
 
 
-_WAITS_FOR_NOTHING: dict[str, Any] = {"paused_until": None, "judged_since": None}
-_NO_CANARY: dict[str, Any] = {**_WAITS_FOR_NOTHING, "started": None, "tries": None, "mirror": None, "overrides": None}
+_WAITS_FOR_NOTHING: dict[str, Any] = {"paused_until": None, "analysis_since": None}
+_NO_CANARY: dict[str, Any] = {
+    **_WAITS_FOR_NOTHING,
+    "started": None,
+    "attempts": None,
+    "mirror": None,
+    "overrides": None,
+}
 
 
 def _words(what: str, reason: str) -> str:

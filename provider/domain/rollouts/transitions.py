@@ -25,7 +25,7 @@ class Action(StrEnum):
     SCALE = "scale"
     DRAIN = "drain"
     UNDRAIN = "undrain"
-    WITHDRAW = "withdraw"
+    REMOVE = "remove"
     SET_WEIGHT = "set-weight"
     PROMOTE = "promote"
     PROMOTE_FULL = "promote-full"
@@ -69,7 +69,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.START: _STARTED,
         Action.EDIT: _PROGRESSING | _PAUSED,
         **_staying(_PROGRESSING),
-        Action.WITHDRAW: _HEALTHY,
+        Action.REMOVE: _HEALTHY,
         Action.SET_WEIGHT: _PROGRESSING,
         Action.PROMOTE: _WALKED,
         Action.PROMOTE_FULL: _HEALTHY,
@@ -85,7 +85,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.START: _STARTED,
         Action.EDIT: _PAUSED,
         **_staying(_PAUSED),
-        Action.WITHDRAW: _HEALTHY,
+        Action.REMOVE: _HEALTHY,
         Action.SET_WEIGHT: _PROGRESSING,
         Action.PROMOTE: _WALKED,
         Action.PROMOTE_FULL: _HEALTHY,
@@ -101,7 +101,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.START: _STARTED,
         Action.EDIT: _DEGRADED,
         **_staying(_DEGRADED),
-        Action.WITHDRAW: _HEALTHY,
+        Action.REMOVE: _HEALTHY,
         Action.RETRY: _BEGUN,
         Action.UNDO: _UNDONE,
     },

@@ -64,7 +64,7 @@ def _readiness(operations: Operations) -> Readiness:
         store=feed.state,
         problem=_first_problem(operations),
         revision=feed.revision,
-        unreadable=_unreadable(feed),
+        corrupt_documents=_unreadable(feed),
     )
 
 

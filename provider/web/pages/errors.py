@@ -56,11 +56,11 @@ class _ErrorPages:
         # The words of an unforeseen error may hold anything: they are for the log only.
         log.error("page.failed", exc_info=error)
         words = f"The provider's log has the details, under request ID {request_id()}."
-        return self._page(Kind(500, "internal", "Internal server error"), words)
+        return self._page(Kind(500, "internal-error", "Internal server error"), words)
 
     def forged(self, error: ForgedFormError) -> Response:  # noqa: ARG002 what a handler is given
         words = "Your session may have changed since the page was loaded. Nothing was changed; reload the page."
-        return self._page(Kind(400, "forged-form", "Form expired"), words)
+        return self._page(Kind(400, "invalid-form", "Form expired"), words)
 
     def sign_in_needed(self, error: SignInNeededError) -> Response:  # noqa: ARG002
         if is_part():  # of a page that is open: all of it has to go

@@ -9,6 +9,7 @@ import yaml
 
 from provider.domain.analysis import Share, roughly
 from provider.domain.fields import format_duration, weight_number, write
+from provider.domain.gateways import GatewayHealth
 from provider.domain.rollouts import Action, Found, Phase, Server, Side, Step, found_for
 from provider.domain.rollouts.plan import Detection
 from provider.services import Delivery, Report
@@ -19,6 +20,15 @@ _SIGNS: Mapping[Phase, str] = {
     Phase.PROGRESSING: "▶",
     Phase.PAUSED: "❚❚",
     Phase.DEGRADED: "✕",
+}
+# The sign of a gateway's health, and the class of its color.
+_HEALTH: Mapping[GatewayHealth, tuple[str, str]] = {
+    GatewayHealth.HEALTHY: ("✓", "healthy"),
+    GatewayHealth.NEVER_POLLED: ("…", "paused"),
+    GatewayHealth.NOT_POLLING: ("…", "paused"),
+    GatewayHealth.OUTDATED: ("…", "progressing"),
+    GatewayHealth.API_UNREACHABLE: ("✕", "paused"),
+    GatewayHealth.CONFIGURATION_ERROR: ("✕", "degraded"),
 }
 _LABELS: Mapping[Action, str] = {
     Action.PROMOTE: "Promote",
@@ -45,6 +55,21 @@ def number(weight: Decimal) -> str:
 def sign(phase: Phase) -> str:
     """Give the sign of a phase."""
     return _SIGNS[phase]
+
+
+def health(value: GatewayHealth) -> str:
+    """Return a gateway's health as words, such as `not polling`."""
+    return value.replace("-", " ")
+
+
+def health_sign(value: GatewayHealth) -> str:
+    """Return the sign of a gateway's health."""
+    return _HEALTH[value][0]
+
+
+def health_class(value: GatewayHealth) -> str:
+    """Return the CSS class of a gateway's health."""
+    return _HEALTH[value][1]
 
 
 def label(action: Action) -> str:
@@ -117,13 +142,13 @@ def step(value: Step) -> str:
 
 def traffic(share: Share) -> str:
     """Say what the canary really got: `requested 5%, achieved 4.8%: 24 of 500 requests in 3m`."""
-    words = f"; {share.words}" if share.words else ""
+    words = f"; {share.summary}" if share.summary else ""
     if share.achieved is None:
-        return f"requested {percent(share.asked)}{words}"
+        return f"requested {percent(share.requested)}{words}"
     requests = share.requests
-    span = format_duration(timedelta(seconds=max(1, round((share.seen_at - share.since).total_seconds()))))
+    span = format_duration(timedelta(seconds=max(1, round((share.measured_at - share.since).total_seconds()))))
     got = f"{share.canary_requests:,} of {requests:,} requests in {span}"
-    return f"requested {percent(share.asked)}, achieved {percent(share.achieved)}: {got}{words}"
+    return f"requested {percent(share.requested)}, achieved {percent(share.achieved)}: {got}{words}"
 
 
 def rough_span(seconds: float | None) -> str:
@@ -158,6 +183,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "sign": sign,
     "label": label,
+    "health": health,
+    "health_sign": health_sign,
+    "health_class": health_class,
     "iso": iso,
     "ago": ago,
     "left": left,

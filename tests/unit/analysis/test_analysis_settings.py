@@ -72,7 +72,7 @@ def test_everything_can_be_set_and_is_written_as_it_was() -> None:
         "inconclusiveLimit": 20,
         "consecutiveErrorLimit": 10,
         "errorLimit": "0s",
-        "maxTries": 5,
+        "maxAttempts": 5,
     }
     settings = read(Analysis, document)
 

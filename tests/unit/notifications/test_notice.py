@@ -73,26 +73,26 @@ CHANGES: list[tuple[Change | None, Rollout | None, str, str]] = [
     (
         lambda r: r.set_weight(Decimal("2.5"), now=NOW, reason="gently"),
         rollout(),
-        "stepped",
+        "advanced",
         "held at 2.5%: gently",
     ),
-    (lambda r: r.set_weight(Decimal(5), now=NOW), rollout(), "stepped", "held at 5%"),
+    (lambda r: r.set_weight(Decimal(5), now=NOW), rollout(), "advanced", "held at 5%"),
     (
         lambda r: r.advance(now=LATER),
         rollout(steps=[{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 25}, STEPS[1]]),
-        "stepped",
+        "advanced",
         "25% to the canary, waiting 10m",
     ),
     (
         lambda r: r.advance(now=LATER),
         rollout(steps=[*STEPS[:3], {"analysis": {"duration": "5m"}}], analysis={}),
-        "stepped",
+        "advanced",
         "50% to the canary, analyzing the canary for 5m",
     ),
     (
         lambda r: r.advance(now=LATER),
         rollout(steps=[{"ramp": {"from": 0, "to": 50, "by": 10, "every": "10m"}}]),
-        "stepped",
+        "advanced",
         "10% to the canary, ramping to 50%, waiting 10m",
     ),
     (lambda r: r.advance(now=LATER), rollout(), "waiting", "50% to the canary, waiting for approval"),
@@ -126,8 +126,8 @@ CHANGES: list[tuple[Change | None, Rollout | None, str, str]] = [
         "promoted",
         "the canary is now stable: it was stable 10m ago",
     ),
-    (lambda r: r.replace(spec(canary=None), now=NOW), rollout(), "withdrawn", "the canary was removed"),
-    (lambda r: r.replace(spec(canary=None), now=NOW), aborted(), "withdrawn", "the canary was removed"),
+    (lambda r: r.replace(spec(canary=None), now=NOW), rollout(), "removed", "the canary was removed"),
+    (lambda r: r.replace(spec(canary=None), now=NOW), aborted(), "removed", "the canary was removed"),
 ]
 
 
@@ -164,9 +164,9 @@ LIVES: list[tuple[Phase, Rollout]] = [
     (Phase.DEGRADED, aborted()),
 ]
 KINDS: dict[Phase, set[str]] = {
-    Phase.HEALTHY: {"promoted", "withdrawn"},
-    Phase.PROGRESSING: {"started", "stepped"},
-    Phase.PAUSED: {"started", "stepped", "waiting"},
+    Phase.HEALTHY: {"promoted", "removed"},
+    Phase.PROGRESSING: {"started", "advanced"},
+    Phase.PAUSED: {"started", "advanced", "waiting"},
     Phase.DEGRADED: {"aborted"},
 }
 SECOND = "http://127.0.0.1:9009"
@@ -182,7 +182,7 @@ MOVES: dict[Action, Change] = {
     Action.SCALE: two_servers,
     Action.DRAIN: lambda r: two_servers(r).drain(SECOND),
     Action.UNDRAIN: lambda r: two_servers(r).drain(SECOND).undrain(SECOND),
-    Action.WITHDRAW: lambda r: r.replace(spec(canary=None, steps=STEPS), now=LATER),
+    Action.REMOVE: lambda r: r.replace(spec(canary=None, steps=STEPS), now=LATER),
     Action.SET_WEIGHT: lambda r: r.set_weight(Decimal(7), now=LATER),
     Action.PROMOTE: lambda r: r.promote(now=LATER),
     Action.PROMOTE_FULL: lambda r: r.promote_full(now=LATER),

@@ -98,7 +98,7 @@ def test_a_mistake_is_told(fields: dict[str, Any], words: str) -> None:
     ("fields", "notice", "wanted"),
     [
         ({}, NOTICE, True),
-        ({"events": ["stepped", "aborted"]}, NOTICE, True),
+        ({"events": ["advanced", "aborted"]}, NOTICE, True),
         ({"events": ["aborted"]}, NOTICE, False),
         ({"rollouts": ["shop"]}, NOTICE, True),
         ({"rollouts": ["blog"]}, NOTICE, False),

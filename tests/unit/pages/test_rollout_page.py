@@ -169,13 +169,13 @@ def test_attempt_and_try_are_shown(operator: Browser, shop: str, world: World) -
 
 
 def test_a_canary_without_tries_left_can_only_be_retried_by_force(operator: Browser, world: World) -> None:
-    world.operations.rollouts.create("shop", spec(steps=STEPS, analysis={"maxTries": 1}), ME)
+    world.operations.rollouts.create("shop", spec(steps=STEPS, analysis={"maxAttempts": 1}), ME)
     world.operations.rollouts.move("shop", Action.ABORT, ME)
     world.caught_up()
     operator.open("/rollouts/shop")
 
     assert re.search(r'<button name="action" value="retry"[^>]* disabled>', operator.page.text)
-    assert "analysis.maxTries" in operator.text
+    assert "analysis.maxAttempts" in operator.text
 
     refused = operator.send("/rollouts/shop/move", {"action": "retry"})
     assert (refused.status_code, world.operations.rollouts.get("shop").status.phase) == (409, Phase.DEGRADED)
@@ -185,7 +185,7 @@ def test_a_canary_without_tries_left_can_only_be_retried_by_force(operator: Brow
     operator.send("/rollouts/shop/move", {"action": "retry", "confirmed": "yes", "force": operator.hidden("force")})
     assert (
         world.operations.rollouts.get("shop").status.phase,
-        world.operations.rollouts.get("shop").status.tries,
+        world.operations.rollouts.get("shop").status.attempts,
     ) == (Phase.PAUSED, 2)
 
 
@@ -247,7 +247,7 @@ def test_the_history_leads_back_by_weight_or_to_the_whole_state(
     assert weight(world) == 5
 
 
-@pytest.mark.parametrize("action", [one for one in Action if one not in {Action.START, Action.EDIT, Action.WITHDRAW}])
+@pytest.mark.parametrize("action", [one for one in Action if one not in {Action.START, Action.EDIT, Action.REMOVE}])
 def test_every_action_of_the_history_is_a_sentence(action: Action, world: World) -> None:
     """Those that are left out are recorded as `canary` and `replace`."""
     rollout = world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)

@@ -223,7 +223,7 @@ def test_a_status_is_written_with_times_in_utc_to_the_millisecond() -> None:
         "since": "2026-01-01T00:00:00.000Z",
         "pausedUntil": "2026-01-01T00:10:00.000Z",
         "started": "2026-01-01T00:00:00.000Z",
-        "tries": 1,
+        "attempts": 1,
         "generation": 2,
         "stableGeneration": 1,
     }

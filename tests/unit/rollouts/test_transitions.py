@@ -16,7 +16,7 @@ LATER = minutes(60)
 PAIRS = [(phase, action) for phase in Phase for action in Action]
 LEGAL = [(phase, action) for phase, action in PAIRS if action in TRANSITIONS[phase]]
 # To leave out a canary where there is none is no move at all.
-ILLEGAL = [pair for pair in PAIRS if pair not in LEGAL and pair != (Phase.HEALTHY, Action.WITHDRAW)]
+ILLEGAL = [pair for pair in PAIRS if pair not in LEGAL and pair != (Phase.HEALTHY, Action.REMOVE)]
 
 FOURTH = "http://127.0.0.1:9004"
 
@@ -36,7 +36,7 @@ ACTS: Mapping[Action, Sequence[Act]] = {
     Action.SCALE: [with_a_second],
     Action.DRAIN: [lambda rollout: with_a_second(rollout).drain(FOURTH)],
     Action.UNDRAIN: [lambda rollout: with_a_second(rollout).drain(FOURTH).undrain(FOURTH)],
-    Action.WITHDRAW: [lambda rollout: rollout.replace(edited(rollout, canary=None), now=LATER)],
+    Action.REMOVE: [lambda rollout: rollout.replace(edited(rollout, canary=None), now=LATER)],
     Action.SET_WEIGHT: [lambda rollout: rollout.set_weight(Decimal(25), now=LATER)],
     Action.PROMOTE: [lambda rollout: rollout.promote(now=LATER)],
     Action.PROMOTE_FULL: [lambda rollout: rollout.promote_full(now=LATER)],
@@ -95,7 +95,7 @@ EXAMPLES: Mapping[Phase, Sequence[Rollout]] = {
 }
 
 NOT_BY_NAME_ALONE = {
-    *(Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO),
+    *(Action.EDIT, Action.REMOVE, Action.ADVANCE, Action.HOLD, Action.UNDO),
     *(Action.SCALE, Action.DRAIN, Action.UNDRAIN),
 }
 

@@ -170,7 +170,7 @@ def test_other_analysis_settings_for_a_canary_under_way_are_remarked_in_the_hist
     rollouts.replace("shop", spec(steps=steps, analysis={"alpha": 0.01}, priority=9), Call("ann", reason="stricter"))
     changed, same, _ = rollouts.history("shop", limit=9)
 
-    assert changed.reason == "the analysis settings changed: the evidence starts anew; stricter"
+    assert changed.reason == "the analysis settings or the baseline changed: the evidence starts anew; stricter"
     assert ME.reason == same.reason
 
 
@@ -376,7 +376,7 @@ def test_rollouts_are_listed_by_phase_and_gateway(
 
 
 def test_a_retry_beyond_the_tries_is_refused_unless_it_is_forced(world: World) -> None:
-    created(world.operations, analysis={"maxTries": 2})
+    created(world.operations, analysis={"maxAttempts": 2})
     move = world.operations.rollouts.move
     for action in (Action.ABORT, Action.RETRY):
         move("shop", action, ME)
@@ -385,11 +385,11 @@ def test_a_retry_beyond_the_tries_is_refused_unless_it_is_forced(world: World) -
     with pytest.raises(TriesUsedUpError):
         move("shop", Action.RETRY, ME)
     assert world.operations.rollouts.get("shop") == aborted
-    assert move("shop", Action.RETRY, replace(ME, force=True)).status.tries == 3
+    assert move("shop", Action.RETRY, replace(ME, force=True)).status.attempts == 3
 
 
 def test_a_retry_that_the_phase_does_not_allow_is_refused_for_its_phase(world: World) -> None:
-    created(world.operations, analysis={"maxTries": 1})
+    created(world.operations, analysis={"maxAttempts": 1})
 
     with pytest.raises(IllegalMoveError):
         world.operations.rollouts.move("shop", Action.RETRY, ME)
@@ -397,7 +397,7 @@ def test_a_retry_that_the_phase_does_not_allow_is_refused_for_its_phase(world: W
 
 def test_a_change_of_the_limit_alone_is_no_other_analysis(world: World) -> None:
     created(world.operations, analysis={"margin": 3})
-    world.operations.rollouts.replace("shop", spec(steps=STEPS, analysis={"margin": 3, "maxTries": 2}), ME)
+    world.operations.rollouts.replace("shop", spec(steps=STEPS, analysis={"margin": 3, "maxAttempts": 2}), ME)
 
     assert "anew" not in last_action(world)[2]
 

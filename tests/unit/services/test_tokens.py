@@ -141,7 +141,7 @@ def test_a_token_that_is_not_known_is_not_refused_while_the_store_takes_no_write
 
     assert Caller("ci", Role.VIEWER) == world.operations.tokens.caller(secret)
     assert world.operations.writability.problem == "Redis is a read-only replica"
-    assert caplog.messages.count("store.not-writable") == 1
+    assert caplog.messages.count("store.not_writable") == 1
 
 
 def test_a_token_that_is_not_known_is_not_refused_before_anything_is_loaded(world: World) -> None:

@@ -89,7 +89,7 @@ def test_a_query_for_a_canary_that_is_not_there_is_not_asked(server: Server, nam
 
 
 def test_a_prometheus_that_does_not_answer_is_named() -> None:
-    with pytest.raises(SourceError, match=r"^Prometheus http://127\.0\.0\.1:1 does not answer: ConnectionError$"):
+    with pytest.raises(SourceError, match=r"^Prometheus http://127\.0\.0\.1:1 does not answer: connection refused$"):
         ask({"prometheus": {"url": "http://127.0.0.1:1", "query": "1", "atMost": 1}})
 
 

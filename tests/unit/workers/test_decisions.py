@@ -245,7 +245,7 @@ def test_a_rollout_continues_with_its_step_when_its_sources_respond_again(steps:
     assert still_away is None
     assert Action.ADVANCE is move.action
     assert held.status.step_index == continued.status.step_index
-    assert (continued.status.paused_until or continued.status.judged_since) is not None
+    assert (continued.status.paused_until or continued.status.analysis_since) is not None
     assert (None, minutes(7)) == (continued.status.reason_code, continued.status.since)
 
 

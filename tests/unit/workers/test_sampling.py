@@ -379,7 +379,7 @@ def test_a_source_that_is_late_is_logged_once(
         impatient.measure([shop], gateways(edge=edge))
     hooks.is_answering.set()
 
-    late = [vars(record)["source"] for record in caplog.records if record.message == "source.late"]
+    late = [vars(record)["source"] for record in caplog.records if record.message == "source.timed_out"]
     assert late.count("check smoke") == 1
 
 
