@@ -15,7 +15,8 @@ from typing import Self
 from provider.server.port_probe import PORT_PATIENCE_SECONDS, bind_patiently
 from provider.server.process_guard import parent_bound
 
-_READY_SECONDS = 20.0
+# A process that ends earlier is reported at once; a slow machine needs the time.
+_READY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _LOOK_SECONDS = 0.02
 
