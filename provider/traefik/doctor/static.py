@@ -134,7 +134,7 @@ def _of_polls(static: Static) -> Iterator[Finding]:
     if static.hold >= static.poll_timeout:
         yield _error(
             "poll-timeout",
-            f"long polls of {static.hold} s exceed the pollTimeout of {static.poll_timeout:g} s, so idle polls fail",
+            f"long polls of {static.hold} s need a pollTimeout above {static.poll_timeout:g} s: idle polls fail",
             _http("pollTimeout: 10s"),
         )
     if static.hold > _LONGEST_GOOD_HOLD_SECONDS:
