@@ -57,7 +57,7 @@ _STORE = Panel(
 )
 _UNREADABLE = Panel(
     "Unreadable documents",
-    [Query("max(canary_unreadable_documents)")],
+    [Query("max(canary_corrupt_documents)")],
     "Stored documents that are damaged. Their rollouts keep their last good state; /readyz names them.",
     defaults={"noValue": "no provider", **above(1)},
     kind="stat",
@@ -66,7 +66,7 @@ _UNREADABLE = Panel(
 )
 _ROUNDS = Panel(
     "Since the loops went round",
-    [Query("time() - max by (loop) (canary_loop_last_round_timestamp_seconds)", "{{loop}}")],
+    [Query("time() - max by (loop) (canary_loop_last_iteration_timestamp_seconds)", "{{loop}}")],
     "The controller does twice a second; the watcher every two seconds, or as slowly as half a minute where a look "
     "takes long.",
     unit="s",
@@ -77,7 +77,7 @@ _ROUNDS = Panel(
 )
 _HELD = Panel(
     "Polls that are held",
-    [Query("sum(canary_polls_held)")],
+    [Query("sum(canary_long_polls_in_progress)")],
     "Right now: about one for each Traefik whose polls may be held.",
     defaults={"noValue": "no provider", **NEUTRAL},
     options={"colorMode": "value"},
@@ -127,7 +127,7 @@ _POLLS_BY_GATEWAY = Panel(
 )
 _HOLDS = Panel(
     "How long polls are held",
-    [Query(mean("canary_poll_hold_seconds", "outcome"), "{{outcome}}")],
+    [Query(mean("canary_long_poll_duration_seconds", "outcome"), "{{outcome}}")],
     "The mean. Same: nothing had changed until the hold was over.",
     unit="s",
     colours={"new": "blue", "same": "green"},
@@ -209,7 +209,7 @@ _STORE_BY_CALL = _by(
 )
 _LOOKS = Panel(
     "How long looks take",
-    quantiles("canary_look_duration_seconds", "loop", "outcome"),
+    quantiles("canary_measurement_duration_seconds", "loop", "outcome"),
     "At canaries under judgement (controller), and at gateways and shares (watcher). " + _QUICK,
     unit="s",
     legend="beside",

@@ -90,7 +90,7 @@ _SERVERS = Panel(
 _SHARE = Panel(
     "The canary's share",
     [
-        Query(f"max(canary_rollout_weight_in_force_percent{{{_OF}}})", "in force", "in_force"),
+        Query(f"max(canary_rollout_applied_weight_percent{{{_OF}}})", "in force", "in_force"),
         Query(
             f"100 * (sum({_of('canary')}) or vector(0)) / (sum({_of('')}) > 0)",
             "achieved",
@@ -166,7 +166,7 @@ _EVIDENCE = Panel(
             "e_value",
         ),
         Query(
-            f"max by (metric, claim) (canary_rollout_e_value_needed{{{_OF}}})",
+            f"max by (metric, claim) (canary_rollout_e_value_threshold{{{_OF}}})",
             "{{metric}} {{claim}}: needed",
             "needed",
         ),

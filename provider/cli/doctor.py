@@ -54,7 +54,7 @@ class _Address(click.ParamType[str]):
 )
 @click.option("--backend", type=_Address(), help="Measure how long this server keeps idle connections open")
 @click.option(
-    "--up-to",
+    "--max-wait",
     "up_to_seconds",
     type=_Seconds(),
     default="120s",

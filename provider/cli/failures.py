@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     import requests
 
 _PROBLEM_TYPES = "urn:traefik-canary:"
-_OTHER_STABLE = {"stable-changed", "stable-lags"}
+_OTHER_STABLE = {"stable-changed", "spec-outdated"}
 
 
 class NotFoundError(CommandError):
@@ -69,7 +69,7 @@ def refused(url: str, answer: "requests.Response") -> CommandError:
         words += " (set CANARY_TOKEN or --token)"
     kind = str(problem["type"]).removeprefix(_PROBLEM_TYPES)
     if kind in _OTHER_STABLE:
-        return OtherStableError(words, is_lagging=kind == "stable-lags")
+        return OtherStableError(words, is_lagging=kind == "spec-outdated")
     return (NotFoundError if answer.status_code == 404 else CommandError)(words)
 
 

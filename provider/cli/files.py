@@ -252,7 +252,7 @@ def _difference(client: Client, document: Json, drifts: list[Json]) -> Sequence[
     try:
         current, planned = _planned(client, document, Write(), **shrink_query(True))
     except OtherStableError as error:
-        reason = "stable-lags" if error.is_lagging else "stable-changed"
+        reason = "spec-outdated" if error.is_lagging else "stable-changed"
         drifts.append({"name": document["name"], "reasonCode": reason, "detail": error.message})
         current, planned = _planned(client, document, Write(), **shrink_query(True), **_REPLACING)
     before, after = (as_yaml(_shown(rollout)).splitlines() if rollout else [] for rollout in (current, planned))

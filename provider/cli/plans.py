@@ -8,8 +8,9 @@ import click
 from provider.cli.client import rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.options import Shell, connected, show_warnings
-from provider.cli.output import say, show_facts, show_json, show_table, span, step
+from provider.cli.output import say, show_facts, show_json, show_table, span
 from provider.domain.json_object import Json
+from provider.domain.step_text import step_text
 
 
 @click.command()
@@ -17,10 +18,13 @@ from provider.domain.json_object import Json
 @click.option("--rate", type=float, help="Requests per second to both sides together (default: latest measurement)")
 @click.option("--errors", type=float, help="Error rate of stable in percent (default: latest measurement, or 0.5)")
 @click.option(
-    "--k", default="2,5,total", show_default=True, help="Regressions: the canary's errors as multiples of stable's"
+    "--regressions",
+    default="2,5,total",
+    show_default=True,
+    help="Regressions: the canary's errors as multiples of stable's",
 )
 @connected
-def plan(shell: Shell, name: str, rate: float | None, errors: float | None, k: str) -> None:
+def plan(shell: Shell, name: str, rate: float | None, errors: float | None, regressions: str) -> None:
     """Forecast what each step will show of a canary.
 
     Each regression has a column: the probability that it is detected by the end of the step, and the median time to
@@ -28,7 +32,7 @@ def plan(shell: Shell, name: str, rate: float | None, errors: float | None, k: s
     """
     given = {"rate": rate, "errors": errors}
     query = {key: value for key, value in given.items() if value is not None}
-    made = shell.client.get(rollout_path(name, "plan"), k=k, **query)
+    made = shell.client.get(rollout_path(name, "plan"), regressions=regressions, **query)
     if shell.is_json:
         show_json(made)
         return
@@ -38,7 +42,7 @@ def plan(shell: Shell, name: str, rate: float | None, errors: float | None, k: s
     rollout = shell.client.get(rollout_path(name))
     show_facts(_facts(traffic))
     say("")
-    factors = k.split(",")
+    factors = regressions.split(",")
     columns = ("STEP", "DOES", "WEIGHT", "REQUESTS", *map(_heading, factors), "PASSES AFTER")
     rows = [_row(one, rollout["spec"]["steps"][one["index"]], width=len(factors)) for one in made["steps"]]
     show_table(columns, rows, empty="The rollout has no steps that wait.")
@@ -49,8 +53,8 @@ def _facts(traffic: Json) -> Mapping[str, str]:
     measured = f", {traffic['measuredAt']}" if "measuredAt" in traffic else ""
     rate = f"{traffic['requestsPerSecond']:.3g} requests/s"
     return {
-        "traffic": f"{rate} ({_origin(traffic['requestsFrom'], measured)})",
-        "errors": f"{traffic['errors']:.3g}% ({_origin(traffic['errorsFrom'], measured)})",
+        "traffic": f"{rate} ({_origin(traffic['requestsSource'], measured)})",
+        "errors": f"{traffic['errors']:.3g}% ({_origin(traffic['errorsSource'], measured)})",
     }
 
 
@@ -63,14 +67,14 @@ def _heading(factor: str) -> str:
 
 
 def _row(planned: Json, does: Json, *, width: int) -> tuple[str, ...]:
-    if not planned["isJudged"]:
+    if not planned["isAnalyzed"]:
         known = ("not analyzed", *[""] * width)
     else:
-        good = span(planned["knownGoodSeconds"]) if "knownGoodSeconds" in planned else "-"
+        good = span(planned["successMedianSeconds"]) if "successMedianSeconds" in planned else "-"
         known = (*map(_detection, planned["detections"]), good)
     return (
         str(planned["index"] + 1),
-        step(does),
+        step_text(does),
         f"{planned['weight']}%",
         f"{planned['canaryRequests']:,}" if "canaryRequests" in planned else "",
         *known,

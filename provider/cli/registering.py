@@ -268,11 +268,11 @@ def servers(shell: Shell, name: str) -> None:
 
 
 def _lines(side: Json) -> Iterator[str]:
-    until = {one["url"]: f"  {one['instance']}, until {one['until']}" for one in side.get("instances", ())}
+    until = {one["url"]: f"  {one['instance']}, until {one['expiresAt']}" for one in side.get("instances", ())}
     if "service" in side:
         yield side["service"]
     for server in side["servers"]:
         weight = f"  weight {server['weight']}" if "weight" in server else ""
         yield f"{server['url']}{weight}{until.get(server['url'], '')}"
-    if "kept" in side:
-        yield f"kept: {side['kept']}"
+    if "keptReason" in side:
+        yield f"kept: {side['keptReason']}"

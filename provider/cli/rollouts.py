@@ -40,9 +40,9 @@ from provider.cli.output import (
     show_json,
     show_table,
     side,
-    step,
 )
 from provider.domain.json_object import Json
+from provider.domain.step_text import step_text
 
 GOALS = ("applied", "healthy", "paused", "degraded")
 SIDES = ("stable", "canary", "baseline")
@@ -310,7 +310,7 @@ def _move(action: str, words: str) -> click.Command:
 _RETRYING = click.option(
     "--force",
     is_flag=True,
-    help="Retry beyond analysis.maxTries, and even if it is not confirmed that the version can take traffic",
+    help="Retry beyond analysis.maxAttempts, and even if it is not confirmed that the version can take traffic",
 )
 
 
@@ -388,7 +388,7 @@ def _verdict(known: Json | None) -> str:
     """Say what is known of the canary, and how long it takes to know more."""
     if not known:
         return ""
-    left = f"; {known['knownIn']}" if "knownIn" in known else ""
+    left = f"; {known['verdictIn']}" if "verdictIn" in known else ""
     return f"{known['outcome']}: {known['reason']}{left}"
 
 
@@ -396,7 +396,7 @@ def _found(shell: Shell, name: str) -> Mapping[str, str]:
     """Say how many servers were found for each side that looks for them, and why some are kept."""
     sides = shell.client.get(rollout_path(name, "servers"))
     return {
-        one: f", {len(known['servers'])} found" + (f"; kept: {known['kept']}" if "kept" in known else "")
+        one: f", {len(known['servers'])} found" + (f"; kept: {known['keptReason']}" if "keptReason" in known else "")
         for one, known in sides.items()
         if "discover" in known
     }
@@ -413,19 +413,19 @@ def _seen(shell: Shell, name: str) -> list[str]:
 
 def _traffic(share: Json) -> str:
     """Say what was asked for and what came of it, over how long it was counted."""
-    asked, canary = f"requested {share['asked']}%", share["canaryRequests"]
+    asked, canary = f"requested {share['requested']}%", share["canaryRequests"]
     if "achieved" not in share:
-        return f"{asked}: {share['words']}"
+        return f"{asked}: {share['summary']}"
     total = canary + share["stableRequests"] + share.get("baselineRequests", 0)
-    time = between(share["since"], share["seenAt"])
+    time = between(share["since"], share["measuredAt"])
     got = f"{asked}, achieved {share['achieved']:g}% ({canary} of {total} requests in {time})"
-    return f"{got}; {share['words']}" if share["words"] else got
+    return f"{got}; {share['summary']}" if share["summary"] else got
 
 
 def _steps(rollout: Json) -> str:
     steps = rollout["spec"].get("steps", ())
     at = rollout["status"]["stepIndex"] if "canary" in rollout["spec"] else -1
-    return " > ".join(f"[{step(one)}]" if index == at else step(one) for index, one in enumerate(steps))
+    return " > ".join(f"[{step_text(one)}]" if index == at else step_text(one) for index, one in enumerate(steps))
 
 
 def _history(shell: Shell, name: str, limit: int) -> list[Json]:
@@ -469,23 +469,23 @@ def analysis(shell: Shell, name: str) -> None:
     if shell.is_json:
         show_json(known)
         return
-    in_step = known["inStep"]
+    in_step = known["currentStep"]
     show_facts(
         {
-            "canary": f"{known['whole']['outcome']}: {known['whole']['reason']}",
+            "canary": f"{known['overall']['outcome']}: {known['overall']['reason']}",
             "this step": f"{in_step['outcome']}: {in_step['reason']}",
-            **({"now": known["warmingUp"]} if known.get("warmingUp") else {}),
-            "time left": known.get("knownIn", ""),
+            **({"now": known["warmUpRemaining"]} if known.get("warmUpRemaining") else {}),
+            "time left": known.get("verdictIn", ""),
             **{check["name"]: f"{check['outcome']}: {check['reason']}" for check in known["checks"]},
         }
     )
     say("")
     sides = [
-        one for one in ("canary", "stable", "baseline") if any(f"{one}Requests" in look for look in known["looks"])
+        one for one in ("canary", "stable", "baseline") if any(f"{one}Requests" in look for look in known["samples"])
     ]
     rows = [
         (look["at"], look["outcome"], *(str(look.get(f"{one}Requests", "")) for one in sides), look["reason"])
-        for look in known["looks"]
+        for look in known["samples"]
     ]
     columns = ("TIME", "OUTCOME", *(one.upper() for one in sides), "REASON")
     show_table(columns, rows, empty="No measurements yet.")

@@ -11,7 +11,7 @@ from provider.cli.output import say, show_json, show_table
 from provider.domain.json_object import Json
 
 FORMATS = ("json", "slack", "teams", "discord")
-EVENTS = ("created", "started", "stepped", "waiting", "aborted", "promoted", "withdrawn", "deleted")
+EVENTS = ("created", "started", "advanced", "waiting", "aborted", "promoted", "removed", "deleted")
 
 
 @click.group()

@@ -9,6 +9,8 @@ import yaml
 
 # A list of ten aliases of such a list, and so on, says in a few lines more than a machine can hold.
 MOST_ALIAS_NODES = 10_000
+# PyYAML's work for each token grows with the depth.
+MOST_FLOW_LEVELS = 50
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -25,6 +27,13 @@ class StrictLoader(yaml.SafeLoader):
         self._sizes: dict[int, int] = {}
         self._alias_nodes = 0
 
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """Begin a list or mapping in brackets; ScannerError where too many are open."""
+        if self.flow_level >= MOST_FLOW_LEVELS:
+            words = f"brackets must not be nested deeper than {MOST_FLOW_LEVELS} levels"
+            raise yaml.scanner.ScannerError(None, None, words, self.get_mark())
+        super().fetch_flow_collection_start(token)
+
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Make a node of what comes next; ComposerError where aliases would multiply what is written."""
         alias = self.check_event(yaml.AliasEvent)
@@ -35,7 +44,7 @@ class StrictLoader(yaml.SafeLoader):
             self._sizes[id(node)] = 1 + sum(self._sizes[id(child)] for child in _children(node))
             return node
         if id(node) not in self._sizes:
-            raise _mistake("an alias must not stand within what it repeats", node)
+            raise _mistake("an alias must not occur within its own anchor", node)
         self._alias_nodes += self._sizes[id(node)]
         if self._alias_nodes > MOST_ALIAS_NODES:
             raise _mistake(f"aliases repeat more than {MOST_ALIAS_NODES} values", node)
@@ -50,7 +59,7 @@ class StrictLoader(yaml.SafeLoader):
             if not isinstance(key, Hashable):
                 raise _mistake("a key must be text or a number, not a list or a mapping", key_node)
             if key in keys:
-                raise _mistake(f"the key {key_node.value} stands twice", key_node)
+                raise _mistake(f"duplicate key {key_node.value}", key_node)
             keys.add(key)
         return super().construct_mapping(node, deep)
 

@@ -1,6 +1,8 @@
 """One question over HTTP, whose answer is bounded in time and size whatever it is that answers."""
 
+import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,14 +87,31 @@ def _by(proxy: str | None) -> str:
 
 def _cause(error: BaseException) -> str:
     """Name the kind of an error; of a certificate that is not trusted, also what OpenSSL finds wrong with it."""
-    found: BaseException | None = error
-    for _ in range(_LONGEST_CHAIN):
+    for found in _chain(error):
         if isinstance(found, ssl.SSLCertVerificationError):
             return f"its certificate is not trusted ({found.verify_message})"
-        found = getattr(found, "reason", None) or (found.args[0] if found and found.args else None)
-        if not isinstance(found, BaseException):
-            break
+        for kind, words in _CAUSES.items():
+            if isinstance(found, kind):
+                return words
     return type(error).__name__
+
+
+_CAUSES: Mapping[type[BaseException], str] = {
+    ConnectionRefusedError: "connection refused",
+    ConnectionResetError: "connection reset",
+    socket.gaierror: "its host name cannot be resolved",
+}
+
+
+def _chain(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and what caused it: the libraries keep the cause in several places."""
+    found: object = error
+    for _ in range(_LONGEST_CHAIN):
+        if not isinstance(found, BaseException):
+            return
+        yield found
+        nested = (getattr(found, "reason", None), *found.args, found.__cause__, found.__context__)
+        found = next((one for one in nested if isinstance(one, BaseException)), None)
 
 
 def shown(url: str) -> str:
@@ -148,6 +167,7 @@ def _blocks(read: Callable[..., bytes], *, source: Source, deadline: Deadline) -
         if late := _late(source, deadline):
             raise late
         yield block
+        time.sleep(0)  # a fast sender never makes the reader wait: let others of this process have a turn
     # A body without a length that the deadline has cut off reads as one that is complete.
     if late := _late(source, deadline):
         raise late

@@ -14,7 +14,7 @@ _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime
 
 
 class TextFormatter(logging.Formatter):
-    """`12:00:00.000 ERROR feed.store-away error="…"`."""
+    """`12:00:00.000 ERROR store.unavailable error="…"`."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Give one line, and a traceback below it where there is one."""

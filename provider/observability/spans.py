@@ -24,7 +24,7 @@ def export_spans(environment: Mapping[str, str], *, version: str) -> None:
         from opentelemetry.sdk.trace import TracerProvider  # noqa: PLC0415
         from opentelemetry.sdk.trace.export import BatchSpanProcessor  # noqa: PLC0415
     except ImportError:
-        log.warning("spans.not_sent", extra={"error": "pip install 'traefik-canary[tracing]' is needed"})
+        log.warning("spans.export_failed", extra={"error": "pip install 'traefik-canary[tracing]' is needed"})
         return
     is_named = environment.get("OTEL_SERVICE_NAME") or "service.name=" in environment.get(
         "OTEL_RESOURCE_ATTRIBUTES", ""

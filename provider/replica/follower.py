@@ -43,10 +43,10 @@ class State(StrEnum):
 
     STARTING = "starting"
     FOLLOWING = "following"
-    AWAY = "store-away"
-    WENT_BACK = "store-went-back"
+    AWAY = "unavailable"
+    WENT_BACK = "regressed"
     """It is empty, older than what is served, or went on from something older."""
-    SHRANK = "store-shrank"
+    SHRANK = "shrank"
     """It lacks documents of which it has the versions, or much of what is served, and nobody has deleted that."""
 
 
@@ -195,6 +195,12 @@ class Feed:
             return self._image.contents()
 
     @property
+    def has_served_nothing(self) -> bool:
+        """Tell whether neither this worker nor another one of this data directory knows what was served."""
+        with self._changed:
+            return not self._is_behind and not self._image.lineage
+
+    @property
     def _is_known(self) -> bool:
         # A worker that has followed the store goes on with what it has; a new one serves nothing that is outdated.
         is_outdated = self._is_behind and not self._has_followed
@@ -260,9 +266,9 @@ class Feed:
                 self._closing.wait(_RETRY_SECONDS)
             except Exception:
                 # Whatever it is, a worker that no longer follows would serve yesterday's weights for ever.
-                log.exception("feed.failed")
+                log.exception("replica.failed")
                 self._closing.wait(_RETRY_SECONDS)
-            metrics.LAST_ROUND.labels("feed").set_to_current_time()
+            metrics.LAST_ROUND.labels("replica").set_to_current_time()
 
     def _follow_once(self) -> None:
         if self._state is not State.FOLLOWING:
@@ -372,7 +378,7 @@ class Feed:
         with self._changed:
             self._state = state
             self._changed.notify_all()
-        self._tell(logging.INFO if state is State.FOLLOWING else logging.ERROR, f"feed.{state}", **facts)
+        self._tell(logging.INFO if state is State.FOLLOWING else logging.ERROR, f"store.{state}", **facts)
 
     def _report_unreadable(self) -> None:
         for key, why in self._image.unreadable.items():

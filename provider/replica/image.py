@@ -111,7 +111,7 @@ class Image:
             self._take_found({**self.found, key.name: value}, key.name)
         elif isinstance(value, GatewaySpec):
             self.gateways[key.name] = value
-            self.bodies.set_version(key.name, value.traefik)
+            self.bodies.set_version(key.name, value.traefik_version)
         elif isinstance(value, WebhookSpec):
             self.webhooks[key.name] = Webhook(key.name, stored.version, value)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 from provider.replica import Feed, SnapshotFile, State
+from provider.server.connection_limits import marking_gateways
 from provider.server.metric_files import Recorded, own_metrics
 from provider.server.request_limits import with_body_deadline
 from provider.server.settings import Settings
@@ -20,7 +21,7 @@ from provider.store import StoreUnavailableError
 from provider.web.api import create_app
 from provider.web.pages import create_pages, with_pages
 from provider.web.poll import Polling, SightingBook
-from provider.web.poll.application import mounted
+from provider.web.poll.application import PATH, mounted
 from provider.web.rate_limits import Limits
 from provider.web.throttle import throttled
 from provider.workers import Controller, Discovering, Messenger, Watcher
@@ -54,13 +55,16 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
         sibling_wait_seconds=0 if is_embedded(settings) else _SIBLING_WAIT_SECONDS,
     )
     operations = Operations(store, feed, networks=settings.networks, secrets_directory=settings.secrets_path)
+    if settings.admin_token:
+        operations.tokens.trust(settings.admin_token)
     book = SightingBook(store, feed, skew=operations.clock_skew)
     limits = Limits(store, rate=settings.rate_limit)
     polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses, rate=limits.rate)
     version = installed_version()
     api = create_app(operations, version=version, limits=limits, recorded=recorded, metrics_seconds=_METRICS_SECONDS)
     pages = create_pages(operations, version=version, held=limits.held)
-    application = mounted(polling, throttled(with_body_deadline(with_pages(api, pages)), limits.rate, operations))
+    others = throttled(with_body_deadline(with_pages(api, pages)), limits.rate, operations)
+    application = marking_gateways(mounted(polling, others), path=PATH)
     feed.start()
     book.start()
     operations.writability.start()
@@ -106,7 +110,7 @@ def _hand_over(path: Path, secret: str, operations: Operations) -> None:
         _write_secret(path, secret)
     except OSError as error:
         operations.tokens.revoke(FIRST_ADMIN, Call(actor="provider"))
-        log.exception("admin.token_not_written", extra={"path": str(path), "error": error.strerror, "hint": _HINT})
+        log.exception("admin_token.not_written", extra={"path": str(path), "error": error.strerror, "hint": _HINT})
         return
     sys.stdout.write(f"The first admin's token is in {path}: keep it elsewhere, and delete the file\n")
     sys.stdout.flush()

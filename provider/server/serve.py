@@ -126,7 +126,7 @@ class _Supervisor:
         try:
             self._keeper.tend()
         except Exception:
-            log.exception("valkey.not_tended")  # the polls do not need it
+            log.exception("valkey.not_supervised")  # the polls do not need it
 
     def _end(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002 a signal handler's shape
         self._is_ending = True

@@ -89,7 +89,7 @@ class ValkeyKeeper:
             return
         silent = self._clock() - self._answered
         if silent > (_HUNG_SECONDS if self._is_ready else _HUNG_AT_START_SECONDS):
-            log.error("valkey.hung", extra={"silent_seconds": round(silent, 1)})
+            log.error("valkey.unresponsive", extra={"silent_seconds": round(silent, 1)})
             self._server.kill()
 
     def _note_ready(self, pulse: Pulse) -> None:

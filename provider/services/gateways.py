@@ -13,6 +13,7 @@ from provider.domain.gateways import (
     DEFAULT_GATEWAY,
     QUIET_AFTER,
     Condition,
+    GatewayHealth,
     GatewaySpec,
     Instances,
     Shown,
@@ -105,6 +106,15 @@ class Applied:
     errors: Sequence[str]
 
 
+# What an API can show, from good to bad.
+_WORSE = (
+    GatewayHealth.HEALTHY,
+    GatewayHealth.OUTDATED,
+    GatewayHealth.API_UNREACHABLE,
+    GatewayHealth.CONFIGURATION_ERROR,
+)
+
+
 @dataclass(frozen=True)
 class GatewayView:
     """All that is known of a gateway. `applied` is None where its API was not given or does not answer.
@@ -122,6 +132,18 @@ class GatewayView:
     condition: Condition | None = None
     is_counted: bool = True
     """Whether waits and steps take its polls into account."""
+    shown: GatewayHealth = GatewayHealth.HEALTHY
+    """Health by its API at the time of the request."""
+
+    @property
+    def health(self) -> GatewayHealth:
+        """Return the health that the controller measured; without a controller, what the polls and the API show."""
+        if self.condition:
+            return self.condition.health
+        if not self.instances:
+            return GatewayHealth.NOT_POLLING
+        is_outdated = self.shown is GatewayHealth.HEALTHY and not self.is_current
+        return GatewayHealth.OUTDATED if is_outdated else self.shown
 
     @property
     def last_poll(self) -> datetime | None:
@@ -248,16 +270,21 @@ class Gateways:
         """
         spec = self._feed.read(lambda image: image.gateways.get(name))
         version = plain_version(traefik)
-        if traefik is None or spec is None or spec.traefik == version or not (is_old(version) or spec.traefik):
+        if (
+            traefik is None
+            or spec is None
+            or spec.traefik_version == version
+            or not (is_old(version) or spec.traefik_version)
+        ):
             return
-        if spec.traefik and not may_rise and oldest_version([spec.traefik, traefik]) != traefik:
+        if spec.traefik_version and not may_rise and oldest_version([spec.traefik_version, traefik]) != traefik:
             return
 
         def decide(stored: Stored | None, now: datetime) -> Decision | None:  # noqa: ARG001
             current = _readable(stored)
-            if current is None or current.traefik == version:
+            if current is None or current.traefik_version == version:
                 return None
-            return Decision("put", encode(current.model_copy(update={"traefik": version})))
+            return Decision("put", encode(current.model_copy(update={"traefik_version": version})))
 
         call = Call(actor="controller", reason=f"its API reports Traefik {version or 'without a version'}")
         self._documents.change(_key(name), decide, call)
@@ -268,7 +295,7 @@ class Gateways:
 
     def _version_of(self, name: str) -> str | None:
         spec = self._feed.read(lambda image: image.gateways.get(name))
-        return spec.traefik if spec else None
+        return spec.traefik_version if spec else None
 
     def shown(self, rollout: Rollout, api: str) -> Mapping[str, Json | None]:
         """Ask a Traefik for the parts of one rollout, by path; None where it has none. Raises as `applied`."""
@@ -347,7 +374,7 @@ class Gateways:
 
     def _view(self, polled: Polled, condition: Condition | None) -> GatewayView:
         name, spec = polled.name, polled.spec
-        applied, problems = self._shown(name, polled.apis)
+        applied, problems, shown = self._shown(name, polled.apis)
         return GatewayView(
             name=name,
             version=self._feed.read(lambda image: _version(image.documents.get(_key(name)))),
@@ -357,28 +384,35 @@ class Gateways:
             applied=applied,
             errors=problems,
             condition=condition,
+            shown=shown,
         )
 
-    def _shown(self, name: str, apis: Sequence[str]) -> tuple[int | None, Sequence[str]]:
-        """Return the revision that all instances of a gateway have applied, and what is wrong with any of them."""
+    def _shown(self, name: str, apis: Sequence[str]) -> tuple[int | None, Sequence[str], GatewayHealth]:
+        """Return the revision that all instances of a gateway have applied, what is wrong, and the worst health."""
         revisions: list[int | None] = []
         problems: dict[str, None] = {}
+        healths = [GatewayHealth.HEALTHY]
         for api in apis:
-            revision, found = self._shown_by(name, api)
+            revision, found, health = self._shown_by(name, api)
             revisions.append(revision)
+            healths.append(health)
             problems |= dict.fromkeys(f"{api}: {one}" if len(apis) > 1 else one for one in found)
         known = [revision for revision in revisions if revision is not None]
         is_applied = bool(known) and len(known) == len(revisions)
-        return (min(known) if is_applied else None), list(problems)[:_SHOWN_PROBLEMS]
+        return (min(known) if is_applied else None), list(problems)[:_SHOWN_PROBLEMS], max(healths, key=_WORSE.index)
 
-    def _shown_by(self, name: str, api: str) -> tuple[int | None, Sequence[str]]:
+    def _shown_by(self, name: str, api: str) -> tuple[int | None, Sequence[str], GatewayHealth]:
         try:
             applied = self.applied(name, api)
         except GatewayUnreachableError as error:
-            return None, [str(error)]
+            return None, [str(error)], GatewayHealth.API_UNREACHABLE
         # One that is disabled is among what differs; a mere warning stands in nobody's way.
         problems = [*applied.differs, *(error for error in applied.errors if error not in applied.differs)]
-        return (None if applied.differs else applied.revision), problems
+        if applied.errors:
+            health = GatewayHealth.CONFIGURATION_ERROR
+        else:
+            health = GatewayHealth.OUTDATED if applied.differs else GatewayHealth.HEALTHY
+        return (None if applied.differs else applied.revision), problems, health
 
     def _is_current(self, sighting: Sighting) -> bool:
         body = self._feed.body(sighting.gateway)
@@ -412,8 +446,8 @@ class Gateways:
 def _with_version(spec: GatewaySpec, stored: Stored | None) -> GatewaySpec:
     """Keep the version that was read from the same API, until it is read again."""
     before = _readable(stored)
-    is_known = spec.traefik is None and before is not None and spec.api is not None and spec.api == before.api
-    return spec.model_copy(update={"traefik": before.traefik}) if before and is_known else spec
+    is_known = spec.traefik_version is None and before is not None and spec.api is not None and spec.api == before.api
+    return spec.model_copy(update={"traefik_version": before.traefik_version}) if before and is_known else spec
 
 
 def _readable(stored: Stored | None) -> GatewaySpec | None:

@@ -30,7 +30,7 @@ def _outcome(before: Status, after: Status | None) -> str | None:
             return "aborted"
         case Phase.HEALTHY:
             is_taken_over = after.stable_generation != before.stable_generation
-            return "promoted" if is_taken_over else "withdrawn"
+            return "promoted" if is_taken_over else "removed"
     return None
 
 

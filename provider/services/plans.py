@@ -15,8 +15,9 @@ from provider.domain.rollouts import (
     warnings_of,
 )
 from provider.domain.rollouts.plan import FACTORS
+from provider.domain.rollouts.shares import compared_share
+from provider.net.off_loop import run_off_loop
 from provider.services.analyses import Analyses
-from provider.services.off_loop import run_off_loop
 from provider.services.traffic import Traffic
 
 # Percent of bad responses where none were measured.
@@ -45,11 +46,11 @@ class Plans:
         """
         traffic = self._measured(rollout)
         if requests_per_second is not None:
-            given = {"requests_per_second": requests_per_second, "requests_from": TrafficSource.GIVEN}
+            given = {"requests_per_second": requests_per_second, "requests_source": TrafficSource.GIVEN}
             traffic = traffic.model_copy(update=given)
         if errors is not None:
             traffic = traffic.model_copy(
-                update={"errors": errors, "slow": errors, "errors_from": TrafficSource.GIVEN}
+                update={"errors": errors, "slow": errors, "errors_source": TrafficSource.GIVEN}
             )
         # Of many steps it takes up to seconds.
         return run_off_loop(partial(plan_of, rollout, traffic, factors=factors))
@@ -63,7 +64,7 @@ class Plans:
         traffic = self._measured(rollout)
         if traffic.rates is None or rollout.canary is None:
             return None
-        forecast = Forecast(settings_of(rollout), traffic.rates)
+        forecast = Forecast(settings_of(rollout), traffic.rates, compared_share(rollout.spec))
         return seconds_until_known(verdict, forecast, float(rollout.status.weight) / 100)
 
     def _measured(self, rollout: Rollout) -> ExpectedTraffic:
@@ -73,16 +74,16 @@ class Plans:
 
     def _of_share(self, rollout: Rollout) -> ExpectedTraffic:
         share = self._traffic.share(rollout)
-        seconds = (share.seen_at - share.since).total_seconds()
+        seconds = (share.measured_at - share.since).total_seconds()
         requests = share.requests
         is_known = seconds > 0 and requests > 0
         return ExpectedTraffic(
             requests_per_second=_figure(requests / seconds) if is_known else None,
-            requests_from=TrafficSource.MEASURED if is_known else TrafficSource.UNKNOWN,
+            requests_source=TrafficSource.MEASURED if is_known else TrafficSource.UNKNOWN,
             errors=_ASSUMED,
             slow=_ASSUMED,
-            errors_from=TrafficSource.ASSUMED,
-            measured_at=share.seen_at if is_known else None,
+            errors_source=TrafficSource.ASSUMED,
+            measured_at=share.measured_at if is_known else None,
         )
 
 
@@ -93,23 +94,23 @@ def _figure(value: float) -> float:
 
 def _of_record(record: Record, rollout: Rollout) -> ExpectedTraffic | None:
     """Return the traffic of the latest samples; None where they have seen no requests."""
-    if len(record.looks) < 2:
+    if len(record.samples) < 2:
         return None
-    latest, oldest = record.looks[0].at, record.looks[-1].at
-    requests = sum(look.requests for look in record.looks[:-1])
+    latest, oldest = record.samples[0].at, record.samples[-1].at
+    requests = sum(look.requests for look in record.samples[:-1])
     seconds = (latest - oldest).total_seconds()
     if seconds <= 0 or requests == 0:
         return None
-    verdict = record.whole.judged(settings_of(rollout))
+    verdict = record.verdict(settings_of(rollout))
     rates = {one.metric: one.stable_rate for one in verdict.metrics}
     errors = rates.get("errors")
     known = _ASSUMED if errors is None else _figure(100 * errors)
     slow = rates.get("latency")
     return ExpectedTraffic(
         requests_per_second=_figure(requests / seconds),
-        requests_from=TrafficSource.MEASURED,
+        requests_source=TrafficSource.MEASURED,
         errors=known,
         slow=known if slow is None else _figure(100 * slow),
-        errors_from=TrafficSource.ASSUMED if errors is None else TrafficSource.MEASURED,
+        errors_source=TrafficSource.ASSUMED if errors is None else TrafficSource.MEASURED,
         measured_at=latest,
     )

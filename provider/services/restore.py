@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import partial
 
 from provider.domain.fields import InvalidDocumentError, NotJsonError
+from provider.net.off_loop import run_off_loop
 from provider.replica import BehindError, Feed, read_rollout
-from provider.services.off_loop import run_off_loop
 from provider.services.write_requests import Call
 from provider.store import Contents, Kind, Store, StoreUnavailableError
 from provider.traefik.config import RouteTable
@@ -18,7 +18,7 @@ from provider.traefik.config import RouteTable
 log = logging.getLogger(__name__)
 
 
-class Truth(StrEnum):
+class RestoreSource(StrEnum):
     """Source of the state to restore."""
 
     SERVED = "served"
@@ -32,7 +32,7 @@ class Restored:
     """The revision after a restore, and the pairs of rollouts in it that match the same requests."""
 
     revision: int
-    same_requests: Sequence[tuple[str, str]]
+    overlapping_rules: Sequence[tuple[str, str]]
 
 
 # A worker writes the snapshot every second.
@@ -47,21 +47,30 @@ class Restoring:
         self._store = store
         self._feed = feed
 
-    def restore(self, truth: Truth, call: Call) -> Restored:
+    def restore(self, truth: RestoreSource, call: Call) -> Restored:
         """Make the store hold what one of them has, under the lineage that is served.
 
         All workers then follow the store again, as its revision is above everything that was served. Rollouts that
         match the same requests are no reason to refuse: nothing else ends an outage. Raises StoreUnavailableError
         where only another worker knows what was served last.
         """
-        served = self._served()
-        right = served if truth is Truth.SERVED else self._store.load()
+        served = self._stored_only(truth) if self._feed.has_served_nothing else self._served()
+        right = served if truth is RestoreSource.SERVED else self._store.load()
         contents = Contents(served.lineage, max(served.revision, right.revision), right.documents)
         revision = self._store.restore(contents, actor=call.actor, reason=call.reason)
-        pairs = run_off_loop(partial(_same_requests, contents))
+        pairs = run_off_loop(partial(_overlapping_rules, contents))
         for pair in pairs:
-            log.warning("restore.same-requests", extra={"rollouts": list(pair)})
+            log.warning("restore.overlapping_rules", extra={"rollouts": list(pair)})
         return Restored(revision, pairs)
+
+    def _stored_only(self, truth: RestoreSource) -> Contents:
+        """Return what the store holds, where nothing was served. Raises StoreUnavailableError for `served`."""
+        stored = self._store.load()
+        if truth is RestoreSource.SERVED or not stored.lineage:
+            raise StoreUnavailableError(
+                "nothing was served from this data directory: restore from stored, or start with a snapshot in it"
+            )
+        return stored
 
     def _served(self) -> Contents:
         deadline = time.monotonic() + _CATCH_UP_SECONDS
@@ -75,7 +84,7 @@ class Restoring:
                     ) from error
 
 
-def _same_requests(contents: Contents) -> Sequence[tuple[str, str]]:
+def _overlapping_rules(contents: Contents) -> Sequence[tuple[str, str]]:
     rollouts = {}
     for key, stored in contents.documents.items():
         if key.kind is Kind.ROLLOUT:

@@ -41,8 +41,10 @@ class Traffic:
         noted = self._note.latest()
         if noted is None:
             return {}
-        asked = self._feed.read(lambda image: {name: weight_of(image.rollouts.get(name)) for name in noted.rollouts})
-        return {name: share for name, share in noted.rollouts.items() if share.asked == asked[name]}
+        requested = self._feed.read(
+            lambda image: {name: weight_of(image.rollouts.get(name)) for name in noted.rollouts}
+        )
+        return {name: share for name, share in noted.rollouts.items() if share.requested == requested[name]}
 
     def share(self, rollout: Rollout | str) -> Share:
         """Give the share of one canary; where it is not known, why."""
@@ -51,12 +53,12 @@ class Traffic:
         weight = weight_of(known)
         noted = self._note.latest() if weight is not None else None
         share = noted.rollouts.get(name) if noted else None
-        if share and share.asked == weight:
+        if share and share.requested == weight:
             return share
-        asked = known.status.weight if known else ZERO
+        requested = known.status.weight if known else ZERO
         now = self._store.now()
         words = _why_unknown(known, is_watched=noted is not None, now=now)
-        return unknown_share(words, asked=asked, now=now)
+        return unknown_share(words, requested=requested, now=now)
 
 
 def weight_of(rollout: Rollout | None) -> Decimal | None:
@@ -71,5 +73,5 @@ def _why_unknown(rollout: Rollout | None, *, is_watched: bool, now: datetime) ->
     if rollout is None or weight_of(rollout) is None:
         return "all requests go to one side"
     if not is_watched and now - rollout.status.since > _OVERDUE:
-        return "not measured: no controller has reported lately; is one running?"
+        return "not measured: no controller has reported recently; is one running?"
     return NOT_MEASURED_YET

@@ -48,7 +48,7 @@ class Writability:
     def _report(self, problem: str | None) -> None:
         before, self._problem = self._problem, problem
         if problem and problem != before:
-            log.error("store.not-writable", extra={"error": problem})
+            log.error("store.not_writable", extra={"error": problem})
         if before and not problem:
             log.info("store.writable")
 
@@ -57,5 +57,5 @@ class Writability:
             try:
                 self.check()
             except Exception:
-                log.exception("writability.failed")
+                log.exception("write_check.failed")
             self._feed.wait_for_close(_RETRY_SECONDS)

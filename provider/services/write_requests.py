@@ -16,7 +16,7 @@ class Call:
     any; the write is refused when none of that is so. `request` makes a repeated call happen once; without one the
     call is taken as new. `allow_shrink` says that a gateway may be left with little or nothing, `replace_stable` that
     another version may get all traffic at once, `force` that a version may get more traffic without proof that it
-    can take any, and a canary another try than `analysis.maxTries` allows.
+    can take any, and a canary another try than `analysis.maxAttempts` allows.
     """
 
     actor: str
@@ -58,7 +58,7 @@ class ExistsError(Exception):
 
     def __init__(self, key: Key) -> None:
         self.key = key
-        super().__init__(f"there is a {key.kind} {key.name} already")
+        super().__init__(f"{key.kind} {key.name} already exists")
 
 
 class StaleVersionError(Exception):
@@ -105,7 +105,7 @@ class ShrinkError(Exception):
 
     def __init__(self, shrink: Shrink) -> None:
         self.shrink = shrink
-        super().__init__(f"{shrink}; say allowShrink=true (--allow-shrink) if that is meant")
+        super().__init__(f"{shrink}; confirm with allowShrink=true (--allow-shrink)")
 
 
 class TooManyError(Exception):

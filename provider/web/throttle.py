@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # They cost next to nothing, and who watches the provider must not take it for dead while somebody floods it.
 _UNLIMITED = frozenset({"/livez", "/readyz"})
 _PROBLEM = {
-    "type": "urn:traefik-canary:too-fast",
+    "type": "urn:traefik-canary:rate-limit-exceeded",
     "title": "Rate limit exceeded",
     "status": 429,
 }

@@ -58,9 +58,9 @@ def _with_baseline(rollout: Rollout, record: Record, move: Move | None) -> Move 
 
 def _measured_again(rollout: Rollout, record: Record) -> Move | None:
     """Continue with the step that was held when its sources did not respond."""
-    looks = [look for look in record.looks[:1] if look.at > rollout.status.since]
+    looks = [look for look in record.samples[:1] if look.at > rollout.status.since]
     is_measured = any(look.outcome is not Outcome.ERROR for look in looks)
-    return Move(Action.ADVANCE, "the canary is measured again") if is_measured else None
+    return Move(Action.ADVANCE, "the metric sources respond again") if is_measured else None
 
 
 def _overdue(rollout: Rollout, *, now: datetime) -> Move | None:
@@ -74,7 +74,7 @@ def _overdue(rollout: Rollout, *, now: datetime) -> Move | None:
 def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     """Abort or hold, whatever the step waits for."""
     settings = settings_of(rollout)
-    reason = record.looks[0].reason if record.looks else ""
+    reason = record.samples[0].reason if record.samples else ""
     match record.tally.exceeded(settings):
         case Outcome.FAILED:
             return Move(Action.ABORT, reason)
@@ -89,7 +89,7 @@ def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | No
     goes_by_itself = rollout.is_judging or rollout.status.paused_until is not None
     # A person who went on all the same has seen it; it is held again when the same has come together since then.
     is_new = now - rollout.status.since >= borne
-    why = f"the canary cannot be judged: {reason}"
+    why = f"the canary cannot be analyzed: {reason}"
     return Move(Action.HOLD, why, code) if goes_by_itself and is_new else None
 
 
@@ -106,7 +106,7 @@ def _refused(rollout: Rollout, record: Record) -> Move | None:
 
 def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
     """End the analysis step that runs, if its time or its verdict has come."""
-    step, since = rollout.step, rollout.status.judged_since
+    step, since = rollout.step, rollout.status.analysis_since
     assert step is not None and step.analysis is not None and since is not None  # noqa: S101, PT018 it is judging
     outcome, reason = record.finding(settings_of(rollout))
     if step.analysis.duration:
@@ -139,7 +139,7 @@ def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) 
 
 
 def _undecided(rollout: Rollout, *, outcome: Outcome, deadline: timedelta, reason: str) -> Move:
-    why = f"not decided after {format_duration(deadline)}: {reason}"
+    why = f"no verdict after {format_duration(deadline)}: {reason}"
     match settings_of(rollout).on_undecided:
         case Undecided.PROMOTE if outcome is not Outcome.FAILED:
             return Move(Action.ADVANCE, why)
@@ -154,4 +154,4 @@ def _stop(rollout: Rollout, action: Action, reason: str) -> Move:
     if not rollout.spec.dry_run:
         return Move(action, reason)
     words = {Action.ABORT: "aborted", Action.HOLD: "held"}[action]
-    return Move(Action.ADVANCE, f"dry run: it would have been {words}: {reason}")
+    return Move(Action.ADVANCE, f"dry run, would have been {words}: {reason}")

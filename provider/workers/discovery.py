@@ -95,7 +95,7 @@ class Discovering:
             if looked.found.kept:
                 log.warning("servers.kept", extra={**facts, "detail": looked.found.kept})
             else:
-                log.info("servers.found", extra=facts)
+                log.info("servers.discovered", extra=facts)
         return due
 
     def _forget_unused(self, now: float) -> None:

@@ -28,11 +28,11 @@ def count_verdict(rollout: Rollout, record: Record) -> None:
     """Count what the newest look at a canary came to, and keep its evidence."""
     for outcome in Outcome:
         metrics.VERDICTS.labels(rollout.name, outcome)  # from 0 on: a rate sees nothing of what begins at 1
-    metrics.VERDICTS.labels(rollout.name, record.looks[0].outcome).inc()
-    for one in record.whole.judged(settings_of(rollout)).metrics:
+    metrics.VERDICTS.labels(rollout.name, record.samples[0].outcome).inc()
+    for one in record.verdict(settings_of(rollout)).metrics:
         for claim, value, needed in (
-            ("worse", one.worse, one.failed_at),
-            ("not-worse", one.not_worse, one.passed_at),
+            ("worse", one.worse_e_value, one.worse_threshold),
+            ("not-worse", one.not_worse_e_value, one.not_worse_threshold),
         ):
             metrics.ROLLOUT_E_VALUE.labels(rollout.name, one.metric, claim).set(value)
             metrics.ROLLOUT_E_VALUE_NEEDED.labels(rollout.name, one.metric, claim).set(needed)

@@ -163,7 +163,7 @@ class Controller:
             with timed_look(LEASE):
                 measurements = self._looking.measure(rollouts, gateways)
         except Exception:
-            log.exception("looking.failed")  # what waits for a time goes on all the same
+            log.exception("measurement.failed")  # what waits for a time goes on all the same
             return ()
         self._partly_measured -= measurements.keys()
         self._partly_measured |= {name for name, found in measurements.items() if found.is_partial}
@@ -236,7 +236,7 @@ class Controller:
         except _PASSING:
             return False
         except Exception:
-            log.exception("rollout.put_off", extra={"rollout": rollout.name})
+            log.exception("rollout.deferred", extra={"rollout": rollout.name})
             self._put_off[key] = _PUT_OFF_TICKS
             return False
         return move is not None

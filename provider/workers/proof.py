@@ -168,11 +168,11 @@ def counted_from(rollout: Rollout, moment: datetime) -> Rollout:
     status = rollout.status
     if status.phase not in {Phase.PROGRESSING, Phase.PAUSED} or moment <= status.since:
         return rollout
-    until, judged = status.paused_until, status.judged_since
+    until, judged = status.paused_until, status.analysis_since
     shifted = status.model_copy(
         update={
             "paused_until": until and moment + (until - status.since),
-            "judged_since": judged and moment,
+            "analysis_since": judged and moment,
         }
     )
     return rollout.model_copy(update={"status": shifted})

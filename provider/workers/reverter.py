@@ -119,7 +119,7 @@ class Reverting:
     def _take_back(self, rollout: Rollout, good: int | None, words: str) -> None:
         facts = {"rollout": rollout.name, "version": rollout.version, "detail": words}
         if good is None or self._was_taken_back(rollout.name, since=good):
-            log.error("rollout.stays_broken", extra=facts)
+            log.error("rollout.revert_failed", extra=facts)
             return
         call = Call(
             actor=ACTOR,
@@ -131,9 +131,9 @@ class Reverting:
         try:
             self._rollouts.undo(rollout.name, good, call)
         except _PASSING as error:
-            log.warning("rollout.stays_broken", extra={**facts, "error": str(error)})
+            log.warning("rollout.revert_failed", extra={**facts, "error": str(error)})
         else:
-            log.warning("rollout.taken_back", extra={**facts, "to": good})
+            log.warning("rollout.reverted", extra={**facts, "to": good})
 
     def _was_taken_back(self, name: str, *, since: int) -> bool:
         """Tell whether going back was tried since it was good last: never in a loop."""

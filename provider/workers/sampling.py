@@ -214,7 +214,7 @@ class Looking:
         self._told = {(name, source) for name, source in self._told if name not in in_time}
         late = {(name, source) for name, one in self._running.items() for source in one.late(limit)}
         for name, source in sorted(late - self._told):
-            log.warning("source.late", extra={"rollout": name, "source": source, "seconds": _LATE_SECONDS})
+            log.warning("source.timed_out", extra={"rollout": name, "source": source, "seconds": _LATE_SECONDS})
         self._told |= late
 
     def close(self) -> None:
@@ -314,4 +314,4 @@ def _of(rollout: Rollout, snapshot: Snapshot) -> Snapshot:
     return Snapshot(services, snapshot.started)
 
 
-_NO_SOURCE = "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"
+_NO_SOURCE = "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"

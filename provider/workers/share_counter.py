@@ -163,7 +163,7 @@ class Counting:
         served: Mapping[str, int],
         now: datetime,
     ) -> Share:
-        track, asked = self._tracks[rollout.name], rollout.status.weight
+        track, requested = self._tracks[rollout.name], rollout.status.weight
         pages = {name: page for name in carriers if (page := answers[name].page_of(rollout))}
         missing = [str(error) for name in carriers if isinstance(error := answers[name].page, SourceError)]
         for name, page in pages.items():
@@ -171,15 +171,15 @@ class Counting:
             has_settled = at - rollout.status.since >= _SETTLING
             if begin:
                 new = _requests_between(begin, (at, page), rollout)
-                track.pieces = remembered(track.pieces, new, asked=asked)
+                track.pieces = remembered(track.pieces, new, requested=requested)
             elif not has_settled or served.get(name, 0) < track.version:
                 continue
             track.begins[name] = (at, _of(rollout, page))
         if not track.pieces:
-            return unknown_share(_why_unknown(carriers, missing, served), asked=asked, now=now)
+            return unknown_share(_why_unknown(carriers, missing, served), requested=requested, now=now)
         return share_of(
             track.pieces,
-            asked=asked,
+            requested=requested,
             gateways=len(track.begins),
             remarks=[*_remarks(rollout), *(f"without {words}" for words in missing)],
             may_starve=not _remarks(rollout),
@@ -265,7 +265,7 @@ def _remarked(rollout: Rollout) -> Iterable[str]:
 
 def _why_unknown(carriers: Sequence[str], missing: Sequence[str], served: Mapping[str, int]) -> str:
     if not carriers:
-        return "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"
+        return "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"
     if missing:
         return "; ".join(missing)
     absent = [name for name in carriers if name not in served]

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 
 from provider.domain.analysis import Share, ShareState
-from provider.domain.gateways import Condition, GatewayState
+from provider.domain.gateways import Condition, GatewayHealth
 from provider.observability import metrics
 from provider.replica import State
 from provider.services import SAMPLE_SECONDS, Operations, weight_of
@@ -29,7 +29,12 @@ _LONGEST_PAUSE_SECONDS = 30.0
 # What is published, and the lead, outlive a look that takes long, and not by much.
 _PAUSES_OUTLIVED, _SHORTEST_LIFE_SECONDS = 4, 15.0
 _BAD = frozenset(
-    {GatewayState.SILENT, GatewayState.FAILING, GatewayState.UNREACHABLE, GatewayState.LAGGING},
+    {
+        GatewayHealth.NOT_POLLING,
+        GatewayHealth.CONFIGURATION_ERROR,
+        GatewayHealth.API_UNREACHABLE,
+        GatewayHealth.OUTDATED,
+    },
 )
 
 
@@ -47,7 +52,7 @@ class Watcher:
         self._me = secrets.token_hex(8)
         self._leads = False
         self._starved: set[str] = set()
-        self._states: dict[str, GatewayState] = {}
+        self._states: dict[str, GatewayHealth] = {}
         self._pace = Pace(SAMPLE_SECONDS, _LONGEST_PAUSE_SECONDS, _REST)
 
     def start(self) -> None:
@@ -104,28 +109,30 @@ class Watcher:
         self._leads = self._store.lease(LEASE, owner=self._me, seconds=self._life)
         if self._leads and not led:
             self._counting.forget()
-            self._states = {name: condition.state for name, condition in self._rounds.begin().items()}
+            self._states = {name: condition.health for name, condition in self._rounds.begin().items()}
             self._starved = {name for name, share in self._traffic.shares().items() if _is_starved(share)}
         return self._leads
 
     def _tell_gateways(self, conditions: Mapping[str, Condition]) -> None:
         for name, condition in conditions.items():
-            before, state = self._states.get(name, GatewayState.OK), condition.state
+            before, state = self._states.get(name, GatewayHealth.HEALTHY), condition.health
             if state in _BAD and state is not before:
-                log.warning("gateway.%s", state, extra={"gateway": name, "detail": condition.detail})
-            elif state is GatewayState.OK and before in _BAD:
+                log.warning(
+                    "gateway.%s", state.replace("-", "_"), extra={"gateway": name, "detail": condition.detail}
+                )
+            elif state is GatewayHealth.HEALTHY and before in _BAD:
                 log.info("gateway.recovered", extra={"gateway": name, "was": before})
-        self._states = {name: condition.state for name, condition in conditions.items()}
+        self._states = {name: condition.health for name, condition in conditions.items()}
 
     def _tell_shares(self, shares: Mapping[str, Share]) -> None:
         self._starved &= shares.keys()
         for name, share in shares.items():
             if _is_starved(share) and name not in self._starved:
                 self._starved.add(name)
-                log.warning("rollout.starved", extra={"rollout": name, **_facts(share), "detail": share.words})
+                log.warning("rollout.starved", extra={"rollout": name, **_facts(share), "detail": share.summary})
             elif share.state is ShareState.OK and name in self._starved:
                 self._starved.remove(name)
-                log.info("rollout.fed", extra={"rollout": name, **_facts(share)})
+                log.info("rollout.share_recovered", extra={"rollout": name, **_facts(share)})
 
 
 def _is_starved(share: Share) -> bool:
@@ -134,7 +141,7 @@ def _is_starved(share: Share) -> bool:
 
 def _facts(share: Share) -> dict[str, object]:
     return {
-        "asked": f"{share.asked}%",
+        "requested": f"{share.requested}%",
         "achieved": f"{share.achieved}%",
         "canary_requests": share.canary_requests,
         "stable_requests": share.stable_requests,

@@ -55,8 +55,8 @@ class Messenger:
                 self.tick()
             except Exception:
                 # Whatever it is, nobody would ever be told anything again.
-                log.exception("messenger.failed")
-            metrics.LAST_ROUND.labels(LEASE).set_to_current_time()
+                log.exception("webhooks.failed")
+            metrics.LAST_ROUND.labels("webhooks").set_to_current_time()
             self._wait()
 
     def tick(self) -> None:

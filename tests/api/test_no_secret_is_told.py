@@ -214,5 +214,5 @@ def troubled(system: System) -> System:
 def test_no_log_tells_a_secret(troubled: System) -> None:
     log = (troubled.stack.directory / "provider.log").read_text()
 
-    assert "store-away" in log
+    assert "store.unavailable" in log
     assert set() == found(log, (*troubled.never_told, WEBHOOK_PATH, HEADER, GATE_PATH))

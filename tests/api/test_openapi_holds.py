@@ -170,7 +170,7 @@ def test_under_a_name_that_is_none_nothing_is_stored(
     answer = app.test_client().put(f"/api/v1/{kind}/{name}", json=body, headers=as_admin)
 
     assert answer.status_code == 400
-    assert "a name is lower-case letters" in answer.get_json()["detail"]
+    assert "a name is lowercase letters" in answer.get_json()["detail"]
     assert world.store.load() == before
 
 
@@ -251,4 +251,4 @@ def test_what_is_known_of_a_canary_is_answered_as_the_document_says(
     operation.app = operation.schema.app = app
     answer = operation.Case(path_parameters={"name": "shop"}).call_and_validate(headers=as_admin)
 
-    assert (answer.status_code, answer.json()["whole"]["outcome"]) == (200, "Failed")
+    assert (answer.status_code, answer.json()["overall"]["outcome"]) == (200, "Failed")

@@ -180,7 +180,7 @@ def test_a_proxys_own_timeout_does_not_pass_for_the_providers(offline: Run) -> N
 
 
 def test_a_long_wait_is_made_of_short_ones(offline: Run) -> None:
-    problem = json.dumps({"type": "urn:traefik-canary:not-in-time", "title": "", "detail": "still Paused"})
+    problem = json.dumps({"type": "urn:traefik-canary:timeout", "title": "", "detail": "still Paused"})
     rollout = json.dumps({"name": "shop", "spec": {}, "status": {"phase": "Healthy", "reason": "no canary"}})
     late, done = http("504 Gateway Timeout", problem)(b""), http("200 OK", rollout)(b"")
     attempt = json.dumps({"spec": {"canary": {}}, "status": {"generation": 7}})

@@ -106,7 +106,7 @@ def test_a_rollout_needs_no_canary_and_is_made_once(run: Run) -> None:
     first, second = run(*arguments), run(*arguments)
 
     assert (first.exit_code, first.stdout) == (0, "shop is Healthy: no canary\n")
-    assert (second.exit_code, second.stderr) == (1, "traefik-canary: there is a rollout shop already\n")
+    assert (second.exit_code, second.stderr) == (1, "traefik-canary: rollout shop already exists\n")
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_name_that_none_may_have_is_explained(run: Run, name: str) -> None:
     refused = run("get", name)
 
     assert refused.exit_code == 1
-    assert f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}" in refused.stderr
+    assert f"a name must be at most 63 lowercase letters, digits and inner hyphens, not {name!r}" in refused.stderr
 
 
 def test_deleting_asks_for_consent_in_so_many_words(offline: Run, run: Run, shop: str, world: World) -> None:
@@ -308,12 +308,12 @@ def test_a_status_says_where_a_rollout_stands_and_what_may_be_done(run: Run, sho
     assert (facts["rule"], facts["stable"], facts["canary"]) == (RULE, STABLE, CANARY)
     assert facts["attempt"] == "2, try 1 of this canary"
     assert facts["steps"] == "5% > [pause 10m] > 50% > pause"
-    assert facts["traefik"] == "no Traefik that carries shop has polled"
+    assert facts["traefik"] == "no gateway of shop has polled"
     assert facts["actions"] == "set-canary, set-weight, promote, promote --full, abort, pause, resume, skip"
 
 
 def test_a_retry_counts_and_is_refused_beyond_the_limit_unless_forced(run: Run, world: World) -> None:
-    stored(world, "shop", analysis={"maxTries": 2})
+    stored(world, "shop", analysis={"maxAttempts": 2})
     for command in ("abort", "retry", "abort"):
         run(command, "shop")
 
@@ -321,7 +321,7 @@ def test_a_retry_counts_and_is_refused_beyond_the_limit_unless_forced(run: Run, 
 
     refused = run("retry", "shop")
     assert (refused.exit_code, phase(world)[0]) == (1, Phase.DEGRADED)
-    assert "analysis.maxTries" in refused.stderr
+    assert "analysis.maxAttempts" in refused.stderr
     assert run("retry", "shop", "--force").exit_code == 0
     assert "attempt  4, try 3 of this canary (at most 2)\n" in run("status", "shop").stdout
 
@@ -352,16 +352,16 @@ def test_a_status_for_machines_is_the_rollout_and_its_delivery(run: Run, shop: s
     rollout, status = (json.loads(run(command, shop, "-o", "json").stdout) for command in ("get", "status"))
 
     traffic = status.pop("traffic")
-    assert {**rollout, "delivery": ["no Traefik that carries shop has polled"]} == status
-    assert (traffic["state"], traffic["asked"]) == ("unknown", 5)
+    assert {**rollout, "delivery": ["no gateway of shop has polled"]} == status
+    assert (traffic["state"], traffic["requested"]) == ("unknown", 5)
 
 
 @pytest.mark.parametrize(
     ("share", "words"),
     [
         ({}, "requested 5%, achieved 4.8% (24 of 500 requests in 3m)"),
-        ({"words": "starved: look"}, "requested 5%, achieved 4.8% (24 of 500 requests in 3m); starved: look"),
-        ({"achieved": None, "words": "no requests yet"}, "requested 5%: no requests yet"),
+        ({"summary": "starved: look"}, "requested 5%, achieved 4.8% (24 of 500 requests in 3m); starved: look"),
+        ({"achieved": None, "summary": "no requests yet"}, "requested 5%: no requests yet"),
     ],
 )
 def test_a_status_says_what_the_canary_really_gets(
@@ -369,7 +369,7 @@ def test_a_status_says_what_the_canary_really_gets(
 ) -> None:
     now = world.clock.time
     counted = {"achieved": 4.8, "canary_requests": 24, "stable_requests": 476, "since": now - timedelta(minutes=3)}
-    known = {"state": ShareState.OK, "words": "", "asked": Decimal(5), "seen_at": now, **counted, **share}
+    known = {"state": ShareState.OK, "summary": "", "requested": Decimal(5), "measured_at": now, **counted, **share}
     world.operations.traffic.publish({shop: Share(**known)}, seconds=15)
     facts = dict(line.split(maxsplit=1) for line in run("status", shop).stdout.splitlines())
 

@@ -33,7 +33,7 @@ _VALUES: Mapping[Any, set[Any]] = {
     "{{outcome}}": {
         *Outcome,
         *("new", "same", "unavailable", "refused"),
-        *("promoted", "aborted", "withdrawn", "deleted"),
+        *("promoted", "aborted", "removed", "deleted"),
     },
 }
 

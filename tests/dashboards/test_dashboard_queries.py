@@ -231,8 +231,8 @@ def test_one_provider_that_lost_its_store_is_seen(check: Any) -> None:
     series = {
         'canary_store_following{instance="a"}': always(1),
         'canary_store_following{instance="b"}': always(0),
-        'canary_unreadable_documents{instance="a"}': always(0),
-        'canary_unreadable_documents{instance="b"}': always(2),
+        'canary_corrupt_documents{instance="a"}': always(0),
+        'canary_corrupt_documents{instance="b"}': always(2),
     }
 
     check(series, {"Store: A": {"{}": 0}, "Unreadable documents: A": {"{}": 2}})

@@ -85,7 +85,7 @@ def test_while_redis_is_stopped_everything_stays_as_it_is(apart: Stack, server: 
     assert refused.json()["type"] == "urn:traefik-canary:store-unavailable"
     assert (200, body) == (served.status_code, served.content)
     assert load.failures == []
-    assert times_said(apart, "feed.store-away") == 1
+    assert times_said(apart, "store.unavailable") == 1
     assert 18 <= apart.count(100)["v2"] <= 22
 
 
@@ -96,7 +96,7 @@ def test_a_redis_that_comes_back_empty_is_noticed_and_restored(apart: Stack, ser
         server.stop()
         shutil.rmtree(Path(server.url.removeprefix("unix://")).parent / "appendonlydir")
         server.start()
-        eventually(lambda: times_said(apart, "feed.store-went-back"), what="the loss is noticed")
+        eventually(lambda: times_said(apart, "store.regressed"), what="the loss is noticed")
         refused = weigh(apart)
         apart.stop("traefik")
         load.ends.set()
@@ -109,10 +109,10 @@ def test_a_redis_that_comes_back_empty_is_noticed_and_restored(apart: Stack, ser
         apart.wait_applied()
         later.see()
 
-    assert (refused.status_code, refused.json()["type"]) == (503, "urn:traefik-canary:store-went-back")
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:traefik-canary:store-regressed")
     assert body == served
     assert later.failures == []
-    assert times_said(apart, "feed.store-went-back") == 1
+    assert times_said(apart, "store.regressed") == 1
     assert 18 <= apart.count(100)["v2"] <= 22
 
 
@@ -139,7 +139,7 @@ def test_workers_and_providers_that_start_while_redis_is_empty_serve_nothing_els
     )
     stranger = f"http://{HOST}:{port}"
     eventually(lambda: is_listening(HOST, port), what="the other provider listens")
-    eventually(lambda: "store-went-back" in apart.log("stranger"), what="the other provider notices")
+    eventually(lambda: "store.regressed" in apart.log("stranger"), what="the other provider notices")
     served = [poll(apart) for _ in range(40)]
     unknown = poll_at(stranger)
     listed = requests.get(
@@ -157,14 +157,14 @@ def test_an_emptied_redis_is_begun_anew_on_request_once_nobody_protects_what_was
     apart: Stack, server: EmbeddedServer
 ) -> None:
     empty(server)
-    eventually(lambda: times_said(apart, "feed.store-went-back"), what="it is noticed")
+    eventually(lambda: times_said(apart, "store.regressed"), what="it is noticed")
     init = ("init", "--redis-url", server.url)
     protected = apart.command(*init)
     apart.stop("provider")
     # The provider that starts next knows nothing of the old state but its claim.
     shutil.rmtree(apart.directory / "data")
     apart.start_provider(CANARY_REDIS_URL=server.url)
-    eventually(lambda: times_said(apart, "feed.store-went-back") > 1, what="the claim of the old one is found")
+    eventually(lambda: times_said(apart, "store.regressed") > 1, what="the claim of the old one is found")
     unknown = poll(apart)
     begun = apart.command(*init)
     apart.wait_for_provider()
@@ -206,7 +206,7 @@ def test_a_redis_that_went_back_and_was_written_past_what_is_served_is_noticed(
         write_past(server, revisions=9)
         for pid in (*apart.worker_pids(), apart.children["provider"].process.pid):
             os.kill(pid, signal.SIGCONT)
-        eventually(lambda: times_said(apart, "feed.store-went-back"), what="the other history is noticed")
+        eventually(lambda: times_said(apart, "store.regressed"), what="the other history is noticed")
         refused = weigh(apart)
         served = poll(apart).content
         apart.done("POST", "/restore", {"from": "served", "reason": "the backup was old"})
@@ -214,10 +214,10 @@ def test_a_redis_that_went_back_and_was_written_past_what_is_served_is_noticed(
         apart.wait_applied()
         load.see()
 
-    assert (refused.status_code, refused.json()["type"]) == (503, "urn:traefik-canary:store-went-back")
+    assert (refused.status_code, refused.json()["type"]) == (503, "urn:traefik-canary:store-regressed")
     assert body == served
     assert load.failures == []
-    assert times_said(apart, "feed.store-went-back") == 1
+    assert times_said(apart, "store.regressed") == 1
 
 
 def write_past(server: EmbeddedServer, *, revisions: int) -> None:
@@ -304,7 +304,7 @@ def test_documents_that_are_broken_by_hand_keep_their_traffic(apart: Stack, serv
         apart.shift(30)
         load.see()
 
-    assert (refused.status_code, refused.json()["type"]) == (409, "urn:traefik-canary:unreadable-document")
+    assert (refused.status_code, refused.json()["type"]) == (409, "urn:traefik-canary:corrupt-document")
     assert {"v1", "v2"} == set(before)
     assert load.failures == []
     said = apart.log()[earlier:]
@@ -331,7 +331,7 @@ def test_a_redis_that_cannot_be_written_is_told_in_log_readiness_and_responses(
         operator.acl_setuser("canary", enabled=True, nopass=True, keys=["canary:*"], commands=["+@all", "-zadd"])
         stack = Stack(tmp_path, processes)
         stack.start_provider(CANARY_REDIS_URL=server.url.replace("://", "://canary:any@"))
-        eventually(lambda: times_said(stack, "store.not-writable"), what="the log names the cause")
+        eventually(lambda: times_said(stack, "store.not_writable"), what="the log names the cause")
         refused = [stack.call("GET", "/rollouts"), weigh(stack)]
         readiness = requests.get(f"http://{HOST}:{stack.provider_port}/readyz", timeout=10).json()
         operator.acl_setuser("canary", enabled=True, nopass=True, commands=["+zadd"])

@@ -35,7 +35,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.done("PUT", "/gateways/spare", {"spec": {}})
         start_spare(stack)
         stack.start_traefik(services={})
-        eventually(lambda: gateway(stack, "spare").get("state") == "ok", what="the spare Traefik is seen to poll")
+        eventually(
+            lambda: gateway(stack, "spare").get("health") == "healthy", what="the spare Traefik is seen to poll"
+        )
         stack.stop("spare")
         stack.wait_applied()
         yield stack
@@ -148,7 +150,7 @@ def test_the_share_that_is_seen_after_a_shift_is_what_was_asked(stack: Stack) ->
         seen = eventually(lambda: (now := share(stack))["canaryRequests"] > 20 and now, what="the share is seen")
     status = stack.command("status", "shop").stdout
 
-    assert (seen["state"], seen["words"]) == ("ok", "")
+    assert (seen["state"], seen["summary"]) == ("ok", "")
     assert pytest.approx(seen["achieved"], abs=1.5) == 20
     assert re.search(
         r"^traffic +requested 20%, achieved [0-9.]+% \([0-9]+ of [0-9]+ requests in [0-9]+s\)$", status, re.MULTILINE
@@ -164,29 +166,31 @@ def test_a_canary_that_rebuilds_starve_is_said_to_be_once_and_hrw_feeds_it(stack
 
     assert starved["achieved"] < 2.5 <= fed["achieved"]
     assert starved["reloads"] > 20
-    assert "strategy: hrw" in starved["words"]
-    assert (len(logged(stack, "rollout.starved")), len(logged(stack, "rollout.fed"))) == (1, 1)
+    assert "strategy: hrw" in starved["summary"]
+    assert (len(logged(stack, "rollout.starved")), len(logged(stack, "rollout.share_recovered"))) == (1, 1)
 
 
 def test_a_router_that_traefik_refuses_is_a_failing_gateway_until_it_is_gone(stack: Stack) -> None:
     spec = stack.spec(gateways=["edge"], entryPoints=["nowhere"], rule="Host(`b.localhost`)")
     stack.done("PUT", "/rollouts/broken", {"spec": spec})
-    failing = eventually(lambda: (now := gateway(stack)).get("state") == "failing" and now, what="it fails")
+    failing = eventually(
+        lambda: (now := gateway(stack)).get("health") == "configuration-error" and now, what="it fails"
+    )
     stack.done("DELETE", "/rollouts/broken")
-    eventually(lambda: gateway(stack)["state"] == "ok", what="it has recovered")
+    eventually(lambda: gateway(stack)["health"] == "healthy", what="it has recovered")
 
     assert "routers/broken@http" in failing["detail"]
-    assert len(logged(stack, "gateway.failing")) == 1
+    assert len(logged(stack, "gateway.configuration_error")) == 1
     assert len([line for line in logged(stack, "gateway.recovered") if "gateway=edge" in line]) == 1
 
 
 def test_a_traefik_that_was_stopped_is_said_to_be_silent_once(stack: Stack) -> None:
-    eventually(lambda: logged(stack, "gateway.silent"), what="it is missed")
+    eventually(lambda: logged(stack, "gateway.not_polling"), what="it is missed")
     page = requests.get(f"http://{HOST}:{stack.provider_port}/metrics", timeout=5).text
 
-    assert 'canary_gateway_state{gateway="spare",state="silent"} 1.0' in page
-    assert 'canary_gateway_state{gateway="edge",state="ok"} 1.0' in page
-    assert [re.findall(r"gateway=(\S+)", line)[0] for line in logged(stack, "gateway.silent")] == ["spare"]
+    assert 'canary_gateway_health{gateway="spare",health="not-polling"} 1.0' in page
+    assert 'canary_gateway_health{gateway="edge",health="healthy"} 1.0' in page
+    assert [re.findall(r"gateway=(\S+)", line)[0] for line in logged(stack, "gateway.not_polling")] == ["spare"]
 
 
 def test_a_burst_of_changes_costs_few_rebuilds(stack: Stack) -> None:
@@ -209,12 +213,12 @@ def test_a_change_that_traefik_cannot_carry_is_taken_back_once_where_that_is_ask
     stack.wait_applied(name="careful")
     eventually(lambda: "careful" in known_good(stack), what="it is seen to be good")
     stack.done("PUT", "/rollouts/careful", {"spec": {**spec, "middlewares": ["gone@file"]}})
-    eventually(lambda: logged(stack, "rollout.taken_back"), what="it is taken back")
+    eventually(lambda: logged(stack, "rollout.reverted"), what="it is taken back")
     newest = stack.done("GET", "/rollouts/careful/history?limit=1")["history"][0]
     stack.wait_applied(name="careful")
 
     assert (newest["action"], newest["actor"]) == ("undo", "controller")
     assert 'middleware "gone@file" does not exist' in newest["reason"]
     assert "middlewares" not in stack.done("GET", "/rollouts/careful")["spec"]
-    assert len(logged(stack, "rollout.taken_back")) == 1
+    assert len(logged(stack, "rollout.reverted")) == 1
     stack.done("DELETE", "/rollouts/careful?allowShrink=true")

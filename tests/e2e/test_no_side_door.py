@@ -35,8 +35,8 @@ def test_a_file_that_lags_behind_a_promotion_gives_no_traffic_back(shared_stack:
     stack.wait_applied()
 
     assert refused.returncode == 1
-    assert (answer.status_code, answer.json()["type"]) == (409, "urn:traefik-canary:stable-lags")
-    assert [one["reasonCode"] for one in json.loads(drift.stdout)["drift"]] == ["stable-lags"]
+    assert (answer.status_code, answer.json()["type"]) == (409, "urn:traefik-canary:spec-outdated")
+    assert [one["reasonCode"] for one in json.loads(drift.stdout)["drift"]] == ["spec-outdated"]
     assert status(stack) == promoted
     assert stack.count(20) == {"v2": 20}
 

@@ -18,7 +18,7 @@ def test_a_second_rollout_with_an_equal_rule_takes_no_traffic(shared_stack: Stac
     back = stack.call("PUT", "/rollouts/thief", {"spec": spec})
 
     assert [refused.status_code, moved.status_code, back.status_code] == [409, 201, 409]
-    assert refused.json()["type"] == "urn:traefik-canary:same-requests"
+    assert refused.json()["type"] == "urn:traefik-canary:overlapping-rules"
     assert "shop" in refused.json()["detail"]
     assert stack.count(20) == {"v1": 20}
     stack.done("DELETE", "/rollouts/thief?allowShrink=true")

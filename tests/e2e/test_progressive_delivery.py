@@ -127,7 +127,7 @@ def test_a_canary_that_is_three_times_slower_is_taken_back(stack: Stack) -> None
         begin(stack, steps=steps, latency={"above": "100ms"})
         reason = in_phase(stack, "Degraded")["reason"]
 
-    assert "canary slow answers" in reason or "canary responses above" in reason
+    assert "canary slow responses" in reason or "canary responses above" in reason
 
 
 def test_without_traffic_nothing_is_claimed(stack: Stack) -> None:
@@ -136,7 +136,7 @@ def test_without_traffic_nothing_is_claimed(stack: Stack) -> None:
         held = in_phase(stack, "Paused")
 
     assert held["weight"] == 5
-    assert "too few requests to judge: 0 of 20" in held["reason"]
+    assert "too few requests: 0 of 20" in held["reason"]
     assert "pausedUntil" not in held
 
 
@@ -148,9 +148,9 @@ def test_a_gateway_whose_metrics_are_away_is_no_verdict(stack: Stack) -> None:
     )
     begin(stack, consecutiveErrorLimit=2, errorLimit="0s")
     held = in_phase(stack, "Paused")
-    looks = stack.done("GET", "/rollouts/shop/analysis")["looks"]
+    looks = stack.done("GET", "/rollouts/shop/analysis")["samples"]
 
-    assert "the canary cannot be judged" in held["reason"]
+    assert "the canary cannot be analyzed" in held["reason"]
     assert {"Error"} == {look["outcome"] for look in looks}
 
 
@@ -160,15 +160,15 @@ def test_what_is_known_of_a_canary_can_be_read(stack: Stack) -> None:
         eventually(
             lambda: (
                 stack.call("GET", "/rollouts/shop/analysis").ok
-                and stack.done("GET", "/rollouts/shop/analysis")["whole"]["canaryRequests"] > 50
+                and stack.done("GET", "/rollouts/shop/analysis")["overall"]["canaryRequests"] > 50
             ),
             what="it is looked at",
         )
         known = stack.done("GET", "/rollouts/shop/analysis")
 
-    assert [metric["metric"] for metric in known["whole"]["metrics"]] == ["errors", "latency"]
-    assert known["whole"]["metrics"][0]["canaryRate"] == 0
-    assert known["looks"][0]["canaryRequests"] > 0
+    assert [metric["metric"] for metric in known["overall"]["metrics"]] == ["errors", "latency"]
+    assert known["overall"]["metrics"][0]["canaryRate"] == 0
+    assert known["samples"][0]["canaryRequests"] > 0
 
 
 def test_a_ramp_raises_real_traffic_and_a_version_that_was_stable_comes_back_at_once(stack: Stack) -> None:

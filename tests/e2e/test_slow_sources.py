@@ -25,7 +25,7 @@ def test_a_bad_canary_is_aborted_while_another_rollouts_check_and_another_gatewa
             analysis={**QUICK, "checks": [check]},
         )
         stack.done("PUT", "/rollouts/blog", {"spec": blog})
-        eventually(lambda: "source.late" in stack.log(), what="the check hangs", seconds=CHECK_SECONDS)
+        eventually(lambda: "source.timed_out" in stack.log(), what="the check hangs", seconds=CHECK_SECONDS)
         behave(stack, "v2", error_rate=0.8)
         with stack.under_load(rate=50):
             spec = stack.spec(canary=None, gateways=["edge"], steps=STEPS, analysis=QUICK)
@@ -36,4 +36,4 @@ def test_a_bad_canary_is_aborted_while_another_rollouts_check_and_another_gatewa
             took = time.monotonic() - began
 
     assert took < CHECK_SECONDS
-    assert stack.log().count("source.late") == 1
+    assert stack.log().count("source.timed_out") == 1

@@ -33,7 +33,7 @@ def test_damaged_data_ends_no_poll_and_is_mended_by_what_was_served(tmp_path: Pa
         assert "Bad file format" in stack.log()
 
         log.parent.rename(tmp_path / "damaged")
-        eventually(lambda: "store-went-back" in stack.log(), what="Valkey has started with nothing", seconds=60)
+        eventually(lambda: "store.regressed" in stack.log(), what="Valkey has started with nothing", seconds=60)
         restored = stack.command("restore", "--from", "served", "--reason", "damaged")
         stack.wait_for_provider()
 
@@ -54,7 +54,7 @@ def test_a_valkey_that_hangs_is_replaced(tmp_path: Path) -> None:
         eventually(lambda: _put(stack, "other").ok, what="writes are accepted")
 
         assert polled.status_code == 200
-        assert "valkey.hung" in stack.log()
+        assert "valkey.unresponsive" in stack.log()
 
 
 def _start(stack: Stack) -> None:
@@ -96,7 +96,7 @@ def test_lost_documents_take_no_traffic_down_and_are_mended_by_what_was_served(t
         _start(stack)
         before = _first_served(stack).json()
         _lose_documents(stack)
-        eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed")
+        eventually(lambda: _state(stack) == "shrank", what="the loss is noticed")
         during = poll(stack).json()
         restored = stack.command("restore", "--from", "served", "--reason", "lost")
         eventually(lambda: _state(stack) == "following", what="it is mended")
@@ -105,14 +105,21 @@ def test_lost_documents_take_no_traffic_down_and_are_mended_by_what_was_served(t
         assert before == during == poll(stack).json()
 
         _lose_documents(stack)
-        eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed")
+        eventually(lambda: _state(stack) == "shrank", what="the loss is noticed")
         stack.stop("provider")
         for path in (tmp_path / "data").glob("snapshot-*"):
             path.unlink()
         stack.start_provider()
-        eventually(lambda: _state(stack) == "store-shrank", what="the loss is noticed at the start", seconds=60)
+        eventually(lambda: _state(stack) == "shrank", what="the loss is noticed at the start", seconds=60)
 
         assert poll(stack).status_code == 503
+        refused = stack.command("restore", "--from", "served", "--reason", "lost")
+        restored = stack.command("restore", "--from", "stored", "--reason", "lost for good")
+        eventually(lambda: _state(stack) == "following", what="it goes on with what is left")
+
+        assert refused.returncode != 0
+        assert restored.returncode == 0, restored.stderr
+        eventually(lambda: _put(stack, "shop").ok, what="every worker takes writes again")
 
 
 def _lose_documents(stack: Stack) -> None:

@@ -36,14 +36,16 @@ class Site:
         self.stack = stack
         self.cleanup = cleanup
 
-    def begin(self, name: str, *, urls: tuple[str, str], steps: list[Any], **analysis: Any) -> None:
-        """Store a rollout with its stable side, and start the canary."""
+    def begin(
+        self, name: str, *, urls: tuple[str, str], steps: list[Any], beside: Document | None = None, **analysis: Any
+    ) -> None:
+        """Store a rollout with its stable side, and start the canary; `beside` are further fields of the canary."""
         stable, canary = ({"servers": [{"url": url}]} for url in urls)
         spec = self.stack.spec(
             rule=f"Host(`{name}.localhost`)", stable=stable, canary=None, steps=steps, analysis={**QUICK, **analysis}
         )
         self.stack.done("PUT", f"/rollouts/{name}", {"spec": spec})
-        self.stack.done("PUT", f"/rollouts/{name}/canary", canary)
+        self.stack.done("PUT", f"/rollouts/{name}/canary", {**canary, **(beside or {})})
 
     def app(self, version: str) -> str:
         port = free_port()
@@ -77,7 +79,7 @@ class Site:
 
     def samples(self, name: str) -> list[Mapping[str, Any]]:
         answer = self.stack.call("GET", f"/rollouts/{name}/analysis")
-        looks: list[Mapping[str, Any]] = answer.json()["looks"] if answer.ok else []
+        looks: list[Mapping[str, Any]] = answer.json()["samples"] if answer.ok else []
         return looks
 
 
@@ -243,7 +245,7 @@ def test_two_traefiks_behind_one_metrics_address_are_reported(site: Site) -> Non
             what="the analysis reports it",
         )
         eventually(
-            lambda: "several Traefiks" in stack.done("GET", "/rollouts/twins/traffic")["words"],
+            lambda: "several Traefiks" in stack.done("GET", "/rollouts/twins/traffic")["summary"],
             what="the share reports it",
         )
         eventually(lambda: "several Traefiks answer" in stack.command("doctor").stdout, what="doctor reports it")
@@ -251,7 +253,7 @@ def test_two_traefiks_behind_one_metrics_address_are_reported(site: Site) -> Non
     child.stop()
     stack.processes.forget(child)
 
-    assert "several Traefiks answer for gateway edge" in sample["reason"]
+    assert "several Traefik instances respond for gateway edge" in sample["reason"]
 
 
 @pytest.mark.slow
@@ -261,13 +263,13 @@ def test_a_canary_of_a_quiet_service_that_fails_is_aborted_within_five_minutes(s
         site = Site(shared_stack, cleanup)
         urls = site.app("v1"), site.app("v2")
         behave(urls[1], error_rate=1)
-        # One request every 10 s. All but `sustained` has its default.
+        # One request every 10 s, and every setting at its default.
         load = Load(f"http://{HOST}:{shared_stack.web_port}/", {"Host": "quiet.localhost"}, 10)
         thread = Thread(target=load.run)
         thread.start()
         cleanup.callback(thread.join)
         cleanup.callback(load.ends.set)
-        site.begin("quiet", urls=urls, steps=LONG, interval="5s", minRequests=100, warmUp="30s")
+        site.begin("quiet", urls=urls, steps=LONG, interval="5s", minRequests=100, warmUp="30s", sustained="30s")
         ended = site.ended("quiet", seconds=300)
 
     assert ended["phase"] == "Degraded"

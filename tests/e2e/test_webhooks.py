@@ -75,7 +75,7 @@ def test_a_worker_that_is_killed_costs_no_notice(provider: Stack, receiver: Rece
     assert first_times(receiver.deliveries) == expected
     assert sorted(receiver.deliveries) == receiver.deliveries
     bodies = [json.loads(received.body) for received in receiver.received]
-    assert first_times([body["event"] for body in bodies]) == ["started", "stepped", "aborted"]
+    assert first_times([body["event"] for body in bodies]) == ["started", "advanced", "aborted"]
     assert all("x-canary-signature" in received.headers for received in receiver.received)
     assert SECRET not in provider.log()
     assert receiver.url not in provider.log()

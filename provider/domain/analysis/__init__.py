@@ -15,7 +15,7 @@ from provider.domain.analysis.forecast import Forecast, Rates, Stretch
 from provider.domain.analysis.limits import LimitVerdict
 from provider.domain.analysis.outcome import Outcome, ReasonCode
 from provider.domain.analysis.presets import Origin, Preset
-from provider.domain.analysis.record import CheckResult, Look, Measurement, Record, Sums
+from provider.domain.analysis.record import CheckResult, Measurement, Record, SampleResult
 from provider.domain.analysis.remaining import roughly, seconds_until_known
 from provider.domain.analysis.settings import Analysis, ClientErrors, Latency, Limits, Prometheus, Source, Undecided
 from provider.domain.analysis.share import Share, ShareState
@@ -41,7 +41,6 @@ __all__ = [
     "Latency",
     "LimitVerdict",
     "Limits",
-    "Look",
     "Measurement",
     "MetricVerdict",
     "Origin",
@@ -53,13 +52,13 @@ __all__ = [
     "ReasonCode",
     "Record",
     "Sample",
+    "SampleResult",
     "Series",
     "Share",
     "ShareState",
     "Snapshot",
     "Source",
     "Stretch",
-    "Sums",
     "Tally",
     "Trials",
     "Undecided",

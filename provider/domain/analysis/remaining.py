@@ -38,7 +38,7 @@ def roughly(seconds: float) -> str:
 def _until_good(metric: MetricVerdict, requests: int, forecast: Forecast, share: float) -> float:
     settings = forecast.settings
     gain = _per_second(metric, forecast, share, ((settings.margin, 1.0),))
-    left = log(metric.passed_at) - log(metric.not_worse)
+    left = log(metric.not_worse_threshold) - log(metric.not_worse_e_value)
     by_comparison = left / gain if gain > 0 else 2 * _LONGEST
     return min(by_comparison, _until_tolerable(metric, requests, forecast, share))
 
@@ -58,7 +58,7 @@ def _until_tolerable(metric: MetricVerdict, requests: int, forecast: Forecast, s
 
 def _until_failed(metric: MetricVerdict, forecast: Forecast, share: float) -> float:
     gain = _per_second(metric, forecast, share, forecast.alternatives)
-    left = log(metric.failed_at) - log(metric.worse)
+    left = log(metric.worse_threshold) - log(metric.worse_e_value)
     return max(0.0, left) / gain if gain > 0 else 2 * _LONGEST
 
 

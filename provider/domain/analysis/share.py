@@ -38,15 +38,15 @@ class Share(Document):
     """Share of the requests that the canary received at its current weight. `achieved` is absent without requests."""
 
     state: ShareState
-    words: str
-    asked: Weight
+    summary: str
+    requested: Weight
     achieved: float | None = None
     canary_requests: int = 0
     stable_requests: int = 0
     baseline_requests: int | None = None
     reloads: int | None = None
     since: Moment
-    seen_at: Moment
+    measured_at: Moment
 
     @property
     def requests(self) -> int:
@@ -81,24 +81,29 @@ class Requests:
         )
 
 
-def remembered(pieces: Sequence[Requests], new: Requests, *, asked: Decimal) -> Sequence[Requests]:
+def remembered(pieces: Sequence[Requests], new: Requests, *, requested: Decimal) -> Sequence[Requests]:
     """Add what was just counted, and let go of what is old: after minutes, or an hour where requests are few."""
     is_one_piece = pieces and new.end - pieces[-1].begin <= _PIECE
     kept = [*pieces[:-1], pieces[-1] + new] if is_one_piece else [*pieces, new]
-    while len(kept) > 1 and _is_dispensable(kept[0], kept[1:], asked=asked, now=new.end):
+    while len(kept) > 1 and _is_dispensable(kept[0], kept[1:], requested=requested, now=new.end):
         del kept[0]
     return kept
 
 
-def _is_dispensable(oldest: Requests, rest: Sequence[Requests], *, asked: Decimal, now: datetime) -> bool:
+def _is_dispensable(oldest: Requests, rest: Sequence[Requests], *, requested: Decimal, now: datetime) -> bool:
     if now - oldest.end >= _LONGEST_MEMORY:
         return True
-    smaller = float(min(asked, 100 - asked)) / 100
+    smaller = float(min(requested, 100 - requested)) / 100
     return now - oldest.end >= _MEMORY and sum(piece.total for piece in rest) * smaller >= _ENOUGH_EXPECTED
 
 
 def share_of(
-    pieces: Sequence[Requests], *, asked: Decimal, gateways: int, remarks: Sequence[str] = (), may_starve: bool = True
+    pieces: Sequence[Requests],
+    *,
+    requested: Decimal,
+    gateways: int,
+    remarks: Sequence[str] = (),
+    may_starve: bool = True,
 ) -> Share:
     """Say what a canary got, of `gateways` that were counted.
 
@@ -108,36 +113,36 @@ def share_of(
     whole = pieces[0]
     for piece in pieces[1:]:
         whole += piece
-    state, words = _judged(whole, asked=asked, gateways=gateways, may_starve=may_starve)
+    state, words = _judged(whole, requested=requested, gateways=gateways, may_starve=may_starve)
     return Share(
         state=state,
-        words="; ".join([*([words] if words else []), *remarks]),
-        asked=asked,
+        summary="; ".join([*([words] if words else []), *remarks]),
+        requested=requested,
         achieved=round(100 * whole.canary / whole.total, 2) if whole.total else None,
         canary_requests=whole.canary,
         stable_requests=whole.stable,
         baseline_requests=whole.baseline,
         reloads=whole.reloads,
         since=whole.begin,
-        seen_at=whole.end,
+        measured_at=whole.end,
     )
 
 
-def unknown_share(why: str, *, asked: Decimal, now: datetime) -> Share:
+def unknown_share(why: str, *, requested: Decimal, now: datetime) -> Share:
     """Say that nothing is known, and why."""
-    return Share(state=ShareState.UNKNOWN, words=why, asked=asked, since=now, seen_at=now)
+    return Share(state=ShareState.UNKNOWN, summary=why, requested=requested, since=now, measured_at=now)
 
 
-def _judged(whole: Requests, *, asked: Decimal, gateways: int, may_starve: bool) -> tuple[ShareState, str]:
+def _judged(whole: Requests, *, requested: Decimal, gateways: int, may_starve: bool) -> tuple[ShareState, str]:
     if not whole.total:
         return ShareState.UNKNOWN, "no requests yet"
-    expected = whole.total * float(asked) / 100
+    expected = whole.total * float(requested) / 100
     if whole.canary >= expected / 2:
         return ShareState.OK, ""
     if not may_starve:
-        return ShareState.UNKNOWN, "less than half of what was asked for"
-    if chance_of_so_few(whole.canary, whole.total, float(asked) / 100) > _CHANCE:
-        return ShareState.UNKNOWN, "too few requests to tell"
+        return ShareState.UNKNOWN, "less than half of the requested weight"
+    if chance_of_so_few(whole.canary, whole.total, float(requested) / 100) > _CHANCE:
+        return ShareState.UNKNOWN, "too few requests"
     return ShareState.STARVED, _why_starved(whole, missing=expected - whole.canary, gateways=gateways)
 
 
@@ -158,15 +163,18 @@ def chance_of_so_few(hits: int, trials: int, chance: float) -> float:
 def _why_starved(whole: Requests, *, missing: float, gateways: int) -> str:
     time = format_duration(timedelta(seconds=max(1, round((whole.end - whole.begin).total_seconds()))))
     if whole.reloads is None:
-        return f"starved: Traefik may be rebuilt so often that its turns never reach the canary; {_CURE}"
+        return f"starved: Traefik may be rebuilt so often that its round robin never reaches the canary; {_CURE}"
     # A rebuild costs the canary a turn at most, at each gateway.
     if whole.reloads + gateways >= missing:
-        return f"starved: Traefik was rebuilt {whole.reloads} times in {time}, each time from the first turn; {_CURE}"
+        return (
+            f"starved: Traefik was rebuilt {whole.reloads} times in {time}, "
+            f"and each rebuild restarts its round robin; {_CURE}"
+        )
     times = "once" if whole.reloads == 1 else f"{whole.reloads} times"
     return (
         f"starved: Traefik was rebuilt {times} in {time}, which does not explain it; "
-        "see whether the canary's servers are up"
+        "check whether the canary's servers are up"
     )
 
 
-_CURE = "set strategy: hrw, which goes by the client's address, or let Traefik be changed less often"
+_CURE = "set strategy: hrw, which selects by client address, or change Traefik's configuration less often"

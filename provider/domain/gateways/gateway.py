@@ -26,7 +26,7 @@ def _endpoint(url: object) -> str:
         raise ValueError(f"must have at most {_LONGEST_URL} characters")
     problem = asked_url_problem(url)
     if problem:
-        raise ValueError(f"must be an address such as http://edge:8080: {problem}")
+        raise ValueError(f"must be a URL such as http://edge:8080: {problem}")
     return url.removesuffix("/")
 
 
@@ -93,7 +93,9 @@ class GatewaySpec(Document):
     metrics: Endpoints | None = None
     """URL of Traefik's Prometheus metrics, or a list with the URL of each instance. Default: the path `/metrics`
     below each `api`."""
-    traefik: str | None = Field(default=None, pattern=r"^v?[0-9]{1,4}\.[0-9]{1,4}[ -~]{0,48}$", examples=["3.6.2"])
+    traefik_version: str | None = Field(
+        default=None, pattern=r"^v?[0-9]{1,4}\.[0-9]{1,4}[ -~]{0,48}$", examples=["3.6.2"]
+    )
     """Oldest Traefik version of the gateway; the served configuration is compatible with it. Default: the version
     that the controller reads from the API."""
     basic_auth: SecretName | None = None
@@ -106,11 +108,11 @@ class GatewaySpec(Document):
     @model_validator(mode="after")
     def _credentials_fit(self) -> Self:
         if not (self.api or self.metrics) and (self.basic_auth or self.header or self.ca):
-            raise ValueError("credentials go with api or metrics")
+            raise ValueError("credentials require api or metrics")
         if self.basic_auth and self.header and self.header.name.lower() == "authorization":
-            raise ValueError("basicAuth and the header Authorization exclude each other")
+            raise ValueError("basicAuth and the header Authorization are mutually exclusive")
         if self.ca and not any(url.startswith("https://") for url in (*self.apis, *_listed(self.metrics))):
-            raise ValueError("ca goes with an https URL")
+            raise ValueError("ca requires an https URL")
         return self
 
     @property
@@ -144,7 +146,7 @@ class Sighting(Document):
     last_poll: Moment
     revision_served: int
     digest: str
-    hold_seconds: int | None = None
+    long_poll_seconds: int | None = None
     """How long it asked for its polls to be held; 0 is not at all, None was written by an older provider."""
     is_authenticated: bool = False
     """Whether the poll carried a token that permits polling."""
@@ -161,6 +163,6 @@ class Sighting(Document):
         A response to a long poll waits in a buffer if Traefik hangs: only its next poll shows that it was read. A
         request that is not held is answered while Traefik waits for it.
         """
-        if self.hold_seconds:
+        if self.long_poll_seconds:
             return self.revision_taken >= version or self.taken == digest
         return self.revision_served >= version or self.digest == digest

@@ -18,7 +18,7 @@ class NoticeKind(StrEnum):
     """A rollout without a canary was created."""
     STARTED = "started"
     """A canary was started or restarted."""
-    STEPPED = "stepped"
+    ADVANCED = "advanced"
     """The weight or the current step changed, automatically or manually."""
     WAITING = "waiting"
     """The rollout waits for manual approval."""
@@ -26,7 +26,7 @@ class NoticeKind(StrEnum):
     """The canary was aborted: all traffic is on stable."""
     PROMOTED = "promoted"
     """The canary was promoted, or a former stable version was restored."""
-    WITHDRAWN = "withdrawn"
+    REMOVED = "removed"
     """The canary was removed from the spec."""
     DELETED = "deleted"
     TEST = "test"
@@ -81,7 +81,7 @@ def sample(at: datetime) -> Notice:
         phase=Phase.PAUSED,
         weight=Decimal("2.5"),
         actor="traefik-canary",
-        reason='a test: "quotes", <angles> & \\',
+        reason='test reason: "quotes", <angles> & \\',
         at=at,
         revision=0,
     )
@@ -98,18 +98,18 @@ def _kind(before: Rollout | None, after: Rollout) -> NoticeKind | None:
         return NoticeKind.STARTED
     if _standing(before) == _standing(after):
         return None
-    return NoticeKind.WAITING if _waits_for_a_person(after) else NoticeKind.STEPPED
+    return NoticeKind.WAITING if _waits_for_a_person(after) else NoticeKind.ADVANCED
 
 
 def _kind_at_rest(before: Rollout, after: Rollout) -> NoticeKind | None:
     if after.status.stable_generation != before.status.stable_generation:
         return NoticeKind.PROMOTED
-    return None if before.status.phase is Phase.HEALTHY else NoticeKind.WITHDRAWN
+    return None if before.status.phase is Phase.HEALTHY else NoticeKind.REMOVED
 
 
 def _standing(rollout: Rollout) -> object:
     status = rollout.status
-    return status.phase, status.weight, status.step_index, status.paused_until, status.judged_since
+    return status.phase, status.weight, status.step_index, status.paused_until, status.analysis_since
 
 
 def _waits_for_a_person(rollout: Rollout) -> bool:
@@ -136,10 +136,10 @@ def _words(kind: NoticeKind, rollout: Rollout | None, reason: str) -> str:
         return f"the rollout was deleted: {reason}" if reason else "the rollout was deleted"
     match kind:
         case NoticeKind.CREATED:
-            return f"a new rollout, {rollout.status.reason}"
+            return f"rollout created: {rollout.status.reason}"
         case NoticeKind.STARTED:
-            return f"a canary has started: {_where(rollout)}"
-        case NoticeKind.STEPPED:
+            return f"canary started: {_where(rollout)}"
+        case NoticeKind.ADVANCED:
             return _where(rollout)
         case NoticeKind.WAITING:
             # A rollout may say why it waits, and not for whom: here somebody is meant to do something.

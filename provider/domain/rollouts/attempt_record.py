@@ -36,7 +36,7 @@ def restarts_analysis(before: Rollout, after: Rollout) -> bool:
 
 def step_of(rollout: Rollout) -> str:
     """Name the analysis step that runs; empty where none does."""
-    since = rollout.status.judged_since
+    since = rollout.status.analysis_since
     return f"{rollout.status.step_index}@{since.isoformat()}" if since else ""
 
 
@@ -66,5 +66,5 @@ def _digest(settings: Analysis) -> str:
 
     How often a canary may be tried changes no verdict.
     """
-    judged = settings.model_copy(update={"max_tries": None})
+    judged = settings.model_copy(update={"max_attempts": None})
     return hashlib.sha256(encode(judged).encode()).hexdigest()[:12]

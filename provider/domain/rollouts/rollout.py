@@ -30,7 +30,7 @@ from provider.domain.rollouts.tries import TriesUsedUpError, tries_begun
 ZERO = Decimal(0)
 # What follows from a new spec, servers, the time or an earlier state, and is not asked for by its name alone.
 _NOT_BY_NAME = {
-    *(Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO),
+    *(Action.EDIT, Action.REMOVE, Action.ADVANCE, Action.HOLD, Action.UNDO),
     *(Action.SCALE, Action.DRAIN, Action.UNDRAIN),
 }
 _ALONG_STEPS = {Action.PROMOTE, Action.SKIP}
@@ -85,7 +85,8 @@ class Rollout(Document):
     @property
     def shares(self) -> Mapping[SideName, Decimal]:
         """The percentage of the requests of each side that gets any by the weight."""
-        return shares_of(self.status.weight if self.canary else ZERO, has_baseline="baseline" in self.sides)
+        has_baseline = self.spec.baseline is not None and "baseline" in self.sides
+        return shares_of(self.status.weight if self.canary else ZERO, has_baseline=has_baseline)
 
     @property
     def attempt(self) -> int:
@@ -93,19 +94,23 @@ class Rollout(Document):
         return self.status.generation if self.spec.canary else self.status.stable_generation
 
     @property
-    def tries(self) -> int:
+    def attempts(self) -> int:
         """How many tries the canary has had, the current or last one included; 0 without a canary."""
-        return (self.status.tries or 1) if self.spec.canary else 0
+        return (self.status.attempts or 1) if self.spec.canary else 0
 
     @property
-    def max_tries(self) -> int | None:
+    def max_attempts(self) -> int | None:
         """After how many tries a retry is refused; None for no limit."""
-        return self.spec.analysis.max_tries if self.spec.analysis else None
+        return self.spec.analysis.max_attempts if self.spec.analysis else None
 
     @property
     def is_out_of_tries(self) -> bool:
         """Tell whether the canary was aborted in the last try that it may have."""
-        return self.status.phase is Phase.DEGRADED and self.max_tries is not None and self.tries >= self.max_tries
+        return (
+            self.status.phase is Phase.DEGRADED
+            and self.max_attempts is not None
+            and self.attempts >= self.max_attempts
+        )
 
     @property
     def mirror(self) -> Mirror | None:
@@ -132,7 +137,7 @@ class Rollout(Document):
     @property
     def is_judging(self) -> bool:
         """Tell whether an analysis step runs."""
-        return self.status.judged_since is not None
+        return self.status.analysis_since is not None
 
     @property
     def is_judged(self) -> bool:
@@ -181,7 +186,7 @@ class Rollout(Document):
         started = self._with(
             spec=self.spec.model_copy(update={"canary": canary, "baseline": baseline or self.spec.baseline}),
             generation=self.status.generation + 1,
-            tries=tries_begun(canary, former=self.spec.canary, tries=self.tries),
+            attempts=tries_begun(canary, former=self.spec.canary, attempts=self.attempts),
         )
         until = stable_until(canary, self.status.former or (), now=now, window=self.spec.rollback_window)
         if until is None:
@@ -189,7 +194,7 @@ class Rollout(Document):
         # Clocks of several machines differ by a little.
         known = f"it was stable {format_duration(max(now - until, timedelta()))} ago"
         restored = started._take_over(now=now, reason=_words(known, reason))
-        # Who is rolled back from is not known to be good, and must take the steps if it comes again.
+        # Who is rolled back from is not shown to be good, and must take the steps if it comes again.
         return restored._with(former=former_without(self.spec.stable, restored.status.former or ()))
 
     def retry(self, *, now: datetime, reason: str = "") -> Self:
@@ -199,13 +204,13 @@ class Rollout(Document):
         Whether the canary may have another try is for the caller to check (`check_tries`).
         """
         self._check(Action.RETRY)
-        begun = self._with(generation=self.status.generation + 1, tries=self.tries + 1)
+        begun = self._with(generation=self.status.generation + 1, attempts=self.attempts + 1)
         return begun._from_first_step(now=now, reason=reason)
 
     def check_tries(self) -> None:
-        """Raise TriesUsedUpError where the canary has had as many tries as `analysis.maxTries` allows."""
-        if self.max_tries is not None and self.is_out_of_tries:
-            raise TriesUsedUpError(self.name, self.tries, self.max_tries)
+        """Raise TriesUsedUpError where the canary has had as many tries as `analysis.maxAttempts` allows."""
+        if self.max_attempts is not None and self.is_out_of_tries:
+            raise TriesUsedUpError(self.name, self.attempts, self.max_attempts)
 
     def await_canary(self, *, now: datetime, reason: str = "") -> Self:
         """Wait without traffic before the first step, until the canary is known to be available."""
@@ -254,7 +259,7 @@ class Rollout(Document):
         """
         self._check(Action.HOLD)
         if not self.is_judging and self.status.paused_until is None:
-            self._refuse(Action.HOLD, "it goes nowhere by itself")
+            self._refuse(Action.HOLD, "it does not advance automatically")
         why = "waiting for measurements" if reason_code else ""
         return self._paused(None, now=now, reason=reason, why=why)._with(reason_code=reason_code)
 
@@ -330,7 +335,7 @@ class Rollout(Document):
 
         A side that is there now keeps its name in Traefik, and so its sticky clients; one that comes back has a new
         one, as another version may have had its own since, and so has a canary that was aborted. What is rolled back
-        from is not known to be good.
+        from is not shown to be good.
         """
         self._check(Action.UNDO)
         stable, canary = generations_of(
@@ -347,12 +352,12 @@ class Rollout(Document):
             spec=earlier.spec,
             stable_generation=stable,
             generation=canary,
-            tries=self._tries_of(earlier, generation=canary),
+            attempts=self._tries_of(earlier, generation=canary),
             former=former or None,
             started=now,
         )
         if earlier.spec.canary is None:
-            return back._withdrawn(now=now, reason=reason, why="as it was earlier, without a canary")
+            return back._withdrawn(now=now, reason=reason, why="rolled back to a revision without a canary")
         held = back._placed(earlier.status.step_index)._held(earlier.status.weight, now=now, reason=reason)
         return held.abort(now=now, reason=reason) if earlier.status.phase is Phase.DEGRADED else held
 
@@ -361,7 +366,7 @@ class Rollout(Document):
         former, canary = self.spec.canary, earlier.spec.canary
         is_same = former is not None and canary is not None and canary.is_same_version(former)
         is_begun = generation != self.status.generation and earlier.status.phase is not Phase.DEGRADED
-        return (self.tries if is_same else earlier.tries) + is_begun
+        return (self.attempts if is_same else earlier.attempts) + is_begun
 
     def _serving(self, action: Action, change: Callable[[Spec], Spec]) -> Self:
         self._check(action)
@@ -370,7 +375,7 @@ class Rollout(Document):
         except ServingError as error:
             self._refuse(action, str(error))
 
-    def _withdrawn(self, *, now: datetime, reason: str, why: str = "the canary was withdrawn") -> Self:
+    def _withdrawn(self, *, now: datetime, reason: str, why: str = "the canary was removed") -> Self:
         return self._with(
             phase=Phase.HEALTHY,
             weight=ZERO,
@@ -395,12 +400,12 @@ class Rollout(Document):
             return replaced
         was_aborted = self.status.phase is Phase.DEGRADED and self.spec.canary is not None
         if was_aborted and self.spec.canary and spec.canary.is_same_version(self.spec.canary):
-            again = replaced._with(spec=spec, generation=newest + 1, tries=self.tries, started=now)
+            again = replaced._with(spec=spec, generation=newest + 1, attempts=self.attempts, started=now)
             return again._with(phase=Phase.DEGRADED, reason=_words("aborted: all traffic is on stable", reason))
         started = replaced.start(spec.canary, now=now, reason=reason)
         if started.spec.canary is None:  # it was stable within the rollback window
             return started
-        return started._with(tries=tries_begun(spec.canary, former=self.spec.canary, tries=self.tries))
+        return started._with(attempts=tries_begun(spec.canary, former=self.spec.canary, attempts=self.attempts))
 
     def _repositioned(self, *, now: datetime, reason: str) -> Self:
         if self.status.phase is Phase.DEGRADED:
@@ -417,7 +422,10 @@ class Rollout(Document):
     def _go_on(self, action: Action, *, now: datetime, reason: str = "") -> Self:
         self._check(action)
         if not self.steps:
-            self._refuse(action, "it has no steps: set a weight, or promote it in full")
+            self._refuse(
+                action,
+                "the rollout has no steps; set a weight, or promote the canary to stable with full=true (--full)",
+            )
         at = self._placed(higher_index(self.steps, self.status.weight) if self.is_held else self.status.step_index)
         ramp, weight = at.step.ramp if at.step else None, at.status.weight
         is_past = action is Action.SKIP and not self.is_held and ramp is not None and ramp.from_ <= weight
@@ -467,7 +475,7 @@ class Rollout(Document):
             reason=_words(why, reason),
             since=now,
             paused_until=None,
-            judged_since=now,
+            analysis_since=now,
         )
 
     def _paused(self, until: datetime | None, *, now: datetime, reason: str, why: str = "") -> Self:
@@ -476,7 +484,7 @@ class Rollout(Document):
             reason=_words(why or "waiting for approval", reason),
             since=now,
             paused_until=until,
-            judged_since=None,
+            analysis_since=None,
         )
 
     def _held(self, weight: Decimal, *, now: datetime, reason: str) -> Self:
@@ -497,7 +505,7 @@ class Rollout(Document):
             phase=Phase.HEALTHY,
             weight=ZERO,
             step_index=0,
-            reason=_words("the canary has become stable", reason),
+            reason=_words("the canary is now stable", reason),
             since=now,
             stable_generation=self.status.generation,
             promoted=Promotion(stable=self.spec.stable, canary=canary),
@@ -519,8 +527,14 @@ class Rollout(Document):
         raise IllegalMoveError(self.name, action, self.status.phase, why)
 
 
-_WAITS_FOR_NOTHING: dict[str, Any] = {"paused_until": None, "judged_since": None}
-_NO_CANARY: dict[str, Any] = {**_WAITS_FOR_NOTHING, "started": None, "tries": None, "mirror": None, "overrides": None}
+_WAITS_FOR_NOTHING: dict[str, Any] = {"paused_until": None, "analysis_since": None}
+_NO_CANARY: dict[str, Any] = {
+    **_WAITS_FOR_NOTHING,
+    "started": None,
+    "attempts": None,
+    "mirror": None,
+    "overrides": None,
+}
 
 
 def _words(what: str, reason: str) -> str:

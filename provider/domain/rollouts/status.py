@@ -54,9 +54,9 @@ class Status(Document):
     paused_until: Moment | None = None
     started: Moment | None = None
     """Start of the current attempt."""
-    tries: WholeNumber | None = Field(default=None, ge=1)
+    attempts: WholeNumber | None = Field(default=None, ge=1)
     """Number of this try of the canary's version: 1 at first, plus 1 with each retry."""
-    judged_since: Moment | None = None
+    analysis_since: Moment | None = None
     """Start of the current analysis step."""
     mirror: WholeNumber | None = Field(default=None, ge=0, le=100)
     """Mirrored percentage, if a step has set it."""

@@ -25,7 +25,7 @@ class Action(StrEnum):
     SCALE = "scale"
     DRAIN = "drain"
     UNDRAIN = "undrain"
-    WITHDRAW = "withdraw"
+    REMOVE = "remove"
     SET_WEIGHT = "set-weight"
     PROMOTE = "promote"
     PROMOTE_FULL = "promote-full"
@@ -69,7 +69,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.START: _STARTED,
         Action.EDIT: _PROGRESSING | _PAUSED,
         **_staying(_PROGRESSING),
-        Action.WITHDRAW: _HEALTHY,
+        Action.REMOVE: _HEALTHY,
         Action.SET_WEIGHT: _PROGRESSING,
         Action.PROMOTE: _WALKED,
         Action.PROMOTE_FULL: _HEALTHY,
@@ -85,7 +85,7 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.START: _STARTED,
         Action.EDIT: _PAUSED,
         **_staying(_PAUSED),
-        Action.WITHDRAW: _HEALTHY,
+        Action.REMOVE: _HEALTHY,
         Action.SET_WEIGHT: _PROGRESSING,
         Action.PROMOTE: _WALKED,
         Action.PROMOTE_FULL: _HEALTHY,
@@ -101,17 +101,17 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
         Action.START: _STARTED,
         Action.EDIT: _DEGRADED,
         **_staying(_DEGRADED),
-        Action.WITHDRAW: _HEALTHY,
+        Action.REMOVE: _HEALTHY,
         Action.RETRY: _BEGUN,
         Action.UNDO: _UNDONE,
     },
 }
 
 WHY_NOT: Mapping[Phase, str] = {
-    Phase.HEALTHY: "there is no canary: all traffic is on stable; start one first",
-    Phase.PROGRESSING: "the canary is on its way; abort it first",
+    Phase.HEALTHY: "there is no canary; start one first",
+    Phase.PROGRESSING: "a canary is in progress; abort it first",
     Phase.PAUSED: "the canary is paused; resume, promote or abort it",
-    Phase.DEGRADED: "the canary was aborted: all traffic is on stable; retry it or start a new one",
+    Phase.DEGRADED: "the canary was aborted; retry it or start a new one",
 }
 
 

@@ -14,12 +14,14 @@ POLLS = Counter(
     "canary_polls",
     "Polls by outcome: a new configuration, an unchanged one, unavailable (503) or refused. "
     "Unavailable and refused polls have no gateway label.",
-    ["gateway", "held", "outcome"],
+    ["gateway", "long", "outcome"],
     registry=RECORDED,
 )
-POLLS_HELD = Gauge("canary_polls_held", "Long polls in progress.", registry=RECORDED, multiprocess_mode="livesum")
+POLLS_HELD = Gauge(
+    "canary_long_polls_in_progress", "Long polls in progress.", registry=RECORDED, multiprocess_mode="livesum"
+)
 POLL_HOLD_SECONDS = Histogram(
-    "canary_poll_hold_seconds",
+    "canary_long_poll_duration_seconds",
     "Duration of long polls in seconds, by outcome.",
     ["outcome"],
     buckets=(0.001, 0.01, 0.1, 0.5, 1, 2, 4, 5, 6, 8),
@@ -50,7 +52,7 @@ STORE_CALL_SECONDS = Histogram(
     registry=RECORDED,
 )
 LOOK_SECONDS = Histogram(
-    "canary_look_duration_seconds",
+    "canary_measurement_duration_seconds",
     "Duration in seconds of measurements of canaries (loop controller) and of gateways and "
     "traffic shares (loop watcher), by outcome: ok, failed, or unavailable if the store was "
     "unavailable.",
@@ -59,9 +61,9 @@ LOOK_SECONDS = Histogram(
     registry=RECORDED,
 )
 LAST_ROUND = Gauge(
-    "canary_loop_last_round_timestamp_seconds",
+    "canary_loop_last_iteration_timestamp_seconds",
     "Unix time of a loop's last iteration, even without work: controller, watcher, "
-    "discovery, messenger, feed, snapshot, sightings.",
+    "discovery, webhooks, replica, snapshot, polls.",
     ["loop"],
     registry=RECORDED,
     multiprocess_mode="max",
@@ -78,18 +80,18 @@ ROLLOUT_E_VALUE = Gauge(
     multiprocess_mode="mostrecent",
 )
 ROLLOUT_E_VALUE_NEEDED = Gauge(
-    "canary_rollout_e_value_needed",
+    "canary_rollout_e_value_threshold",
     "E-value at which the claim is accepted.",
     ["rollout", "metric", "claim"],
     registry=RECORDED,
     multiprocess_mode="mostrecent",
 )
 ROLLOUT_ENDS = Counter(
-    "canary_rollout_ends", "Finished canaries, by outcome.", ["rollout", "outcome"], registry=RECORDED
+    "canary_rollouts_finished", "Finished canaries, by outcome.", ["rollout", "outcome"], registry=RECORDED
 )
 ROLLOUT_SECONDS = Histogram(
     "canary_rollout_duration_seconds",
-    "Duration of canaries in seconds, by outcome: promoted, aborted, withdrawn or deleted.",
+    "Duration of canaries in seconds, by outcome: promoted, aborted, removed or deleted.",
     ["outcome"],
     buckets=(10, _MINUTE, 5 * _MINUTE, 15 * _MINUTE, _HOUR, 4 * _HOUR, 12 * _HOUR, _DAY, 3 * _DAY, 7 * _DAY),
     registry=RECORDED,
@@ -115,7 +117,7 @@ SNAPSHOT_REVISION = Gauge(
 )
 
 # What appears with its first event would hide it: from nothing to 1 is no increase to Prometheus.
-for _outcome in ("promoted", "aborted", "withdrawn", "deleted"):
+for _outcome in ("promoted", "aborted", "removed", "deleted"):
     ROLLOUT_SECONDS.labels(_outcome)
 for _outcome in ("refused", "unavailable"):
     POLLS.labels("", "false", _outcome)

@@ -33,7 +33,7 @@ ROLLOUTS = _state("rollouts", "Rollouts by phase.", "phase")
 PHASE = _state("rollout_phase", "1 for the current phase of a rollout.", "rollout", "phase")
 WEIGHT = _state("rollout_weight_percent", "Requested weight of the canary in percent.", "rollout")
 IN_FORCE = _state(
-    "rollout_weight_in_force_percent",
+    "rollout_applied_weight_percent",
     "Weight in percent at every gateway that serves the rollout: confirmed by its API, or else as served.",
     "rollout",
 )
@@ -65,16 +65,16 @@ FOLLOWING = _state("store_following", "1 while the provider follows the store's 
 STORE_STATE = _state(
     "store_state",
     "1 for the state of the responding worker's connection to the store: starting, "
-    "following, store-away, or, where an administrator must restore, store-went-back or "
-    "store-shrank.",
+    "following, unavailable, or, where an administrator must restore, regressed or "
+    "shrank.",
     "state",
 )
 CLOCK_AHEAD = _state(
     "store_clock_ahead_seconds",
     "Seconds that the clock of the responding worker's machine is ahead of Redis' clock; negative if it is behind.",
 )
-UNREADABLE = _state("unreadable_documents", "Number of corrupt documents in the store.")
-GATEWAY_STATE = _state("gateway_state", "1 for the current state of a gateway.", "gateway", "state")
+UNREADABLE = _state("corrupt_documents", "Number of corrupt documents in the store.")
+GATEWAY_HEALTH = _state("gateway_health", "1 for the current health of a gateway.", "gateway", "health")
 LAST_POLL = _state("gateway_last_poll_timestamp_seconds", "Unix time of the gateway's last poll.", "gateway")
 SERVED = _state(
     "gateway_revision_served", "Lowest of the revisions last served to the gateway's instances.", "gateway"

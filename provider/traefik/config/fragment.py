@@ -63,7 +63,7 @@ class _Rendering:
         self.counts_overrides = bool(settings_of(rollout).count_overrides)
         self.ignored = settings_of(rollout).ignore or ()
         self.own = {side: names.own_service(rollout, side) for side in self.sides}
-        self.servers = {side: names.target(rollout, side) for side in self.sides}
+        self.servers = {name: side.service or self.own[name] for name, side in self.sides.items()}
         if self.mirror and not self.stable.service:
             # The mirroring service takes stable's own name: the sticky cookie is a hash of it, and must not change.
             self.servers["stable"] = names.mirrored_target(rollout)
@@ -92,8 +92,8 @@ class _Rendering:
         Traefik disables a router whose service has a missing child, even one without traffic: stable would go
         down with the canary. A second router, one priority lower, is there at once when that happens.
         """
-        used = {*self.shares, *(["canary"] if self.mirror else [])} - {"stable"}
-        return any(side.service for name, side in self.sides.items() if name in used)
+        foreign = [name for name, side in self.sides.items() if side.service and name != "stable"]
+        return any(name in self.shares or (self.mirror and name == "canary") for name in foreign)
 
     @property
     def priority(self) -> int:
@@ -158,7 +158,8 @@ class _Rendering:
         for name, side in self.sides.items():
             if side.servers is not None and self.servers[name] in used:
                 yield self.servers[name], self._load_balancer(side, name=self.own[name])
-        yield from self._override_services(used)
+        if self.overrides:
+            yield from self._override_services(used)
 
     def _override_services(self, used: Collection[str]) -> Iterator[tuple[str, Json]]:
         for name, side in self.sides.items():

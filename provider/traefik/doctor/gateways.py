@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from provider.domain.fields.types import parse_duration
-from provider.domain.gateways import DEFAULT_GATEWAY, GatewayState
+from provider.domain.gateways import DEFAULT_GATEWAY, GatewayHealth
 from provider.domain.json_object import Json
 from provider.traefik.config import missing_from
 from provider.traefik.doctor.findings import Finding, Severity
@@ -17,7 +17,7 @@ _NOT_COUNTED = (
 )
 
 # What else there is, is seen at the Traefik itself.
-_TROUBLES = {GatewayState.SILENT, GatewayState.LAGGING}
+_TROUBLES = {GatewayHealth.NOT_POLLING, GatewayHealth.OUTDATED}
 
 
 def latency_bounds(rollouts: Iterable[Json], *, gateway: str) -> Iterator[LatencyBound]:
@@ -50,7 +50,7 @@ def _outdated(version: str | None) -> Iterator[Finding]:
         yield Finding(
             "version",
             Severity.WARNING,
-            f"Traefik {version} lacks {', '.join(missing)}: rollouts with any of these are served as stable alone",
+            f"Traefik {version} lacks {', '.join(missing)}: rollouts that use them are served without their canary",
         )
 
 
@@ -62,18 +62,18 @@ def examine_gateway(gateway: Json) -> Iterator[Finding]:
         return
     if not instances:
         yield Finding("polling", Severity.ERROR, "it was not seen to poll lately", _POLLS.format(name=name))
-    elif gateway.get("state") in _TROUBLES:
-        yield Finding("polling", Severity.ERROR, gateway.get("detail", "it does not follow"))
+    elif gateway.get("health") in _TROUBLES:
+        yield Finding("polling", Severity.ERROR, gateway.get("detail", "it is behind"))
     if name == DEFAULT_GATEWAY and instances:
         yield unnamed()
-    yield from _outdated(gateway.get("spec", {}).get("traefik"))
+    yield from _outdated(gateway.get("spec", {}).get("traefikVersion"))
     if gateway.get("spec", {}).get("api"):
         return
     yield Finding(
         "unknown-api",
         Severity.WARNING,
-        "where its API is was never said: what it was served is known, what it applied is not",
+        "no API URL configured: the provider cannot confirm what Traefik has applied",
         f"traefik-canary gateway set {name} --api http://{name}:8081",
     )
-    if any(instance.get("holdSeconds") == 0 for instance in instances):
-        yield not_held("a change waits for the next poll")
+    if any(instance.get("longPollSeconds") == 0 for instance in instances):
+        yield not_held("changes wait for the next poll")

@@ -4,21 +4,21 @@ from provider.domain.auth import Permission
 from provider.services import LINK_SECONDS, GatewayView, SameRequestsError
 from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange
 from provider.web.api.schemas import (
-    GatewayAnswer,
     GatewayBody,
     GatewayList,
-    InstanceAnswer,
+    GatewayResponse,
+    InstanceResponse,
     NewToken,
+    OverlappingRules,
     ReasonBody,
     ReasonQuery,
     RestoreBody,
     Restored,
-    SameRequests,
     SignInLink,
     StoredGateway,
-    TokenAnswer,
     TokenBody,
     TokenList,
+    TokenResponse,
 )
 
 _GATEWAYS = "/api/v1/gateways"
@@ -47,7 +47,7 @@ def delete_gateway(exchange: Exchange) -> ApiResponse:
 def list_tokens(exchange: Exchange) -> ApiResponse:
     """List tokens."""
     tokens = (
-        TokenAnswer(name=view.name, role=view.role, version=view.version, gateway=view.gateway)
+        TokenResponse(name=view.name, role=view.role, version=view.version, gateway=view.gateway)
         for view in exchange.operations.tokens.views()
     )
     return ApiResponse(TokenList(tokens=tuple(tokens)))
@@ -76,8 +76,10 @@ def restore(exchange: Exchange) -> ApiResponse:
     """Restore consistency between Redis and the served configuration."""
     body: RestoreBody = exchange.body
     done = exchange.operations.restoring.restore(body.from_, exchange.call)
-    found = tuple(SameRequests(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.same_requests)
-    return ApiResponse(Restored(revision=done.revision, same_requests=found or None))
+    found = tuple(
+        OverlappingRules(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.overlapping_rules
+    )
+    return ApiResponse(Restored(revision=done.revision, overlapping_rules=found or None))
 
 
 ENDPOINTS = (
@@ -150,6 +152,7 @@ ENDPOINTS = (
         "Create a single-use link that signs the caller in to the web pages",
         body=ReasonBody,
         answers={201: SignInLink},
+        is_large=False,
         tag="tokens",
         conditions=(),
     ),
@@ -167,8 +170,8 @@ ENDPOINTS = (
 )
 
 
-def _gateway(view: GatewayView) -> GatewayAnswer:
-    return GatewayAnswer(
+def _gateway(view: GatewayView) -> GatewayResponse:
+    return GatewayResponse(
         name=view.name,
         version=view.version,
         spec=view.spec,
@@ -178,16 +181,16 @@ def _gateway(view: GatewayView) -> GatewayAnswer:
         is_counted=view.is_counted,
         revision_applied=view.applied,
         errors=tuple(view.errors),
-        state=view.condition.state if view.condition else None,
+        health=view.health,
         detail=view.condition.detail or None if view.condition else None,
-        state_since=view.condition.since if view.condition else None,
-        traefik=view.condition.traefik if view.condition else None,
+        health_since=view.condition.since if view.condition else None,
+        traefik_version=view.condition.traefik if view.condition else None,
         instances=tuple(
-            InstanceAnswer(
+            InstanceResponse(
                 address=sighting.address,
                 last_poll=sighting.last_poll,
                 revision_served=sighting.revision_served,
-                hold_seconds=sighting.hold_seconds,
+                long_poll_seconds=sighting.long_poll_seconds,
             )
             for sighting in view.instances
         ),

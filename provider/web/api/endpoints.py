@@ -16,8 +16,8 @@ from provider.domain.auth import Caller, Permission
 from provider.domain.fields import InvalidDocumentError, check_value_count, decode_json, read, write
 from provider.domain.fields.quotes import quoted
 from provider.domain.fields.types import NAME_PATTERN
+from provider.net.off_loop import SMALL_BYTES, run_off_loop, run_sized
 from provider.services import Call, Operations
-from provider.services.off_loop import run_off_loop
 from provider.store import Request
 from provider.web.api.problems import (
     BadRequestError,
@@ -37,9 +37,8 @@ from provider.web.api.schemas import (
 )
 from provider.web.rate_limits import Limits, Place
 
+SMALL_BODY_BYTES = 64 * 1024
 _IDEMPOTENCY_SECONDS = 24 * 3_600
-# A body up to this size is read within a millisecond or two. Each further one as large counts as a further request.
-_SMALL_BODY_BYTES = 16 * 1024
 IF_MATCH, IDEMPOTENCY_KEY = "If-Match", "Idempotency-Key"
 # Clients that drop the quotes of an ETag are understood, and so are proxies that make it weak as they compress.
 _ETAG = r'(?:(?:W/)?"[0-9]{1,16}"|[0-9]{1,16})'
@@ -95,6 +94,8 @@ class Endpoint:
     media_type: str = "application/json"
     tag: str = field(default="rollouts")
     is_held: bool = False
+    is_large: bool = True
+    """Whether a body may have 1 MiB, as one with a spec or a reason of any length, or 64 kB only."""
     cost: int = 1
     """How many requests it counts as for the rate limit."""
     operation: str = ""
@@ -138,7 +139,7 @@ def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callabl
                 # The kind stands before its name: /api/v1/rollouts/<name>.
                 what = endpoint.path.split("/")[3].removesuffix("s") if part == "name" else part
                 raise BadRequestError(
-                    f"the {what} cannot have this name: a name is lower-case letters, digits and inner hyphens, "
+                    f"the {what} cannot have this name: a name is lowercase letters, digits and inner hyphens, "
                     f"63 at most, not {quoted(name)}"
                 )
         body, query = _body(endpoint, caller, limits), _query(endpoint)
@@ -187,6 +188,8 @@ def _permitted_caller(endpoint: Endpoint, operations: Operations, limits: Limits
 def _body(endpoint: Endpoint, caller: Caller, limits: Limits) -> BaseModel | None:
     if endpoint.body is None:
         return None
+    if not endpoint.is_large:
+        request.max_content_length = SMALL_BODY_BYTES
     data = request.get_data(cache=True)
     # Of a body in chunks, whose length nobody said before, Werkzeug gives what the limit leaves of it.
     if request.content_length is None and len(data) >= (request.max_content_length or len(data) + 1):
@@ -195,10 +198,10 @@ def _body(endpoint: Endpoint, caller: Caller, limits: Limits) -> BaseModel | Non
         return endpoint.body.model_validate({})
     if not request.is_json:
         raise WrongContentTypeError("send the header Content-Type: application/json")
-    if len(data) <= _SMALL_BODY_BYTES:
-        return _parsed(endpoint.body, data)
-    limits.rate.of_token(caller.name, calls=len(data) // _SMALL_BODY_BYTES)
-    return run_off_loop(partial(_parsed, endpoint.body, data))
+    # It counts as one further request for each further part of this size.
+    if further := len(data) // SMALL_BYTES:
+        limits.rate.of_token(caller.name, calls=further)
+    return run_sized(partial(_parsed, endpoint.body, data), size=len(data))
 
 
 def _parsed(model: type[BaseModel], data: bytes) -> BaseModel:
@@ -239,7 +242,7 @@ def _if_match(endpoint: Endpoint, header: str | None) -> Sequence[int]:
     if header is None:
         return ()
     if IF_MATCH not in endpoint.conditions:
-        raise BadRequestError("If-Match has no meaning here: nothing with a version is changed; leave the header out")
+        raise BadRequestError("If-Match is not supported for this request; omit it")
     if not re.fullmatch(IF_MATCH_PATTERN, header.strip()):
         raise BadRequestError(f'If-Match must be an ETag such as "42", or several, not {quoted(header)}')
     return [int(version) for version in re.findall("[0-9]+", header)]

@@ -17,7 +17,7 @@ from provider.web.api.problems import BadRequestError
 _HEARTBEAT_SECONDS = 15.0
 # What a viewer may see: tokens, and webhooks with their secrets, are for those who administer.
 _SHOWN = frozenset({Kind.ROLLOUT, Kind.GATEWAY, Kind.SERVERS})
-_HEARTBEAT = b": still here\n\n"
+_HEARTBEAT = b": heartbeat\n\n"
 
 
 def stream_events(exchange: Exchange) -> Response:

@@ -78,41 +78,41 @@ class Kind:
 KINDS: Mapping[type[Exception], Kind] = {
     BadRequestError: Kind(400, "bad-request", "Bad request"),
     InvalidQueryError: Kind(400, "invalid-query", "Invalid query parameter"),
-    NotJsonError: Kind(400, "not-json", "Invalid JSON"),
+    NotJsonError: Kind(400, "invalid-json", "Invalid JSON"),
     UnauthenticatedError: Kind(401, "unauthenticated", "Authentication required", {"WWW-Authenticate": "Bearer"}),
     ForbiddenError: Kind(403, "forbidden", "Permission denied"),
-    SignInError: Kind(403, "sign-in", "Sign-in failed"),
+    SignInError: Kind(403, "sign-in-failed", "Sign-in failed"),
     NotFoundError: Kind(404, "not-found", "Not found"),
-    ExistsError: Kind(409, "exists", "Already exists"),
-    IllegalMoveError: Kind(409, "illegal-move", "Action not allowed in this phase"),
-    OtherAttemptError: Kind(409, "other-attempt", "Another attempt is current"),
-    OtherSourceError: Kind(409, "other-source", "Side does not use registration"),
-    OutOfReachError: Kind(409, "out-of-reach", "State cannot be reached by waiting"),
-    UnreadableDocumentError: Kind(409, "unreadable-document", "Stored document is corrupt"),
-    ShrinkError: Kind(409, "shrink", "Change would remove most rollouts from a gateway"),
+    ExistsError: Kind(409, "already-exists", "Already exists"),
+    IllegalMoveError: Kind(409, "action-not-allowed", "Action not allowed in this phase"),
+    OtherAttemptError: Kind(409, "attempt-mismatch", "Another attempt is current"),
+    OtherSourceError: Kind(409, "registration-not-enabled", "Side does not use registration"),
+    OutOfReachError: Kind(409, "state-unreachable", "State cannot be reached by waiting"),
+    UnreadableDocumentError: Kind(409, "corrupt-document", "Stored document is corrupt"),
+    ShrinkError: Kind(409, "shrink-not-allowed", "Change would remove most rollouts from a gateway"),
     StableChangedError: Kind(409, "stable-changed", "Stable version would change"),
-    StableLagsError: Kind(409, "stable-lags", "Spec is older than a promotion"),
+    StableLagsError: Kind(409, "spec-outdated", "Spec is older than a promotion"),
     CanaryUnavailableError: Kind(409, "canary-unavailable", "Version not confirmed to be available"),
-    TriesUsedUpError: Kind(409, "tries-used-up", "Maximum number of tries reached"),
-    SameRequestsError: Kind(409, "same-requests", "Overlapping rules"),
-    TooManyError: Kind(409, "too-many", "Limit reached"),
-    ContentionError: Kind(409, "contention", "Conflict"),
-    StaleVersionError: Kind(412, "stale-version", "Version conflict"),
-    WrongContentTypeError: Kind(415, "wrong-content-type", "Unsupported media type"),
-    InvalidDocumentError: Kind(422, "invalid-document", "Validation failed"),
+    TriesUsedUpError: Kind(409, "attempts-exhausted", "Maximum number of tries reached"),
+    SameRequestsError: Kind(409, "overlapping-rules", "Overlapping rules"),
+    TooManyError: Kind(409, "limit-reached", "Limit reached"),
+    ContentionError: Kind(409, "conflict", "Conflict"),
+    StaleVersionError: Kind(412, "version-conflict", "Version conflict"),
+    WrongContentTypeError: Kind(415, "unsupported-media-type", "Unsupported media type"),
+    InvalidDocumentError: Kind(422, "validation-failed", "Validation failed"),
     UnsupportedFeatureError: Kind(422, "unsupported-by-traefik", "Not supported by the gateway's Traefik version"),
-    UnfitFragmentError: Kind(422, "unfit", "Configuration not valid for Traefik"),
+    UnfitFragmentError: Kind(422, "invalid-configuration", "Configuration not valid for Traefik"),
     RequestReusedError: Kind(422, "idempotency-key-reused", "Idempotency key already used for another request"),
-    TooFastError: Kind(429, "too-fast", "Rate limit exceeded", {"Retry-After": "1"}),
+    TooFastError: Kind(429, "rate-limit-exceeded", "Rate limit exceeded", {"Retry-After": "1"}),
     TooManyGuessesError: Kind(
-        429, "too-many-guesses", "Too many failed authentication attempts", {"Retry-After": "60"}
+        429, "authentication-throttled", "Too many failed authentication attempts", {"Retry-After": "60"}
     ),
-    TooManyHeldError: Kind(429, "too-many-held", "Too many open requests", {"Retry-After": "5"}),
-    WorkerFullError: Kind(503, "worker-full", "Too many open requests on this worker", {"Retry-After": "5"}),
-    TooManyAttemptsError: Kind(429, "too-many-attempts", "Too many sign-in attempts", {"Retry-After": "60"}),
+    TooManyHeldError: Kind(429, "too-many-open-requests", "Too many open requests", {"Retry-After": "5"}),
+    WorkerFullError: Kind(503, "worker-overloaded", "Too many open requests on this worker", {"Retry-After": "5"}),
+    TooManyAttemptsError: Kind(429, "too-many-sign-in-attempts", "Too many sign-in attempts", {"Retry-After": "60"}),
     StoreUnavailableError: Kind(503, "store-unavailable", "Store unavailable", {"Retry-After": "1"}),
-    StoreWentBackError: Kind(503, "store-went-back", "Store and served configuration differ", {"Retry-After": "30"}),
-    NotInTimeError: Kind(504, "not-in-time", "Timed out"),
+    StoreWentBackError: Kind(503, "store-regressed", "Store and served configuration differ", {"Retry-After": "30"}),
+    NotInTimeError: Kind(504, "timeout", "Timed out"),
 }
 
 
@@ -143,7 +143,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 _PLAIN_WORDS = {
     404: "no endpoint at this path; see /docs for the list",
-    413: "the body is larger than 1 MiB",
+    413: "the body is larger than 1 MiB, or than 64 kB for a sign-in link or a registration",
 }
 
 
@@ -151,8 +151,8 @@ def _answer_unknown(error: Exception) -> Response:
     # The words of an unforeseen error may hold anything: they are for the log only.
     log.error("request.failed", exc_info=error)
     return _respond(
-        Kind(500, "internal", "Internal server error"),
-        f"the provider's log has the details, under the request id {request_id()}",
+        Kind(500, "internal-error", "Internal server error"),
+        f"the provider's log has the details, under request ID {request_id()}",
     )
 
 

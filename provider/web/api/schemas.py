@@ -7,14 +7,14 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue, StrictBool
 
-from provider.domain.analysis import CheckResult, Look, Origin, Outcome, Preset, Share, Verdict
+from provider.domain.analysis import CheckResult, Origin, Outcome, Preset, SampleResult, Share, Verdict
 from provider.domain.auth import Role
 from provider.domain.fields import Document, Moment, format_duration
 from provider.domain.fields.types import Duration, Name, ServerUrl, Weight, WholeNumber
-from provider.domain.gateways import GatewaySpec, GatewayState
-from provider.domain.notifications import ShownSpec, WebhookSpec
+from provider.domain.gateways import GatewayHealth, GatewaySpec
+from provider.domain.notifications import PublicWebhookSpec, WebhookSpec
 from provider.domain.rollouts import Action, Discover, Phase, Plan, Server, Servers, Side, Spec, Status, StepWarning
-from provider.services import Delivery, DeliveryReason, Goal, Report, Truth, Wait
+from provider.services import Delivery, DeliveryReason, Goal, Report, RestoreSource, Wait
 
 # Control characters, and those that turn the direction of what follows.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -75,10 +75,10 @@ class SpecBody(ReasonBody):
 
 
 class RetryBody(MoveBody):
-    """Reason of a retry, and whether to skip the checks of `analysis.maxTries` and of the canary's availability."""
+    """Reason of a retry, and whether to skip the checks of `maxAttempts` and of the canary's availability."""
 
     force: StrictBool = False
-    """Retry beyond `analysis.maxTries`, and even if it is not confirmed that the canary can take traffic."""
+    """Retry beyond `analysis.maxAttempts`, and even if it is not confirmed that the canary can take traffic."""
 
 
 class CanaryBody(Side, MoveBody):
@@ -144,7 +144,7 @@ class WebhookBody(ReasonBody):
     """Spec of the webhook."""
 
 
-class AnnounceBody(ReasonBody):
+class RegistrationBody(ReasonBody):
     """Registration of an instance.
 
     It expires after `ttl` unless the instance sends a heartbeat: the same request again.
@@ -172,7 +172,7 @@ class TokenBody(ReasonBody):
 class RestoreBody(ReasonBody):
     """The state to restore: `served` or `stored`."""
 
-    from_: Truth = Field(alias="from")
+    from_: RestoreSource = Field(alias="from")
     """State to keep: `served` is what the provider serves, `stored` is what Redis contains."""
 
 
@@ -233,10 +233,10 @@ _MULTIPLES = rf"^{_MULTIPLE}(,{_MULTIPLE}){{0,{_MOST_MULTIPLES - 1}}}$"
 
 def _factors(text: str) -> str:
     if text.count(",") >= _MOST_MULTIPLES:
-        raise ValueError(f"k must list {_MOST_MULTIPLES} multiples at most")
+        raise ValueError(f"regressions must list {_MOST_MULTIPLES} multiples at most")
     for one in text.split(","):
         if not re.fullmatch(_MULTIPLE, one):
-            raise ValueError("k must list multiples above 1, or total, such as 2,5,total")
+            raise ValueError("regressions must list multiples above 1, or total, such as 2,5,total")
     return text
 
 
@@ -247,14 +247,16 @@ class PlanQuery(Document):
     """Requests per second to both sides together. Default: the latest measurement."""
     errors: float | None = Field(default=None, ge=0, le=50, allow_inf_nan=False)
     """Error rate of stable in percent. Default: the latest measurement, or 0.5."""
-    k: Annotated[str, AfterValidator(_factors), Field(json_schema_extra={"pattern": _MULTIPLES})] = "2,5,total"
+    regressions: Annotated[str, AfterValidator(_factors), Field(json_schema_extra={"pattern": _MULTIPLES})] = (
+        "2,5,total"
+    )
     """Regressions: the canary's errors as multiples of stable's, separated by commas. `total` is a failure of
     every request."""
 
     @property
     def factors(self) -> tuple[float, ...]:
         """Return the multiples; infinity for a total failure."""
-        return tuple(inf if one == "total" else float(one) for one in self.k.split(","))
+        return tuple(inf if one == "total" else float(one) for one in self.regressions.split(","))
 
 
 class HistoryQuery(Document):
@@ -278,15 +280,15 @@ class WaitQuery(Document):
 
 
 class VerdictSummary(Document):
-    """Verdict on the canary. `known_in` is the expected time until a verdict, in words."""
+    """Verdict on the canary. `verdict_in` is the expected time until a verdict, in words."""
 
     outcome: Outcome
     reason: str
-    known_in_seconds: float | None = None
-    known_in: str | None = None
+    verdict_in_seconds: float | None = None
+    verdict_in: str | None = None
 
 
-class RolloutAnswer(Document):
+class RolloutResponse(Document):
     """A rollout. `actions` lists the actions that its phase allows."""
 
     name: Name
@@ -310,11 +312,11 @@ class RolloutAnswer(Document):
 class RolloutList(Document):
     """Rollouts by name. `cursor` is the cursor of the next page, absent on the last page."""
 
-    rollouts: tuple[RolloutAnswer, ...]
+    rollouts: tuple[RolloutResponse, ...]
     cursor: str | None = None
 
 
-class ReportAnswer(Document):
+class DeliveryReport(Document):
     """Delivery state of a rollout at one gateway."""
 
     gateway: str
@@ -328,9 +330,9 @@ class ReportAnswer(Document):
     """Number of instances that have applied the rollout, as far as their polls and APIs show."""
 
 
-def report_answer(report: Report) -> ReportAnswer:
+def report_answer(report: Report) -> DeliveryReport:
     """Return a report as the API shows it."""
-    return ReportAnswer(
+    return DeliveryReport(
         gateway=report.gateway,
         state=report.delivery,
         reason_code=report.reason_code,
@@ -340,16 +342,16 @@ def report_answer(report: Report) -> ReportAnswer:
     )
 
 
-class WaitAnswer(RolloutAnswer):
+class WaitResponse(RolloutResponse):
     """The rollout in the requested state.
 
     With `for=applied`, `gateways` contains the delivery state of each gateway.
     """
 
-    gateways: tuple[ReportAnswer, ...] | None = None
+    gateways: tuple[DeliveryReport, ...] | None = None
 
 
-class SettingAnswer(Document):
+class SettingResponse(Document):
     """Effective analysis setting: its name in the spec, its value and the origin of the value."""
 
     name: str
@@ -357,33 +359,33 @@ class SettingAnswer(Document):
     origin: Origin
 
 
-class AnalysisAnswer(Document):
+class AnalysisResponse(Document):
     """Analysis of a canary: for the whole attempt, for the current step, by check and by measurement.
 
-    `settings` contains the effective settings. During the warm-up, `warmingUp` is the remaining time in words, and
-    `warmingUpUntil` its end.
+    `settings` contains the effective settings. During the warm-up, `warmUpRemaining` is the remaining time in
+    words, and `warmUpUntil` its end.
     """
 
-    whole: Verdict
-    in_step: Verdict
+    overall: Verdict
+    current_step: Verdict
     checks: tuple[CheckResult, ...]
-    looks: tuple[Look, ...]
-    warming_up: str | None = None
-    warming_up_until: Moment | None = None
-    known_in_seconds: float | None = None
+    samples: tuple[SampleResult, ...]
+    warm_up_remaining: str | None = None
+    warm_up_until: Moment | None = None
+    verdict_in_seconds: float | None = None
     """Expected time until a verdict in seconds, at the current traffic."""
-    known_in: str | None = None
+    verdict_in: str | None = None
     """Expected time until a verdict, in words."""
     preset: Preset | None = None
-    settings: tuple[SettingAnswer, ...]
+    settings: tuple[SettingResponse, ...]
 
 
-class PlanAnswer(Plan):
+class PlanResponse(Plan):
     """Forecast of each waiting step, with the traffic that it is based on."""
 
 
-class TrafficAnswer(Share):
-    """Share of the requests that the canary receives. `words` explains a deviation from the requested weight."""
+class TrafficResponse(Share):
+    """Share of the requests that the canary receives. `summary` explains a deviation from the requested weight."""
 
 
 class InstanceOfSide(Document):
@@ -392,31 +394,32 @@ class InstanceOfSide(Document):
     instance: Name
     url: ServerUrl
     weight: WholeNumber | None = None
-    until: Moment
+    expires_at: Moment
 
 
-class SideAnswer(Document):
+class SideResponse(Document):
     """Backend of a side: a `service` of another provider, or listed or discovered `servers`.
 
-    `kept` is the reason why servers are kept that discovery no longer finds. `instances` lists registered instances.
+    `keptReason` is the reason why servers are kept that discovery no longer finds. `instances` lists registered
+    instances.
     """
 
     service: str | None = None
     discover: Discover | None = None
     servers: tuple[Server, ...]
-    kept: str | None = None
+    kept_reason: str | None = None
     instances: tuple[InstanceOfSide, ...] | None = None
 
 
-class ServersAnswer(Document):
+class ServersResponse(Document):
     """Current backends of each side."""
 
-    stable: SideAnswer
-    canary: SideAnswer | None = None
-    baseline: SideAnswer | None = None
+    stable: SideResponse
+    canary: SideResponse | None = None
+    baseline: SideResponse | None = None
 
 
-class AnnouncedAnswer(InstanceOfSide):
+class RegistrationResponse(InstanceOfSide):
     """A registered instance. It belongs to its group, which stays the same when the canary is promoted."""
 
     rollout: Name
@@ -444,20 +447,20 @@ class HistoryList(Document):
     before: int | None = None
 
 
-class InstanceAnswer(Document):
-    """A Traefik instance that polls as a gateway. `holdSeconds` is the timeout of its long polls."""
+class InstanceResponse(Document):
+    """A Traefik instance that polls as a gateway. `longPollSeconds` is the timeout of its long polls."""
 
     address: str
     last_poll: Moment
     revision_served: int
-    hold_seconds: int | None = None
+    long_poll_seconds: int | None = None
 
 
-class GatewayAnswer(Document):
+class GatewayResponse(Document):
     """A gateway: its spec, polls, and applied configuration.
 
-    `state`, `detail` and `stateSince` are the controller's latest observation; they are absent without a controller.
-    `traefik` is the version of Traefik.
+    `detail` and `healthSince` are the controller's latest observation; they are absent without a controller.
+    `traefikVersion` is the version of Traefik.
     """
 
     name: str
@@ -469,18 +472,18 @@ class GatewayAnswer(Document):
     is_counted: bool
     """Whether waits and steps take the gateway into account."""
     revision_applied: int | None = None
-    instances: tuple[InstanceAnswer, ...]
+    instances: tuple[InstanceResponse, ...]
     errors: tuple[str, ...]
-    state: GatewayState | None = None
+    health: GatewayHealth
     detail: str | None = None
-    state_since: Moment | None = None
-    traefik: str | None = None
+    health_since: Moment | None = None
+    traefik_version: str | None = None
 
 
 class GatewayList(Document):
     """All gateways by name."""
 
-    gateways: tuple[GatewayAnswer, ...]
+    gateways: tuple[GatewayResponse, ...]
 
 
 class StoredGateway(Document):
@@ -491,22 +494,22 @@ class StoredGateway(Document):
     spec: GatewaySpec
 
 
-class WebhookAnswer(Document):
+class WebhookResponse(Document):
     """A webhook, without its secret."""
 
     name: Name
     version: int
-    spec: ShownSpec
+    spec: PublicWebhookSpec
     has_secret: bool
 
 
 class WebhookList(Document):
     """All webhooks by name."""
 
-    webhooks: tuple[WebhookAnswer, ...]
+    webhooks: tuple[WebhookResponse, ...]
 
 
-class Delivered(Document):
+class TestDelivery(Document):
     """Result of a delivery. `status` is the HTTP status of the receiver, absent if it did not respond."""
 
     delivered: bool
@@ -514,7 +517,7 @@ class Delivered(Document):
     detail: str
 
 
-class TokenAnswer(Document):
+class TokenResponse(Document):
     """A token, without its secret."""
 
     name: str
@@ -527,7 +530,7 @@ class TokenAnswer(Document):
 class TokenList(Document):
     """All tokens by name."""
 
-    tokens: tuple[TokenAnswer, ...]
+    tokens: tuple[TokenResponse, ...]
 
 
 class NewToken(Document):
@@ -545,7 +548,7 @@ class SignInLink(Document):
     expires_in_seconds: int
 
 
-class SameRequests(Document):
+class OverlappingRules(Document):
     """Two rollouts that match the same requests with the same priority."""
 
     rollouts: tuple[str, str]
@@ -557,11 +560,11 @@ class Restored(Document):
     """The revision after the restore, and problems of the restored rollouts."""
 
     revision: int
-    same_requests: tuple[SameRequests, ...] | None = None
+    overlapping_rules: tuple[OverlappingRules, ...] | None = None
     """Rollouts of which only one receives traffic, because they match the same requests."""
 
 
-class MistakeAnswer(Document):
+class FieldError(Document):
     """A validation error: JSON pointer and description."""
 
     pointer: str
@@ -575,8 +578,8 @@ class Problem(Document):
     title: str
     status: int
     detail: str
-    errors: tuple[MistakeAnswer, ...] | None = None
-    gateways: tuple[ReportAnswer, ...] | None = None
+    errors: tuple[FieldError, ...] | None = None
+    gateways: tuple[DeliveryReport, ...] | None = None
     """Delivery state of each gateway. Only if a wait for `applied` timed out."""
 
 
@@ -591,4 +594,4 @@ class Readiness(Document):
     store: str
     problem: str | None = None
     revision: int
-    unreadable: tuple[str, ...]
+    corrupt_documents: tuple[str, ...]

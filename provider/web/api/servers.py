@@ -7,12 +7,12 @@ from provider.services import SideServers
 from provider.store import Instance
 from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange, Handler
 from provider.web.api.schemas import (
-    AnnounceBody,
-    AnnouncedAnswer,
     InstanceOfSide,
     ReasonQuery,
-    ServersAnswer,
-    SideAnswer,
+    RegistrationBody,
+    RegistrationResponse,
+    ServersResponse,
+    SideResponse,
 )
 
 _ONE = "/api/v1/rollouts/<name>"
@@ -23,7 +23,7 @@ def servers(exchange: Exchange) -> ApiResponse:
     """Return the current backends of each side."""
     operations = exchange.operations
     sides = operations.discovery.servers(operations.rollouts.get(exchange.name))
-    return ApiResponse(ServersAnswer(**{name: _side(side) for name, side in sides.items()}))
+    return ApiResponse(ServersResponse(**{name: _side(side) for name, side in sides.items()}))
 
 
 def announce(exchange: Exchange) -> ApiResponse:
@@ -37,7 +37,7 @@ def withdraw(exchange: Exchange) -> ApiResponse:
 
 
 def _announced(exchange: Exchange, group: str) -> ApiResponse:
-    body: AnnounceBody = exchange.body
+    body: RegistrationBody = exchange.body
     name = exchange.parts["instance"]
     instance = exchange.operations.discovery.announce(
         exchange.name,
@@ -48,8 +48,13 @@ def _announced(exchange: Exchange, group: str) -> ApiResponse:
         by=exchange.caller.name,
     )
     return ApiResponse(
-        AnnouncedAnswer(
-            rollout=exchange.name, group=group, instance=name, url=body.url, weight=body.weight, until=instance.until
+        RegistrationResponse(
+            rollout=exchange.name,
+            group=group,
+            instance=name,
+            url=body.url,
+            weight=body.weight,
+            expires_at=instance.until,
         )
     )
 
@@ -82,8 +87,9 @@ def _announcing(path: str, handler: Handler, summary: str, operation: str) -> En
         handler,
         Permission.REGISTER,
         f"{summary}, or renew its registration",
-        body=AnnounceBody,
-        answers={200: AnnouncedAnswer},
+        body=RegistrationBody,
+        answers={200: RegistrationResponse},
+        is_large=False,
         problems=(404, 409),
         tag="servers",
         operation=operation,
@@ -114,7 +120,7 @@ ENDPOINTS = (
         servers,
         Permission.READ,
         "Read the current servers of each side, and the registered instances",
-        answers={200: ServersAnswer},
+        answers={200: ServersResponse},
         problems=(404, 409),
         tag="servers",
     ),
@@ -124,13 +130,13 @@ ENDPOINTS = (
 )
 
 
-def _side(known: SideServers) -> SideAnswer:
+def _side(known: SideServers) -> SideResponse:
     side, found = known.side, known.found
-    return SideAnswer(
+    return SideResponse(
         service=side.service,
         discover=side.discover,
         servers=found.servers if found else side.servers or (),
-        kept=found.kept if found else None,
+        kept_reason=found.kept if found else None,
         instances=tuple(map(_instance, known.instances)) or None,
     )
 
@@ -138,5 +144,5 @@ def _side(known: SideServers) -> SideAnswer:
 def _instance(instance: Instance) -> InstanceOfSide:
     server = read(Server, decode_json(instance.text))
     return InstanceOfSide(
-        instance=instance.name.partition("/")[2], url=server.url, weight=server.weight, until=instance.until
+        instance=instance.name.partition("/")[2], url=server.url, weight=server.weight, expires_at=instance.until
     )

@@ -26,7 +26,7 @@ COOKIE = "canary_session"
 _REPEAT_SECONDS = 24 * 3_600
 # Only an admin's forms hold specs. 1,000 servers on each side have some 80 kB.
 _SPEC_FORM_BYTES, _SMALL_FORM_BYTES = 256 * 1024, 16 * 1024
-_MOST_FIELDS = 100
+MOST_FIELDS = 100
 
 Page: TypeAlias = Response | str | tuple[str, int]
 
@@ -140,7 +140,9 @@ def _view(route: Route, operations: Operations, held: Held) -> Callable[..., Pag
             raise SignInNeededError
         if not visitor.caller.may(route.permission):
             needed = _NEEDED[route.permission]
-            raise ForbiddenError(f"your role, {visitor.caller.role}, may not do this; it needs {needed}")
+            raise ForbiddenError(
+                f"your role {visitor.caller.role} does not permit this action; it requires the role {needed}"
+            )
         if route.method != "GET":
             is_spec = route.permission is Permission.ADMINISTER
             limit_form(_SPEC_FORM_BYTES if is_spec else _SMALL_FORM_BYTES)
@@ -168,7 +170,7 @@ def csrf_token(session: str) -> str:
 def limit_form(most_bytes: int) -> None:
     """Check the size of a form, and how many fields it has, before it is parsed. Raises RequestEntityTooLarge."""
     request.max_content_length = most_bytes
-    if request.mimetype != "multipart/form-data" and request.get_data().count(b"&") >= _MOST_FIELDS:
+    if request.mimetype != "multipart/form-data" and request.get_data().count(b"&") >= MOST_FIELDS:
         raise RequestEntityTooLarge
 
 

@@ -54,14 +54,14 @@ class _RefusalError(Exception):
 
 
 _NOTHING_KNOWN = _RefusalError(
-    "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
+    "503 Service Unavailable", "no configuration is known yet; keep the current one", (_RETRY,)
 )
 
 
 @dataclass(frozen=True)
 class _Poll:
     gateway: str
-    hold_seconds: int
+    long_poll_seconds: int
     wants_yaml: bool
     is_authenticated: bool
 
@@ -132,26 +132,26 @@ class Polling:
             ("Content-Length", str(len(content))),
             *_SECURITY,
         ]
-        if poll.hold_seconds:
-            headers.append(("Preference-Applied", f"wait={poll.hold_seconds}"))
+        if poll.long_poll_seconds:
+            headers.append(("Preference-Applied", f"wait={poll.long_poll_seconds}"))
         start_response("200 OK", headers)
         return [content]
 
     def _accepted(self, environ: "WSGIEnvironment") -> _Poll:
         if environ["REQUEST_METHOD"] != "GET":
-            raise _RefusalError("405 Method Not Allowed", "only GET is answered here", (("Allow", "GET"),))
+            raise _RefusalError("405 Method Not Allowed", "only GET is supported", (("Allow", "GET"),))
         caller = self._permitted(environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
         # By the address that Traefik polls, or by a header that its configuration sets.
         named = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [])
         gateway = [environ.get("HTTP_X_CANARY_GATEWAY") or DEFAULT_GATEWAY, *named][-1]
         if not _NAME.fullmatch(gateway):
-            raise _RefusalError("400 Bad Request", "gateway must be 1 to 63 lower-case letters, digits and hyphens")
+            raise _RefusalError("400 Bad Request", "gateway must be 1 to 63 lowercase letters, digits and hyphens")
         if caller and caller.gateway not in {None, gateway}:
             raise _RefusalError("403 Forbidden", f"this token polls as the gateway {caller.gateway} only")
         wanted = _WAIT.search(environ.get("HTTP_PREFER", ""))
         return _Poll(
             gateway=gateway,
-            hold_seconds=min(int(wanted[1]), LONGEST_HOLD_SECONDS) if wanted else 0,
+            long_poll_seconds=min(int(wanted[1]), LONGEST_HOLD_SECONDS) if wanted else 0,
             wants_yaml="yaml" in environ.get("HTTP_ACCEPT", ""),
             is_authenticated=caller is not None,
         )
@@ -211,7 +211,7 @@ class Polling:
             address,
             digest=body.digest,
             revision=self._feed.revision,
-            hold_seconds=poll.hold_seconds,
+            long_poll_seconds=poll.long_poll_seconds,
             taken=before.digest if before and before.gateway == poll.gateway else "",
             revision_taken=before.revision if before and before.gateway == poll.gateway else 0,
             is_authenticated=poll.is_authenticated,
@@ -235,9 +235,9 @@ class Polling:
         self, poll: _Poll, body: Body, before: _Served | None, *, is_same: bool, held_seconds: float
     ) -> None:
         outcome = "same" if is_same else "new"
-        gateway, held = self._gateways(poll.gateway), "true" if poll.hold_seconds else "false"
+        gateway, held = self._gateways(poll.gateway), "true" if poll.long_poll_seconds else "false"
         metrics.POLLS.labels(gateway, held, outcome).inc()
-        if poll.hold_seconds:
+        if poll.long_poll_seconds:
             metrics.POLL_HOLD_SECONDS.labels(outcome).observe(held_seconds)
         # Who comes anew may have missed a change for as long as it likes.
         if before and before.gateway == poll.gateway and not is_same and body.cause:
@@ -245,7 +245,7 @@ class Polling:
             tracing.arrived("traefik served", body.cause.origin, body.cause.at, gateway=poll.gateway)
 
     def _held_body(self, poll: _Poll, connection: object) -> Body | None:
-        if not poll.hold_seconds or self._held >= self._most_held:
+        if not poll.long_poll_seconds or self._held >= self._most_held:
             return self._feed.body(poll.gateway)
         known = self._served.get(connection) if connection is not None else None
         with self._count:
@@ -253,8 +253,8 @@ class Polling:
         metrics.POLLS_HELD.inc()
         try:
             if known is None or known.gateway != poll.gateway:
-                return self._feed.wait_for_body(poll.gateway, other_than=None, seconds=poll.hold_seconds)
-            self._feed.wait_for_body(poll.gateway, other_than=known.digest, seconds=poll.hold_seconds)
+                return self._feed.wait_for_body(poll.gateway, other_than=None, seconds=poll.long_poll_seconds)
+            self._feed.wait_for_body(poll.gateway, other_than=known.digest, seconds=poll.long_poll_seconds)
             self._gather(known)
             return self._feed.body(poll.gateway)
         finally:

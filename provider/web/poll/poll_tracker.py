@@ -54,7 +54,7 @@ class SightingBook:
         *,
         digest: str,
         revision: int,
-        hold_seconds: int,
+        long_poll_seconds: int,
         is_authenticated: bool = False,
         taken: str = "",
         revision_taken: int = 0,
@@ -66,7 +66,7 @@ class SightingBook:
             last_poll=datetime.now(UTC),
             revision_served=revision,
             digest=digest,
-            hold_seconds=hold_seconds,
+            long_poll_seconds=long_poll_seconds,
             taken=taken,
             revision_taken=revision_taken,
             worker=self._worker,
@@ -143,13 +143,13 @@ class SightingBook:
             self._wake.wait(_REPORT_SECONDS)
             self._wake.clear()
             self._survive(self.report)
-            metrics.LAST_ROUND.labels("sightings").set_to_current_time()
+            metrics.LAST_ROUND.labels("polls").set_to_current_time()
 
     def _survive(self, act: Callable[[], None]) -> None:
         try:
             act()
         except Exception:
-            log.exception("sightings.failed")
+            log.exception("polls.failed")
 
     def _forget_all(self) -> None:
         with self._lock:

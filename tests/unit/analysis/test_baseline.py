@@ -43,11 +43,11 @@ class Attempt:
                 now=self._now,
                 exposure=self.exposure,
             )
-        return self.record.looks[0].outcome
+        return self.record.samples[0].outcome
 
     @property
     def code(self) -> ReasonCode | None:
-        return self.record.looks[0].reason_code
+        return self.record.samples[0].reason_code
 
     def _count(self, service: str, counts: Side) -> None:
         requests, errors, slow = counts
@@ -112,7 +112,7 @@ def test_a_shared_outage_is_no_reason_to_doubt_the_baseline() -> None:
     attempt.see(canary=DOWN, stable=DOWN, baseline=DOWN, times=4)
 
     assert attempt.record.doubt(SETTINGS) is None
-    assert attempt.record.looks[0].outcome is not Outcome.FAILED
+    assert attempt.record.samples[0].outcome is not Outcome.FAILED
 
 
 @pytest.mark.parametrize("baseline", [NONE, DOWN], ids=["no requests", "down as well"])

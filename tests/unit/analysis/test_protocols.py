@@ -152,13 +152,13 @@ def test_a_grpc_canary_whose_status_is_counted_is_promoted() -> None:
 def test_a_canary_whose_results_are_not_counted_is_never_known_to_be_good(protocol: str) -> None:
     responses = {(protocol, "2"): 50}
     record, action = played(rollout(), (responses, responses))
-    verdict = record.whole.judged(settings_of(rollout()))
+    verdict = record.verdict(settings_of(rollout()))
 
     assert Action.HOLD is action
     assert (verdict.outcome, verdict.reason_code) == (Outcome.INCONCLUSIVE, ReasonCode.UNKNOWN_RESULTS)
     assert (
-        record.looks[0].outcome,
-        record.looks[0].reason_code,
+        record.samples[0].outcome,
+        record.samples[0].reason_code,
     ) == (Outcome.INCONCLUSIVE, ReasonCode.UNKNOWN_RESULTS)
 
 
@@ -204,7 +204,7 @@ def test_a_person_who_goes_on_is_not_held_again_for_the_same_client_errors() -> 
     canary = rollout()
     responses = ({("http", "200"): 95}, {("http", "404"): 5})
     record, action = played(canary, responses)
-    sample = record.looks[0]
+    sample = record.samples[0]
     held = canary.hold(now=sample.at, reason="client errors")
     resumed = rollout(metrics=["errors"]).model_copy(
         update={"status": canary.status.model_copy(update={"since": sample.at + INTERVAL})}

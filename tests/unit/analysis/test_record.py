@@ -57,8 +57,8 @@ def begun() -> Record:
 
 def test_what_was_counted_before_the_first_look_tells_nothing(begun: Record) -> None:
     assert requests(begun) == (0, 0)
-    assert (begun.looks[0].canary_requests, begun.looks[0].stable_requests) == (0, 0)
-    assert Outcome.INCONCLUSIVE is begun.looks[0].outcome
+    assert (begun.samples[0].canary_requests, begun.samples[0].stable_requests) == (0, 0)
+    assert Outcome.INCONCLUSIVE is begun.samples[0].outcome
 
 
 def test_each_look_adds_what_happened_since_the_one_before(begun: Record) -> None:
@@ -67,15 +67,15 @@ def test_each_look_adds_what_happened_since_the_one_before(begun: Record) -> Non
     assert requests(record) == (100, 100)
     assert record.whole.totals.stable.requests == 500
     assert record.whole.totals.canary.errors == 1
-    assert [(look.canary_requests, look.stable_requests) for look in record.looks] == [(70, 300), (30, 200), (0, 0)]
-    assert T0 + timedelta(seconds=15) == record.looked_at == record.looks[0].at
+    assert [(look.canary_requests, look.stable_requests) for look in record.samples] == [(70, 300), (30, 200), (0, 0)]
+    assert T0 + timedelta(seconds=15) == record.looked_at == record.samples[0].at
 
 
 def test_after_errors_the_next_window_reaches_back_over_them(begun: Record) -> None:
     away = looked(looked(begun, Measurement(error="edge is away")), Measurement(error="edge is away"))
     back = saw(away, (1_500, 10), (150, 1))
 
-    assert (away.looks[0].outcome, away.looks[0].reason) == (Outcome.ERROR, "edge is away")
+    assert (away.samples[0].outcome, away.samples[0].reason) == (Outcome.ERROR, "edge is away")
     assert (begun.counters, begun.whole) == (away.counters, away.whole)
     assert (away.tally.consecutive_errors, back.tally.consecutive_errors) == (2, 0)
     assert requests(back) == (50, 50)
@@ -107,8 +107,8 @@ def test_counters_that_contradict_each_other_are_an_error(begun: Record) -> None
     counters = {**series(2_000, 0), Series("200", "GET", "http", 0.1): 10**9}
     record = looked(begun, Measurement({"edge": Snapshot({STABLE: counters, CANARY: counters}, 1.0)}))
 
-    assert Outcome.ERROR is record.looks[0].outcome
-    assert "what was counted contradicts itself: the counts of a histogram" in record.looks[0].reason
+    assert Outcome.ERROR is record.samples[0].outcome
+    assert "inconsistent counts: the counts of a histogram" in record.samples[0].reason
     assert begun.counters == record.counters
 
 
@@ -122,7 +122,7 @@ def test_a_new_step_begins_its_sums_anew_while_the_whole_goes_on(begun: Record) 
 
     assert requests(next_step) == (50, 0)
     assert next_step.checks == ()
-    assert (checked.looks, checked.tally) == (next_step.looks, next_step.tally)
+    assert (checked.samples, checked.tally) == (next_step.samples, next_step.tally)
     assert requests(record) == (70, 20)
 
 
@@ -168,7 +168,7 @@ def test_a_finding_is_the_worst_of_the_verdict_and_the_checks(
 
     assert outcome is found
     assert words in reason
-    assert (found, reason) == (record.looks[0].outcome, record.looks[0].reason)
+    assert (found, reason) == (record.samples[0].outcome, record.samples[0].reason)
     assert outcome is Outcome.SUCCESSFUL or "check 0: so it said" not in reason or outcomes[0] is outcome
 
 
@@ -180,7 +180,7 @@ def test_the_latest_looks_are_kept_and_all_are_tallied() -> None:
     for number in range(50):
         record = looked(record, Measurement(error=str(number)))
 
-    assert [str(number) for number in range(49, 29, -1)] == [look.reason for look in record.looks]
+    assert [str(number) for number in range(49, 29, -1)] == [look.reason for look in record.samples]
     assert record.tally.consecutive_errors == 50
 
 
@@ -216,5 +216,5 @@ def test_a_record_comes_back_from_json_as_it_was_and_goes_on_the_same(
         assert record == kept
         record = kept.about("one", step)
 
-    assert min(20, len(measurements)) == len(record.looks)
+    assert min(20, len(measurements)) == len(record.samples)
     assert record.whole.totals.canary.requests >= record.in_step.totals.canary.requests

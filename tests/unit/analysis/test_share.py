@@ -19,31 +19,31 @@ def counted(
     return Requests(begin, begin + timedelta(seconds=seconds), canary, stable, reloads)
 
 
-def added(pieces: Sequence[Requests], new: Requests, asked: str = "5") -> Sequence[Requests]:
-    return remembered(pieces, new, asked=Decimal(asked))
+def added(pieces: Sequence[Requests], new: Requests, requested: str = "5") -> Sequence[Requests]:
+    return remembered(pieces, new, requested=Decimal(requested))
 
 
-def state(piece: Requests, *, asked: str = "5", may_starve: bool = True) -> ShareState:
-    return share_of([piece], asked=Decimal(asked), gateways=1, may_starve=may_starve).state
+def state(piece: Requests, *, requested: str = "5", may_starve: bool = True) -> ShareState:
+    return share_of([piece], requested=Decimal(requested), gateways=1, may_starve=may_starve).state
 
 
-def words(piece: Requests, *, asked: str = "1", gateways: int = 1) -> str:
-    return share_of([piece], asked=Decimal(asked), gateways=gateways).words
+def words(piece: Requests, *, requested: str = "1", gateways: int = 1) -> str:
+    return share_of([piece], requested=Decimal(requested), gateways=gateways).summary
 
 
 def test_a_share_is_what_was_counted_from_the_first_look_to_the_last() -> None:
     pieces = added([counted(5, 95)], counted(19, 381, begin=NOW + timedelta(seconds=20), reloads=3))
-    share = share_of(pieces, asked=Decimal(5), gateways=1)
+    share = share_of(pieces, requested=Decimal(5), gateways=1)
 
-    assert (share.state, share.words, share.achieved) == (ShareState.OK, "", 4.8)
+    assert (share.state, share.summary, share.achieved) == (ShareState.OK, "", 4.8)
     assert (share.canary_requests, share.stable_requests, share.reloads) == (24, 476, 3)
-    assert (NOW, NOW + timedelta(seconds=22)) == (share.since, share.seen_at)
+    assert (NOW, NOW + timedelta(seconds=22)) == (share.since, share.measured_at)
 
 
 def test_without_requests_nothing_is_achieved() -> None:
-    share = share_of([counted(0, 0)], asked=Decimal(5), gateways=1)
+    share = share_of([counted(0, 0)], requested=Decimal(5), gateways=1)
 
-    assert (share.state, share.achieved, share.words) == (ShareState.UNKNOWN, None, "no requests yet")
+    assert (share.state, share.achieved, share.summary) == (ShareState.UNKNOWN, None, "no requests yet")
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,7 @@ def test_the_samples_of_a_warm_up_are_shown_and_do_not_count() -> None:
     played = Played(rollout())
     for _ in range(4):
         played.sample()
-    sample = played.record.looks[0]
+    sample = played.record.samples[0]
 
     assert (sample.outcome, sample.reason) == (Outcome.INCONCLUSIVE, "warming up for 15 s more")
     assert sample.canary_requests > 0
@@ -141,14 +141,15 @@ def test_a_weight_increase_and_scaling_begin_a_warm_up(change: Callable[[Rollout
     assert played.record.whole.totals.canary.requests > counted > 0
 
 
-def test_a_lower_weight_begins_no_warm_up() -> None:
+def test_a_lower_weight_begins_a_warm_up_as_requests_of_the_former_weight_end_in_it() -> None:
     played = Played(rollout(), cold_seconds=0)
     for _ in range(10):
         played.sample()
+    assert played.record.warming_up(settings_of(played.rollout), now=played.now) == ""
     played.rollout = played.rollout.set_weight(Decimal(5), now=played.now)
     played.sample()
 
-    assert played.record.warming_up(settings_of(played.rollout), now=played.now) == ""
+    assert played.record.warming_up(settings_of(played.rollout), now=played.now) != ""
 
 
 def test_a_canary_that_is_plainly_down_fails_during_its_warm_up() -> None:
@@ -157,7 +158,7 @@ def test_a_canary_that_is_plainly_down_fails_during_its_warm_up() -> None:
     played.traefik.serve(CANARY, 300, errors=290)
 
     assert Action.ABORT is played.sample()
-    assert "requests to the canary failed" in played.record.looks[0].reason
+    assert "requests to the canary failed" in played.record.samples[0].reason
 
 
 def test_the_time_of_an_analysis_step_runs_from_the_end_of_the_warm_up() -> None:

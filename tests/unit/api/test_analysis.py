@@ -33,7 +33,7 @@ def test_before_any_look_there_is_nothing_to_tell(admin: Client, judged: str, wo
             remember(world.operations, "shop", record)
         answer = admin("GET", "/rollouts/shop/analysis")
         assert answer.status_code == 404
-        assert answer.json["detail"] == "shop: it has no canary that was looked at"
+        assert answer.json["detail"] == "shop: it has no analyzed canary"
     assert world.operations.rollouts.get("shop") == rollout
 
 
@@ -49,16 +49,35 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
     remember(world.operations, "shop", seen(rollout, [GOOD], now=now, checks=(check(Outcome.INCONCLUSIVE),)))
     told = admin("GET", "/rollouts/shop/analysis").json
 
-    assert {"whole", "inStep", "checks", "looks", "settings"} == told.keys()
-    assert told["whole"] == told["inStep"]
-    assert (told["whole"]["outcome"], told["whole"]["canaryRequests"]) == ("Successful", 3_000)
-    assert [metric["metric"] for metric in told["whole"]["metrics"]] == ["errors", "latency"]
-    errors = told["whole"]["metrics"][0]
+    assert {"overall", "currentStep", "checks", "samples", "settings"} == told.keys()
+    assert told["overall"] == told["currentStep"]
+    assert (told["overall"]["outcome"], told["overall"]["canaryRequests"]) == ("Successful", 3_000)
+    assert [metric["metric"] for metric in told["overall"]["metrics"]] == ["errors", "latency"]
+    errors = told["overall"]["metrics"][0]
     assert (errors["canaryRate"], errors["stableRate"]) == (0.004, 0.005)
-    assert {"outcome", "reason", "worse", "failedAt", "notWorse", "passedAt", "atMost"} <= errors.keys()
+    assert {
+        "outcome",
+        "reason",
+        "worseEValue",
+        "worseThreshold",
+        "notWorseEValue",
+        "notWorseThreshold",
+        "canaryRateUpperBound",
+    } <= errors.keys()
     assert told["checks"] == [{"name": "smoke", "outcome": "Inconclusive", "reason": "it said inconclusive"}]
-    assert [(look["canaryRequests"], look["stableRequests"]) for look in told["looks"]] == [(3_000, 30_000), (0, 0)]
-    assert [look["at"] for look in told["looks"]] == ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"]
+    assert [(look["canaryRequests"], look["stableRequests"]) for look in told["samples"]] == [(3_000, 30_000), (0, 0)]
+    assert [look["at"] for look in told["samples"]] == ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"]
+
+
+def test_a_canary_that_is_plainly_down_has_failed_in_its_attempt_and_in_its_step(
+    admin: Client, judged: str, world: World
+) -> None:
+    rollout = world.operations.rollouts.get("shop")
+    remember(world.operations, "shop", seen(rollout, [((100, 0), (12, 11))], now=world.clock()))
+    told = admin("GET", "/rollouts/shop/analysis").json
+
+    assert (told["overall"]["outcome"], told["currentStep"]["outcome"]) == ("Failed", "Failed")
+    assert told["overall"]["reason"] == told["samples"][0]["reason"]
 
 
 def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: World) -> None:
@@ -73,10 +92,10 @@ def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: 
     warm = admin("GET", "/rollouts/shop/analysis").json
 
     assert (
-        warming["warmingUp"],
-        warming["warmingUpUntil"],
+        warming["warmUpRemaining"],
+        warming["warmUpUntil"],
     ) == ("warming up for 18 s more", "2026-01-01T00:00:30.000Z")
-    assert not {"warmingUp", "warmingUpUntil"} & warm.keys()
+    assert not {"warmUpRemaining", "warmUpUntil"} & warm.keys()
 
 
 def test_effective_settings_are_shown_with_their_origin(admin: Client, world: World) -> None:
@@ -98,8 +117,8 @@ def test_a_source_that_is_away_is_told_look_by_look(admin: Client, judged: str, 
     remember(world.operations, "shop", unseen(world.operations.rollouts.get("shop"), 3, now=world.clock()))
     told = admin("GET", "/rollouts/shop/analysis").json
 
-    assert [(look["outcome"], look["reason"]) for look in told["looks"]] == [("Error", "edge does not answer")] * 3
-    assert told["whole"]["outcome"] == "Inconclusive"
+    assert [(look["outcome"], look["reason"]) for look in told["samples"]] == [("Error", "edge does not answer")] * 3
+    assert told["overall"]["outcome"] == "Inconclusive"
 
 
 def test_why_a_canary_was_taken_back_can_be_read_until_the_next_begins(
@@ -113,7 +132,7 @@ def test_why_a_canary_was_taken_back_can_be_read_until_the_next_begins(
     operations.move("shop", Action.RETRY, ME)
     retried = admin("GET", "/rollouts/shop/analysis")
 
-    assert (aborted.status_code, aborted.json["whole"]["outcome"]) == (200, "Failed")
+    assert (aborted.status_code, aborted.json["overall"]["outcome"]) == (200, "Failed")
     assert retried.status_code == 404
 
 
@@ -130,7 +149,7 @@ def test_whoever_may_read_may_read_it(
 
 
 def test_what_cannot_be_read_is_as_if_it_were_not_there(admin: Client, judged: str, world: World) -> None:
-    texts: list[Any] = ["nonsense", "[]", '{"attempt": 1}', '{"attempt": "x", "looks": 5}', "\x00", "{" * 5_000]
+    texts: list[Any] = ["nonsense", "[]", '{"attempt": 1}', '{"attempt": "x", "samples": 5}', "\x00", "{" * 5_000]
     for text in texts:
         world.store.replace_record("shop", expected=world.store.record("shop"), text=text)
         assert admin("GET", "/rollouts/shop/analysis").status_code == 404

@@ -40,7 +40,7 @@ def test_who_calls_too_often_is_told_when_to_come_back(as_role: dict[Role | None
     refused = as_role[Role.VIEWER]("GET", "/rollouts")
 
     assert {200} == statuses
-    assert problem(refused) == (429, "too-fast", "1")
+    assert problem(refused) == (429, "rate-limit-exceeded", "1")
     assert refused.content_type == "application/problem+json"
     assert as_role[Role.OPERATOR]("GET", "/rollouts").status_code == 200
 
@@ -76,7 +76,7 @@ def test_who_guesses_tokens_is_told_to_stop(flask_client: FlaskClient) -> None:
     answers = [flask_client.get("/api/v1/rollouts", headers=guess) for guess in headers]
 
     assert {401} == {answer.status_code for answer in answers[:30]}
-    assert problem(answers[30]) == (429, "too-many-guesses", "60")
+    assert problem(answers[30]) == (429, "authentication-throttled", "60")
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def two_waits(as_role: dict[Role | None, Client], limits: Limits, world: World, 
 
 @pytest.mark.usefixtures("two_waits")
 def test_one_caller_holds_so_many_calls_and_others_go_on(as_role: dict[Role | None, Client]) -> None:
-    assert problem(as_role[Role.VIEWER]("GET", WAIT)) == (429, "too-many-held", "5")
+    assert problem(as_role[Role.VIEWER]("GET", WAIT)) == (429, "too-many-open-requests", "5")
     assert as_role[Role.OPERATOR]("GET", WAIT.replace("30", "0")).status_code == 504
     assert as_role[Role.VIEWER]("GET", "/rollouts/shop").status_code == 200
 
@@ -110,15 +110,25 @@ def test_a_stream_takes_a_place_until_it_is_closed(flask_client: FlaskClient, wo
             assert b": connected" in next(stream.iter_encoded())
         full = flask_client.get("/api/v1/events", headers=headers[3])
 
-    assert problem(full) == (503, "worker-full", "5")
+    assert problem(full) == (503, "worker-overloaded", "5")
     assert not limits.held._counts
 
 
-def test_a_large_body_counts_as_several_requests(as_role: dict[Role | None, Client]) -> None:
-    reason = {"reason": " " * 8 * 16 * 1024}
-    statuses = [as_role[Role.VIEWER]("POST", "/sign-in-links", reason).status_code for _ in range(2)]
+def test_a_large_body_counts_as_several_requests(as_role: dict[Role | None, Client], shop: str) -> None:
+    body = {"weight": 5, "reason": " " * 8 * 16 * 1024}
+    statuses = [as_role[Role.OPERATOR]("PUT", "/rollouts/shop/weight", body).status_code for _ in range(2)]
 
-    assert statuses == [201, 429]
+    assert statuses == [200, 429]
+
+
+def test_a_sign_in_link_and_a_registration_have_a_small_body(as_role: dict[Role | None, Client]) -> None:
+    large = {"reason": " " * 70_000}
+    statuses = [
+        as_role[Role.VIEWER]("POST", "/sign-in-links", large).status_code,
+        as_role[Role.INSTANCE]("PUT", "/rollouts/shop/groups/v1/servers/one", large).status_code,
+    ]
+
+    assert statuses == [413, 413]
 
 
 def test_a_plan_counts_as_several_requests(as_role: dict[Role | None, Client], shop: str) -> None:

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from provider.domain.analysis import Share, ShareState
 from provider.domain.fields import encode
-from provider.domain.gateways import Condition, GatewayState
+from provider.domain.gateways import Condition, GatewayHealth
 from provider.domain.rollouts import Phase, Rollout, Server
 from provider.store import Change, Key, Kind, Request
 from provider.traefik.config import qualified, render
@@ -94,8 +94,20 @@ def test_every_service_with_servers_is_a_side_or_gets_copies_or_what_overrides_s
     finally:
         world.feed.close()
 
-    assert {"stable"} | ({"canary"} if rollout.canary else set()) == named.keys()
+    assert named.keys() == rollout.sides.keys()
     assert {qualified(name) for name in with_servers - apart} <= set(named.values())
+
+
+def test_servers_of_a_baseline_count_only_beside_a_canary(world: World) -> None:
+    baseline = {"servers": [{"url": "http://127.0.0.1:9003"}]}
+    world.operations.rollouts.create("shop", spec(canary=None, baseline=baseline), ME)
+    world.caught_up()
+    at_rest = {one["side"] for one in labels(world, "canary_rollout_servers")}
+    world.operations.rollouts.start("shop", spec().sides["canary"], ME)
+    world.caught_up()
+
+    assert at_rest == {"stable"}
+    assert {one["side"] for one in labels(world, "canary_rollout_servers")} == {"stable", "canary", "baseline"}
 
 
 def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: World) -> None:
@@ -118,15 +130,15 @@ def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: W
         "canary_rollout_steps": 2,
         "canary_store_following": 1,
         "canary_store_state": 1,
-        "canary_unreadable_documents": 1,
+        "canary_corrupt_documents": 1,
         # What nobody has seen is not told.
         "canary_rollout_share_percent": 0,
         "canary_rollout_starved": 0,
-        "canary_rollout_weight_in_force_percent": 0,
+        "canary_rollout_applied_weight_percent": 0,
         "canary_gateway_last_poll_timestamp_seconds": 0,
         "canary_gateway_revision_served": 0,
         "canary_gateway_revision_applied": 0,
-        "canary_gateway_state": 0,
+        "canary_gateway_health": 0,
     } == counts
 
 
@@ -153,14 +165,18 @@ def test_servers_that_answer_are_counted_and_those_that_are_kept_are_told(world:
 def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: World, shop: str) -> None:
     now = world.clock.time
     world.operations.rollouts.set_weight(shop, Decimal(5), ME)
-    starved = Share(state=ShareState.STARVED, words="", asked=Decimal(5), achieved=0.5, since=now, seen_at=now)
-    unknown = Share(state=ShareState.UNKNOWN, words="no requests yet", asked=Decimal(5), since=now, seen_at=now)
+    starved = Share(
+        state=ShareState.STARVED, summary="", requested=Decimal(5), achieved=0.5, since=now, measured_at=now
+    )
+    unknown = Share(
+        state=ShareState.UNKNOWN, summary="no requests yet", requested=Decimal(5), since=now, measured_at=now
+    )
     world.operations.rollouts.create(
         "blog", spec(rule="Host(`blog.localhost`)", steps=[{"setWeight": 5}, {"pause": {}}]), ME
     )
     world.caught_up()
     world.operations.traffic.publish({shop: starved, "blog": unknown}, seconds=15)
-    polled = Condition(state=GatewayState.LAGGING, since=now, last_poll=now, revision_served=3)
+    polled = Condition(health=GatewayHealth.OUTDATED, since=now, last_poll=now, revision_served=3)
     world.operations.observations.publish({"edge": polled}, seconds=15)
     found = {
         name: [(*sample.labels.values(), sample.value) for sample in family.samples]
@@ -172,7 +188,7 @@ def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: Worl
     assert [("edge", now.timestamp())] == found["canary_gateway_last_poll_timestamp_seconds"]
     assert found["canary_gateway_revision_served"] == [("edge", 3)]
     assert found["canary_gateway_revision_applied"] == []
-    assert found["canary_gateway_state"] == [("edge", "lagging", 1)]
+    assert found["canary_gateway_health"] == [("edge", "outdated", 1)]
 
 
 def figures(world: World, name: str) -> dict[str, float]:
@@ -211,7 +227,7 @@ def test_in_force_is_what_every_gateway_has(
     world.caught_up()
     conditions = {
         f"edge-{number}": Condition(
-            state=GatewayState.OK,
+            health=GatewayHealth.HEALTHY,
             since=world.clock.time,
             revision_served=None if one is None else newest + one,
             revision_applied=None if other is None else newest + other,
@@ -220,7 +236,7 @@ def test_in_force_is_what_every_gateway_has(
     }
     world.operations.observations.publish(conditions, seconds=15)
 
-    assert figures(world, "canary_rollout_weight_in_force_percent") == in_force
+    assert figures(world, "canary_rollout_applied_weight_percent") == in_force
 
 
 def test_what_was_counted_of_a_rollout_that_is_gone_is_told_no_more(world: World, shop: str) -> None:

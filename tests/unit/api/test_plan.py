@@ -30,19 +30,19 @@ def measured(shop: str, world: World) -> str:
 def test_without_measured_traffic_the_plan_says_so(admin: Client, shop: str) -> None:
     told = admin("GET", "/rollouts/shop/plan").json
 
-    assert told["traffic"] == {"requestsFrom": "unknown", "errors": 0.5, "slow": 0.5, "errorsFrom": "assumed"}
+    assert told["traffic"] == {"requestsSource": "unknown", "errors": 0.5, "slow": 0.5, "errorsSource": "assumed"}
     assert [(step["index"], step["weight"]) for step in told["steps"]] == [(1, 5), (2, 5)]
     assert [step["detections"] for step in told["steps"]] == [[], []]
 
 
 def test_traffic_that_is_given_is_planned_for(admin: Client, shop: str) -> None:
-    told = admin("GET", "/rollouts/shop/plan?rate=20&errors=0.5&k=3,total").json
+    told = admin("GET", "/rollouts/shop/plan?rate=20&errors=0.5&regressions=3,total").json
     step = told["steps"][0]
 
     assert (
         told["traffic"]["requestsPerSecond"],
-        told["traffic"]["requestsFrom"],
-        told["traffic"]["errorsFrom"],
+        told["traffic"]["requestsSource"],
+        told["traffic"]["errorsSource"],
     ) == (20, "given", "given")
     assert step["canaryRequests"] == 600
     assert [one.get("factor") for one in step["detections"]] == [3, None]
@@ -53,13 +53,25 @@ def test_traffic_that_is_given_is_planned_for(admin: Client, shop: str) -> None:
 def test_traffic_that_was_measured_is_planned_for(admin: Client, measured: str) -> None:
     told = admin("GET", "/rollouts/shop/plan").json
 
-    assert (told["traffic"]["requestsPerSecond"], told["traffic"]["requestsFrom"]) == (100, "measured")
+    assert (told["traffic"]["requestsPerSecond"], told["traffic"]["requestsSource"]) == (100, "measured")
     assert told["traffic"]["errors"] == 1.1
     assert told["traffic"]["measuredAt"] == "2026-01-01T00:00:00.000Z"
     assert told["steps"][0]["canaryRequests"] == 3_000
 
 
-@pytest.mark.parametrize("query", ["rate=0", "rate=-1", "rate=nan", "errors=51", "k=1", "k=", "k=2,,5", "k=some"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "rate=0",
+        "rate=-1",
+        "rate=nan",
+        "errors=51",
+        "regressions=1",
+        "regressions=",
+        "regressions=2,,5",
+        "regressions=some",
+    ],
+)
 def test_what_cannot_be_planned_for_is_refused(admin: Client, shop: str, query: str) -> None:
     assert admin("GET", f"/rollouts/shop/plan?{query}").status_code == 400
 
@@ -90,9 +102,9 @@ def test_a_rollout_that_is_read_tells_its_verdict_and_when_more_is_known(
     known = admin("GET", "/rollouts/shop/analysis").json
 
     assert verdict["outcome"] == "Inconclusive"
-    assert verdict["knownInSeconds"] > 0
-    assert verdict["knownIn"].endswith(" at this rate")
-    assert (verdict["knownInSeconds"], verdict["knownIn"]) == (known["knownInSeconds"], known["knownIn"])
+    assert verdict["verdictInSeconds"] > 0
+    assert verdict["verdictIn"].endswith(" at this rate")
+    assert (verdict["verdictInSeconds"], verdict["verdictIn"]) == (known["verdictInSeconds"], known["verdictIn"])
 
 
 def test_without_any_sample_there_is_no_verdict(admin: Client, shop: str) -> None:

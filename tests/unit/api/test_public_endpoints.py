@@ -21,7 +21,7 @@ def test_a_provider_that_can_answer_polls_is_ready(flask_client: Any, shop: str)
     answer = flask_client.get("/readyz")
 
     assert answer.status_code == 200
-    assert (answer.json["store"], answer.json["unreadable"]) == ("following", [])
+    assert (answer.json["store"], answer.json["corruptDocuments"]) == ("following", [])
     assert "problem" not in answer.json
 
 
@@ -32,7 +32,7 @@ def test_a_provider_that_lacks_a_document_is_not_ready_and_names_it(flask_client
     answer = flask_client.get("/readyz")
 
     assert answer.status_code == 503
-    assert answer.json["unreadable"] == ["rollout/shop"]
+    assert answer.json["corruptDocuments"] == ["rollout/shop"]
     assert "rollout/shop can be read; replace it" in answer.json["problem"]
 
 
@@ -53,7 +53,7 @@ def test_a_store_that_went_back_is_told_with_the_way_out(flask_client: Any, worl
     gone_back(world)
     answer = flask_client.get("/readyz")
 
-    assert (answer.status_code, answer.json["store"]) == (200, "store-went-back")
+    assert (answer.status_code, answer.json["store"]) == (200, "regressed")
     assert "traefik-canary restore" in answer.json["problem"]
 
 
@@ -132,7 +132,7 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
 
     assert answer.status_code == 500
     assert "NoneType" not in answer.text
-    assert answer.json["detail"].endswith(f"under the request id {answer.headers['X-Request-Id']}")
+    assert answer.json["detail"].endswith(f"under request ID {answer.headers['X-Request-Id']}")
     assert "request.failed" in caplog.messages
 
 

@@ -116,27 +116,27 @@ def test_an_illegal_move_is_refused_in_words_and_changes_nothing(admin: Client, 
     refused = admin("POST", f"/rollouts/{shop}/retry")
 
     assert refused.status_code == 409
-    assert refused.json["type"] == "urn:traefik-canary:illegal-move"
+    assert refused.json["type"] == "urn:traefik-canary:action-not-allowed"
     assert "retry is not possible while shop is Progressing" in refused.json["detail"]
     assert admin("GET", f"/rollouts/{shop}").json == before
 
 
 def test_a_retry_beyond_the_tries_is_refused_in_words_and_can_be_forced(admin: Client) -> None:
-    admin("POST", "/rollouts", {"name": "shop", "spec": body(analysis={"maxTries": 1})})
+    admin("POST", "/rollouts", {"name": "shop", "spec": body(analysis={"maxAttempts": 1})})
     admin("POST", "/rollouts/shop/abort")
     refused = admin("POST", "/rollouts/shop/retry")
 
-    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:tries-used-up")
-    assert admin("GET", "/rollouts/shop").json["status"]["tries"] == 1
+    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:attempts-exhausted")
+    assert admin("GET", "/rollouts/shop").json["status"]["attempts"] == 1
     forced = admin("POST", "/rollouts/shop/retry", {"force": True})
-    assert (forced.status_code, forced.json["status"]["tries"]) == (200, 2)
+    assert (forced.status_code, forced.json["status"]["attempts"]) == (200, 2)
 
 
 def test_an_abort_of_another_attempt_is_refused_in_words(admin: Client, shop: str) -> None:
     current = admin("GET", f"/rollouts/{shop}").json["status"]["generation"]
     refused = admin("POST", f"/rollouts/{shop}/abort", {"attempt": current - 1})
 
-    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:other-attempt")
+    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:attempt-mismatch")
     assert admin("GET", f"/rollouts/{shop}").json["status"]["phase"] == "Progressing"
     assert admin("POST", f"/rollouts/{shop}/abort", {"attempt": current}).status_code == 200
 
@@ -208,7 +208,7 @@ def test_applied_without_a_gateway_is_not_claimed(admin: Client, shop: str) -> N
     answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0.05")
 
     assert answer.status_code == 504
-    assert "no Traefik that carries shop has polled" in answer.json["detail"]
+    assert "no gateway of shop has polled" in answer.json["detail"]
 
 
 def test_a_timed_pause_shows_its_end(admin: Client, world: World) -> None:
@@ -224,6 +224,6 @@ def test_a_timed_pause_shows_its_end(admin: Client, world: World) -> None:
 def test_what_would_empty_a_gateway_says_how_it_is_done_all_the_same(admin: Client, shop: str) -> None:
     refused = admin("DELETE", f"/rollouts/{shop}")
 
-    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:shrink")
+    assert (refused.status_code, refused.json["type"]) == (409, "urn:traefik-canary:shrink-not-allowed")
     assert "allowShrink=true" in refused.json["detail"]
     assert admin("DELETE", f"/rollouts/{shop}?allowShrink=true").status_code == 204

@@ -36,7 +36,7 @@ def test_an_instance_registers_and_goes(instance: Client, admin: Client, world: 
         "instance": "two",
         "url": URL,
         "weight": 2,
-        "until": "2026-01-01T00:00:30.000Z",
+        "expiresAt": "2026-01-01T00:00:30.000Z",
     }
     world.caught_up()
     canary = admin("GET", "/rollouts/shop/servers").json["canary"]
@@ -55,7 +55,7 @@ def test_who_answers_for_a_side_that_is_written_down_is_told_too(admin: Client) 
     ("body", "pointer", "words"),
     [
         ({}, "/url", "is required"),
-        ({"url": "10.0.0.2"}, "/url", "must be a server's address"),
+        ({"url": "10.0.0.2"}, "/url", "must be a server URL"),
         ({"url": "http://169.254.169.254"}, "/url", "must not be link-local"),
         ({"url": URL, "ttl": "500ms"}, "/ttl", "must be from 1s to 1h, not 500ms"),
         ({"url": URL, "ttl": "2h"}, "/ttl", "must be from 1s to 1h, not 2h"),
@@ -76,7 +76,7 @@ def test_what_makes_no_sense_is_refused_and_nobody_is_noted(
 @pytest.mark.parametrize(
     ("path", "status", "kind"),
     [
-        ("/rollouts/shop/stable/servers/two", 409, "other-source"),
+        ("/rollouts/shop/stable/servers/two", 409, "registration-not-enabled"),
         ("/rollouts/cart/canary/servers/two", 404, "not-found"),
         ("/rollouts/shop/groups/V2/servers/two", 400, "bad-request"),
         ("/rollouts/shop/groups/v2/servers/a.b", 400, "bad-request"),

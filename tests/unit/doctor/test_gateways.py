@@ -6,8 +6,14 @@ from provider.traefik.doctor import LatencyBound, examine_gateway, latency_bound
 
 
 def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:
-    instance = {"address": "10.0.0.1:1", "holdSeconds": 1}
-    return {"name": name, "spec": {"api": "http://edge:8081"}, "instances": [instance], "state": "ok", **changes}
+    instance = {"address": "10.0.0.1:1", "longPollSeconds": 1}
+    return {
+        "name": name,
+        "spec": {"api": "http://edge:8081"},
+        "instances": [instance],
+        "health": "healthy",
+        **changes,
+    }
 
 
 @pytest.mark.parametrize(
@@ -16,16 +22,16 @@ def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:
         (gateway(), []),
         (gateway("default"), ["gateway-name"]),
         (gateway("default", instances=[]), ["polling"]),
-        (gateway(state="unseen"), []),
+        (gateway(health="never-polled"), []),
         (gateway(spec={}, isCounted=False), ["not-counted"]),
-        (gateway(state="silent", detail="it no longer polls"), ["polling"]),
-        (gateway(state="lagging"), ["polling"]),
-        (gateway(state="failing"), []),
+        (gateway(health="not-polling", detail="it no longer polls"), ["polling"]),
+        (gateway(health="outdated"), ["polling"]),
+        (gateway(health="configuration-error"), []),
         (gateway(spec={}), ["unknown-api"]),
-        (gateway(spec={}, instances=[{"holdSeconds": 0}, {"holdSeconds": 1}]), ["unknown-api", "held-polls"]),
+        (gateway(spec={}, instances=[{"longPollSeconds": 0}, {"longPollSeconds": 1}]), ["unknown-api", "held-polls"]),
         (gateway(spec={}, instances=[{}]), ["unknown-api"]),
         # Its Traefik says so itself.
-        (gateway(instances=[{"holdSeconds": 0}]), []),
+        (gateway(instances=[{"longPollSeconds": 0}]), []),
     ],
 )
 def test_what_the_provider_knows_of_a_gateway_is_told(shown: dict[str, Any], found: list[str]) -> None:
@@ -51,8 +57,8 @@ def test_the_latencies_asked_of_a_gateway_are_those_of_its_rollouts() -> None:
 
 
 def test_an_old_version_is_told_with_what_it_lacks() -> None:
-    (finding,) = examine_gateway(gateway(spec={"api": "http://edge:8081", "traefik": "3.6.15"}))
+    (finding,) = examine_gateway(gateway(spec={"api": "http://edge:8081", "traefikVersion": "3.6.15"}))
 
-    assert list(examine_gateway(gateway(spec={"api": "http://edge:8081", "traefik": "3.7.0"}))) == []
+    assert list(examine_gateway(gateway(spec={"api": "http://edge:8081", "traefikVersion": "3.7.0"}))) == []
     assert finding.check == "version"
     assert "resilience.circuitBreaker" in finding.detail

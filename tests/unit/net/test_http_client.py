@@ -131,5 +131,5 @@ def test_a_proxy_that_is_not_used_is_not_named(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
-    with pytest.raises(SourceError, match=r"does not answer: ConnectionError$"):
+    with pytest.raises(SourceError, match=r"does not answer: connection refused$"):
         read("http://127.0.0.1:1/")

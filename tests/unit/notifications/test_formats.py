@@ -21,7 +21,7 @@ from provider.domain.notifications import Notice, NoticeKind, WebhookSpec, rende
 SECRET = "a-secret-of-16-or-more"
 PAGE = Path(__file__).parents[3] / "docs" / "webhooks.md"
 NOTICE = Notice(
-    kind=NoticeKind.STEPPED,
+    kind=NoticeKind.ADVANCED,
     rollout="shop",
     text="shop: 25% to the canary, waiting 10m",
     phase="Paused",
@@ -53,7 +53,7 @@ def test_json_is_what_the_documentation_shows() -> None:
 
 def test_slack_gets_blocks_and_a_text_for_its_notification() -> None:
     words = "shop: 25% to the canary, waiting 10m"
-    small = "stepped by ci, 2026-01-01T00:00:00.000Z, revision 42"
+    small = "advanced by ci, 2026-01-01T00:00:00.000Z, revision 42"
     blocks = [
         {"type": "section", "text": {"type": "mrkdwn", "text": words}},
         {"type": "context", "elements": [{"type": "mrkdwn", "text": small}]},
@@ -80,7 +80,7 @@ def test_teams_gets_an_adaptive_card() -> None:
                 {
                     "type": "TextBlock",
                     "wrap": True,
-                    "text": "stepped by ci, 2026-01-01T00:00:00.000Z, revision 42",
+                    "text": "advanced by ci, 2026-01-01T00:00:00.000Z, revision 42",
                     "isSubtle": True,
                     "size": "Small",
                 },
@@ -92,7 +92,7 @@ def test_teams_gets_an_adaptive_card() -> None:
 
 
 def test_discord_gets_a_content_that_calls_nobody() -> None:
-    content = "shop: 25% to the canary, waiting 10m\n-# stepped by ci, 2026-01-01T00:00:00.000Z, revision 42"
+    content = "shop: 25% to the canary, waiting 10m\n-# advanced by ci, 2026-01-01T00:00:00.000Z, revision 42"
 
     assert {"content": content, "allowed_mentions": {"parse": []}} == body(NOTICE, format="discord")
 
@@ -142,7 +142,7 @@ def test_a_message_says_what_it_is(format_: str) -> None:
     assert headers == {
         "Content-Type": "application/json",
         "User-Agent": "traefik-canary",
-        "X-Canary-Event": "stepped",
+        "X-Canary-Event": "advanced",
         "X-Canary-Delivery": "42",
     }
 

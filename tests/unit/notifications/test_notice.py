@@ -63,36 +63,36 @@ def test_a_notice_tells_what_who_why_and_when() -> None:
 
 
 CHANGES: list[tuple[Change | None, Rollout | None, str, str]] = [
-    (None, at_rest(), "created", "a new rollout, no canary"),
-    (None, rollout(), "started", "a canary has started: 5% to the canary, waiting 10m"),
-    (None, rollout(steps=None), "started", "a canary has started: held at 0%"),
-    (lambda r: r.start(THIRD, now=NOW), at_rest(), "started", "a canary has started: 5% to the canary, waiting 10m"),
-    (lambda r: r.start(THIRD, now=NOW), rollout(), "started", "a canary has started: 5% to the canary, waiting 10m"),
-    (lambda r: r.start(THIRD, now=NOW), aborted(), "started", "a canary has started: 5% to the canary, waiting 10m"),
-    (lambda r: r.retry(now=NOW), aborted(), "started", "a canary has started: 5% to the canary, waiting 10m"),
+    (None, at_rest(), "created", "rollout created: no canary"),
+    (None, rollout(), "started", "canary started: 5% to the canary, waiting 10m"),
+    (None, rollout(steps=None), "started", "canary started: held at 0%"),
+    (lambda r: r.start(THIRD, now=NOW), at_rest(), "started", "canary started: 5% to the canary, waiting 10m"),
+    (lambda r: r.start(THIRD, now=NOW), rollout(), "started", "canary started: 5% to the canary, waiting 10m"),
+    (lambda r: r.start(THIRD, now=NOW), aborted(), "started", "canary started: 5% to the canary, waiting 10m"),
+    (lambda r: r.retry(now=NOW), aborted(), "started", "canary started: 5% to the canary, waiting 10m"),
     (
         lambda r: r.set_weight(Decimal("2.5"), now=NOW, reason="gently"),
         rollout(),
-        "stepped",
+        "advanced",
         "held at 2.5%: gently",
     ),
-    (lambda r: r.set_weight(Decimal(5), now=NOW), rollout(), "stepped", "held at 5%"),
+    (lambda r: r.set_weight(Decimal(5), now=NOW), rollout(), "advanced", "held at 5%"),
     (
         lambda r: r.advance(now=LATER),
         rollout(steps=[{"setWeight": 5}, {"pause": {"duration": "10m"}}, {"setWeight": 25}, STEPS[1]]),
-        "stepped",
+        "advanced",
         "25% to the canary, waiting 10m",
     ),
     (
         lambda r: r.advance(now=LATER),
         rollout(steps=[*STEPS[:3], {"analysis": {"duration": "5m"}}], analysis={}),
-        "stepped",
+        "advanced",
         "50% to the canary, analyzing the canary for 5m",
     ),
     (
         lambda r: r.advance(now=LATER),
         rollout(steps=[{"ramp": {"from": 0, "to": 50, "by": 10, "every": "10m"}}]),
-        "stepped",
+        "advanced",
         "10% to the canary, ramping to 50%, waiting 10m",
     ),
     (lambda r: r.advance(now=LATER), rollout(), "waiting", "50% to the canary, waiting for approval"),
@@ -117,17 +117,17 @@ CHANGES: list[tuple[Change | None, Rollout | None, str, str]] = [
         "5% to the canary, the steps have changed: waiting for approval",
     ),
     (lambda r: r.abort(now=NOW), waiting_for_a_person(), "aborted", "aborted: all traffic is on stable"),
-    (lambda r: r.promote(now=NOW), waiting_for_a_person(), "promoted", "the canary has become stable"),
-    (lambda r: r.resume(now=NOW), waiting_for_a_person(), "promoted", "the canary has become stable"),
-    (lambda r: r.promote_full(now=NOW, reason="ok"), rollout(), "promoted", "the canary has become stable: ok"),
+    (lambda r: r.promote(now=NOW), waiting_for_a_person(), "promoted", "the canary is now stable"),
+    (lambda r: r.resume(now=NOW), waiting_for_a_person(), "promoted", "the canary is now stable"),
+    (lambda r: r.promote_full(now=NOW, reason="ok"), rollout(), "promoted", "the canary is now stable: ok"),
     (
         lambda r: r.start(r.spec.stable, now=LATER).start(r.status.former[0].side, now=LATER),  # type: ignore[index]
         rollout(rollbackWindow="1h").promote_full(now=NOW),
         "promoted",
-        "the canary has become stable: it was stable 10m ago",
+        "the canary is now stable: it was stable 10m ago",
     ),
-    (lambda r: r.replace(spec(canary=None), now=NOW), rollout(), "withdrawn", "the canary was withdrawn"),
-    (lambda r: r.replace(spec(canary=None), now=NOW), aborted(), "withdrawn", "the canary was withdrawn"),
+    (lambda r: r.replace(spec(canary=None), now=NOW), rollout(), "removed", "the canary was removed"),
+    (lambda r: r.replace(spec(canary=None), now=NOW), aborted(), "removed", "the canary was removed"),
 ]
 
 
@@ -164,9 +164,9 @@ LIVES: list[tuple[Phase, Rollout]] = [
     (Phase.DEGRADED, aborted()),
 ]
 KINDS: dict[Phase, set[str]] = {
-    Phase.HEALTHY: {"promoted", "withdrawn"},
-    Phase.PROGRESSING: {"started", "stepped"},
-    Phase.PAUSED: {"started", "stepped", "waiting"},
+    Phase.HEALTHY: {"promoted", "removed"},
+    Phase.PROGRESSING: {"started", "advanced"},
+    Phase.PAUSED: {"started", "advanced", "waiting"},
     Phase.DEGRADED: {"aborted"},
 }
 SECOND = "http://127.0.0.1:9009"
@@ -182,7 +182,7 @@ MOVES: dict[Action, Change] = {
     Action.SCALE: two_servers,
     Action.DRAIN: lambda r: two_servers(r).drain(SECOND),
     Action.UNDRAIN: lambda r: two_servers(r).drain(SECOND).undrain(SECOND),
-    Action.WITHDRAW: lambda r: r.replace(spec(canary=None, steps=STEPS), now=LATER),
+    Action.REMOVE: lambda r: r.replace(spec(canary=None, steps=STEPS), now=LATER),
     Action.SET_WEIGHT: lambda r: r.set_weight(Decimal(7), now=LATER),
     Action.PROMOTE: lambda r: r.promote(now=LATER),
     Action.PROMOTE_FULL: lambda r: r.promote_full(now=LATER),

@@ -9,14 +9,14 @@ from provider.observability.logs import JsonFormatter, MalformedRequests, TextFo
 
 def record(**facts: object) -> logging.LogRecord:
     return logging.makeLogRecord(
-        {"msg": "feed.store-away", "levelname": "ERROR", "levelno": logging.ERROR, "created": 0.5, **facts}
+        {"msg": "store.unavailable", "levelname": "ERROR", "levelno": logging.ERROR, "created": 0.5, **facts}
     )
 
 
 def test_a_line_names_the_event_then_its_facts() -> None:
     line = TextFormatter().format(record(revision=7, error="Redis cannot be reached", name_="a=b"))
 
-    assert line == '00:00:00.500 ERROR feed.store-away revision=7 error="Redis cannot be reached" name_="a=b"'
+    assert line == '00:00:00.500 ERROR store.unavailable revision=7 error="Redis cannot be reached" name_="a=b"'
 
 
 def test_a_fact_cannot_break_the_line() -> None:
@@ -29,7 +29,7 @@ def test_json_has_the_same_facts() -> None:
     assert event == {
         "time": "1970-01-01T00:00:00.500+00:00",
         "level": "error",
-        "event": "feed.store-away",
+        "event": "store.unavailable",
         "revision": 7,
     }
 

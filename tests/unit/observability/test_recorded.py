@@ -42,7 +42,7 @@ class Figure:
 
 def test_polls_are_counted_by_what_they_were_answered(world: World) -> None:
     def polls(outcome: str, gateway: str = "edge", held: str = "false") -> Figure:
-        return Figure("canary_polls_total", gateway=gateway, held=held, outcome=outcome)
+        return Figure("canary_polls_total", gateway=gateway, long=held, outcome=outcome)
 
     unavailable, refused, new, same = polls("unavailable", ""), polls("refused", ""), polls("new"), polls("same")
     changed = Figure("canary_propagation_seconds_count", stage="served")
@@ -62,8 +62,8 @@ def test_polls_are_counted_by_what_they_were_answered(world: World) -> None:
 
 
 def test_a_poll_that_is_held_is_timed(world: World) -> None:
-    held = Figure("canary_poll_hold_seconds_count", outcome="new")
-    now = Figure("canary_polls_held")
+    held = Figure("canary_long_poll_duration_seconds_count", outcome="new")
+    now = Figure("canary_long_polls_in_progress")
     world.operations.rollouts.create("shop", spec(), ME)
     world.caught_up()
     Poller(world).poll(Connection(), HTTP_PREFER="wait=8")
@@ -99,10 +99,10 @@ def test_names_that_callers_choose_are_bounded() -> None:
 # Rollouts
 
 
-@pytest.mark.parametrize("outcome", ["promoted", "aborted", "withdrawn", "deleted"])
+@pytest.mark.parametrize("outcome", ["promoted", "aborted", "removed", "deleted"])
 def test_an_end_is_counted_and_how_long_it_took(outcome: str, world: World) -> None:
     rollouts = world.operations.rollouts
-    ends = Figure("canary_rollout_ends_total", rollout="shop", outcome=outcome)
+    ends = Figure("canary_rollouts_finished_total", rollout="shop", outcome=outcome)
     took = Figure("canary_rollout_duration_seconds_sum", outcome=outcome)
     rollouts.create("shop", spec(), ME)
     world.clock.pass_time(90)
@@ -111,7 +111,7 @@ def test_an_end_is_counted_and_how_long_it_took(outcome: str, world: World) -> N
             rollouts.move("shop", Action.PROMOTE_FULL, ME)
         case "aborted":
             rollouts.move("shop", Action.ABORT, ME)
-        case "withdrawn":
+        case "removed":
             rollouts.replace("shop", spec(canary=None), ME)
         case _:
             rollouts.delete("shop", ME)
@@ -121,7 +121,7 @@ def test_an_end_is_counted_and_how_long_it_took(outcome: str, world: World) -> N
 
 def test_what_ends_no_canary_is_no_end_nor_what_was_done_before_or_never(world: World) -> None:
     rollouts = world.operations.rollouts
-    ends = Figure("canary_rollout_ends_total", rollout="shop", outcome="aborted")
+    ends = Figure("canary_rollouts_finished_total", rollout="shop", outcome="aborted")
     changes = Figure("canary_changes_total", kind="rollout", action="abort")
     rollouts.create("shop", spec(), ME)
     rollouts.set_weight("shop", Decimal(5), ME)
@@ -136,7 +136,7 @@ def test_what_ends_no_canary_is_no_end_nor_what_was_done_before_or_never(world: 
 
 def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> None:
     verdict = Figure("canary_verdicts_total", rollout="judged", outcome="Failed")
-    looks = Figure("canary_look_duration_seconds_count", loop="controller", outcome="ok")
+    looks = Figure("canary_measurement_duration_seconds_count", loop="controller", outcome="ok")
     world.operations.rollouts.create(
         "judged",
         spec(
@@ -154,7 +154,7 @@ def test_looks_are_counted_by_verdict_and_leave_their_evidence(world: World) -> 
         controller.tick()
     claim = {"rollout": "judged", "metric": "errors", "claim": "worse"}
     value = RECORDED.get_sample_value("canary_rollout_e_value", claim)
-    needed = RECORDED.get_sample_value("canary_rollout_e_value_needed", claim)
+    needed = RECORDED.get_sample_value("canary_rollout_e_value_threshold", claim)
 
     assert (verdict.added, looks.added) == (1, 2)
     assert value

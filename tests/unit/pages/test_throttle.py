@@ -34,7 +34,7 @@ def test_an_address_without_a_token_is_limited(client: Client, path: str) -> Non
         answer.headers["Retry-After"],
         answer.content_type,
     ) == (429, "1", "application/problem+json")
-    assert "urn:traefik-canary:too-fast" in answer.text
+    assert "urn:traefik-canary:rate-limit-exceeded" in answer.text
 
 
 def test_a_wrong_token_or_session_is_none(client: Client) -> None:

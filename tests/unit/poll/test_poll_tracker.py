@@ -32,7 +32,7 @@ def test_polls_that_show_nothing_new_are_reported_together(world: World) -> None
     store = CountingStore()
     book = SightingBook(store, world.feed)
     for _ in range(100):
-        book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+        book.note("edge", "10.0.0.1:1", digest="a", revision=1, long_poll_seconds=1)
     book.report()
     book.report()
 
@@ -45,7 +45,7 @@ def test_a_new_body_is_reported_at_once(world: World) -> None:
     store = CountingStore()
     book = SightingBook(store, world.feed)
     book.start()
-    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, long_poll_seconds=1)
 
     assert wait_until(lambda: store.reports == 1, seconds=3)
 
@@ -54,9 +54,9 @@ def test_what_could_not_be_reported_is_reported_later(world: World) -> None:
     store = CountingStore()
     store.is_away = True
     book = SightingBook(store, world.feed)
-    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, long_poll_seconds=1)
     book.report()
-    book.note("edge", "10.0.0.2:1", digest="a", revision=1, hold_seconds=1)
+    book.note("edge", "10.0.0.2:1", digest="a", revision=1, long_poll_seconds=1)
     store.is_away = False
     book.report()
 
@@ -76,7 +76,7 @@ def test_of_too_many_sightings_those_that_polled_last_are_kept(world: World) -> 
     store = CountingStore()
     book = SightingBook(store, world.feed, most=2)
     for number in (1, 2, 1, 3):
-        book.note("edge", f"10.0.0.{number}:1", digest="a", revision=1, hold_seconds=1)
+        book.note("edge", f"10.0.0.{number}:1", digest="a", revision=1, long_poll_seconds=1)
     book.report()
 
     assert {"edge@10.0.0.1:1", "edge@10.0.0.3:1"} == set(store.sightings())
@@ -84,7 +84,7 @@ def test_of_too_many_sightings_those_that_polled_last_are_kept(world: World) -> 
 
 def test_a_poll_shows_that_the_body_before_was_read(world: World) -> None:
     book = SightingBook(world.store, world.feed)
-    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, long_poll_seconds=1)
     book.report()
     served = seen(world)
     book.note_taken("edge", "10.0.0.1:1")
@@ -98,7 +98,7 @@ def test_a_poll_shows_that_the_body_before_was_read(world: World) -> None:
 
 def test_a_poll_that_is_not_held_is_read_by_who_waits_for_it(world: World) -> None:
     book = SightingBook(world.store, world.feed)
-    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=0)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, long_poll_seconds=0)
     book.report()
 
     assert seen(world).has_taken(1, digest="a")
@@ -111,9 +111,9 @@ def test_what_a_dead_worker_noted_is_removed_by_the_next_one(world: World) -> No
     book = SightingBook(world.store, world.feed)
     for number, pid in enumerate((ended.pid, os.getpid())):
         book._worker = f"{socket.gethostname()}/{pid}"
-        book.note("edge", f"10.0.0.{number}:1", digest="a", revision=1, hold_seconds=1)
+        book.note("edge", f"10.0.0.{number}:1", digest="a", revision=1, long_poll_seconds=1)
     book._worker = f"elsewhere/{ended.pid}"
-    book.note("edge", "10.0.0.9:1", digest="a", revision=1, hold_seconds=1)
+    book.note("edge", "10.0.0.9:1", digest="a", revision=1, long_poll_seconds=1)
     book.report()
     SightingBook(world.store, world.feed).forget_dead_workers()
 
@@ -122,11 +122,11 @@ def test_what_a_dead_worker_noted_is_removed_by_the_next_one(world: World) -> No
 
 def test_connections_are_forgotten_with_their_worker(world: World) -> None:
     book = SightingBook(world.store, world.feed)
-    book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+    book.note("edge", "10.0.0.1:1", digest="a", revision=1, long_poll_seconds=1)
     book.start()
     assert wait_until(lambda: bool(world.store.sightings()))
     world.feed.close()
-    book.note("edge", "10.0.0.1:1", digest="b", revision=2, hold_seconds=1)
+    book.note("edge", "10.0.0.1:1", digest="b", revision=2, long_poll_seconds=1)
     book.close()
 
     assert world.store.sightings() == {}
@@ -145,11 +145,11 @@ def test_a_poll_is_dated_by_the_stores_clock_and_a_skew_is_logged_once(
     store = MemoryStore(clock=clock)
     book = SightingBook(store, world.feed)
     for _ in range(2):
-        book.note("edge", "10.0.0.1:1", digest="a", revision=1, hold_seconds=1)
+        book.note("edge", "10.0.0.1:1", digest="a", revision=1, long_poll_seconds=1)
         book.report()
     dated = read(Sighting, decode_json(store.sightings()["edge@10.0.0.1:1"])).last_poll
     clock.time = datetime.now(UTC)
-    book.note("edge", "10.0.0.1:1", digest="b", revision=1, hold_seconds=1)
+    book.note("edge", "10.0.0.1:1", digest="b", revision=1, long_poll_seconds=1)
     book.report()
 
     assert abs(dated - Clock.time) < timedelta(seconds=60)

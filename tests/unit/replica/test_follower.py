@@ -115,7 +115,7 @@ def test_a_store_that_is_away_leaves_the_body_and_is_said_once(caplog: pytest.Lo
     feed.wait_for_close(0.6)
 
     assert body is feed.body("edge")
-    assert sum("store-away" in record.getMessage() for record in caplog.records) == 1
+    assert sum("store.unavailable" in record.getMessage() for record in caplog.records) == 1
     store.is_away = False
     write(store, "blog", stored_text())
     assert wait_until(lambda: "blog" in feed.read(lambda image: set(image.rollouts)))
@@ -149,7 +149,7 @@ def test_a_store_that_went_back_is_not_followed(loss: str, caplog: pytest.LogCap
     assert wait_until(lambda: feed.state is State.WENT_BACK)
 
     assert body is feed.body("edge")
-    assert wait_until(lambda: any("went-back" in record.getMessage() for record in caplog.records))
+    assert wait_until(lambda: any("store.regressed" in record.getMessage() for record in caplog.records))
     feed.close()
 
 
@@ -277,7 +277,7 @@ def test_a_failure_nobody_foresaw_does_not_end_the_feed(caplog: pytest.LogCaptur
     store = Failing()
     feed = started(Feed(store))
     store.is_failing = True
-    assert wait_until(lambda: "feed.failed" in caplog.messages)
+    assert wait_until(lambda: "replica.failed" in caplog.messages)
     write(store, "shop", stored_text())
 
     assert wait_until(lambda: feed.body("edge") is not None)

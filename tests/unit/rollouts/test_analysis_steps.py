@@ -26,7 +26,7 @@ def test_a_canary_is_judged_while_it_is_on_its_way(step: dict[str, Any], reason:
 
     assert standing(rollout) == (Phase.PROGRESSING, 5, 2)
     assert (minutes(1), minutes(1), None) == (
-        rollout.status.judged_since,
+        rollout.status.analysis_since,
         rollout.status.since,
         rollout.status.paused_until,
     )
@@ -45,7 +45,7 @@ def test_a_verdict_ends_an_analysis_at_any_time_and_is_told(step: dict[str, Any]
     assert standing(rollout) == (Phase.PAUSED, 5, 2)
     assert (
         rollout.status.reason,
-        rollout.status.judged_since,
+        rollout.status.analysis_since,
     ) == ("waiting for approval: no worse than stable", None)
 
 
@@ -53,7 +53,7 @@ def test_a_verdict_on_the_last_step_makes_the_canary_stable() -> None:
     rollout = created(steps=[{"setWeight": 50}, JUDGED]).advance(now=T0, reason="no worse")
 
     assert standing(rollout) == (Phase.HEALTHY, 0, 0)
-    assert (rollout.status.reason, rollout.status.judged_since) == ("the canary has become stable: no worse", None)
+    assert (rollout.status.reason, rollout.status.analysis_since) == ("the canary is now stable: no worse", None)
 
 
 def test_analyses_in_a_row_are_made_one_by_one_each_from_its_beginning() -> None:
@@ -61,14 +61,14 @@ def test_analyses_in_a_row_are_made_one_by_one_each_from_its_beginning() -> None
     second = first.advance(now=minutes(7))
 
     assert [standing(first), standing(second)] == [(Phase.PROGRESSING, 0, 0), (Phase.PROGRESSING, 5, 2)]
-    assert [T0, minutes(7)] == [first.status.judged_since, second.status.judged_since]
+    assert [T0, minutes(7)] == [first.status.analysis_since, second.status.analysis_since]
 
 
 @pytest.mark.parametrize("go_on", [Rollout.promote, Rollout.resume, Rollout.skip])
 def test_a_person_may_pass_an_analysis(go_on: GoOn) -> None:
     rollout = go_on(created(steps=[{"setWeight": 5}, JUDGED, {"setWeight": 50}, PAUSE]), now=T0)
 
-    assert (standing(rollout), rollout.status.judged_since) == ((Phase.PAUSED, 50, 3), None)
+    assert (standing(rollout), rollout.status.analysis_since) == ((Phase.PAUSED, 50, 3), None)
 
 
 def test_a_canary_that_nobody_can_judge_waits_for_a_person() -> None:
@@ -76,7 +76,7 @@ def test_a_canary_that_nobody_can_judge_waits_for_a_person() -> None:
 
     assert standing(held) == (Phase.PAUSED, 5, 1)
     assert ("waiting for approval: no data", minutes(9)) == (held.status.reason, held.status.since)
-    assert (held.status.judged_since, held.status.paused_until) == (None, None)
+    assert (held.status.analysis_since, held.status.paused_until) == (None, None)
     assert standing(held.resume(now=minutes(10))) == (Phase.PAUSED, 50, 3)
 
 
@@ -111,7 +111,7 @@ def test_a_ramp_that_is_held_goes_on_within_itself_when_a_person_says_so() -> No
 def test_what_stops_an_analysis_leaves_nothing_of_it(stop: GoOn, phase: Phase) -> None:
     rollout = stop(created(steps=[JUDGED]), now=minutes(1))
 
-    assert (phase, None, False) == (rollout.status.phase, rollout.status.judged_since, rollout.is_judging)
+    assert (phase, None, False) == (rollout.status.phase, rollout.status.analysis_since, rollout.is_judging)
 
 
 def test_what_is_no_step_leaves_an_analysis_alone() -> None:

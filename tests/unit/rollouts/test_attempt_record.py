@@ -27,7 +27,7 @@ def test_a_canary_is_judged_by_the_defaults_unless_the_spec_says_otherwise() -> 
         JUDGING.hold(now=minutes(1), reason="no data"),
         JUDGING.replace(edited(JUDGING, priority=9, steps=[JUDGED]), now=minutes(1)),
         JUDGING.replace(edited(JUDGING, analysis={}), now=minutes(1)),
-        JUDGING.replace(edited(JUDGING, analysis={"maxTries": 3}), now=minutes(1)),
+        JUDGING.replace(edited(JUDGING, analysis={"maxAttempts": 3}), now=minutes(1)),
         read(Rollout, decode_json(encode(JUDGING))),
     ],
     ids=["next step", "by hand", "held", "other steps", "the defaults written down", "fewer tries", "from the store"],

@@ -41,7 +41,7 @@ BY_NAME: dict[Action, Callable[..., Rollout]] = {
     Action.SKIP: Rollout.skip,
 }
 # What a new spec may do; one that names the canary as stable promotes it.
-BY_SPEC = {Action.EDIT, Action.WITHDRAW, Action.START, Action.PROMOTE_FULL}
+BY_SPEC = {Action.EDIT, Action.REMOVE, Action.START, Action.PROMOTE_FULL}
 ALONG_STEPS = {Action.PROMOTE, Action.RESUME, Action.SKIP, Action.ADVANCE, Action.RETRY}
 # All that a person may do, in some way that the phase alone decides about.
 BY_PERSON = BY_NAME | {
@@ -110,7 +110,7 @@ class RolloutMachine(RuleBasedStateMachine):
         is_over = before.paused_until is not None and before.paused_until <= self.now
         moved = self._do(Rollout.advance, Action.ADVANCE)
 
-        assert (is_over or before.judged_since is not None) is moved
+        assert (is_over or before.analysis_since is not None) is moved
 
     @rule()
     def hold(self) -> None:
@@ -118,7 +118,7 @@ class RolloutMachine(RuleBasedStateMachine):
         moved = self._do(partial(Rollout.hold, reason="nothing is known"), Action.HOLD)
         after = self.rollout.status
 
-        assert (before.paused_until is not None or before.judged_since is not None) is moved
+        assert (before.paused_until is not None or before.analysis_since is not None) is moved
         assert not moved or (Phase.PAUSED, None, before.weight) == (after.phase, after.paused_until, after.weight)
 
     @rule(spec=SPECS)
@@ -179,11 +179,11 @@ class RolloutMachine(RuleBasedStateMachine):
     @invariant()
     def only_a_step_that_is_an_analysis_is_judged_and_only_while_progressing(self) -> None:
         status, step = self.rollout.status, self.rollout.step
-        if status.judged_since is not None:
+        if status.analysis_since is not None:
             assert Phase.PROGRESSING is status.phase
             assert step is not None
             assert step.analysis is not None
-        assert self.rollout.is_judging is (status.judged_since is not None)
+        assert self.rollout.is_judging is (status.analysis_since is not None)
 
     @invariant()
     def while_a_ramp_runs_the_weight_is_one_of_its(self) -> None:
@@ -232,8 +232,8 @@ class RolloutMachine(RuleBasedStateMachine):
     def a_canary_has_a_try_and_no_canary_has_none(self) -> None:
         status = self.rollout.status
 
-        assert (self.rollout.spec.canary is None) is (status.tries is None)
-        assert (status.tries or 0) == self.rollout.tries < status.generation
+        assert (self.rollout.spec.canary is None) is (status.attempts is None)
+        assert (status.attempts or 0) == self.rollout.attempts < status.generation
 
     @invariant()
     def it_survives_the_store(self) -> None:
@@ -308,14 +308,14 @@ class RolloutMachine(RuleBasedStateMachine):
         is_begun = is_new and after.status.phase is not Phase.DEGRADED
         is_same = is_same_canary(before, after) and not has_taken_over(before, after)
 
-        assert (before.tries + is_begun if is_same else 1) == after.tries
+        assert (before.attempts + is_begun if is_same else 1) == after.attempts
 
     def _check_sides(self, before: Rollout, after: Rollout, action: Action) -> None:
         stable, former = after.spec.stable, after.status.former or ()
         if action is Action.START:
             assert before.status.generation + 1 == after.status.generation
             is_back = after.status.phase is Phase.HEALTHY
-            assert is_back is after.status.reason.startswith("the canary has become stable: it was stable ")
+            assert is_back is after.status.reason.startswith("the canary is now stable: it was stable ")
             assert not is_back or before.spec.rollback_window
         if before.status.stable_generation != after.status.stable_generation:
             assert not any(one.side.is_same_version(stable) for one in former)

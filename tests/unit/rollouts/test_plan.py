@@ -30,10 +30,10 @@ def traffic(requests: float | None, errors: float = 0.5) -> ExpectedTraffic:
     source = TrafficSource.GIVEN if requests else TrafficSource.UNKNOWN
     return ExpectedTraffic(
         requests_per_second=requests,
-        requests_from=source,
+        requests_source=source,
         errors=errors,
         slow=errors,
-        errors_from=TrafficSource.ASSUMED,
+        errors_source=TrafficSource.ASSUMED,
     )
 
 
@@ -74,16 +74,16 @@ def test_a_ramp_has_all_its_time_in_few_weights(ramp: dict[str, Any], first: int
 def test_each_step_says_what_can_be_expected() -> None:
     first, ramp, pause, known = plan_of(rollout(), traffic(20)).steps
 
-    assert (first.index, first.seconds, first.is_judged, first.canary_requests) == (1, 600, True, 600)
+    assert (first.index, first.seconds, first.is_analyzed, first.canary_requests) == (1, 600, True, 600)
     assert Decimal(5) == first.weight
     assert [one.factor for one in first.detections] == [2, 5, None]
     probabilities = [one.probability or 0 for one in first.detections]
     assert sorted(probabilities) == probabilities
     assert probabilities[-1] > 0.99
     assert (ramp.canary_requests, ramp.detections) == (3_600, ())
-    assert (pause.seconds, pause.canary_requests, pause.is_judged) == (None, None, False)
-    assert known.known_good_seconds is not None
-    assert known.known_good_seconds < (first.known_good_seconds or 0)
+    assert (pause.seconds, pause.canary_requests, pause.is_analyzed) == (None, None, False)
+    assert known.success_median_seconds is not None
+    assert known.success_median_seconds < (first.success_median_seconds or 0)
 
 
 def test_a_later_step_catches_at_least_as_much() -> None:
@@ -102,7 +102,7 @@ def test_a_later_step_catches_at_least_as_much() -> None:
 def test_without_a_number_of_requests_there_are_weights_and_times_only() -> None:
     made = plan_of(rollout(), traffic(None))
 
-    assert TrafficSource.UNKNOWN is made.traffic.requests_from
+    assert TrafficSource.UNKNOWN is made.traffic.requests_source
     assert [one.seconds for one in made.steps] == [600, 600, None, 3_600]
     assert all(not one.detections and one.canary_requests is None for one in made.steps)
     assert made.warnings == ()
@@ -126,7 +126,7 @@ def test_steps_that_cannot_conclude_are_warned_of(
 def test_the_warning_says_what_the_step_will_see() -> None:
     (warning, *_) = plan_of(rollout(), traffic(1)).warnings
 
-    assert "step 2 (5%, 10m) will see about 30 canary requests" in warning.detail
+    assert "step 2 (5%, 10m): about 30 canary requests" in warning.detail
     assert warning.detail.endswith("inconclusive steps wait for approval")
 
 

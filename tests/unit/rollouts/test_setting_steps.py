@@ -90,7 +90,7 @@ AGAIN = [PAUSE, *BOTH]
             edited(rollout, stable=write(V2), canary=write(V3)), now=T0
         ),
     ],
-    ids=["new canary", "retry", "in full", "next canary", "withdrawn", "another by file", "next by file"],
+    ids=["new canary", "retry", "in full", "next canary", "removed", "another by file", "next by file"],
 )
 def test_what_steps_have_set_ends_with_the_canary(move: Callable[[Rollout], Rollout]) -> None:
     before = created(steps=AGAIN).promote(now=T0)

@@ -16,7 +16,7 @@ LATER = minutes(60)
 PAIRS = [(phase, action) for phase in Phase for action in Action]
 LEGAL = [(phase, action) for phase, action in PAIRS if action in TRANSITIONS[phase]]
 # To leave out a canary where there is none is no move at all.
-ILLEGAL = [pair for pair in PAIRS if pair not in LEGAL and pair != (Phase.HEALTHY, Action.WITHDRAW)]
+ILLEGAL = [pair for pair in PAIRS if pair not in LEGAL and pair != (Phase.HEALTHY, Action.REMOVE)]
 
 FOURTH = "http://127.0.0.1:9004"
 
@@ -36,7 +36,7 @@ ACTS: Mapping[Action, Sequence[Act]] = {
     Action.SCALE: [with_a_second],
     Action.DRAIN: [lambda rollout: with_a_second(rollout).drain(FOURTH)],
     Action.UNDRAIN: [lambda rollout: with_a_second(rollout).drain(FOURTH).undrain(FOURTH)],
-    Action.WITHDRAW: [lambda rollout: rollout.replace(edited(rollout, canary=None), now=LATER)],
+    Action.REMOVE: [lambda rollout: rollout.replace(edited(rollout, canary=None), now=LATER)],
     Action.SET_WEIGHT: [lambda rollout: rollout.set_weight(Decimal(25), now=LATER)],
     Action.PROMOTE: [lambda rollout: rollout.promote(now=LATER)],
     Action.PROMOTE_FULL: [lambda rollout: rollout.promote_full(now=LATER)],
@@ -95,15 +95,15 @@ EXAMPLES: Mapping[Phase, Sequence[Rollout]] = {
 }
 
 NOT_BY_NAME_ALONE = {
-    *(Action.EDIT, Action.WITHDRAW, Action.ADVANCE, Action.HOLD, Action.UNDO),
+    *(Action.EDIT, Action.REMOVE, Action.ADVANCE, Action.HOLD, Action.UNDO),
     *(Action.SCALE, Action.DRAIN, Action.UNDRAIN),
 }
 
 REMEDIES = {
-    Phase.HEALTHY: "there is no canary: all traffic is on stable; start one first",
-    Phase.PROGRESSING: "the canary is on its way; abort it first",
+    Phase.HEALTHY: "there is no canary; start one first",
+    Phase.PROGRESSING: "a canary is in progress; abort it first",
     Phase.PAUSED: "the canary is paused; resume, promote or abort it",
-    Phase.DEGRADED: "the canary was aborted: all traffic is on stable; retry it or start a new one",
+    Phase.DEGRADED: "the canary was aborted; retry it or start a new one",
 }
 
 
@@ -150,9 +150,8 @@ def test_a_canary_that_is_not_there_is_not_withdrawn() -> None:
 def test_without_steps_there_is_no_next_one(action: Action) -> None:
     rollout = created(steps=None)
     (act,) = ACTS[action]
-    words = (
-        f"{action} is not possible while shop is Progressing: it has no steps: set a weight, or promote it in full"
-    )
+    words = f"{action} is not possible while shop is Progressing: the rollout has no steps; set a weight, "
+    words += "or promote the canary to stable with full=true (--full)"
 
     with pytest.raises(IllegalMoveError) as caught:
         act(rollout)
@@ -191,7 +190,7 @@ def test_time_ends_only_a_timed_pause_that_is_over(rollout: Rollout, at: datetim
 )
 def test_what_goes_nowhere_by_itself_is_not_held(rollout: Rollout) -> None:
     before = encode(rollout)
-    words = f"^hold is not possible while shop is {rollout.status.phase}: it goes nowhere by itself$"
+    words = f"^hold is not possible while shop is {rollout.status.phase}: it does not advance automatically$"
 
     with pytest.raises(IllegalMoveError, match=words):
         rollout.hold(now=LATER, reason="nothing is known")

@@ -51,14 +51,14 @@ def with_canary(rollout: Rollout, canary: Side | None, **changes: Any) -> Rollou
     ],
     ids=[
         *("at rest", "promoted", "begun", "aborted", "retried", "retried again", "aborted again"),
-        *("begun again", "begun again with other servers", "another version", "withdrawn", "another version applied"),
+        *("begun again", "begun again with other servers", "another version", "removed", "another version applied"),
         *("scaled", "analysis edited", "steps edited", "another stable", "aborted, another stable", "moved by hand"),
         *("undone", "begun again by undo", "aborted as before", "undone to none", "back from another version"),
     ],
 )
 def test_tries_are_those_of_the_same_canary(tries: int, rollout: Rollout) -> None:
-    assert tries == rollout.tries
-    assert (tries or None) == rollout.status.tries
+    assert tries == rollout.attempts
+    assert (tries or None) == rollout.status.attempts
 
 
 def test_a_canary_that_was_stable_within_the_rollback_window_is_not_tried() -> None:
@@ -68,16 +68,16 @@ def test_a_canary_that_was_stable_within_the_rollback_window_is_not_tried() -> N
     spec = edited(with_next, stable=write(V4)).model_copy(update={"canary": V1})
     back = with_next.replace(spec, now=minutes(3), replace_stable=True)
 
-    assert (back.status.phase, back.spec.stable, back.status.tries) == (Phase.HEALTHY, V1, None)
+    assert (back.status.phase, back.spec.stable, back.status.attempts) == (Phase.HEALTHY, V1, None)
 
 
 def test_a_document_without_a_count_is_in_its_first_try() -> None:
     old = write(ABORTED)
-    del old["status"]["tries"]
+    del old["status"]["attempts"]
     rollout = read(Rollout, old)
 
-    assert rollout.tries == 1
-    assert rollout.retry(now=minutes(2)).status.tries == 2
+    assert rollout.attempts == 1
+    assert rollout.retry(now=minutes(2)).status.attempts == 2
 
 
 @pytest.mark.parametrize(
@@ -93,19 +93,19 @@ def test_a_document_without_a_count_is_in_its_first_try() -> None:
     ],
 )
 def test_a_retry_is_refused_once_the_tries_are_used_up(most: int | None, rollout: Rollout, is_refused: bool) -> None:
-    analysis = {} if most is None else {"maxTries": most}
+    analysis = {} if most is None else {"maxAttempts": most}
     limited = rollout.replace(edited(rollout, analysis=analysis), now=minutes(9))
 
     assert is_refused is limited.is_out_of_tries
     if is_refused:
-        with pytest.raises(TriesUsedUpError, match=rf"analysis\.maxTries is {most};.*set-canary.*force=true"):
+        with pytest.raises(TriesUsedUpError, match=rf"analysis\.maxAttempts is {most};.*set-canary.*force=true"):
             limited.check_tries()
     else:
         limited.check_tries()
 
 
 def test_another_version_may_be_tried_after_the_last_try() -> None:
-    limited = created(analysis={"maxTries": 1}).abort(now=minutes(1)).start(V3, now=minutes(2))
+    limited = created(analysis={"maxAttempts": 1}).abort(now=minutes(1)).start(V3, now=minutes(2))
 
     assert Phase.PAUSED is limited.status.phase
     assert limited.status.paused_until == minutes(2) + timedelta(minutes=10)

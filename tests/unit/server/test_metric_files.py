@@ -43,8 +43,8 @@ def value(folder: Path, name: str) -> float:
 def test_processes_count_as_one_and_the_next_goes_on_where_one_has_ended(tmp_path: Path) -> None:
     with counting(tmp_path, 2) as first:
         with counting(tmp_path, 3) as both:
-            held_by_both = value(tmp_path, "canary_polls_held")
-        held_by_one = value(tmp_path, "canary_polls_held")
+            held_by_both = value(tmp_path, "canary_long_polls_in_progress")
+        held_by_one = value(tmp_path, "canary_long_polls_in_progress")
         with counting(tmp_path, 5) as all_three:
             slots = sorted(file.name for file in tmp_path.glob("counter_*.db"))
     with counting(tmp_path, 7) as anew:

@@ -111,7 +111,7 @@ def test_a_server_that_hangs_is_replaced(kept: Kept, caplog: pytest.LogCaptureFi
     kept.wait(2)
 
     assert (len(kept.server.starts), kept.server.kills) == (2, 1)
-    assert "valkey.hung" in caplog.messages
+    assert "valkey.unresponsive" in caplog.messages
 
 
 def test_a_server_that_misses_an_answer_is_left_alone(kept: Kept) -> None:

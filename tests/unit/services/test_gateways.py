@@ -189,7 +189,7 @@ def test_a_gateway_that_cannot_be_asked_says_so_and_holds_up_no_other(world: Wor
     written_down(world, traefik.url)
     broken, edge = world.operations.gateways.views()
 
-    assert (broken.applied, broken.errors) == (None, ["http://127.0.0.1:1 does not answer: ConnectionError"])
+    assert (broken.applied, broken.errors) == (None, ["http://127.0.0.1:1 does not answer: connection refused"])
     assert (edge.applied, edge.errors) == (2, [])
 
 
@@ -241,10 +241,10 @@ def test_an_instance_that_has_not_read_the_change_is_waited_for_whatever_the_api
     written_down(world, traefik.url)
     rollout = created(world)
     carries(world, traefik)
-    taken: dict[str, Any] = {"hold_seconds": 1, "revision_taken": rollout.version}
+    taken: dict[str, Any] = {"long_poll_seconds": 1, "revision_taken": rollout.version}
     polled(world, address="a", **taken)
     alone = report(world, rollout)
-    polled(world, address="b", hold_seconds=1)
+    polled(world, address="b", long_poll_seconds=1)
     shared = report(world, rollout)
     polled(world, address="b", **taken)
 
@@ -272,7 +272,7 @@ def test_each_instance_is_confirmed_through_its_own_api(world: World, traefik: T
         rollout = created(world)
         carries(world, traefik)
         for address in ("a", "b"):
-            polled(world, address=address, hold_seconds=1)
+            polled(world, address=address, long_poll_seconds=1)
         partly = full_report(world, rollout)
         carries(world, other)
         fully = full_report(world, rollout)
@@ -289,11 +289,11 @@ def test_an_instance_that_hangs_is_waited_for_until_it_has_not_polled_for_a_minu
     written_down(world, (traefik.url, "http://127.0.0.1:1"))
     rollout = created(world)
     carries(world, traefik)
-    polled(world, address="b", hold_seconds=1)
+    polled(world, address="b", long_poll_seconds=1)
     found = []
     for _ in range(3):
         world.clock.pass_time(25)
-        polled(world, address="a", hold_seconds=1)
+        polled(world, address="a", long_poll_seconds=1)
         found.append(counts(full_report(world, rollout)))
 
     assert found == [("pending", "partly-applied", 1, 2)] * 2 + [("applied", None, 1, 1)]
@@ -303,9 +303,9 @@ def test_an_instance_that_has_ended_without_a_word_is_not_waited_for(world: Worl
     written_down(world, traefik.url)
     rollout = created(world)
     carries(world, traefik)
-    polled(world, address="b", hold_seconds=1)
+    polled(world, address="b", long_poll_seconds=1)
     world.clock.pass_time(61)
-    polled(world, address="a", hold_seconds=1, revision_taken=rollout.version)
+    polled(world, address="a", long_poll_seconds=1, revision_taken=rollout.version)
 
     assert Report("edge", Delivery.APPLIED) == report(world, rollout)
 
@@ -459,16 +459,16 @@ def test_an_old_version_is_noted_and_kept_until_another_api_is_given(world: Worl
     gateways.note_version("edge", "3.6.15")
     world.caught_up()
     written_down(world, "http://edge:8080")
-    kept = world.feed.read(lambda image: image.gateways["edge"].traefik)
+    kept = world.feed.read(lambda image: image.gateways["edge"].traefik_version)
     written_down(world, "http://other:8080")
 
     assert newest == 1
     assert kept == "3.6.15"
-    assert world.feed.read(lambda image: image.gateways["edge"].traefik) is None
+    assert world.feed.read(lambda image: image.gateways["edge"].traefik_version) is None
 
 
 def test_what_an_old_gateway_lacks_is_refused(world: World) -> None:
-    world.operations.gateways.put("edge", GatewaySpec(traefik="3.6.15"), ME)
+    world.operations.gateways.put("edge", GatewaySpec(traefik_version="3.6.15"), ME)
     world.caught_up()
     with pytest.raises(UnsupportedFeatureError, match=r"edge.*3\.6\.15.*circuitBreaker.*3\.7\.0"):
         breaker(world)
@@ -478,7 +478,7 @@ def test_what_an_old_gateway_lacks_is_refused(world: World) -> None:
 
 def test_a_gateway_that_turns_out_older_is_reported(world: World, traefik: Traefik) -> None:
     rollout = breaker(world)
-    world.operations.gateways.put("edge", GatewaySpec(api=traefik.url, traefik="3.6.15"), ME)
+    world.operations.gateways.put("edge", GatewaySpec(api=traefik.url, traefik_version="3.6.15"), ME)
     world.caught_up()
     carries(world, traefik)
     polled(world)

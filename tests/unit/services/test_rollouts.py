@@ -67,13 +67,13 @@ def test_what_is_created_can_be_read(world: World) -> None:
 def test_a_name_is_taken_once(world: World) -> None:
     created(world.operations)
 
-    with pytest.raises(ExistsError, match="there is a rollout shop already"):
+    with pytest.raises(ExistsError, match="rollout shop already exists"):
         created(world.operations)
 
 
 @pytest.mark.parametrize("name", ["", "Shop", "a_b", "x" * 64])
 def test_a_name_that_is_none_is_never_stored(world: World, name: str) -> None:
-    with pytest.raises(ValueError, match="must be 1 to 63 lower-case letters"):
+    with pytest.raises(ValueError, match="must be 1 to 63 lowercase letters"):
         created(world.operations, name)
     assert world.store.revision()[1] == 0
 
@@ -170,7 +170,7 @@ def test_other_analysis_settings_for_a_canary_under_way_are_remarked_in_the_hist
     rollouts.replace("shop", spec(steps=steps, analysis={"alpha": 0.01}, priority=9), Call("ann", reason="stricter"))
     changed, same, _ = rollouts.history("shop", limit=9)
 
-    assert changed.reason == "the analysis settings changed: the evidence starts anew; stricter"
+    assert changed.reason == "the analysis settings or the baseline changed: the evidence starts anew; stricter"
     assert ME.reason == same.reason
 
 
@@ -261,7 +261,7 @@ def test_a_document_that_never_stands_still_is_given_up(race: Race) -> None:
     created(race.operations)
     race.store.always = True
 
-    with pytest.raises(ContentionError, match="rollout/shop kept changing"):
+    with pytest.raises(ContentionError, match="rollout/shop changed too often"):
         race.operations.rollouts.move("shop", Action.ABORT, ME)
 
 
@@ -376,7 +376,7 @@ def test_rollouts_are_listed_by_phase_and_gateway(
 
 
 def test_a_retry_beyond_the_tries_is_refused_unless_it_is_forced(world: World) -> None:
-    created(world.operations, analysis={"maxTries": 2})
+    created(world.operations, analysis={"maxAttempts": 2})
     move = world.operations.rollouts.move
     for action in (Action.ABORT, Action.RETRY):
         move("shop", action, ME)
@@ -385,11 +385,11 @@ def test_a_retry_beyond_the_tries_is_refused_unless_it_is_forced(world: World) -
     with pytest.raises(TriesUsedUpError):
         move("shop", Action.RETRY, ME)
     assert world.operations.rollouts.get("shop") == aborted
-    assert move("shop", Action.RETRY, replace(ME, force=True)).status.tries == 3
+    assert move("shop", Action.RETRY, replace(ME, force=True)).status.attempts == 3
 
 
 def test_a_retry_that_the_phase_does_not_allow_is_refused_for_its_phase(world: World) -> None:
-    created(world.operations, analysis={"maxTries": 1})
+    created(world.operations, analysis={"maxAttempts": 1})
 
     with pytest.raises(IllegalMoveError):
         world.operations.rollouts.move("shop", Action.RETRY, ME)
@@ -397,7 +397,7 @@ def test_a_retry_that_the_phase_does_not_allow_is_refused_for_its_phase(world: W
 
 def test_a_change_of_the_limit_alone_is_no_other_analysis(world: World) -> None:
     created(world.operations, analysis={"margin": 3})
-    world.operations.rollouts.replace("shop", spec(steps=STEPS, analysis={"margin": 3, "maxTries": 2}), ME)
+    world.operations.rollouts.replace("shop", spec(steps=STEPS, analysis={"margin": 3, "maxAttempts": 2}), ME)
 
     assert "anew" not in last_action(world)[2]
 
@@ -457,7 +457,7 @@ ANN = Call("ann")
 def test_the_only_rollout_goes_only_when_that_is_meant(world: World) -> None:
     created(world.operations)
 
-    with pytest.raises(ShrinkError, match="would be served no rollout; say allowShrink=true"):
+    with pytest.raises(ShrinkError, match="would be served no rollout; confirm with allowShrink=true"):
         world.operations.rollouts.delete("shop", ANN)
     assert world.operations.rollouts.get("shop")
     world.operations.rollouts.delete("shop", replace(ANN, allow_shrink=True))

@@ -50,7 +50,7 @@ def test_every_loop_tells_when_it_went_round_last(world: World, followed: Feed) 
     SightingBook(world.store, world.feed).start()
     followed.start()
 
-    loops = ["controller", "watcher", "discovery", "messenger", "feed", "snapshot", "sightings"]
+    loops = ["controller", "watcher", "discovery", "webhooks", "replica", "snapshot", "polls"]
     assert wait_until(lambda: all(last_round(loop) >= began for loop in loops), seconds=20)
 
 

@@ -27,13 +27,13 @@ class Looks:
 
     counted: tuple[Side, Side] = ((0, 0), (0, 0))
     error: str = ""
-    looks: list[str] = field(default_factory=list)
+    samples: list[str] = field(default_factory=list)
     bucket: float | None = None
     late: set[str] = field(default_factory=set)
     gateways: set[str] = field(default_factory=set)
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
-        self.looks += [rollout.name for rollout in rollouts]
+        self.samples += [rollout.name for rollout in rollouts]
         self.gateways = set(gateways)
         stable, canary = self.counted
         return {
@@ -212,8 +212,8 @@ def test_a_canary_that_is_bad_is_taken_back_and_why_can_be_read(
 
     assert status(world) == (Phase.DEGRADED, 0)
     assert "140 of the last 200 requests to the canary failed" in rollout.status.reason
-    assert [look.outcome for look in known.looks] == ["Failed", "Inconclusive"]
-    assert (known.looks[0].canary_requests, known.looks[0].stable_requests) == (200, 2_000)
+    assert [look.outcome for look in known.samples] == ["Failed", "Inconclusive"]
+    assert (known.samples[0].canary_requests, known.samples[0].stable_requests) == (200, 2_000)
 
 
 def test_a_source_that_is_away_makes_the_canary_wait_for_a_person(
@@ -244,7 +244,7 @@ def test_a_rollout_that_was_held_without_measurements_continues_when_they_return
     assert (held.phase, held.reason_code) == (Phase.PAUSED, StatusCode.NOT_MEASURED)
     assert (back, continued.phase, continued.reason_code) == (1, Phase.PROGRESSING, None)
     assert status(world) == (Phase.PAUSED, 50)
-    assert "the canary is measured again" in world.operations.rollouts.history("shop", limit=2)[1].reason
+    assert "the metric sources respond again" in world.operations.rollouts.history("shop", limit=2)[1].reason
 
 
 def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Controller, looks: Looks) -> None:
@@ -252,7 +252,7 @@ def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Con
     for _ in range(21):
         ticked(world, controller, after=1)
 
-    assert looks.looks == ["shop"] * 3
+    assert looks.samples == ["shop"] * 3
 
 
 @pytest.mark.parametrize(
@@ -290,7 +290,7 @@ def test_what_nobody_wants_judged_is_not_looked_at(world: World, controller: Con
     created(world, steps=TIMED)
     ticked(world, controller)
 
-    assert looks.looks == []
+    assert looks.samples == []
 
 
 def test_another_controller_goes_on_with_what_the_first_one_saw(
@@ -311,10 +311,10 @@ def test_one_of_several_leads_and_another_takes_over_when_it_dies(
     created(world, steps=JUDGED)
     second = Controller(world.operations, looking=looks, proof=Confirmed())
     assert [ticked(world, controller), ticked(world, second, after=0)] == [0, 0]
-    assert looks.looks == ["shop"]
+    assert looks.samples == ["shop"]
     ticked(world, second, after=10)
 
-    assert looks.looks == ["shop", "shop"]
+    assert looks.samples == ["shop", "shop"]
 
 
 def test_a_record_that_cannot_be_read_is_begun_anew(world: World, controller: Controller, looks: Looks) -> None:
@@ -324,7 +324,7 @@ def test_a_record_that_cannot_be_read_is_begun_anew(world: World, controller: Co
     ticked(world, controller)
 
     assert status(world) == (Phase.PROGRESSING, 5)
-    assert looks.looks == ["shop"]
+    assert looks.samples == ["shop"]
     assert world.operations.analyses.read("shop").record is not None
 
 
@@ -372,7 +372,8 @@ def test_counters_that_contradict_themselves_hold_up_no_other(
 
     assert ticked(world, controller, after=600) == 1
     assert [
-        look.outcome for look in world.operations.analyses.judgement(world.operations.rollouts.get("shop")).looks[:1]
+        look.outcome
+        for look in world.operations.analyses.judgement(world.operations.rollouts.get("shop")).samples[:1]
     ] == [Outcome.ERROR]
 
 
@@ -429,7 +430,7 @@ def test_a_rollout_that_fails_is_put_off_and_holds_up_no_other(
     assert ticked(world, controller, after=600) == 1
     assert status(world) == (Phase.PAUSED, 50)
     assert ticked(world, controller) == 0
-    assert caplog.messages.count("rollout.put_off") == 1
+    assert caplog.messages.count("rollout.deferred") == 1
 
 
 def test_a_store_that_is_away_is_no_failure(world: World, controller: Controller) -> None:
@@ -466,4 +467,4 @@ def test_a_canary_is_aborted_while_the_sources_of_another_one_hang(
 
     assert status(world)[0] == Phase.DEGRADED
     assert (others.phase, int(others.weight)) == (Phase.PROGRESSING, 5)
-    assert looks.looks.count("other") == 2
+    assert looks.samples.count("other") == 2

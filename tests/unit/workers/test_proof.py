@@ -86,7 +86,7 @@ def test_a_pause_and_an_analysis_are_counted_from_the_confirmation(world: World,
 
     assert until
     assert until + timedelta(seconds=30) == counted_from(rollout, later).status.paused_until
-    assert counted_from(judging, later).status.judged_since == later
+    assert counted_from(judging, later).status.analysis_since == later
     assert counted_from(rollout, rollout.status.since) == rollout
 
 

@@ -85,8 +85,8 @@ def test_what_was_taken_back_to_and_is_broken_too_stays(
         carries(world, traefik, broken=True)
 
     assert len(world.operations.rollouts.history("shop", limit=9)) == 3
-    assert caplog.messages.count("rollout.taken_back") == 1
-    assert caplog.messages.count("rollout.stays_broken") == 1
+    assert caplog.messages.count("rollout.reverted") == 1
+    assert caplog.messages.count("rollout.revert_failed") == 1
 
 
 def test_after_it_was_good_again_another_change_is_taken_back(
@@ -163,7 +163,7 @@ def test_what_was_never_good_has_nothing_to_go_back_to_and_is_said_once(
         reverting.look()
 
     assert rollout.version == world.operations.rollouts.get("shop").version
-    assert caplog.messages.count("rollout.stays_broken") == 1
+    assert caplog.messages.count("rollout.revert_failed") == 1
 
 
 def test_a_traefik_that_cannot_be_asked_says_nothing(world: World, traefik: Traefik, reverting: Reverting) -> None:

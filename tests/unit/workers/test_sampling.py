@@ -18,7 +18,7 @@ from tests.world import Clock, spec, wait_until
 
 SERIES = Series("200", "GET", "http")
 STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}]
-NOT_KNOWN = "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"
+NOT_KNOWN = "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"
 
 
 @pytest.fixture
@@ -379,7 +379,7 @@ def test_a_source_that_is_late_is_logged_once(
         impatient.measure([shop], gateways(edge=edge))
     hooks.is_answering.set()
 
-    late = [vars(record)["source"] for record in caplog.records if record.message == "source.late"]
+    late = [vars(record)["source"] for record in caplog.records if record.message == "source.timed_out"]
     assert late.count("check smoke") == 1
 
 

@@ -131,9 +131,9 @@ def test_a_second_traefik_behind_one_address_is_reported_and_not_counted(countin
         found.append(share(counting, rollout(), after=10 + 10 * number, edge=edge))
 
     assert [one.stable_requests for one in found] == [0, 0, 200, 200, 400, 400]
-    assert "several Traefiks answer for gateway edge" in found[1].words
-    assert "several Traefiks answer for gateway edge" in found[3].words
-    assert "several Traefiks" not in found[4].words
+    assert "several Traefik instances respond for gateway edge" in found[1].summary
+    assert "several Traefik instances respond for gateway edge" in found[3].summary
+    assert "several Traefiks" not in found[4].summary
 
 
 def test_the_other_traefik_is_counted_once_the_first_is_gone(counting: Counting, edge: Server) -> None:
@@ -165,7 +165,7 @@ def test_what_is_asked_anew_is_counted_anew(counting: Counting, edge: Server, ot
         counts(edge, shop_1=requests, shop_2=requests)
         share(counting, rollout(), after=10 + requests, edge=edge)
 
-    assert share(counting, other, after=120, edge=edge).words == NOT_MEASURED_YET
+    assert share(counting, other, after=120, edge=edge).summary == NOT_MEASURED_YET
 
 
 def test_a_rollout_that_was_merely_paused_goes_on_being_counted(counting: Counting, edge: Server) -> None:
@@ -199,7 +199,7 @@ def test_a_canary_that_gets_nothing_is_starved(counting: Counting, edge: Server)
         found = share(counting, rollout(), after=10 + requests, edge=edge)
 
     assert ShareState.STARVED is found.state
-    assert "rebuilt 100 times" in found.words
+    assert "rebuilt 100 times" in found.summary
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_where_more_than_the_weight_decides_it_is_said_and_nobody_is_starved(
         found = share(counting, rollout(**changes), after=10 + requests, edge=edge)
 
     assert ShareState.UNKNOWN is found.state
-    assert f"less than half of what was asked for; {words}" in found.words
+    assert f"less than half of the requested weight; {words}" in found.summary
 
 
 def test_overrides_that_are_not_counted_do_not_hide_a_canary_that_starves(counting: Counting, edge: Server) -> None:
@@ -242,7 +242,7 @@ def test_requests_of_others_to_a_foreign_service_count_and_that_is_said(counting
     for after in (20, 30):
         found = share(counting, rollout(stable={"service": "shop@docker"}), after=after, edge=edge)
 
-    assert "what else reaches shop@docker counts too" in found.words
+    assert "what else reaches shop@docker counts too" in found.summary
 
 
 def test_copies_are_not_the_canarys_requests(counting: Counting, edge: Server) -> None:
@@ -261,14 +261,14 @@ def test_a_gateway_that_does_not_answer_is_named_and_the_others_count(
         found = share(counting, rollout(50), after=10 + requests, edge=edge, core=core)
 
     assert (found.state, found.canary_requests) == (ShareState.OK, 100)
-    assert f"without gateway core: {core.url}/metrics answers 404" in found.words
+    assert f"without gateway core: {core.url}/metrics answers 404" in found.summary
 
 
 def test_where_nothing_can_be_counted_it_is_said_why(counting: Counting, edge: Server) -> None:
-    unknown = share(counting, rollout(), after=10).words
-    silent = share(counting, rollout(), after=10, edge=edge).words
+    unknown = share(counting, rollout(), after=10).summary
+    silent = share(counting, rollout(), after=10, edge=edge).summary
     counts(edge, shop_1=1)
-    gone = share(counting, rollout(), after=10, served={}, edge=edge).words
+    gone = share(counting, rollout(), after=10, served={}, edge=edge).summary
 
     assert unknown.startswith("no gateway that carries it has its metrics known")
     assert "/metrics answers 404" in silent

@@ -303,7 +303,7 @@ class ControllerMachine(RuleBasedStateMachine):
         if self.is_late or not before.is_judging or before.spec.dry_run or not text or text == "nonsense":
             return
         record = current_record(Record.from_document(decode_json(text)), before)
-        outcomes = [look.outcome for look in record.looks if look.outcome is not Outcome.ERROR]
+        outcomes = [look.outcome for look in record.samples if look.outcome is not Outcome.ERROR]
 
         assert not outcomes or outcomes[0] is not Outcome.FAILED
 
