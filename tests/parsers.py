@@ -1,10 +1,19 @@
 """Every parser of text from outside: how it is called, how it refuses, and how long a text may be."""
 
 import json
-from collections.abc import Callable, Sequence
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from string import Template
+from time import process_time
 from typing import Any
+from urllib.parse import parse_qs, parse_qsl
 
+import dns.exception
+import dns.message
+import dns.rrset
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
@@ -12,6 +21,7 @@ from provider.domain.fields import InvalidDocumentError, NotJsonError, decode_js
 from provider.domain.fields.addresses import Networks, asked_url_problem
 from provider.domain.fields.hosts import written_address
 from provider.domain.fields.types import CheckedPath, Duration, Reference, ServerUrl
+from provider.domain.notifications.templates import check_json_template, check_template
 from provider.domain.rollouts import Spec
 from provider.domain.rollouts.resilience import CircuitBreaker, Retry
 from provider.domain.rules import RuleError, parse_rule
@@ -19,17 +29,33 @@ from provider.domain.strict_yaml import StrictLoader
 from provider.domain.visible_text import visible
 from provider.net.http_client import Source, SourceError
 from provider.replica.snapshot import SnapshotError
+from provider.replica.snapshot import _parse as parse_snapshot
+from provider.sources.checks import _Verdict
 from provider.sources.prometheus import _success
 from provider.sources.traefik import _parsed, _wanted_lines
+from provider.store.addresses import read_address
+from provider.traefik.api_client import GatewayUnreachableError, _Answer, _list, _object, _part
+from provider.web.api.endpoints import IF_MATCH_PATTERN
+from provider.web.api.endpoints import _parsed as _body_of
+from provider.web.api.schemas import Reason, SpecBody
 from provider.web.forwarded import prefix_of
+from provider.web.pages.form import MOST_YAML_CHARACTERS, Fields
+from provider.web.pages.page import MOST_FIELDS
 from provider.web.pages.side_lines import discover_of, is_discover
 from provider.web.pages.step_lines import step_of
+from provider.web.poll.application import _WAIT
 
 MIB = 1024 * 1024
 # What each raises for a text that it does not take.
-REFUSALS = (InvalidDocumentError, NotJsonError, RuleError, SnapshotError, SourceError, ValidationError, ValueError)
+REFUSALS = (
+    *(InvalidDocumentError, NotJsonError, RuleError, SnapshotError, SourceError, ValidationError, ValueError),
+    *(GatewayUnreachableError, KeyError, TypeError),
+)
 _SOURCE = Source(name="it", timeout_seconds=1, deadline_seconds=1, size=MIB)
 _PAGE = 'traefik_config_reloads_total 1\ntraefik_service_requests_total{code="200",service="shop@http"} 5\n'
+
+
+_PIECES = ("a", "1", "[", '{"a":', "((", "\\", "`", '"', "\n", "- ", "a: ", "%2", "::", "1.", "||", "!")
 
 
 @dataclass(frozen=True)
@@ -40,6 +66,8 @@ class Parser:
     parse: Callable[[str], object]
     limit: int
     seeds: Sequence[str]
+    worst: Sequence[str] = ()
+    """Texts that take longest, as far as that is known."""
 
 
 def _typed(kind: Any) -> Callable[[str], object]:
@@ -66,6 +94,63 @@ def _prometheus(text: str) -> object:
     return _success(_SOURCE, 200, text.encode(errors="replace"))
 
 
+def _traefik_list(text: str) -> object:
+    answer = _Answer("http://edge/api/http/routers", 200, {}, text.encode(errors="replace"))
+    return [_part(answer, part) for part in _list(answer)]
+
+
+def _traefik_part(text: str) -> object:
+    answer = _Answer("http://edge/api/http/routers/a", 200, {}, text.encode(errors="replace"))
+    return _part(answer, _object(answer))
+
+
+def _check_reading(text: str) -> object:
+    return _Verdict.model_validate(decode_json(text), strict=True)
+
+
+def _snapshot(text: str) -> object:
+    return parse_snapshot(decode_json(text))
+
+
+def _json_template(text: str) -> object:
+    check_json_template(check_template(text))
+    return text
+
+
+def _text_template(text: str) -> object:
+    return Template(check_template(text)).is_valid()
+
+
+def _form(text: str) -> object:
+    """Parse a form as the pages do: its size and its number of fields first."""
+    if text.count("&") >= MOST_FIELDS:
+        raise ValueError("too many fields")
+    return Fields.sent(dict(parse_qsl(text, keep_blank_values=True))).spec()
+
+
+def _cookie(text: str) -> object:
+    try:
+        SimpleCookie(text)
+    except CookieError as error:
+        raise ValueError from error
+    return text
+
+
+def _dns(text: str) -> object:
+    try:
+        return dns.message.from_wire(text.encode("latin-1", errors="replace")).answer
+    except dns.exception.DNSException as error:
+        raise ValueError from error
+
+
+def _redis_url(text: str) -> object:
+    return read_address(text)
+
+
+def _prefer(text: str) -> object:
+    return _WAIT.search(text)
+
+
 def _discover(line: str) -> object:
     return line.strip() and is_discover(line) and discover_of(line)
 
@@ -76,10 +161,40 @@ _SIDE = {"servers": [{"url": "http://10.0.0.1:8080", "weight": 2}]}
 _DOCUMENT = json.dumps({"rule": _RULE, "stable": _SIDE, "canary": _SIDE, "steps": [{"setWeight": 5}, {"pause": {}}]})
 _ANSWER = '{"status":"success","data":{"resultType":"vector","result":[{"metric":{"a":"b"},"value":[1,"2"]}]}}'
 
+_SNAPSHOT = json.dumps(
+    {"format": 1, "lineage": "a", "revision": 7, "mark": "b", "documents": [["rollout", "shop", 7, _DOCUMENT]]}
+)
+_FORM = "rule=Host(`a`)&stable=http://10.0.0.1:80&steps=5%25%0D%0Apause&more=tls%3A+%7B%7D"
+
+
+def _dns_answer() -> str:
+    answer = dns.message.make_response(dns.message.make_query("shop.internal", "A"))
+    answer.answer.append(dns.rrset.from_text("shop.internal.", 5, "IN", "A", *(f"10.0.0.{n}" for n in range(1, 60))))
+    return answer.to_wire().decode("latin-1")
+
+
+_OBJECTS = '{"reason":[' + ",".join(["{}"] * 300_000) + "]}"
+_FIELDS = "{" + ",".join(f'"{number}":0' for number in range(80_000)) + "}"
+_NUMBERS = '{"reason":[' + ",".join(["0"] * 400_000) + "]}"
+_WRONG = json.dumps({"spec": {"rule": 1, "stable": {"servers": [{"url": n} for n in range(1_000)]}}})
+
 PARSERS = (
+    Parser(
+        "API body",
+        lambda text: _body_of(SpecBody, text.encode(errors="replace")),
+        MIB,
+        (_WRONG,),
+        (_OBJECTS, _FIELDS, _NUMBERS),
+    ),
     Parser("json", decode_json, MIB, (_DOCUMENT, '{"a": [1, -0.5e3, null, "\\u00e4"]}')),
     Parser("spec", _spec, MIB, (_DOCUMENT,)),
-    Parser("yaml", _yaml, 16 * 1024, ("a: &a [1, {b: c}]\nd: *a\n<<: {e: f}\n", "- |\n  text\n- 'x'\n")),
+    Parser(
+        "yaml",
+        _yaml,
+        16 * 1024,
+        ("a: &a [1, {b: c}]\nd: *a\n<<: {e: f}\n", "- |\n  text\n- 'x'\n"),
+        ("- [1, 2]\n" * 1_820,),
+    ),
     Parser("rule", parse_rule, 16 * 1024, (_RULE, "PathRegexp(`[\\pL\\pN]{1,20}`)")),
     Parser("duration", _typed(Duration), MIB, ("1h30m", "500ms")),
     Parser("reference", _typed(Reference), MIB, ("shop@docker",)),
@@ -94,8 +209,32 @@ PARSERS = (
     Parser("discovery's line", _discover, MIB, ("dns shop.internal:80 A resolver 10.0.0.1:53", "registered v2")),
     Parser("Traefik's metrics", _metrics, MIB, (_PAGE,)),
     Parser("Prometheus' answer", _prometheus, MIB, (_ANSWER,)),
+    Parser(
+        "list of Traefik's API", _traefik_list, MIB, ('[{"name": "a@http", "status": "enabled", "error": ["x"]}]',)
+    ),
+    Parser(
+        "part of Traefik's API", _traefik_part, MIB, ('{"name": "a@http", "status": "enabled", "rule": "Host(`a`)"}',)
+    ),
+    Parser("check's answer", _check_reading, 64 * 1024, ('{"result": "pass", "reason": "fine"}',)),
+    Parser("snapshot", _snapshot, MIB, (_SNAPSHOT,)),
+    Parser("JSON template", _json_template, 64 * 1024, ('{"text": "$rollout is $phase"}',)),
+    Parser("text template", _text_template, 64 * 1024, ("$rollout is $phase at $$5",)),
+    Parser("form", _form, 256 * 1024, (_FORM, "rule=%60%60&stable=" + "http%3A%2F%2F10.0.0.1%3A80%0D%0A" * 9)),
+    Parser("query", parse_qs, 4_094, ("gateway=edge&wait=5", "a=%20&b=%zz")),
+    Parser("Redis' URL", _redis_url, 8_190, ("redis://a:b@c:6379/1?db=2", "redis+sentinel://a,b:26379/s")),
+    Parser("cookie", _cookie, 8_190, ('canary_session=abc; a="b\\"c"',)),
+    Parser("Prefer", _prefer, 8_190, ("wait=8", 'respond-async, wait="8"')),
+    Parser("DNS answer", _dns, 65_535, (_dns_answer(),)),
+    Parser(
+        "YAML of a form",
+        lambda text: Fields(rule="Host(`a`)", stable="http://10.0.0.1", more=text).spec(),
+        MOST_YAML_CHARACTERS,
+        ("tls: {}",),
+    ),
+    Parser("If-Match", re.compile(IF_MATCH_PATTERN).fullmatch, 8_190, ('"42", W/"43"', "*")),
+    Parser("reason", _typed(Reason), MIB, ("because \x1b[2J of\n this",)),
     Parser("forwarded prefix", prefix_of, 8 * 1024, ("/a/b", "/a, /b")),
-    Parser("visible text", visible, MIB, ("a\x1b[2J\u202eb",)),
+    Parser("visible text", visible, 256 * 1024, ("a\x1b[2J\u202eb",)),
 )
 
 
@@ -106,3 +245,26 @@ def outcome(parser: Parser, text: str) -> str:
     except REFUSALS:
         return "refused"
     return "taken"
+
+
+def largest(parser: Parser) -> Iterator[str]:
+    """Yield texts of the largest size, most of them wrong."""
+    for seed in parser.seeds:
+        yield from (f"{seed}{parser.limit * ' '}x", f"{seed}{parser.limit * '('}", f"{seed}," * parser.limit)
+    yield from (piece * parser.limit for piece in _PIECES)
+    yield from parser.worst
+
+
+def main() -> None:
+    """Print how long each parser takes for the text of its largest size that takes longest."""
+    for parser in PARSERS:
+        worst = 0.0
+        for text in largest(parser):
+            began = process_time()
+            outcome(parser, text[: parser.limit])
+            worst = max(worst, process_time() - began)
+        sys.stdout.write(f"{parser.name:25} {parser.limit:>9,} characters {worst * 1e3:7.1f} ms\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,8 @@ import yaml
 
 # A list of ten aliases of such a list, and so on, says in a few lines more than a machine can hold.
 MOST_ALIAS_NODES = 10_000
+# PyYAML's work for each token grows with the depth.
+MOST_FLOW_LEVELS = 50
 
 
 class StrictLoader(yaml.SafeLoader):
@@ -24,6 +26,13 @@ class StrictLoader(yaml.SafeLoader):
         super().__init__(stream)
         self._sizes: dict[int, int] = {}
         self._alias_nodes = 0
+
+    def fetch_flow_collection_start(self, token: type[yaml.Token]) -> None:
+        """Begin a list or mapping in brackets; ScannerError where too many are open."""
+        if self.flow_level >= MOST_FLOW_LEVELS:
+            words = f"brackets must not be nested deeper than {MOST_FLOW_LEVELS} levels"
+            raise yaml.scanner.ScannerError(None, None, words, self.get_mark())
+        super().fetch_flow_collection_start(token)
 
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         """Make a node of what comes next; ComposerError where aliases would multiply what is written."""

@@ -8,7 +8,7 @@ from provider.services.gateway_health import Observations
 from provider.services.gateways import Applied, Delivery, DeliveryReason, Gateways, GatewayView, Polled, Report
 from provider.services.initialization import ProtectedNamespaceError, initialize
 from provider.services.plans import Plans
-from provider.services.restore import Restoring, Truth
+from provider.services.restore import RestoreSource, Restoring
 from provider.services.rollouts import MOVES, Page, Rollouts
 from provider.services.rule_conflicts import SameRequestsError
 from provider.services.services import Operations
@@ -72,6 +72,7 @@ __all__ = [
     "ProtectedNamespaceError",
     "Remembered",
     "Report",
+    "RestoreSource",
     "Restoring",
     "Rollouts",
     "SameRequestsError",
@@ -86,7 +87,6 @@ __all__ = [
     "TooManyAttemptsError",
     "TooManyError",
     "Traffic",
-    "Truth",
     "UnreadableDocumentError",
     "Visitor",
     "Wait",

@@ -16,8 +16,8 @@ from provider.domain.rollouts import (
 )
 from provider.domain.rollouts.plan import FACTORS
 from provider.domain.rollouts.shares import compared_share
+from provider.net.off_loop import run_off_loop
 from provider.services.analyses import Analyses
-from provider.services.off_loop import run_off_loop
 from provider.services.traffic import Traffic
 
 # Percent of bad responses where none were measured.

@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import partial
 
 from provider.domain.fields import InvalidDocumentError, NotJsonError
+from provider.net.off_loop import run_off_loop
 from provider.replica import BehindError, Feed, read_rollout
-from provider.services.off_loop import run_off_loop
 from provider.services.write_requests import Call
 from provider.store import Contents, Kind, Store, StoreUnavailableError
 from provider.traefik.config import RouteTable
@@ -18,7 +18,7 @@ from provider.traefik.config import RouteTable
 log = logging.getLogger(__name__)
 
 
-class Truth(StrEnum):
+class RestoreSource(StrEnum):
     """Source of the state to restore."""
 
     SERVED = "served"
@@ -47,7 +47,7 @@ class Restoring:
         self._store = store
         self._feed = feed
 
-    def restore(self, truth: Truth, call: Call) -> Restored:
+    def restore(self, truth: RestoreSource, call: Call) -> Restored:
         """Make the store hold what one of them has, under the lineage that is served.
 
         All workers then follow the store again, as its revision is above everything that was served. Rollouts that
@@ -55,7 +55,7 @@ class Restoring:
         where only another worker knows what was served last.
         """
         served = self._served()
-        right = served if truth is Truth.SERVED else self._store.load()
+        right = served if truth is RestoreSource.SERVED else self._store.load()
         contents = Contents(served.lineage, max(served.revision, right.revision), right.documents)
         revision = self._store.restore(contents, actor=call.actor, reason=call.reason)
         pairs = run_off_loop(partial(_overlapping_rules, contents))

@@ -4,8 +4,8 @@ import threading
 from functools import partial
 
 from provider.domain.rollouts import Rollout
+from provider.net.off_loop import run_off_loop
 from provider.replica import Feed
-from provider.services.off_loop import run_off_loop
 from provider.store import Reservation
 from provider.traefik.config import Overlaps, RouteTable, differs, route_of
 

@@ -15,10 +15,11 @@ from provider.domain.analysis.snapshots import BUCKETS, REQUESTS, STARTED
 from provider.domain.fields import NotJsonError, decode_json
 from provider.domain.fields.addresses import Networks
 from provider.net.http_client import Source, SourceError, asked, printable, shown
+from provider.net.off_loop import run_sized
 from provider.net.ssrf_guard import ANYWHERE, new_session
 from provider.sources.counters import counted
 
-_SIZE = 64 * 1024 * 1024
+_SIZE = 4 * 1024 * 1024
 # A metric that every Traefik has from its start, whether it had a request yet or not.
 _OF_TRAEFIK = "traefik_config_reloads_total"
 
@@ -105,7 +106,7 @@ def instant(session: requests.Session, url: str, query: str, *, timeout_seconds:
 
 def _success(source: Source, status: int, body: bytes) -> _Success:
     try:
-        answer = _Answer.validate_python(decode_json(body))
+        answer = run_sized(lambda: _Answer.validate_python(decode_json(body)), size=len(body))
     except (NotJsonError, ValidationError) as error:
         words = "does not answer as Prometheus does" if status == 200 else f"answers {status}"
         raise source.fail(words) from error

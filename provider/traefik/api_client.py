@@ -6,11 +6,13 @@ import time
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from provider.domain.fields import NotJsonError, decode_json
 from provider.domain.fields.addresses import Networks
 from provider.domain.json_object import Json
 from provider.net.http_client import Source, SourceError, asked, printable
+from provider.net.off_loop import run_sized
 from provider.net.ssrf_guard import ANYWHERE, Credentials, new_session, none_needed
 
 _PAGE = 1_000
@@ -18,7 +20,7 @@ _MOST_PAGES = 200
 # Of what Traefik says is wrong with a part, which may hold what a rule of anybody's holds.
 _ERRORS, _ERROR_CHARACTERS = 20, 1_000
 # Of a section with all of its pages, and of any other response, once unpacked.
-_SIZE = 128 * 1024 * 1024
+_SIZE_OF_PAGES, _SIZE = 128 * 1024 * 1024, 4 * 1024 * 1024
 _STATIC_SIZE = 16 * 1024 * 1024
 # So many times the wait for a byte are all of a response, and all pages of a section: Traefik sorts it for each page.
 _PATIENCE, _PATIENCE_FOR_PAGES = 5, 15
@@ -81,7 +83,7 @@ class TraefikApi:
     def show_all(self, section: str) -> Mapping[str, Json]:
         """Read all of a section such as `routers`, by path as `show` takes it. Raises GatewayUnreachableError."""
         found: dict[str, Json] = {}
-        budget = self._budget(_PATIENCE_FOR_PAGES)
+        budget = self._budget(_PATIENCE_FOR_PAGES, size=_SIZE_OF_PAGES)
         page, following = 0, 1
         # Traefik names page 1 as the next one behind the last.
         for _ in range(_MOST_PAGES):
@@ -118,7 +120,7 @@ class TraefikApi:
         It is part of what Traefik makes for its support (`pkg/api/handler_support_dump.go`). Addresses are `xxxx`
         there, and `false` is left out.
         """
-        answer = self._get("support-dump")
+        answer = self._get("support-dump", budget=self._budget(size=_SIZE_OF_PAGES))
         if answer.status != 200:
             return None
         try:
@@ -137,8 +139,8 @@ class TraefikApi:
         """Let go of the connection."""
         self._session.close()
 
-    def _budget(self, patience: int = _PATIENCE) -> _Budget:
-        return _Budget(size=_SIZE, end=time.monotonic() + patience * self._timeout)
+    def _budget(self, patience: int = _PATIENCE, *, size: int = _SIZE) -> _Budget:
+        return _Budget(size=size, end=time.monotonic() + patience * self._timeout)
 
     def _get(self, path: str, query: str = "", *, budget: _Budget | None = None) -> _Answer:
         left = budget or self._budget()
@@ -163,7 +165,7 @@ def _json(answer: _Answer) -> object:
         hint = _HINTS.get(answer.status)
         raise GatewayUnreachableError(f"{answer.url} answers {answer.status}{f': {hint}' if hint else ''}")
     try:
-        return decode_json(answer.body)
+        return run_sized(partial(decode_json, answer.body), size=len(answer.body))
     except NotJsonError as error:
         raise GatewayUnreachableError(f"{answer.url} does not answer JSON: {_NOT_ITS_API}") from error
 
@@ -179,7 +181,7 @@ _HINTS = {401: _NOT_PERMITTED, 403: _NOT_PERMITTED, 404: _NOT_ITS_API}
 def _insist_on_traefiks_404(answer: _Answer) -> None:
     """Tell a part that is missing from a server that is none of Traefik's API: both answer 404."""
     try:
-        document = decode_json(answer.body)
+        document = run_sized(partial(decode_json, answer.body), size=len(answer.body))
     except NotJsonError as error:
         raise GatewayUnreachableError(f"{answer.url} answers 404: {_NOT_ITS_API}") from error
     if not isinstance(document, dict) or not isinstance(document.get("message"), str):

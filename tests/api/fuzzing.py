@@ -112,7 +112,7 @@ TEMPLATES: Mapping[str, Sequence[Any]] = {
             }
         },
     ),
-    "AnnounceBody": ({"url": "http://10.0.0.7:8080"}, {"url": "http://10.0.0.8:8080", "weight": 2, "ttl": "30s"}),
+    "RegistrationBody": ({"url": "http://10.0.0.7:8080"}, {"url": "http://10.0.0.8:8080", "weight": 2, "ttl": "30s"}),
     "TokenBody": ({"name": "ci-1", "role": "viewer"}, {"name": "a", "role": "gateway"}),
     "RestoreBody": ({"from": "served"}, {"from": "stored"}),
 }

@@ -42,7 +42,7 @@ BODIES: Mapping[str, Any] = {
     "GatewayBody": {"spec": {"api": "http://127.0.0.1:1"}},
     "WebhookBody": {"spec": {"url": "http://127.0.0.1:1/x"}},
     "TokenBody": {"name": "new", "role": "admin"},
-    "AnnounceBody": {"url": "http://127.0.0.1:9003"},
+    "RegistrationBody": {"url": "http://127.0.0.1:9003"},
     "RestoreBody": {"from": "stored"},
 }
 FOUND = {side: {"discover": {"registered": side}} for side in ("stable", "canary")}

@@ -263,13 +263,13 @@ def test_a_canary_of_a_quiet_service_that_fails_is_aborted_within_five_minutes(s
         site = Site(shared_stack, cleanup)
         urls = site.app("v1"), site.app("v2")
         behave(urls[1], error_rate=1)
-        # One request every 10 s. All but `sustained` has its default.
+        # One request every 10 s, and every setting at its default.
         load = Load(f"http://{HOST}:{shared_stack.web_port}/", {"Host": "quiet.localhost"}, 10)
         thread = Thread(target=load.run)
         thread.start()
         cleanup.callback(thread.join)
         cleanup.callback(load.ends.set)
-        site.begin("quiet", urls=urls, steps=LONG, interval="5s", minRequests=100, warmUp="30s")
+        site.begin("quiet", urls=urls, steps=LONG, interval="5s", minRequests=100, warmUp="30s", sustained="30s")
         ended = site.ended("quiet", seconds=300)
 
     assert ended["phase"] == "Degraded"

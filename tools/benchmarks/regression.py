@@ -15,12 +15,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from werkzeug import Request, Response
 
+from provider.domain.analysis import Analysis, Measurement, Record
 from provider.domain.rules import parse_rule
 from provider.replica import Feed, read_document
 from provider.replica.configurations import Bodies
@@ -30,6 +33,8 @@ from provider.web.poll import Polling, SightingBook
 from provider.web.poll.application import PATH
 from tools.benchmarks import machine
 from tools.benchmarks.stored import contents, shifted
+from tools.simulation.counting import CANARY, STABLE, Gateway
+from tools.simulation.traffic import SAMPLE_SECONDS, Scenario, Schedule
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import WSGIApplication
@@ -95,6 +100,7 @@ def pairs() -> Mapping[str, Pair]:
         "joining a body of 1,000 rollouts": _joining(),
         "reading documents": _reading(),
         "answering immediate polls": _polling(),
+        "judging samples of a canary": _judging(),
     }
 
 
@@ -156,6 +162,27 @@ def _polling() -> Pair:
         return Response(request.args.get("gateway", ""), content_type="application/json")
 
     return Pair(_asked(polling, environment), _asked(trivial, environment))
+
+
+def _judging() -> Pair:
+    """Judge samples of 250 requests, with all that the default settings compare."""
+    gateway, settings, now = Gateway(), Analysis(), datetime(2026, 1, 1, tzinfo=UTC)
+    measurements = []
+    for sample in Scenario(50, Random(1), Schedule(((_FEW * SAMPLE_SECONDS, 0.25),))).samples():  # noqa: S311
+        for stable, canary in sample.gateways.values():
+            gateway.count(STABLE, stable)
+            gateway.count(CANARY, canary)
+        measurements.append(Measurement({"edge": gateway.snapshot()}))
+
+    def judge() -> Record:
+        record = Record("attempt", "step")
+        for number, measurement in enumerate(measurements):
+            at = now + timedelta(seconds=SAMPLE_SECONDS * number)
+            record = record.looked(measurement, settings, stable=STABLE, canary=CANARY, now=at)
+        return record
+
+    document = judge().as_document()
+    return Pair(judge, lambda: [json.dumps(document, indent=1, sort_keys=True) for _ in range(_FEW // 2)])
 
 
 def _asked(application: "WSGIApplication", environment: Mapping[str, Any]) -> Work:

@@ -1,5 +1,6 @@
 """What processes hold: memory, descriptors, threads, zombies, and connections that they do not close."""
 
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ class Holding:
 
 @dataclass(frozen=True)
 class Sample:
-    """What all processes hold, by process id; `closing` are the inodes of their sockets in CLOSE_WAIT."""
+    """What all processes hold, by process id; `closing` names their sockets in CLOSE_WAIT, with process and ports."""
 
     holdings: Mapping[int, Holding]
     zombies: frozenset[int]
@@ -35,9 +36,11 @@ def sample(roots: Sequence[int]) -> Sample:
     pids = [pid for root in roots for pid in (root, *descendants(root))]
     states = {pid: state for pid in pids if (state := _state(pid))}
     holdings = {pid: holding for pid in states if (holding := _holding(pid))}
-    sockets = {inode for pid in states for inode in _sockets(pid)}
+    sockets = {inode: pid for pid in states for inode in _sockets(pid)}
     zombies = frozenset(pid for pid, state in states.items() if state == "Z")
-    return Sample(holdings, zombies, frozenset(_in_close_wait() & sockets))
+    waiting = _in_close_wait()
+    closing = {f"{sockets[inode]}: {waiting[inode]}, inode {inode}" for inode in waiting.keys() & sockets.keys()}
+    return Sample(holdings, zombies, frozenset(closing))
 
 
 def levels(samples: Sequence[Sample]) -> Mapping[int, Holding]:
@@ -59,10 +62,10 @@ def lasting_zombies(samples: Sequence[Sample]) -> Collection[int]:
     return {pid for before, after in pairwise(samples) for pid in before.zombies & after.zombies}
 
 
-def lasting_closing(samples: Sequence[Sample]) -> Collection[str]:
-    """Return the sockets in CLOSE_WAIT of three samples in a row."""
-    triples = zip(samples, samples[1:], samples[2:], strict=False)
-    return {inode for first, second, third in triples for inode in first.closing & second.closing & third.closing}
+def lasting_closing(samples: Sequence[Sample], *, most: int) -> Collection[str]:
+    """Return the sockets that were in CLOSE_WAIT in more than `most` samples."""
+    seen = Counter(name for one in samples for name in one.closing)
+    return {f"{name}, {count} samples" for name, count in seen.items() if count > most}
 
 
 def _state(pid: int) -> str:
@@ -91,9 +94,14 @@ def _sockets(pid: int) -> Collection[str]:
     return found
 
 
-def _in_close_wait() -> set[str]:
+def _in_close_wait() -> Mapping[str, str]:
     lines = [line.split() for name in ("tcp", "tcp6") for line in _lines(Path(f"/proc/net/{name}"))]
-    return {fields[9] for fields in lines if len(fields) > 9 and fields[3] == _CLOSE_WAIT}
+    found = [fields for fields in lines if len(fields) > 9 and fields[3] == _CLOSE_WAIT]
+    return {fields[9]: f"port {_port(fields[1])} to port {_port(fields[2])}" for fields in found}
+
+
+def _port(address: str) -> int:
+    return int(address.rpartition(":")[2], 16)
 
 
 def _lines(path: Path) -> Sequence[str]:

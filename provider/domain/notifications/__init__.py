@@ -3,7 +3,7 @@
 from provider.domain.notifications.formats import Message, render
 from provider.domain.notifications.notice import Notice, NoticeKind, Occasion, describe, sample
 from provider.domain.notifications.signature import sign
-from provider.domain.notifications.webhook import Format, ShownSpec, Webhook, WebhookSpec
+from provider.domain.notifications.webhook import Format, PublicWebhookSpec, Webhook, WebhookSpec
 
 __all__ = [
     "Format",
@@ -11,7 +11,7 @@ __all__ = [
     "Notice",
     "NoticeKind",
     "Occasion",
-    "ShownSpec",
+    "PublicWebhookSpec",
     "Webhook",
     "WebhookSpec",
     "describe",

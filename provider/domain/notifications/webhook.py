@@ -69,7 +69,7 @@ Event = Annotated[_Event, BeforeValidator(_event)]
 Template = Annotated[str, Field(min_length=1, max_length=_LONGEST_TEMPLATE), AfterValidator(check_template)]
 
 
-class ShownSpec(Document):
+class PublicWebhookSpec(Document):
     """Spec of a webhook without its secret."""
 
     url: Address = Field(repr=False)
@@ -96,7 +96,7 @@ class ShownSpec(Document):
         return is_kind and (self.rollouts is None or notice.rollout in self.rollouts)
 
 
-class WebhookSpec(ShownSpec):
+class WebhookSpec(PublicWebhookSpec):
     """Spec of a webhook. Without `secret`, the stored secret is kept; an empty `secret` removes it."""
 
     secret: Annotated[str, AfterValidator(_secret), Field(json_schema_extra={"pattern": _SECRET_PATTERN})] | None = (
@@ -105,9 +105,11 @@ class WebhookSpec(ShownSpec):
     """Secret that signs the messages, 16 to 256 printable ASCII characters."""
 
     @property
-    def shown(self) -> ShownSpec:
+    def shown(self) -> PublicWebhookSpec:
         """The spec without the secret."""
-        return ShownSpec.model_validate({name: getattr(self, name) for name in ShownSpec.model_fields})
+        return PublicWebhookSpec.model_validate(
+            {name: getattr(self, name) for name in PublicWebhookSpec.model_fields}
+        )
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,21 @@ from provider.domain.auth import Permission
 from provider.services import LINK_SECONDS, GatewayView, SameRequestsError
 from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange
 from provider.web.api.schemas import (
-    GatewayAnswer,
     GatewayBody,
     GatewayList,
-    InstanceAnswer,
+    GatewayResponse,
+    InstanceResponse,
     NewToken,
+    OverlappingRules,
     ReasonBody,
     ReasonQuery,
     RestoreBody,
     Restored,
-    SameRequests,
     SignInLink,
     StoredGateway,
-    TokenAnswer,
     TokenBody,
     TokenList,
+    TokenResponse,
 )
 
 _GATEWAYS = "/api/v1/gateways"
@@ -47,7 +47,7 @@ def delete_gateway(exchange: Exchange) -> ApiResponse:
 def list_tokens(exchange: Exchange) -> ApiResponse:
     """List tokens."""
     tokens = (
-        TokenAnswer(name=view.name, role=view.role, version=view.version, gateway=view.gateway)
+        TokenResponse(name=view.name, role=view.role, version=view.version, gateway=view.gateway)
         for view in exchange.operations.tokens.views()
     )
     return ApiResponse(TokenList(tokens=tuple(tokens)))
@@ -77,7 +77,7 @@ def restore(exchange: Exchange) -> ApiResponse:
     body: RestoreBody = exchange.body
     done = exchange.operations.restoring.restore(body.from_, exchange.call)
     found = tuple(
-        SameRequests(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.overlapping_rules
+        OverlappingRules(rollouts=pair, detail=str(SameRequestsError(*pair))) for pair in done.overlapping_rules
     )
     return ApiResponse(Restored(revision=done.revision, overlapping_rules=found or None))
 
@@ -169,8 +169,8 @@ ENDPOINTS = (
 )
 
 
-def _gateway(view: GatewayView) -> GatewayAnswer:
-    return GatewayAnswer(
+def _gateway(view: GatewayView) -> GatewayResponse:
+    return GatewayResponse(
         name=view.name,
         version=view.version,
         spec=view.spec,
@@ -185,7 +185,7 @@ def _gateway(view: GatewayView) -> GatewayAnswer:
         health_since=view.condition.since if view.condition else None,
         traefik_version=view.condition.traefik if view.condition else None,
         instances=tuple(
-            InstanceAnswer(
+            InstanceResponse(
                 address=sighting.address,
                 last_poll=sighting.last_poll,
                 revision_served=sighting.revision_served,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from flask import render_template
 from markupsafe import escape
 
-from provider.services.off_loop import run_off_loop
+from provider.net.off_loop import run_off_loop
 from provider.web.api.endpoints import Endpoint
 from provider.web.api.openapi import describe
 from provider.web.api.response_cache import Kept

@@ -16,8 +16,8 @@ from provider.domain.auth import Caller, Permission
 from provider.domain.fields import InvalidDocumentError, check_value_count, decode_json, read, write
 from provider.domain.fields.quotes import quoted
 from provider.domain.fields.types import NAME_PATTERN
+from provider.net.off_loop import SMALL_BYTES, run_off_loop, run_sized
 from provider.services import Call, Operations
-from provider.services.off_loop import run_off_loop
 from provider.store import Request
 from provider.web.api.problems import (
     BadRequestError,
@@ -38,8 +38,6 @@ from provider.web.api.schemas import (
 from provider.web.rate_limits import Limits, Place
 
 _IDEMPOTENCY_SECONDS = 24 * 3_600
-# A body up to this size is read within a millisecond or two. Each further one as large counts as a further request.
-_SMALL_BODY_BYTES = 16 * 1024
 IF_MATCH, IDEMPOTENCY_KEY = "If-Match", "Idempotency-Key"
 # Clients that drop the quotes of an ETag are understood, and so are proxies that make it weak as they compress.
 _ETAG = r'(?:(?:W/)?"[0-9]{1,16}"|[0-9]{1,16})'
@@ -195,10 +193,10 @@ def _body(endpoint: Endpoint, caller: Caller, limits: Limits) -> BaseModel | Non
         return endpoint.body.model_validate({})
     if not request.is_json:
         raise WrongContentTypeError("send the header Content-Type: application/json")
-    if len(data) <= _SMALL_BODY_BYTES:
-        return _parsed(endpoint.body, data)
-    limits.rate.of_token(caller.name, calls=len(data) // _SMALL_BODY_BYTES)
-    return run_off_loop(partial(_parsed, endpoint.body, data))
+    # It counts as one further request for each further part of this size.
+    if further := len(data) // SMALL_BYTES:
+        limits.rate.of_token(caller.name, calls=further)
+    return run_sized(partial(_parsed, endpoint.body, data), size=len(data))
 
 
 def _parsed(model: type[BaseModel], data: bytes) -> BaseModel:

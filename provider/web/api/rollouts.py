@@ -9,7 +9,7 @@ from provider.store import Event
 from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange
 from provider.web.api.schemas import (
     AbortBody,
-    AnalysisAnswer,
+    AnalysisResponse,
     CanaryBody,
     CreateBody,
     DeleteQuery,
@@ -20,23 +20,23 @@ from provider.web.api.schemas import (
     HistoryQuery,
     ListQuery,
     MoveBody,
-    PlanAnswer,
     PlanQuery,
+    PlanResponse,
     PromoteBody,
     ReasonBody,
     ReplaceQuery,
     RetryBody,
-    RolloutAnswer,
     RolloutList,
+    RolloutResponse,
     ServersBody,
-    SettingAnswer,
+    SettingResponse,
     ShrinkQuery,
     SpecBody,
-    TrafficAnswer,
+    TrafficResponse,
     UndoBody,
     VerdictSummary,
-    WaitAnswer,
     WaitQuery,
+    WaitResponse,
     WeightBody,
     report_answer,
 )
@@ -151,7 +151,7 @@ def analysis(exchange: Exchange) -> ApiResponse:
     judgement, settings = operations.analyses.judgement(rollout), settings_of(rollout)
     verdict_in = operations.plans.seconds_until_known(rollout, judgement.of(rollout))
     return ApiResponse(
-        AnalysisAnswer(
+        AnalysisResponse(
             overall=judgement.overall,
             current_step=judgement.current_step,
             checks=tuple(judgement.checks),
@@ -162,7 +162,7 @@ def analysis(exchange: Exchange) -> ApiResponse:
             verdict_in=_in_words(verdict_in),
             preset=settings.preset,
             settings=tuple(
-                SettingAnswer.model_validate({"name": name, "value": value, "origin": origin})
+                SettingResponse.model_validate({"name": name, "value": value, "origin": origin})
                 for name, (value, origin) in settings.origins().items()
             ),
         )
@@ -173,7 +173,7 @@ def traffic(exchange: Exchange) -> ApiResponse:
     """Return the traffic share of the canary."""
     operations = exchange.operations
     share = operations.traffic.share(operations.rollouts.get(exchange.name))
-    return ApiResponse(TrafficAnswer(**dict(share)))
+    return ApiResponse(TrafficResponse(**dict(share)))
 
 
 def plan(exchange: Exchange) -> ApiResponse:
@@ -186,7 +186,7 @@ def plan(exchange: Exchange) -> ApiResponse:
         errors=query.errors,
         factors=query.factors,
     )
-    return ApiResponse(PlanAnswer(**dict(made)))
+    return ApiResponse(PlanResponse(**dict(made)))
 
 
 def wait(exchange: Exchange) -> ApiResponse:
@@ -209,7 +209,7 @@ def _move(action: Action) -> Endpoint:
         Permission.OPERATE,
         _MOVES[action],
         body=_BODIES.get(action, ReasonBody),
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
     )
 
@@ -228,7 +228,7 @@ def _servers(side: SideName) -> Endpoint:
         f"Scale {side}: replace its servers; at least one current server must remain",
         body=ServersBody,
         query=DryRunQuery,
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
         operation=f"scale-{side}",
     )
@@ -252,7 +252,7 @@ ENDPOINTS = (
         "Create a rollout; 409 if it exists",
         body=CreateBody,
         query=DryRunQuery,
-        answers={201: RolloutAnswer, 200: RolloutAnswer},
+        answers={201: RolloutResponse, 200: RolloutResponse},
         problems=(409,),
     ),
     Endpoint(
@@ -261,7 +261,7 @@ ENDPOINTS = (
         get,
         Permission.READ,
         "Read a rollout",
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
     ),
     Endpoint(
@@ -272,7 +272,7 @@ ENDPOINTS = (
         "Create a rollout or replace its spec",
         body=SpecBody,
         query=ReplaceQuery,
-        answers={200: RolloutAnswer, 201: RolloutAnswer},
+        answers={200: RolloutResponse, 201: RolloutResponse},
         problems=(409,),
     ),
     Endpoint(
@@ -292,7 +292,7 @@ ENDPOINTS = (
         Permission.ADMINISTER,
         "Start a new canary at the first step",
         body=CanaryBody,
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
     ),
     *map(_servers, SIDES),
@@ -304,7 +304,7 @@ ENDPOINTS = (
         "Drain a server: it receives no new requests; `undo` stops draining",
         body=DrainBody,
         query=DryRunQuery,
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
     ),
     Endpoint(
@@ -314,7 +314,7 @@ ENDPOINTS = (
         Permission.OPERATE,
         "Set the weight of the canary manually",
         body=WeightBody,
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
     ),
     Endpoint(
@@ -324,7 +324,7 @@ ENDPOINTS = (
         Permission.OPERATE,
         "Promote to the next step, or with `full` make the canary stable now",
         body=PromoteBody,
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
     ),
     Endpoint(
@@ -334,7 +334,7 @@ ENDPOINTS = (
         Permission.OPERATE,
         "Abort: send all traffic to stable at once; with `attempt`, only if that is the current attempt",
         body=AbortBody,
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
     ),
     *map(_move, _MOVES),
@@ -346,7 +346,7 @@ ENDPOINTS = (
         "Roll back to an earlier revision; the canary keeps that revision's weight",
         body=UndoBody,
         query=ShrinkQuery,
-        answers={200: RolloutAnswer},
+        answers={200: RolloutResponse},
         problems=(404, 409),
     ),
     Endpoint(
@@ -365,7 +365,7 @@ ENDPOINTS = (
         analysis,
         Permission.READ,
         "Read the analysis of the canary: verdicts and the latest measurements",
-        answers={200: AnalysisAnswer},
+        answers={200: AnalysisResponse},
         problems=(404, 409),
     ),
     Endpoint(
@@ -374,7 +374,7 @@ ENDPOINTS = (
         traffic,
         Permission.READ,
         "Read the share of requests that the canary receives, by Traefik's counters",
-        answers={200: TrafficAnswer},
+        answers={200: TrafficResponse},
         problems=(404,),
     ),
     Endpoint(
@@ -385,7 +385,7 @@ ENDPOINTS = (
         "Forecast requests, detection of regressions and time to a verdict for each step",
         query=PlanQuery,
         cost=20,
-        answers={200: PlanAnswer},
+        answers={200: PlanResponse},
         problems=(404,),
     ),
     Endpoint(
@@ -395,7 +395,7 @@ ENDPOINTS = (
         Permission.READ,
         "Wait until the rollout reaches a state; 504 on timeout",
         query=WaitQuery,
-        answers={200: WaitAnswer},
+        answers={200: WaitResponse},
         problems=(404, 409, 504),
         is_held=True,
     ),
@@ -412,7 +412,7 @@ def _moved(rollout: Rollout) -> ApiResponse:
     return ApiResponse(_shown(rollout), version=rollout.version)
 
 
-def _with_overlaps(exchange: Exchange, rollout: Rollout) -> RolloutAnswer:
+def _with_overlaps(exchange: Exchange, rollout: Rollout) -> RolloutResponse:
     overlaps = exchange.operations.routes.overlaps(rollout)
     update = {"shadowed_by": overlaps.shadowed_by, "overlaps_with": overlaps.shared_with or None}
     return _shown(rollout).model_copy(update=update)
@@ -436,8 +436,8 @@ def _in_words(seconds: float | None) -> str | None:
     return f"{roughly(seconds)} at this rate" if seconds is not None else None
 
 
-def _shown(rollout: Rollout) -> RolloutAnswer:
-    return RolloutAnswer(
+def _shown(rollout: Rollout) -> RolloutResponse:
+    return RolloutResponse(
         name=rollout.name,
         version=rollout.version,
         spec=rollout.spec,
@@ -446,9 +446,9 @@ def _shown(rollout: Rollout) -> RolloutAnswer:
     )
 
 
-def _arrived(arrival: Arrival) -> WaitAnswer:
+def _arrived(arrival: Arrival) -> WaitResponse:
     reports = tuple(map(report_answer, arrival.reports))
-    return WaitAnswer(**dict(_shown(arrival.rollout)), gateways=reports or None)
+    return WaitResponse(**dict(_shown(arrival.rollout)), gateways=reports or None)
 
 
 def _entry(event: Event) -> HistoryEntry:

@@ -12,9 +12,9 @@ from provider.domain.auth import Role
 from provider.domain.fields import Document, Moment, format_duration
 from provider.domain.fields.types import Duration, Name, ServerUrl, Weight, WholeNumber
 from provider.domain.gateways import GatewayHealth, GatewaySpec
-from provider.domain.notifications import ShownSpec, WebhookSpec
+from provider.domain.notifications import PublicWebhookSpec, WebhookSpec
 from provider.domain.rollouts import Action, Discover, Phase, Plan, Server, Servers, Side, Spec, Status, StepWarning
-from provider.services import Delivery, DeliveryReason, Goal, Report, Truth, Wait
+from provider.services import Delivery, DeliveryReason, Goal, Report, RestoreSource, Wait
 
 # Control characters, and those that turn the direction of what follows.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -144,7 +144,7 @@ class WebhookBody(ReasonBody):
     """Spec of the webhook."""
 
 
-class AnnounceBody(ReasonBody):
+class RegistrationBody(ReasonBody):
     """Registration of an instance.
 
     It expires after `ttl` unless the instance sends a heartbeat: the same request again.
@@ -172,7 +172,7 @@ class TokenBody(ReasonBody):
 class RestoreBody(ReasonBody):
     """The state to restore: `served` or `stored`."""
 
-    from_: Truth = Field(alias="from")
+    from_: RestoreSource = Field(alias="from")
     """State to keep: `served` is what the provider serves, `stored` is what Redis contains."""
 
 
@@ -288,7 +288,7 @@ class VerdictSummary(Document):
     verdict_in: str | None = None
 
 
-class RolloutAnswer(Document):
+class RolloutResponse(Document):
     """A rollout. `actions` lists the actions that its phase allows."""
 
     name: Name
@@ -312,11 +312,11 @@ class RolloutAnswer(Document):
 class RolloutList(Document):
     """Rollouts by name. `cursor` is the cursor of the next page, absent on the last page."""
 
-    rollouts: tuple[RolloutAnswer, ...]
+    rollouts: tuple[RolloutResponse, ...]
     cursor: str | None = None
 
 
-class ReportAnswer(Document):
+class DeliveryReport(Document):
     """Delivery state of a rollout at one gateway."""
 
     gateway: str
@@ -330,9 +330,9 @@ class ReportAnswer(Document):
     """Number of instances that have applied the rollout, as far as their polls and APIs show."""
 
 
-def report_answer(report: Report) -> ReportAnswer:
+def report_answer(report: Report) -> DeliveryReport:
     """Return a report as the API shows it."""
-    return ReportAnswer(
+    return DeliveryReport(
         gateway=report.gateway,
         state=report.delivery,
         reason_code=report.reason_code,
@@ -342,16 +342,16 @@ def report_answer(report: Report) -> ReportAnswer:
     )
 
 
-class WaitAnswer(RolloutAnswer):
+class WaitResponse(RolloutResponse):
     """The rollout in the requested state.
 
     With `for=applied`, `gateways` contains the delivery state of each gateway.
     """
 
-    gateways: tuple[ReportAnswer, ...] | None = None
+    gateways: tuple[DeliveryReport, ...] | None = None
 
 
-class SettingAnswer(Document):
+class SettingResponse(Document):
     """Effective analysis setting: its name in the spec, its value and the origin of the value."""
 
     name: str
@@ -359,7 +359,7 @@ class SettingAnswer(Document):
     origin: Origin
 
 
-class AnalysisAnswer(Document):
+class AnalysisResponse(Document):
     """Analysis of a canary: for the whole attempt, for the current step, by check and by measurement.
 
     `settings` contains the effective settings. During the warm-up, `warmUpRemaining` is the remaining time in
@@ -377,14 +377,14 @@ class AnalysisAnswer(Document):
     verdict_in: str | None = None
     """Expected time until a verdict, in words."""
     preset: Preset | None = None
-    settings: tuple[SettingAnswer, ...]
+    settings: tuple[SettingResponse, ...]
 
 
-class PlanAnswer(Plan):
+class PlanResponse(Plan):
     """Forecast of each waiting step, with the traffic that it is based on."""
 
 
-class TrafficAnswer(Share):
+class TrafficResponse(Share):
     """Share of the requests that the canary receives. `summary` explains a deviation from the requested weight."""
 
 
@@ -397,7 +397,7 @@ class InstanceOfSide(Document):
     expires_at: Moment
 
 
-class SideAnswer(Document):
+class SideResponse(Document):
     """Backend of a side: a `service` of another provider, or listed or discovered `servers`.
 
     `keptReason` is the reason why servers are kept that discovery no longer finds. `instances` lists registered
@@ -411,15 +411,15 @@ class SideAnswer(Document):
     instances: tuple[InstanceOfSide, ...] | None = None
 
 
-class ServersAnswer(Document):
+class ServersResponse(Document):
     """Current backends of each side."""
 
-    stable: SideAnswer
-    canary: SideAnswer | None = None
-    baseline: SideAnswer | None = None
+    stable: SideResponse
+    canary: SideResponse | None = None
+    baseline: SideResponse | None = None
 
 
-class AnnouncedAnswer(InstanceOfSide):
+class RegistrationResponse(InstanceOfSide):
     """A registered instance. It belongs to its group, which stays the same when the canary is promoted."""
 
     rollout: Name
@@ -447,7 +447,7 @@ class HistoryList(Document):
     before: int | None = None
 
 
-class InstanceAnswer(Document):
+class InstanceResponse(Document):
     """A Traefik instance that polls as a gateway. `longPollSeconds` is the timeout of its long polls."""
 
     address: str
@@ -456,7 +456,7 @@ class InstanceAnswer(Document):
     long_poll_seconds: int | None = None
 
 
-class GatewayAnswer(Document):
+class GatewayResponse(Document):
     """A gateway: its spec, polls, and applied configuration.
 
     `detail` and `healthSince` are the controller's latest observation; they are absent without a controller.
@@ -472,7 +472,7 @@ class GatewayAnswer(Document):
     is_counted: bool
     """Whether waits and steps take the gateway into account."""
     revision_applied: int | None = None
-    instances: tuple[InstanceAnswer, ...]
+    instances: tuple[InstanceResponse, ...]
     errors: tuple[str, ...]
     health: GatewayHealth
     detail: str | None = None
@@ -483,7 +483,7 @@ class GatewayAnswer(Document):
 class GatewayList(Document):
     """All gateways by name."""
 
-    gateways: tuple[GatewayAnswer, ...]
+    gateways: tuple[GatewayResponse, ...]
 
 
 class StoredGateway(Document):
@@ -494,22 +494,22 @@ class StoredGateway(Document):
     spec: GatewaySpec
 
 
-class WebhookAnswer(Document):
+class WebhookResponse(Document):
     """A webhook, without its secret."""
 
     name: Name
     version: int
-    spec: ShownSpec
+    spec: PublicWebhookSpec
     has_secret: bool
 
 
 class WebhookList(Document):
     """All webhooks by name."""
 
-    webhooks: tuple[WebhookAnswer, ...]
+    webhooks: tuple[WebhookResponse, ...]
 
 
-class Delivered(Document):
+class TestDelivery(Document):
     """Result of a delivery. `status` is the HTTP status of the receiver, absent if it did not respond."""
 
     delivered: bool
@@ -517,7 +517,7 @@ class Delivered(Document):
     detail: str
 
 
-class TokenAnswer(Document):
+class TokenResponse(Document):
     """A token, without its secret."""
 
     name: str
@@ -530,7 +530,7 @@ class TokenAnswer(Document):
 class TokenList(Document):
     """All tokens by name."""
 
-    tokens: tuple[TokenAnswer, ...]
+    tokens: tuple[TokenResponse, ...]
 
 
 class NewToken(Document):
@@ -548,7 +548,7 @@ class SignInLink(Document):
     expires_in_seconds: int
 
 
-class SameRequests(Document):
+class OverlappingRules(Document):
     """Two rollouts that match the same requests with the same priority."""
 
     rollouts: tuple[str, str]
@@ -560,11 +560,11 @@ class Restored(Document):
     """The revision after the restore, and problems of the restored rollouts."""
 
     revision: int
-    overlapping_rules: tuple[SameRequests, ...] | None = None
+    overlapping_rules: tuple[OverlappingRules, ...] | None = None
     """Rollouts of which only one receives traffic, because they match the same requests."""
 
 
-class MistakeAnswer(Document):
+class FieldError(Document):
     """A validation error: JSON pointer and description."""
 
     pointer: str
@@ -578,8 +578,8 @@ class Problem(Document):
     title: str
     status: int
     detail: str
-    errors: tuple[MistakeAnswer, ...] | None = None
-    gateways: tuple[ReportAnswer, ...] | None = None
+    errors: tuple[FieldError, ...] | None = None
+    gateways: tuple[DeliveryReport, ...] | None = None
     """Delivery state of each gateway. Only if a wait for `applied` timed out."""
 
 

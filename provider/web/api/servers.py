@@ -7,12 +7,12 @@ from provider.services import SideServers
 from provider.store import Instance
 from provider.web.api.endpoints import ApiResponse, Endpoint, Exchange, Handler
 from provider.web.api.schemas import (
-    AnnounceBody,
-    AnnouncedAnswer,
     InstanceOfSide,
     ReasonQuery,
-    ServersAnswer,
-    SideAnswer,
+    RegistrationBody,
+    RegistrationResponse,
+    ServersResponse,
+    SideResponse,
 )
 
 _ONE = "/api/v1/rollouts/<name>"
@@ -23,7 +23,7 @@ def servers(exchange: Exchange) -> ApiResponse:
     """Return the current backends of each side."""
     operations = exchange.operations
     sides = operations.discovery.servers(operations.rollouts.get(exchange.name))
-    return ApiResponse(ServersAnswer(**{name: _side(side) for name, side in sides.items()}))
+    return ApiResponse(ServersResponse(**{name: _side(side) for name, side in sides.items()}))
 
 
 def announce(exchange: Exchange) -> ApiResponse:
@@ -37,7 +37,7 @@ def withdraw(exchange: Exchange) -> ApiResponse:
 
 
 def _announced(exchange: Exchange, group: str) -> ApiResponse:
-    body: AnnounceBody = exchange.body
+    body: RegistrationBody = exchange.body
     name = exchange.parts["instance"]
     instance = exchange.operations.discovery.announce(
         exchange.name,
@@ -48,7 +48,7 @@ def _announced(exchange: Exchange, group: str) -> ApiResponse:
         by=exchange.caller.name,
     )
     return ApiResponse(
-        AnnouncedAnswer(
+        RegistrationResponse(
             rollout=exchange.name,
             group=group,
             instance=name,
@@ -87,8 +87,8 @@ def _announcing(path: str, handler: Handler, summary: str, operation: str) -> En
         handler,
         Permission.REGISTER,
         f"{summary}, or renew its registration",
-        body=AnnounceBody,
-        answers={200: AnnouncedAnswer},
+        body=RegistrationBody,
+        answers={200: RegistrationResponse},
         problems=(404, 409),
         tag="servers",
         operation=operation,
@@ -119,7 +119,7 @@ ENDPOINTS = (
         servers,
         Permission.READ,
         "Read the current servers of each side, and the registered instances",
-        answers={200: ServersAnswer},
+        answers={200: ServersResponse},
         problems=(404, 409),
         tag="servers",
     ),
@@ -129,9 +129,9 @@ ENDPOINTS = (
 )
 
 
-def _side(known: SideServers) -> SideAnswer:
+def _side(known: SideServers) -> SideResponse:
     side, found = known.side, known.found
-    return SideAnswer(
+    return SideResponse(
         service=side.service,
         discover=side.discover,
         servers=found.servers if found else side.servers or (),

@@ -3,7 +3,7 @@
 from provider.domain.auth import Permission
 from provider.domain.notifications import Webhook
 from provider.web.api.endpoints import IF_MATCH, ApiResponse, Endpoint, Exchange
-from provider.web.api.schemas import Delivered, ReasonQuery, WebhookAnswer, WebhookBody, WebhookList
+from provider.web.api.schemas import ReasonQuery, TestDelivery, WebhookBody, WebhookList, WebhookResponse
 
 _WEBHOOKS = "/api/v1/webhooks"
 
@@ -29,7 +29,7 @@ def delete_webhook(exchange: Exchange) -> ApiResponse:
 def test_webhook(exchange: Exchange) -> ApiResponse:
     """Send a test message."""
     outcome = exchange.operations.webhooks.test(exchange.name, exchange.call)
-    return ApiResponse(Delivered(delivered=outcome.is_delivered, status=outcome.status, detail=outcome.detail))
+    return ApiResponse(TestDelivery(delivered=outcome.is_delivered, status=outcome.status, detail=outcome.detail))
 
 
 ENDPOINTS = (
@@ -49,7 +49,7 @@ ENDPOINTS = (
         Permission.ADMINISTER,
         "Create or replace a webhook",
         body=WebhookBody,
-        answers={200: WebhookAnswer, 201: WebhookAnswer},
+        answers={200: WebhookResponse, 201: WebhookResponse},
         tag="webhooks",
     ),
     Endpoint(
@@ -69,7 +69,7 @@ ENDPOINTS = (
         test_webhook,
         Permission.ADMINISTER,
         "Send a test message and return the result",
-        answers={200: Delivered},
+        answers={200: TestDelivery},
         problems=(404,),
         tag="webhooks",
         conditions=(IF_MATCH,),
@@ -77,8 +77,8 @@ ENDPOINTS = (
 )
 
 
-def _shown(webhook: Webhook) -> WebhookAnswer:
-    return WebhookAnswer(
+def _shown(webhook: Webhook) -> WebhookResponse:
+    return WebhookResponse(
         name=webhook.name,
         version=webhook.version,
         spec=webhook.spec.shown,

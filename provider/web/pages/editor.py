@@ -9,8 +9,8 @@ from provider.domain.fields import Document, InvalidDocumentError, Mistake, read
 from provider.domain.fields.types import Name
 from provider.domain.rollouts import Rollout, Spec, StableChangedError, Strategy
 from provider.domain.rules import RuleError, parse_rule
+from provider.net.off_loop import run_off_loop
 from provider.services import ExistsError, SameRequestsError, ShrinkError, StaleVersionError
-from provider.services.off_loop import run_off_loop
 from provider.web.pages.form import Fields, by_field
 from provider.web.pages.page import Page, Route, Visit, goto
 from provider.web.pages.preview import Outlook

@@ -26,7 +26,7 @@ COOKIE = "canary_session"
 _REPEAT_SECONDS = 24 * 3_600
 # Only an admin's forms hold specs. 1,000 servers on each side have some 80 kB.
 _SPEC_FORM_BYTES, _SMALL_FORM_BYTES = 256 * 1024, 16 * 1024
-_MOST_FIELDS = 100
+MOST_FIELDS = 100
 
 Page: TypeAlias = Response | str | tuple[str, int]
 
@@ -170,7 +170,7 @@ def csrf_token(session: str) -> str:
 def limit_form(most_bytes: int) -> None:
     """Check the size of a form, and how many fields it has, before it is parsed. Raises RequestEntityTooLarge."""
     request.max_content_length = most_bytes
-    if request.mimetype != "multipart/form-data" and request.get_data().count(b"&") >= _MOST_FIELDS:
+    if request.mimetype != "multipart/form-data" and request.get_data().count(b"&") >= MOST_FIELDS:
         raise RequestEntityTooLarge
 
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from provider.domain.rollouts import Action, Found, IllegalMoveError, Phase, Rollout, with_found
+from provider.net.off_loop import run_off_loop
 from provider.services import MOVES
-from provider.services.off_loop import run_off_loop
 from provider.traefik.config import render
 from provider.web.pages.filters import as_yaml, percent
 

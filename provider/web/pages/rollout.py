@@ -8,6 +8,7 @@ from contextlib import suppress
 from provider.domain.analysis import roughly
 from provider.domain.auth import Permission
 from provider.domain.rollouts import Action, IllegalMoveError, Rollout, TriesUsedUpError
+from provider.net.off_loop import run_off_loop
 from provider.services import (
     CanaryUnavailableError,
     Goal,
@@ -17,7 +18,6 @@ from provider.services import (
     ShrinkError,
     StaleVersionError,
 )
-from provider.services.off_loop import run_off_loop
 from provider.web.api.problems import BadRequestError
 from provider.web.pages.filters import percent
 from provider.web.pages.moves import Change, Move, move_of, shift_of, undo_of

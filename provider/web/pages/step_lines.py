@@ -24,8 +24,14 @@ _FORMS: Mapping[str, Callable[..., Json]] = {
 _EXAMPLES = "25%, pause, pause 10m, analyze for 5m, analyze until known, ramp 5% to 50% by 5% every 2m, mirror 10%"
 
 
+# Twenty overrides in YAML.
+LONGEST_LINE = 4_000
+
+
 def step_of(line: str) -> Json:
     """Read a line; ValueError says what would be right. What no words are for is YAML: `setOverride: [...]`."""
+    if len(line) > LONGEST_LINE:
+        raise ValueError(f"must be a step of at most {LONGEST_LINE:,} characters")
     # Spaces are collapsed first: the patterns would try each way to share a long run of them.
     words = " ".join(line.split())
     for pattern, make in _FORMS.items():

@@ -344,3 +344,16 @@ def test_a_few_requests_that_all_fail_are_enough_where_chance_does_not_make_that
 
     assert record.whole.totals.canary.requests == 4
     assert record.verdict(Analysis()).outcome is outcome
+
+
+def test_a_quiet_canary_that_fails_is_known_within_five_minutes_with_all_defaults() -> None:
+    traefik, record, seconds = Traefik(), Record("one"), 0
+    record = sampled(record, {"edge": traefik.snapshot()}, settings=Analysis())
+    while record.verdict(Analysis()).outcome is not Outcome.FAILED and seconds < 600:
+        seconds += 5
+        if seconds % 10 == 0:  # one request every ten seconds, half of them to the canary
+            is_canary = seconds % 20 == 0
+            traefik.serve(CANARY if is_canary else STABLE, 1, int(is_canary))
+        record = sampled(record, {"edge": traefik.snapshot()}, settings=Analysis())
+
+    assert seconds <= 300

@@ -73,6 +73,16 @@ def test_where_a_gateway_can_be_asked_is_written_down_and_forgotten(admin: Brows
     assert list(world.operations.gateways.views()) == []
 
 
+def test_a_gateway_has_the_urls_of_all_its_instances(admin: Browser, world: World) -> None:
+    admin.open("/gateways")
+    admin.send("/gateways", {"name": "edge", "api": "http://127.0.0.1:1, http://127.0.0.1:2"})
+    (view,) = world.operations.gateways.views()
+
+    assert view.spec
+    assert view.spec.apis == ("http://127.0.0.1:1", "http://127.0.0.1:2")
+    assert "http://127.0.0.1:2 does not answer" in admin.text
+
+
 @pytest.mark.parametrize(
     ("fields", "words"),
     [

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from provider.replica import Feed, SnapshotFile, State
-from provider.services import Operations, StoreWentBackError, Truth
+from provider.services import Operations, RestoreSource, StoreWentBackError
 from provider.store import Contents, Key, Kind
 from provider.traefik.config import EMPTY_BODY
 from tests.unit.replica.test_follower import BreakableStore, started, stored_text, write
@@ -98,8 +98,8 @@ def test_a_snapshot_knows_which_history_it_is_of(store: BreakableStore, tmp_path
     second.close()
 
 
-@pytest.mark.parametrize("truth", Truth)
-def test_a_restore_decides_which_history_is_right(store: BreakableStore, feed: Feed, truth: Truth) -> None:
+@pytest.mark.parametrize("truth", RestoreSource)
+def test_a_restore_decides_which_history_is_right(store: BreakableStore, feed: Feed, truth: RestoreSource) -> None:
     backup = store.load()
     write(store, "later", TEXT)
     assert wait_until(lambda: feed.revision == 5)
@@ -110,7 +110,7 @@ def test_a_restore_decides_which_history_is_right(store: BreakableStore, feed: F
     Operations(store, feed).restoring.restore(truth, ME)
 
     assert wait_until(lambda: feed.state is State.FOLLOWING)
-    assert {"later" if truth is Truth.SERVED else "another"} == names(feed) & {"later", "another"}
+    assert {"later" if truth is RestoreSource.SERVED else "another"} == names(feed) & {"later", "another"}
 
 
 def test_changes_without_a_mark_are_followed_as_ever(store: BreakableStore, feed: Feed) -> None:
@@ -153,8 +153,8 @@ def test_half_of_them_may_go_as_it_is(store: BreakableStore, feed: Feed) -> None
     assert wait_until(lambda: {"shop-2", "shop-3"} == names(feed))
 
 
-@pytest.mark.parametrize(("truth", "left"), [(Truth.SERVED, 4), (Truth.STORED, 1)])
-def test_a_restore_ends_the_dispute(store: BreakableStore, feed: Feed, truth: Truth, left: int) -> None:
+@pytest.mark.parametrize(("truth", "left"), [(RestoreSource.SERVED, 4), (RestoreSource.STORED, 1)])
+def test_a_restore_ends_the_dispute(store: BreakableStore, feed: Feed, truth: RestoreSource, left: int) -> None:
     lose(store, "shop-0", "shop-1", "shop-2")
     reload(store, feed)
     assert wait_until(lambda: feed.state is State.SHRANK)

@@ -10,7 +10,7 @@ from provider.domain.gateways import Sighting
 from provider.replica import BehindError, Feed, SnapshotFile, State
 from provider.replica.claims import Claims
 from provider.replica.watermark import Standing
-from provider.services import Operations, Truth
+from provider.services import Operations, RestoreSource
 from provider.store import StoreUnavailableError
 from tests.unit.replica.test_follower import BreakableStore, stored_text, write
 from tests.world import ME, wait_until
@@ -97,7 +97,7 @@ def test_a_late_worker_restores_what_its_sibling_serves(
     sibling: Feed, store: BreakableStore, path: Path, start: Start
 ) -> None:
     later = start(path)
-    Operations(store, later).restoring.restore(Truth.SERVED, ME)
+    Operations(store, later).restoring.restore(RestoreSource.SERVED, ME)
 
     assert {"shop", "late"} == {key.name for key in store.load().documents}
     assert wait_until(lambda: State.FOLLOWING is later.state is sibling.state)
@@ -135,7 +135,7 @@ def test_a_provider_that_knows_nothing_follows_once_it_was_restored(
 ) -> None:
     later = start(None)
     assert wait_until(lambda: later.state is State.WENT_BACK)
-    Operations(store, sibling).restoring.restore(Truth.SERVED, ME)
+    Operations(store, sibling).restoring.restore(RestoreSource.SERVED, ME)
 
     assert wait_until(lambda: State.FOLLOWING is later.state is sibling.state)
     assert sibling.body("edge") == later.body("edge")

@@ -1,14 +1,14 @@
 import pytest
 
 from provider.replica import Feed, State
-from provider.services import Call, Operations, Truth
+from provider.services import Call, Operations, RestoreSource
 from tests.unit.services.test_documents import gone_back
 from tests.unit.services.writing import written_by_hand
 from tests.world import ME, World, spec, wait_until
 
 
-@pytest.mark.parametrize(("truth", "names"), [(Truth.SERVED, ["blog", "shop"]), (Truth.STORED, [])])
-def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Truth, names: list[str]) -> None:
+@pytest.mark.parametrize(("truth", "names"), [(RestoreSource.SERVED, ["blog", "shop"]), (RestoreSource.STORED, [])])
+def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: RestoreSource, names: list[str]) -> None:
     world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)
     gone_back(world)
     lineage = world.feed.contents().lineage
@@ -23,8 +23,8 @@ def test_store_and_provider_agree_again_on_one_of_them(world: World, truth: Trut
     assert revision < world.operations.rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME).version
 
 
-@pytest.mark.parametrize("truth", Truth)
-def test_a_write_right_after_a_restore_is_made(world: World, truth: Truth) -> None:
+@pytest.mark.parametrize("truth", RestoreSource)
+def test_a_write_right_after_a_restore_is_made(world: World, truth: RestoreSource) -> None:
     gone_back(world)
     revision = world.operations.restoring.restore(truth, ME).revision
 
@@ -39,7 +39,7 @@ def test_another_worker_writes_right_after_a_restore(world: World) -> None:
     assert wait_until(lambda: other.revision > 0)
     gone_back(world)
     assert wait_until(lambda: other.state is State.WENT_BACK)
-    revision = world.operations.restoring.restore(Truth.SERVED, ME).revision
+    revision = world.operations.restoring.restore(RestoreSource.SERVED, ME).revision
     written = Operations(world.store, other).rollouts.create("new", spec(rule="Host(`new.localhost`)"), ME)
     other.close()
 
@@ -48,7 +48,7 @@ def test_another_worker_writes_right_after_a_restore(world: World) -> None:
 
 def test_versions_that_were_seen_hold_after_what_was_served_is_written_back(world: World) -> None:
     gone_back(world)
-    world.operations.restoring.restore(Truth.SERVED, ME)
+    world.operations.restoring.restore(RestoreSource.SERVED, ME)
     world.caught_up()
     version = world.operations.rollouts.get("shop").version
     deleted = Call("ann", if_match=version, allow_shrink=True)
@@ -57,8 +57,8 @@ def test_versions_that_were_seen_hold_after_what_was_served_is_written_back(worl
     assert version == 1
 
 
-@pytest.mark.parametrize("truth", Truth)
-def test_where_nothing_is_wrong_nothing_is_lost(world: World, truth: Truth) -> None:
+@pytest.mark.parametrize("truth", RestoreSource)
+def test_where_nothing_is_wrong_nothing_is_lost(world: World, truth: RestoreSource) -> None:
     world.operations.rollouts.create("shop", spec(), ME)
     world.caught_up()
     rollout = world.operations.rollouts.get("shop")
@@ -69,8 +69,8 @@ def test_where_nothing_is_wrong_nothing_is_lost(world: World, truth: Truth) -> N
     assert [rollout] == world.operations.rollouts.page(limit=9).rollouts
 
 
-@pytest.mark.parametrize("truth", Truth)
-def test_restored_rollouts_that_match_the_same_requests_are_reported(world: World, truth: Truth) -> None:
+@pytest.mark.parametrize("truth", RestoreSource)
+def test_restored_rollouts_that_match_the_same_requests_are_reported(world: World, truth: RestoreSource) -> None:
     world.operations.rollouts.create("blog", spec(rule="Host(`blog.localhost`)"), ME)
     world.operations.rollouts.create("shop", spec(), ME)
     written_by_hand(world, "twin", like="shop")

@@ -11,8 +11,15 @@ from gevent.monkey import is_module_patched
 
 Result = TypeVar("Result")
 
+# Every parser is done with so much within some milliseconds.
+SMALL_BYTES = 16 * 1024
 # One at a time: the others wait without using the processor, and polls get at least half of it.
 _ONE_AT_A_TIME = BoundedSemaphore(1)
+
+
+def run_sized(compute: Callable[[], Result], *, size: int) -> Result:
+    """Compute something of so many bytes: where it is called if they are few, else as `run_off_loop` does."""
+    return compute() if size <= SMALL_BYTES else run_off_loop(compute)
 
 
 def run_off_loop(compute: Callable[[], Result]) -> Result:

@@ -5,14 +5,14 @@ import sys
 
 import pytest
 
-from provider.services.off_loop import run_off_loop
+from provider.net.off_loop import run_off_loop
 
 # In a process of its own, as gevent's patches cannot be taken back.
 _PATCHED = """
 from gevent import monkey
 monkey.patch_all()
 import gevent
-from provider.services.off_loop import run_off_loop
+from provider.net.off_loop import run_off_loop
 
 turns, ends = [], []
 
