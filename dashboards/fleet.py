@@ -91,7 +91,7 @@ _COUNTS = (
     _count(
         "Gateways not well",
         'sum(max by (gateway) (canary_gateway_health{health!~"healthy|never-polled"})) or 0 * sum(canary_rollouts)',
-        "Silent, failing, unreachable or lagging.",
+        "Not polling, with a configuration error, outdated, or with an API that does not respond.",
         colour="red",
     ),
 )

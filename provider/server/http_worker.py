@@ -29,6 +29,8 @@ _SWITCH_SECONDS = 0.001
 # For the header of the first request; later ones may be as far apart as the keep-alive time.
 _FIRST_HEADER_SECONDS = 10
 _REPORT_SECONDS = 60
+# A full pool accepts nobody: without room, the connection for which an idle one is closed would never get in.
+_SPARE_CONNECTIONS = 64
 
 
 class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -172,7 +174,7 @@ class _Server(StreamServer):
 
     def __init__(self, listener: Any, worker: HttpWorker) -> None:
         listener.setblocking(1)
-        self.connections = Pool(worker.worker_connections)
+        self.connections = Pool(worker.worker_connections + _SPARE_CONNECTIONS)
         handle = partial(worker.handle, _Listener(listener.getsockname()))
         super().__init__(listener, handle=handle, spawn=self.connections)
 

@@ -127,7 +127,7 @@ def _judged(rollout: Rollout, record: Record, *, now: datetime) -> Move | None:
 def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) -> Move | None:
     """Go on behind a step that judged for so long: with a canary that did not fail, and could have."""
     settings = settings_of(rollout)
-    if outcome is Outcome.ERROR:
+    if outcome is Outcome.ERROR and not rollout.spec.dry_run:
         return None  # what is missing may hide a failure: the step ends when everything has been measured again
     verdict = record.step_verdict(settings).at_end(settings, attempt=record.verdict(settings))
     checks = [check for check in record.checks if check.outcome is not Outcome.SUCCESSFUL]
@@ -141,11 +141,11 @@ def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) 
 def _undecided(rollout: Rollout, *, outcome: Outcome, deadline: timedelta, reason: str) -> Move:
     why = f"no verdict after {format_duration(deadline)}: {reason}"
     match settings_of(rollout).on_undecided:
-        case Undecided.PROMOTE if outcome is not Outcome.FAILED:
+        case Undecided.PROMOTE if outcome not in {Outcome.FAILED, Outcome.ERROR}:
             return Move(Action.ADVANCE, why)
         case Undecided.ABORT:
             return _stop(rollout, Action.ABORT, why)
-        case _:  # also a failure within its limit: borne, but no reason to go on
+        case _:  # also a failure within its limit, or what is missing and may hide one: no reason to go on
             return _stop(rollout, Action.HOLD, why)
 
 

@@ -186,8 +186,10 @@ class Record(Value):
         return self.verdict(settings) if verdict.outcome is Outcome.FAILED else verdict
 
     def finding(self, settings: Analysis) -> tuple[Outcome, str]:
-        """Return what is known now, with the reason."""
+        """Return what is known now, with the reason: success takes a measurement, failure the evidence so far."""
         outcome, reason, _ = self._found(settings, self._verdict(settings))
+        if outcome is not Outcome.FAILED and self.tally.consecutive_errors:
+            return Outcome.ERROR, self.samples[0].reason
         return outcome, reason
 
     def doubt(self, settings: Analysis) -> Doubt | None:

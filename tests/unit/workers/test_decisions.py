@@ -134,6 +134,41 @@ def test_a_failure_that_is_borne_is_not_promoted_at_the_end(
     assert "140 of the last 200 requests to the canary failed" in move.reason
 
 
+def lost(rollout: Rollout, looks: Any, *, now: datetime) -> Record:
+    """Return the record of a canary whose only source has responded, and does not any more."""
+    away = Measurement(error="edge does not answer")
+    record = seen(rollout, looks, now=now - timedelta(seconds=5))
+    return record.looked(away, settings_of(rollout), stable="", canary="", now=now)
+
+
+@pytest.mark.parametrize(
+    ("steps", "after", "action"),
+    [(TEN_MINUTES, 10, None), (UNTIL_KNOWN, 10, None), (UNTIL_KNOWN, 60, Action.HOLD)],
+)
+@pytest.mark.parametrize("undecided", ["hold", "promote"])
+def test_a_good_canary_takes_no_step_while_its_only_source_does_not_respond(
+    steps: Any, after: float, undecided: str, action: Action | None
+) -> None:
+    rollout = created(steps=steps, analysis={"onUndecided": undecided})
+    move = due(rollout, lost(rollout, [GOOD], now=minutes(after)), after=after)
+
+    assert (move.action if move else None) is action
+
+
+def test_a_canary_that_has_failed_is_aborted_though_its_only_source_does_not_respond_any_more() -> None:
+    rollout = created(steps=TEN_MINUTES)
+
+    assert getattr(due(rollout, lost(rollout, [BAD], now=minutes(1)), after=1), "action", None) is Action.ABORT
+
+
+@pytest.mark.parametrize("steps", [TEN_MINUTES, UNTIL_KNOWN])
+def test_a_dry_run_takes_its_steps_without_its_only_source(steps: Any) -> None:
+    rollout = created(steps=steps, dryRun=True, analysis={})
+    move = due(rollout, lost(rollout, [LITTLE], now=minutes(60)), after=60)
+
+    assert getattr(move, "action", None) is Action.ADVANCE
+
+
 def test_a_canary_that_failed_before_its_step_is_held_with_the_reason_of_that() -> None:
     rollout = created(steps=[{"analysis": {"duration": "1m"}}, *TEN_MINUTES], analysis={"failureLimit": 5})
     early = seen(rollout, [BAD], now=minutes(1))
@@ -246,7 +281,8 @@ def test_a_rollout_continues_with_its_step_when_its_sources_respond_again(steps:
     assert Action.ADVANCE is move.action
     assert held.status.step_index == continued.status.step_index
     assert (continued.status.paused_until or continued.status.analysis_since) is not None
-    assert (None, minutes(7)) == (continued.status.reason_code, continued.status.since)
+    assert continued.status.reason_code is not StatusCode.NOT_MEASURED
+    assert continued.status.since == minutes(7)
 
 
 @pytest.mark.parametrize(
@@ -261,7 +297,7 @@ def test_a_rollout_continues_with_its_step_when_its_sources_respond_again(steps:
 def test_a_rollout_that_a_person_has_moved_does_not_continue_by_itself(touch: Any) -> None:
     touched = touch(held_unmeasured(steps=UNTIL_KNOWN, analysis={}))
 
-    assert touched.status.reason_code is None
+    assert touched.status.reason_code is not StatusCode.NOT_MEASURED
     assert due(touched, seen(touched, [LITTLE], now=minutes(7)), after=7) is None
 
 
