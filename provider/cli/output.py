@@ -113,26 +113,6 @@ def _discover(*, dns: Mapping[str, Any] | None = None, registered: str = "") -> 
     return f"{dns['name']}{':{port}'.format(**dns) if 'port' in dns else ''} ({dns['type']})"
 
 
-def step(document: Mapping[str, Any]) -> str:
-    """Say what a step does: `25%`, `pause`, `pause 10m`, `analyze for 5m`, `5% to 50%`."""
-    ((kind, value),) = document.items()
-    match kind:
-        case "setWeight":
-            return f"{value}%"
-        case "pause":
-            return f"pause {value.get('duration', '')}".rstrip()
-        case "analysis":
-            return f"analyze for {value['duration']}" if "duration" in value else "analyze until known"
-        case "ramp":
-            return f"{value['from']}% to {value['to']}% by {value['by']} every {value['every']}"
-        case "setMirror":
-            return f"mirror {value}%"
-        case "setOverride":
-            return f"{len(value) or 'no'} override{'' if len(value) == 1 else 's'}"
-        case _:
-            return str(kind)
-
-
 def attempt_of(rollout: Mapping[str, Any]) -> int:
     """Return the generation of the canary, or of the stable version while there is no canary."""
     key = "generation" if "canary" in rollout["spec"] else "stableGeneration"

@@ -8,8 +8,9 @@ import click
 from provider.cli.client import rollout_path
 from provider.cli.errors import CommandError
 from provider.cli.options import Shell, connected, show_warnings
-from provider.cli.output import say, show_facts, show_json, show_table, span, step
+from provider.cli.output import say, show_facts, show_json, show_table, span
 from provider.domain.json_object import Json
+from provider.domain.step_text import step_text
 
 
 @click.command()
@@ -73,7 +74,7 @@ def _row(planned: Json, does: Json, *, width: int) -> tuple[str, ...]:
         known = (*map(_detection, planned["detections"]), good)
     return (
         str(planned["index"] + 1),
-        step(does),
+        step_text(does),
         f"{planned['weight']}%",
         f"{planned['canaryRequests']:,}" if "canaryRequests" in planned else "",
         *known,

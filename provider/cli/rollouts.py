@@ -40,9 +40,9 @@ from provider.cli.output import (
     show_json,
     show_table,
     side,
-    step,
 )
 from provider.domain.json_object import Json
+from provider.domain.step_text import step_text
 
 GOALS = ("applied", "healthy", "paused", "degraded")
 SIDES = ("stable", "canary", "baseline")
@@ -425,7 +425,7 @@ def _traffic(share: Json) -> str:
 def _steps(rollout: Json) -> str:
     steps = rollout["spec"].get("steps", ())
     at = rollout["status"]["stepIndex"] if "canary" in rollout["spec"] else -1
-    return " > ".join(f"[{step(one)}]" if index == at else step(one) for index, one in enumerate(steps))
+    return " > ".join(f"[{step_text(one)}]" if index == at else step_text(one) for index, one in enumerate(steps))
 
 
 def _history(shell: Shell, name: str, limit: int) -> list[Json]:

@@ -80,7 +80,7 @@ def run_demo(options: DemoOptions) -> int:
                 processes.check()
                 time.sleep(0.2)
         except KeyboardInterrupt:
-            _say("\nEnding all processes ...")
+            _say("\nStopping all processes ...")
     _say("Done.")
     return 0
 

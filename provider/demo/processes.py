@@ -15,7 +15,8 @@ from typing import Self
 from provider.server.port_probe import PORT_PATIENCE_SECONDS, bind_patiently
 from provider.server.process_guard import parent_bound
 
-_READY_SECONDS = 20.0
+# A process that ends earlier is reported at once; a slow machine needs the time.
+_READY_SECONDS = 60.0
 _STOP_SECONDS = 15.0
 _LOOK_SECONDS = 0.02
 
@@ -44,7 +45,7 @@ class Child:
     def last_words(self) -> str:
         """Give the end of its log."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return "\n".join(f"    {line}" for line in lines[-8:]) or "    (it has said nothing)"
+        return "\n".join(f"    {line}" for line in lines[-8:]) or "    (no output)"
 
     def send_signal(self, number: int = signal.SIGTERM) -> None:
         """Send a signal to the process and everything in its session."""
@@ -121,7 +122,7 @@ class Processes:
         for child in self._children:
             if not child.is_running:
                 code = child.process.returncode
-                raise ProcessFailedError(f"{child.name} has ended with code {code}:\n{child.last_words()}")
+                raise ProcessFailedError(f"{child.name} exited with code {code}:\n{child.last_words()}")
 
 
 def check_ports(host: str, ports: Mapping[str, tuple[int, str]]) -> None:

@@ -180,15 +180,17 @@ class _Handler(BaseHTTPRequestHandler):
 
 def main() -> None:
     """Run the app until it is ended."""
-    parser = argparse.ArgumentParser(description="A sample app that says which version it is.")
+    parser = argparse.ArgumentParser(description="A sample app that reports its version.")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--version", default="v1")
-    parser.add_argument("--error-rate", type=float, default=0.0, help="the share of requests that fail, 0 to 1")
-    parser.add_argument("--delay", type=float, default=0.0, help="seconds that each answer takes")
-    parser.add_argument("--idle-timeout", type=float, default=0.0, help="close idle connections after so long")
-    parser.add_argument("--upstream", metavar="HOST:PORT", help="call a service there for each answer")
-    parser.add_argument("--upstream-host", default="", help="by which name it is called")
+    parser.add_argument("--error-rate", type=float, default=0.0, help="Share of requests that fail, 0 to 1")
+    parser.add_argument("--delay", type=float, default=0.0, help="Delay of each response in seconds")
+    parser.add_argument(
+        "--idle-timeout", type=float, default=0.0, help="Close idle connections after this many seconds"
+    )
+    parser.add_argument("--upstream", metavar="HOST:PORT", help="URL of a service to call for each response")
+    parser.add_argument("--upstream-host", default="", help="Host name for calls of that service")
     options = parser.parse_args()
     app = SampleApp(
         (options.host, options.port),

@@ -195,6 +195,12 @@ class Feed:
             return self._image.contents()
 
     @property
+    def has_served_nothing(self) -> bool:
+        """Tell whether neither this worker nor another one of this data directory knows what was served."""
+        with self._changed:
+            return not self._is_behind and not self._image.lineage
+
+    @property
     def _is_known(self) -> bool:
         # A worker that has followed the store goes on with what it has; a new one serves nothing that is outdated.
         is_outdated = self._is_behind and not self._has_followed

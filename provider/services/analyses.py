@@ -52,7 +52,7 @@ class Analyses:
         """Say what is known of a rollout's canary, also of one that was aborted; NotFoundError before any look."""
         record = self.read(rollout.name).record
         if record is None or record.attempt != attempt_of(rollout) or not record.samples:
-            raise NotFoundError(Key(Kind.ROLLOUT, rollout.name), "it has no canary that was looked at")
+            raise NotFoundError(Key(Kind.ROLLOUT, rollout.name), "it has no analyzed canary")
         settings = settings_of(rollout)
         words = record.warming_up(settings, now=self._store.now()) if rollout.is_judged else ""
         return Judgement(

@@ -52,7 +52,7 @@ class ConnectionProbe:
         is_closed = set(found) == {Reachability.REFUSED}
         if is_closed and Reachability.OPEN in self._found(_urls(reference)):
             more = f" (and {len(servers) - 1} more)" if len(servers) > 1 else ""
-            return f"no server accepts connections: {servers[0]}{more} refuses them"
+            return f"no server accepts connections: {servers[0]}{more} refuses connections"
         if not is_closed:
             self._passed[attempt] = None
             for oldest in list(self._passed)[:-_REMEMBERED]:

@@ -105,7 +105,7 @@ class Obstacles:
                 return Obstacle(code, closed)
         carriers = [gateway for gateway in live if rollout.spec.is_carried_by(gateway.name)]
         if not carriers:
-            words = self._gateways.uncounted(rollout) or "no gateway that carries the rollout polls the provider"
+            words = self._gateways.uncounted(rollout) or "no gateway of the rollout polls the provider"
             return Obstacle(WaitReason.NOT_APPLIED, words)
         return next((found for one in carriers if (found := self._obstacle_at(one, rollout, unreachable))), None)
 

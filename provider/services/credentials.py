@@ -36,7 +36,7 @@ class GatewayCredentials:
         if spec.basic_auth:
             secret = self._line(spec.basic_auth)
             if ":" not in secret:
-                raise CredentialError(f"the secret {spec.basic_auth} must hold USER:PASSWORD")
+                raise CredentialError(f"the secret {spec.basic_auth} must contain USER:PASSWORD")
             yield "Authorization", f"Basic {b64encode(secret.encode()).decode()}"
         if spec.header:
             yield spec.header.name, self._line(spec.header.secret)
@@ -49,7 +49,7 @@ class GatewayCredentials:
         except (OSError, UnicodeError) as error:
             raise CredentialError(f"the secret {name} in {self._directory} cannot be read as ASCII") from error
         if not text or not text.isprintable():
-            raise CredentialError(f"the secret {name} must hold one line of printable ASCII")
+            raise CredentialError(f"the secret {name} must contain one line of printable ASCII")
         return text
 
     def _file(self, name: str) -> Path:

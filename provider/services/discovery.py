@@ -170,7 +170,7 @@ class Discovery:
         try:
             lookup = self._seen(rollout, discover)
         except (NothingFoundError, NotAnsweredError) as error:
-            return f"must lead to one server at least: {error}"
+            return f"must resolve to at least one server: {error}"
         if not call.is_dry_run:
             self._published(key, lambda: lookup, _ME)
             self._documents.catch_up()

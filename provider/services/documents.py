@@ -110,7 +110,7 @@ class Documents:
                 continue
             except StoreBehindError:
                 raise StoreWentBackError from None
-        raise ContentionError(f"{key} kept changing; try again")
+        raise ContentionError(f"{key} changed too often; try again")
 
     def delete(self, key: Key, call: Call, *, action: str = "delete") -> Event:
         """Remove a document; NotFoundError where there is none, else as `change`."""

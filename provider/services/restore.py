@@ -54,7 +54,7 @@ class Restoring:
         match the same requests are no reason to refuse: nothing else ends an outage. Raises StoreUnavailableError
         where only another worker knows what was served last.
         """
-        served = self._served()
+        served = self._stored_only(truth) if self._feed.has_served_nothing else self._served()
         right = served if truth is RestoreSource.SERVED else self._store.load()
         contents = Contents(served.lineage, max(served.revision, right.revision), right.documents)
         revision = self._store.restore(contents, actor=call.actor, reason=call.reason)
@@ -62,6 +62,15 @@ class Restoring:
         for pair in pairs:
             log.warning("restore.overlapping_rules", extra={"rollouts": list(pair)})
         return Restored(revision, pairs)
+
+    def _stored_only(self, truth: RestoreSource) -> Contents:
+        """Return what the store holds, where nothing was served. Raises StoreUnavailableError for `served`."""
+        stored = self._store.load()
+        if truth is RestoreSource.SERVED or not stored.lineage:
+            raise StoreUnavailableError(
+                "nothing was served from this data directory: restore from stored, or start with a snapshot in it"
+            )
+        return stored
 
     def _served(self) -> Contents:
         deadline = time.monotonic() + _CATCH_UP_SECONDS

@@ -53,7 +53,7 @@ class Sessions:
         token = self._store.take(_link(link))
         if token is None:
             self._count_failure(address)
-            raise SignInError("this link has been used, or is older than ten minutes; ask for a new one")
+            raise SignInError("this link was used or has expired; create a new one")
         return self._begin(token)
 
     def link(self, caller: Caller) -> str:
@@ -85,14 +85,14 @@ class Sessions:
 
     def _count_failure(self, address: str) -> None:
         if self._store.count(f"sign-in:{address}", seconds=_FAILURES_SECONDS) > _FAILURES:
-            raise TooManyAttemptsError("too many failed attempts to sign in; wait a minute")
+            raise TooManyAttemptsError("too many failed sign-in attempts; wait a minute")
 
     def _begin(self, token: str) -> Visitor:
         caller = self._caller(token)
         if caller is None:
             raise SignInError("unknown token; it may have been revoked")
         if not caller.may(Permission.READ):
-            raise SignInError(f"a token of the role {caller.role} is for a Traefik that polls, not for people")
+            raise SignInError(f"a token of the role {caller.role} is for Traefik, not for people")
         session = secrets.token_urlsafe(32)
         self._store.keep(_session(session), token, seconds=SESSION_SECONDS)
         return Visitor(session, caller)

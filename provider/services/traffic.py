@@ -73,5 +73,5 @@ def _why_unknown(rollout: Rollout | None, *, is_watched: bool, now: datetime) ->
     if rollout is None or weight_of(rollout) is None:
         return "all requests go to one side"
     if not is_watched and now - rollout.status.since > _OVERDUE:
-        return "not measured: no controller has reported lately; is one running?"
+        return "not measured: no controller has reported recently; is one running?"
     return NOT_MEASURED_YET

@@ -143,7 +143,7 @@ class Waiting:
 
 def _missing(name: str, reports: Sequence[Report], seconds: float) -> str:
     if not reports:
-        return f"no Traefik that carries {name} has polled within {seconds:g} s"
+        return f"no gateway of {name} has polled within {seconds:g} s"
     pending = [f"{report.gateway}: {report.detail}" for report in reports if report.delivery is Delivery.PENDING]
     return f"not applied after {seconds:g} s; " + "; ".join(pending)
 
@@ -166,7 +166,7 @@ def _obstacle(rollout: Rollout, goal: Goal, attempt: int) -> str | None:
     if status.generation > attempt and status.phase is not Phase.HEALTHY:
         return f"attempt {status.generation} has replaced attempt {attempt}"
     if status.phase in _HOPELESS[goal]:
-        return f"it does not become {goal} by itself"
+        return f"it does not become {goal} without an action"
     if goal is Goal.HEALTHY and status.phase is Phase.HEALTHY:
         return f"the canary of attempt {attempt} is not stable"
     return None

@@ -58,7 +58,7 @@ class ExistsError(Exception):
 
     def __init__(self, key: Key) -> None:
         self.key = key
-        super().__init__(f"there is a {key.kind} {key.name} already")
+        super().__init__(f"{key.kind} {key.name} already exists")
 
 
 class StaleVersionError(Exception):
@@ -105,7 +105,7 @@ class ShrinkError(Exception):
 
     def __init__(self, shrink: Shrink) -> None:
         self.shrink = shrink
-        super().__init__(f"{shrink}; say allowShrink=true (--allow-shrink) if that is meant")
+        super().__init__(f"{shrink}; confirm with allowShrink=true (--allow-shrink)")
 
 
 class TooManyError(Exception):

@@ -7,7 +7,7 @@ from provider.store.protocols import StoreUnavailableError
 
 # A disk that is synced every second may take so long, and its replicas as long after it.
 CONFIRM_SECONDS = 3.0
-_OUTLOOK = "it may be lost or may last; repeated under the same Idempotency-Key, it is done once"
+_OUTLOOK = "it may be lost; repeat it with the same Idempotency-Key"
 
 
 @dataclass(frozen=True)

@@ -18,27 +18,27 @@ from redis.sentinel import MasterNotFoundError
 
 from provider.store.protocols import StoreUnavailableError
 
-_NOT_PERMITTED = "Redis does not permit what the provider needs"
+_NOT_PERMITTED = "Redis denies a required command"
 _COMMAND = re.compile(r"no permissions to run the '([^']{1,64})' command", re.IGNORECASE)
 _KEY = re.compile(r"no permissions to access (?:a|one or more) key|keys? used as arguments", re.IGNORECASE)
 _ACL = "docs/redis.md lists the permissions"
-_MOVING = "the Cluster is just moving our keys to another node"
-_NO_PRIMARY = "the Cluster has no primary for our keys"
+_MOVING = "the Cluster is moving the keys to another node"
+_NO_PRIMARY = "the Cluster has no primary for the keys"
 _ECHO = ", with args beginning with"
 # The first that fits: several are kinds of ConnectionError.
 _WORDS: tuple[tuple[type[Exception], str], ...] = (
-    (redis.AuthenticationError, "Redis refuses user or password"),
+    (redis.AuthenticationError, "Redis rejects the user or password"),
     (redis.exceptions.NoPermissionError, _NOT_PERMITTED),
     (redis.exceptions.ReadOnlyError, "Redis is a read-only replica"),
     (redis.exceptions.OutOfMemoryError, "Redis is out of memory (maxmemory)"),
-    (MasterNotFoundError, "no Sentinel can be reached that knows a primary of this service"),
-    (MovedError, "Redis is a Cluster: its URL is redis+cluster://HOST:6379"),
+    (MasterNotFoundError, "no reachable Sentinel knows a primary of this service"),
+    (MovedError, "Redis is a Cluster: use redis+cluster://HOST:6379"),
     (AskError, _MOVING),
     (TryAgainError, _MOVING),
     (ClusterDownError, _NO_PRIMARY),
     (SlotNotCoveredError, _NO_PRIMARY),
     (redis.BusyLoadingError, "Redis is still loading its data"),
-    (redis.TimeoutError, "Redis does not answer in time"),
+    (redis.TimeoutError, "Redis timed out"),
     (redis.ConnectionError, "Redis cannot be reached"),
 )
 
@@ -57,12 +57,12 @@ def own_errors() -> Iterator[None]:
 
 def _words(error: BaseException) -> str:
     if isinstance(error, RedisClusterException) and "not enabled" in str(error):
-        return "Redis is no Cluster: its URL is redis://, without +cluster"
+        return "Redis is not a Cluster: use redis:// without +cluster"
     if isinstance(error, RedisClusterException) and isinstance(error.__cause__, redis.RedisError):
         return _words(error.__cause__)
     causes = (error.__cause__, error.__context__)
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return "Redis' certificate is not trusted (ssl_ca_certs), or is for another name"
+        return "the certificate of Redis is not trusted (ssl_ca_certs), or is for another name"
     denied = _denied(str(error)) if isinstance(error, redis.ResponseError) else None
     if denied:
         return denied

@@ -170,7 +170,7 @@ class RedisStore:
         if outcome == "behind":
             raise StoreBehindError
         if outcome == "reused":
-            raise RequestReusedError("this id was used for another request before")
+            raise RequestReusedError("this key was already used for another request")
         if outcome == "again":
             return self._event(whole(facts[0]))
         revision, at, *before = facts
@@ -195,7 +195,7 @@ class RedisStore:
         if revision is None:
             return None
         if fingerprint != request.fingerprint:
-            raise RequestReusedError("this id was used for another request before")
+            raise RequestReusedError("this key was already used for another request")
         if self._confirm and not self._confirmed(lambda pipeline: pipeline.expire(key, request.keep_seconds)):
             return None
         return self._event(whole(revision))
@@ -437,7 +437,7 @@ class RedisStore:
         found = self._ask(lambda redis: redis.xrange(self._keys.events, f"{revision}-0", f"{revision}-0"))
         event = parsed_event(*found[0]) if found else None
         if event is None:
-            raise RequestReusedError("this id was used so long ago that its answer is no longer known")
+            raise RequestReusedError("the response to this key has expired")
         return event
 
 

@@ -93,7 +93,7 @@ class Rate:
             calls = min(calls, self._per_second * _BURST_SECONDS)
             if bucket.calls < calls:
                 most = max(1, round(self._per_second / calls))
-                raise TooFastError(f"one caller may make {most} calls a second; make fewer")
+                raise TooFastError(f"at most {most} requests per second are allowed per caller")
             bucket.calls -= calls
 
     def _bucket(self, key: Hashable) -> _Bucket:
@@ -138,7 +138,7 @@ class Guesses:
         with self._lock:
             until = self._refused_until.get(near, float("-inf"))
         if self._clock() < until:
-            raise TooManyGuessesError("wrong tokens came from this address too often; try again in a minute")
+            raise TooManyGuessesError("too many invalid tokens from this address; try again in a minute")
 
     def _count(self, near: str) -> None:
         # While the store is away nobody counts, and no new token is found either.
@@ -175,11 +175,9 @@ class Held:
         """Take a place. Raises TooManyHeldError, WorkerFullError."""
         with self._lock:
             if self._counts[caller] >= self._most_of_one:
-                raise TooManyHeldError(
-                    f"{caller} has {self._most_of_one} waits and streams here already; end one first"
-                )
+                raise TooManyHeldError(f"{caller} has {self._most_of_one} open waits and streams; close one first")
             if self._counts.total() >= self._most:
-                raise WorkerFullError(f"{self._most} waits and streams are held here already; try again soon")
+                raise WorkerFullError(f"{self._most} waits and streams are open on this worker; try again soon")
             self._counts[caller] += 1
         return Place(self, caller)
 

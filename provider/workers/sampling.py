@@ -314,4 +314,4 @@ def _of(rollout: Rollout, snapshot: Snapshot) -> Snapshot:
     return Snapshot(services, snapshot.started)
 
 
-_NO_SOURCE = "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"
+_NO_SOURCE = "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"

@@ -265,7 +265,7 @@ def _remarked(rollout: Rollout) -> Iterable[str]:
 
 def _why_unknown(carriers: Sequence[str], missing: Sequence[str], served: Mapping[str, int]) -> str:
     if not carriers:
-        return "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"
+        return "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"
     if missing:
         return "; ".join(missing)
     absent = [name for name in carriers if name not in served]

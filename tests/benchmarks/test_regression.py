@@ -13,7 +13,8 @@ from tools.benchmarks.regression import BASELINE, pairs, version
 
 BASELINES = json.loads(BASELINE.read_text())
 
-pytestmark = pytest.mark.bench
+# What seems slower is measured up to six times.
+pytestmark = [pytest.mark.bench, pytest.mark.timeout(300)]
 
 
 @pytest.mark.skipif(version() not in BASELINES, reason=f"there is no baseline of {version()}")

@@ -53,7 +53,7 @@ def test_a_link_signs_in_once(scene: Scene) -> None:
         page.get_by_role("button", name="Sign in").click()
 
     heading(first, "Rollouts")
-    expect(second.locator("#token-mistake")).to_contain_text("This link has been used")
+    expect(second.locator("#token-mistake")).to_contain_text("This link was used")
     second.goto("/")
     heading(second, "Sign in")
 

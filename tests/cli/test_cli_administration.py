@@ -57,7 +57,7 @@ def test_a_revoked_token_is_worthless_at_once(run: Run, output: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["create", "viewer", "--role", "viewer"], 1, "there is a token viewer already"),
+        (["create", "viewer", "--role", "viewer"], 1, "token viewer already exists"),
         (["create", "Boss", "--role", "viewer"], 1, "  /name: must be 1 to 63 lowercase letters"),
         (["create", "boss", "--role", "boss"], 2, "'boss' is not one of 'viewer', 'operator', 'admin', 'gateway'"),
         (["create", "boss"], 2, "Missing option '--role'"),

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from provider.cli.output import step
 from provider.domain.analysis import Exposure, Outcome
 from provider.domain.auth import Role
+from provider.domain.step_text import step_text
 from tests.canaries import check, remember, seen
 from tests.cli.conftest import Run, stored
 from tests.world import World
@@ -64,7 +64,7 @@ def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
     told = run("analysis", shop)
 
     assert (told.exit_code, told.stdout) == (1, "")
-    assert "shop: it has no canary that was looked at" in told.stderr
+    assert "shop: it has no analyzed canary" in told.stderr
 
 
 @pytest.mark.parametrize(
@@ -76,8 +76,8 @@ def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
         ({"pause": {"duration": "10m"}}, "pause 10m"),
         ({"analysis": {"duration": "5m"}}, "analyze for 5m"),
         ({"analysis": {"until": "known"}}, "analyze until known"),
-        ({"analysis": {"until": "known", "deadline": "1h"}}, "analyze until known"),
-        ({"ramp": {"from": 5, "to": 50, "by": 5, "every": "2m"}}, "5% to 50% by 5 every 2m"),
+        ({"analysis": {"until": "known", "deadline": "1h"}}, "analyze until known within 1h"),
+        ({"ramp": {"from": 5, "to": 50, "by": 5, "every": "2m"}}, "ramp 5% to 50% by 5% every 2m"),
         ({"setMirror": 10}, "mirror 10%"),
         ({"setMirror": 0}, "mirror 0%"),
         ({"setOverride": [{"header": {"name": "X", "value": "1"}, "to": "canary"}] * 2}, "2 overrides"),
@@ -87,7 +87,7 @@ def test_before_any_look_it_says_so(run: Run, shop: str) -> None:
     ],
 )
 def test_a_step_is_said_in_words(document: dict[str, Any], words: str) -> None:
-    assert step(document) == words
+    assert step_text(document) == words
 
 
 def test_a_status_says_its_steps_in_words(run: Run, judged: str) -> None:

@@ -47,7 +47,7 @@ def test_a_file_needs_no_token_and_is_well_as_it_is_shipped(offline: Run) -> Non
     [
         ("providers: [", "line 1, column 13"),
         ("- a\n", "the configuration must be a section of fields"),
-        ("api: {}\napi: {}\n", "the key api stands twice"),
+        ("api: {}\napi: {}\n", "duplicate key api"),
     ],
 )
 def test_a_file_that_is_none_is_told_with_the_place(offline: Run, tmp_path: Path, content: str, words: str) -> None:
@@ -90,4 +90,4 @@ def test_a_backend_that_keeps_no_connection_is_told(offline: Run) -> None:
         answer = offline("doctor", "--backend", other.url)
 
     assert answer.exit_code == 1
-    assert "keeps no connection" in answer.stderr
+    assert "closes each connection" in answer.stderr

@@ -241,8 +241,8 @@ VALID = text(document("shop"))
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("name: a\nname: b\nspec: {}\n", "is not YAML: line 2, column 1: the key name stands twice"),
-        ("name: a\nspec:\n  rule: x\n  rule: y\n", "is not YAML: line 4, column 3: the key rule stands twice"),
+        ("name: a\nname: b\nspec: {}\n", "is not YAML: line 2, column 1: duplicate key name"),
+        ("name: a\nspec:\n  rule: x\n  rule: y\n", "is not YAML: line 4, column 3: duplicate key rule"),
         (
             "name: a\n\tspec: {}\n",
             "is not YAML: line 2, column 1: found character '\\t' that cannot start any token; ",
@@ -353,7 +353,7 @@ def test_a_file_that_would_empty_a_gateway_is_refused_before_it_is_written_and_a
     done = run("apply", "-f", "-", "--allow-shrink", stdin=moved)
 
     assert (refused.exit_code, refused.stdout) == (1, "")
-    assert "would be served no rollout; say allowShrink=true (--allow-shrink)" in refused.stderr
+    assert "would be served no rollout; confirm with allowShrink=true (--allow-shrink)" in refused.stderr
     assert "+  - inner" in shown.stdout
     assert done.stdout == "shop: changed\n"
     assert world.operations.rollouts.get("shop").spec.gateways == ("inner",)

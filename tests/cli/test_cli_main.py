@@ -15,8 +15,9 @@ import pytest
 
 from provider.cli import output
 from provider.cli.main import cli
-from provider.cli.output import ago, show_facts, show_table, step
+from provider.cli.output import ago, show_facts, show_table
 from provider.domain.auth import Role
+from provider.domain.step_text import step_text
 from tests.cli.conftest import Run
 
 HEAVY = {"flask", "gunicorn", "gevent", "requests", "redis", "pydantic", "yaml", "rich", "cryptography", "re2"}
@@ -174,7 +175,7 @@ def test_time_that_has_passed_is_told_in_its_largest_unit(seconds: int, words: s
 def test_steps_are_told_in_few_words() -> None:
     steps: list[dict[str, Any]] = [{"setWeight": 2.5}, {"pause": {"duration": "10m"}}, {"pause": {}}]
 
-    assert [step(one) for one in steps] == ["2.5%", "pause 10m", "pause"]
+    assert [step_text(one) for one in steps] == ["2.5%", "pause 10m", "pause"]
 
 
 def test_facts_of_no_value_are_left_out(capsys: pytest.CaptureFixture[str]) -> None:

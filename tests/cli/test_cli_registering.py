@@ -150,7 +150,7 @@ def test_a_canary_is_set_by_where_its_servers_are_found(run: Run, instances: Wor
 @pytest.mark.parametrize(
     ("side", "words"),
     [
-        ("registered:v9", "  /discover: must lead to one server at least: no instance of v9 has registered"),
+        ("registered:v9", "  /discover: must resolve to at least one server: no instance of v9 has registered"),
         ("registered:", "/discover/registered: must be 1 to 63 lowercase letters"),
         ("dns:no.invalid:x", "a DNS side must be dns:NAME:PORT, such as dns:shop-v2:8080, not dns:no.invalid:x"),
         ("nothing", "dns:shop-v2:8080 or registered:v2, not nothing"),

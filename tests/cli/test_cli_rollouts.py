@@ -106,7 +106,7 @@ def test_a_rollout_needs_no_canary_and_is_made_once(run: Run) -> None:
     first, second = run(*arguments), run(*arguments)
 
     assert (first.exit_code, first.stdout) == (0, "shop is Healthy: no canary\n")
-    assert (second.exit_code, second.stderr) == (1, "traefik-canary: there is a rollout shop already\n")
+    assert (second.exit_code, second.stderr) == (1, "traefik-canary: rollout shop already exists\n")
 
 
 @pytest.mark.parametrize(
@@ -308,7 +308,7 @@ def test_a_status_says_where_a_rollout_stands_and_what_may_be_done(run: Run, sho
     assert (facts["rule"], facts["stable"], facts["canary"]) == (RULE, STABLE, CANARY)
     assert facts["attempt"] == "2, try 1 of this canary"
     assert facts["steps"] == "5% > [pause 10m] > 50% > pause"
-    assert facts["traefik"] == "no Traefik that carries shop has polled"
+    assert facts["traefik"] == "no gateway of shop has polled"
     assert facts["actions"] == "set-canary, set-weight, promote, promote --full, abort, pause, resume, skip"
 
 
@@ -352,7 +352,7 @@ def test_a_status_for_machines_is_the_rollout_and_its_delivery(run: Run, shop: s
     rollout, status = (json.loads(run(command, shop, "-o", "json").stdout) for command in ("get", "status"))
 
     traffic = status.pop("traffic")
-    assert {**rollout, "delivery": ["no Traefik that carries shop has polled"]} == status
+    assert {**rollout, "delivery": ["no gateway of shop has polled"]} == status
     assert (traffic["state"], traffic["requested"]) == ("unknown", 5)
 
 

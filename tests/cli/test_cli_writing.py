@@ -131,7 +131,7 @@ def test_what_was_done_is_told_even_if_traefik_does_not_get_it_in_time(run: Run,
 
     assert done.exit_code == 3
     assert done.stdout == "shop is Progressing, 25% to the canary: held at 25%\n"
-    assert done.stderr == "traefik-canary: no Traefik that carries shop has polled within 0.05 s\n"
+    assert done.stderr == "traefik-canary: no gateway of shop has polled within 0.05 s\n"
 
 
 def test_where_it_is_missing_is_said(run: Run, shop: str, world: World) -> None:

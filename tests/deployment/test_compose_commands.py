@@ -144,7 +144,7 @@ def test_the_commands_bring_a_canary_into_traffic(project: Project) -> None:
     assert [done.returncode for done in (certificate, gateway, rollout, again)] == [0, 0, 0, 0], rollout.stderr
     assert "created default.crt" in certificate.stdout, "a certificate is made, not found"
     assert "shop: created" in rollout.stdout
-    assert "edge: seen in Traefik" in rollout.stdout
+    assert "edge: applied" in rollout.stdout
     assert "shop: unchanged" in again.stdout
     assert (project.get().status_code, project.get().text) == (200, "v1\n")
     assert project.get(**{"X-Canary": "always"}).text == "v2\n"

@@ -226,8 +226,7 @@ def test_the_provider_runs_without_an_extra_where_redis_is_named(installation: I
 
         eventually(lambda: answers("/readyz"), what="the provider is ready")
         eventually(lambda: answers("/traefik/config"), what="polls are answered")
-
-        assert answers("/docs"), "its template is in the wheel"
+        eventually(lambda: answers("/docs"), what="the template of /docs is in the wheel")
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_a_part_that_dies_ends_the_demo_and_is_named(tmp_path: Path) -> None:
         code = demo.process.wait(20)
 
         assert code == 1
-        assert "traefik has ended with code -9" in demo.said()
+        assert "traefik exited with code -9" in demo.said()
         assert "Traceback" not in demo.said()
         assert demo.processes() == []
 

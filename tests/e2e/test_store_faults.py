@@ -113,6 +113,13 @@ def test_lost_documents_take_no_traffic_down_and_are_mended_by_what_was_served(t
         eventually(lambda: _state(stack) == "shrank", what="the loss is noticed at the start", seconds=60)
 
         assert poll(stack).status_code == 503
+        refused = stack.command("restore", "--from", "served", "--reason", "lost")
+        restored = stack.command("restore", "--from", "stored", "--reason", "lost for good")
+        eventually(lambda: _state(stack) == "following", what="it goes on with what is left")
+
+        assert refused.returncode != 0
+        assert restored.returncode == 0, restored.stderr
+        eventually(lambda: _put(stack, "shop").ok, what="every worker takes writes again")
 
 
 def _lose_documents(stack: Stack) -> None:

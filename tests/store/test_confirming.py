@@ -14,7 +14,7 @@ from tests.store.writing import BLOG, SHOP, change, version, write
 from tools.chaos.servers import HOST, Node, following
 from tools.chaos.waiting import wait_for
 
-NOT_IN_TIME = "it may be lost or may last; repeated under the same Idempotency-Key, it is done once"
+NOT_IN_TIME = "it may be lost; repeat it with the same Idempotency-Key"
 
 
 @pytest.fixture

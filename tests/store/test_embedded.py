@@ -77,7 +77,7 @@ def test_a_server_that_cannot_read_its_data_says_why(short_dir: Path) -> None:
     (short_dir / "appendonlydir").mkdir()
     (short_dir / "appendonlydir" / "appendonly.aof.manifest").write_text("nonsense")
 
-    with pytest.raises(EmbeddedServerError, match=r"has ended at once: .*(manifest|Bad file format)"):
+    with pytest.raises(EmbeddedServerError, match=r"exited at once: .*(manifest|Bad file format)"):
         EmbeddedServer(short_dir).start()
 
 

@@ -324,10 +324,10 @@ class Record(Value):
         known = self.counters.get(gateway)
         return self.warm_up is None or self.warm_up.is_judged(known.sampled_at if known else None, settings.warm_up)
 
-    def _noted(self, look: SampleResult, **changes: Any) -> Self:
-        samples = (look, *self.samples)[:_SAMPLES_KEPT]
-        tally = self.tally.counted(look.outcome, at=look.at)
-        return replace(self, looked_at=look.at, tally=tally, samples=samples, **changes)
+    def _noted(self, result: SampleResult, **changes: Any) -> Self:
+        samples = (result, *self.samples)[:_SAMPLES_KEPT]
+        tally = self.tally.counted(result.outcome, at=result.at)
+        return replace(self, looked_at=result.at, tally=tally, samples=samples, **changes)
 
 
 def _is_closed(window: Window) -> bool:

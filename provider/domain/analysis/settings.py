@@ -159,7 +159,7 @@ class Analysis(Document):
     to about 1.4 times as many is usually not rolled back."""
     worse_than: Number = Field(default=1.25, ge=1, le=100)
     """A canary with up to this many times stable's bad responses does not count as worse: it is rolled back only
-    with probability `alpha`."""
+    with probability `alpha`. For durations, the value halfway between this and `margin` applies."""
     alpha: Number = Field(default=0.05, ge=1e-6, le=0.5)
     """Maximum probability that a canary that is no worse than stable fails."""
     beta: Number = Field(default=0.05, ge=1e-6, le=0.5)

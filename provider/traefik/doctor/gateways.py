@@ -50,7 +50,7 @@ def _outdated(version: str | None) -> Iterator[Finding]:
         yield Finding(
             "version",
             Severity.WARNING,
-            f"Traefik {version} lacks {', '.join(missing)}: rollouts with any of these are served as stable alone",
+            f"Traefik {version} lacks {', '.join(missing)}: rollouts that use them are served without their canary",
         )
 
 
@@ -63,7 +63,7 @@ def examine_gateway(gateway: Json) -> Iterator[Finding]:
     if not instances:
         yield Finding("polling", Severity.ERROR, "it was not seen to poll lately", _POLLS.format(name=name))
     elif gateway.get("health") in _TROUBLES:
-        yield Finding("polling", Severity.ERROR, gateway.get("detail", "it does not follow"))
+        yield Finding("polling", Severity.ERROR, gateway.get("detail", "it is behind"))
     if name == DEFAULT_GATEWAY and instances:
         yield unnamed()
     yield from _outdated(gateway.get("spec", {}).get("traefikVersion"))
@@ -72,8 +72,8 @@ def examine_gateway(gateway: Json) -> Iterator[Finding]:
     yield Finding(
         "unknown-api",
         Severity.WARNING,
-        "where its API is was never said: what it was served is known, what it applied is not",
+        "no API URL configured: the provider cannot confirm what Traefik has applied",
         f"traefik-canary gateway set {name} --api http://{name}:8081",
     )
     if any(instance.get("longPollSeconds") == 0 for instance in instances):
-        yield not_held("a change waits for the next poll")
+        yield not_held("changes wait for the next poll")

@@ -80,4 +80,4 @@ def _ask(connection: http.client.HTTPConnection, url: str) -> None:
     except (OSError, http.client.HTTPException) as error:
         raise BackendError(f"{url} does not answer: {type(error).__name__}") from error
     if connection.sock is None:
-        raise BackendError(f"{url} keeps no connection: it closes each after its answer, and none can be met closing")
+        raise BackendError(f"{url} closes each connection after its response, so no keepAliveTimeout is needed")

@@ -58,7 +58,7 @@ def _findings(
         yield Finding(
             "static",
             Severity.UNKNOWN,
-            "it does not show its static configuration",
+            "it does not expose its static configuration",
             "traefik-canary doctor --static traefik.yml",
         )
     if known is None or known.has_metrics:
@@ -73,7 +73,8 @@ def _of_metrics(url: str) -> Iterator[Finding]:
             yield Finding(
                 "replicas",
                 Severity.ERROR,
-                f"several Traefiks answer at {url}: their counters cannot be told apart, and no canary can be judged",
+                f"several Traefik instances respond at {url}: their counters are indistinguishable, "
+                "so no canary can be analyzed",
                 _OWN_NAMES,
             )
     except SourceError as error:
@@ -96,12 +97,12 @@ def _of_certificate(host: str, entry_points: Sequence[Json]) -> Iterator[Finding
     ports = map(_port, sorted(entry_points, key=_speaks_no_tls))
     shown = next(filter(None, (_certificate(host, port) for port in ports if port)), None)
     if shown is None:
-        yield Finding("certificate", Severity.UNKNOWN, f"no entry point on {host} shows its default certificate")
+        yield Finding("certificate", Severity.UNKNOWN, f"no entry point on {host} serves the default certificate")
     elif _MADE_UP in shown:
         yield Finding(
             "certificate",
             Severity.WARNING,
-            "it has no default certificate: it makes an RSA key at every change, about 100 ms of a CPU",
+            "no default certificate: Traefik generates an RSA key with every change, about 100 ms of CPU time",
             _CERTIFICATE,
         )
 

@@ -90,7 +90,11 @@ def read_static(document: Mapping[str, Any], *, is_shown_by_traefik: bool = Fals
 def examine_static(static: Static, bounds: Iterable[LatencyBound] = ()) -> Iterator[Finding]:
     """Find what is set badly; `bounds` are the latencies that rollouts are judged by."""
     if not static.has_api:
-        yield _error("api", "its API is off: nobody can tell whether a weight is in force", "api:\n  insecure: true")
+        yield _error(
+            "api",
+            "its API is disabled: the provider cannot confirm that a weight is applied",
+            "api:\n  insecure: true",
+        )
     yield from _of_polls(static)
     if static.throttle:
         yield _warning(
@@ -112,7 +116,7 @@ def _of_polls(static: Static) -> Iterator[Finding]:
     if not static.has_provider:
         yield _error(
             "provider",
-            "it has no HTTP provider: it polls nobody",
+            "no HTTP provider configured: Traefik polls nothing",
             _http('endpoint: "http://provider:8080/traefik/config?gateway=edge"'),
         )
         return
@@ -145,7 +149,7 @@ def not_held(cost: str) -> Finding:
     """Say that polls are not held, and what that costs."""
     return _error(
         "held-polls",
-        f"its polls are not held: {cost}",
+        f"no long polling: {cost}",
         _http(f"pollInterval: 10ms\n    pollTimeout: 10s\n    {_HEADERS}"),
     )
 
@@ -161,14 +165,12 @@ def unnamed() -> Finding:
 
 def _of_metrics(static: Static, bounds: Iterable[LatencyBound]) -> Iterator[Finding]:
     if not static.has_metrics:
-        yield _error(
-            "metrics", "it has no metrics: no canary can be judged by them", _prometheus("addServicesLabels: true")
-        )
+        yield _error("metrics", "no metrics: canaries cannot be analyzed", _prometheus("addServicesLabels: true"))
         return
     if not static.has_service_labels:
         yield _error(
             "service-labels",
-            "its metrics do not tell services apart: no canary can be judged by them",
+            "metrics without service labels: canaries cannot be analyzed",
             _prometheus("addServicesLabels: true"),
         )
     judged_by = tuple(bounds)
@@ -183,7 +185,7 @@ def _coarse(buckets: tuple[float, ...], bounds: Iterable[LatencyBound]) -> Findi
     fine = ", ".join(f"{edge:g}" for edge in sorted({*_FINE_BUCKETS, *buckets, *(one.seconds for one in bounds)}))
     return _warning(
         "coarse-buckets",
-        f"its metrics have buckets at {named} s alone: a canary that is slower in between is not found",
+        f"its metrics have buckets at {named} s alone: a slowdown between them is not detected",
         _prometheus(f"buckets: [{fine}]"),
     )
 

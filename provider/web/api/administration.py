@@ -152,6 +152,7 @@ ENDPOINTS = (
         "Create a single-use link that signs the caller in to the web pages",
         body=ReasonBody,
         answers={201: SignInLink},
+        is_large=False,
         tag="tokens",
         conditions=(),
     ),

@@ -37,6 +37,7 @@ from provider.web.api.schemas import (
 )
 from provider.web.rate_limits import Limits, Place
 
+SMALL_BODY_BYTES = 64 * 1024
 _IDEMPOTENCY_SECONDS = 24 * 3_600
 IF_MATCH, IDEMPOTENCY_KEY = "If-Match", "Idempotency-Key"
 # Clients that drop the quotes of an ETag are understood, and so are proxies that make it weak as they compress.
@@ -93,6 +94,8 @@ class Endpoint:
     media_type: str = "application/json"
     tag: str = field(default="rollouts")
     is_held: bool = False
+    is_large: bool = True
+    """Whether a body may have 1 MiB, as one with a spec or a reason of any length, or 64 kB only."""
     cost: int = 1
     """How many requests it counts as for the rate limit."""
     operation: str = ""
@@ -185,6 +188,8 @@ def _permitted_caller(endpoint: Endpoint, operations: Operations, limits: Limits
 def _body(endpoint: Endpoint, caller: Caller, limits: Limits) -> BaseModel | None:
     if endpoint.body is None:
         return None
+    if not endpoint.is_large:
+        request.max_content_length = SMALL_BODY_BYTES
     data = request.get_data(cache=True)
     # Of a body in chunks, whose length nobody said before, Werkzeug gives what the limit leaves of it.
     if request.content_length is None and len(data) >= (request.max_content_length or len(data) + 1):
@@ -237,7 +242,7 @@ def _if_match(endpoint: Endpoint, header: str | None) -> Sequence[int]:
     if header is None:
         return ()
     if IF_MATCH not in endpoint.conditions:
-        raise BadRequestError("If-Match has no meaning here: nothing with a version is changed; leave the header out")
+        raise BadRequestError("If-Match is not supported for this request; omit it")
     if not re.fullmatch(IF_MATCH_PATTERN, header.strip()):
         raise BadRequestError(f'If-Match must be an ETag such as "42", or several, not {quoted(header)}')
     return [int(version) for version in re.findall("[0-9]+", header)]

@@ -143,7 +143,7 @@ def _answer_http(error: HTTPException) -> Response:
 
 _PLAIN_WORDS = {
     404: "no endpoint at this path; see /docs for the list",
-    413: "the body is larger than 1 MiB",
+    413: "the body is larger than 1 MiB, or than 64 kB for a sign-in link or a registration",
 }
 
 

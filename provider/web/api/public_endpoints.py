@@ -84,10 +84,10 @@ def _problem(feed: Feed) -> str | None:
     if feed.is_ready:
         return None
     if feed.state is State.STARTING:
-        return "the provider is starting: it has not read Redis yet"
+        return "the provider is starting and has not read Redis yet"
     if unreadable := _unreadable(feed):
         names = ", ".join(unreadable)
         return f"no configuration is served before {names} can be read; replace it with a PUT or delete it"
     if not feed.revision:
         return "Redis is empty: nothing has been written yet"
-    return "Redis does not hold yet what gateways have been served"
+    return "Redis does not contain the state that gateways were served"

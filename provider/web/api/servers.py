@@ -89,6 +89,7 @@ def _announcing(path: str, handler: Handler, summary: str, operation: str) -> En
         f"{summary}, or renew its registration",
         body=RegistrationBody,
         answers={200: RegistrationResponse},
+        is_large=False,
         problems=(404, 409),
         tag="servers",
         operation=operation,

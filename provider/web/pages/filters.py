@@ -12,6 +12,7 @@ from provider.domain.fields import format_duration, weight_number, write
 from provider.domain.gateways import GatewayHealth
 from provider.domain.rollouts import Action, Found, Phase, Server, Side, Step, found_for
 from provider.domain.rollouts.plan import Detection
+from provider.domain.step_text import step_text
 from provider.services import Delivery, Report
 
 # A sign beside the word: a colour alone tells a colour-blind operator nothing.
@@ -124,20 +125,8 @@ def found(value: Side, rollout: str, known: Mapping[str, Found]) -> str:
 
 
 def step(value: Step) -> str:
-    """Say what a step does."""
-    if value.pause:
-        return f"wait {format_duration(value.pause.duration)}" if value.pause.duration else "wait for approval"
-    if value.analysis:
-        duration = value.analysis.duration
-        return f"analyze for {format_duration(duration)}" if duration else "analyze until known"
-    if value.ramp:
-        start, end, by = (percent(weight) for weight in (value.ramp.from_, value.ramp.to, value.ramp.by))
-        return f"{start} to {end}, by {by} every {format_duration(value.ramp.every)}"
-    if value.set_mirror is not None:
-        return f"mirror {value.set_mirror}%"
-    if value.set_override is not None:
-        return f"{len(value.set_override) or 'no'} override{'' if len(value.set_override) == 1 else 's'}"
-    return percent(value.set_weight or Decimal(0))
+    """Return the text of a step."""
+    return step_text(write(value))
 
 
 def traffic(share: Share) -> str:

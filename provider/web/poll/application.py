@@ -54,7 +54,7 @@ class _RefusalError(Exception):
 
 
 _NOTHING_KNOWN = _RefusalError(
-    "503 Service Unavailable", "no configuration is known yet; keep what you have", (_RETRY,)
+    "503 Service Unavailable", "no configuration is known yet; keep the current one", (_RETRY,)
 )
 
 
@@ -139,7 +139,7 @@ class Polling:
 
     def _accepted(self, environ: "WSGIEnvironment") -> _Poll:
         if environ["REQUEST_METHOD"] != "GET":
-            raise _RefusalError("405 Method Not Allowed", "only GET is answered here", (("Allow", "GET"),))
+            raise _RefusalError("405 Method Not Allowed", "only GET is supported", (("Allow", "GET"),))
         caller = self._permitted(environ.get("HTTP_AUTHORIZATION", ""), environ.get("REMOTE_ADDR", ""))
         # By the address that Traefik polls, or by a header that its configuration sets.
         named = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [])

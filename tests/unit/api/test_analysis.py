@@ -33,7 +33,7 @@ def test_before_any_look_there_is_nothing_to_tell(admin: Client, judged: str, wo
             remember(world.operations, "shop", record)
         answer = admin("GET", "/rollouts/shop/analysis")
         assert answer.status_code == 404
-        assert answer.json["detail"] == "shop: it has no canary that was looked at"
+        assert answer.json["detail"] == "shop: it has no analyzed canary"
     assert world.operations.rollouts.get("shop") == rollout
 
 
@@ -76,8 +76,8 @@ def test_a_canary_that_is_plainly_down_has_failed_in_its_attempt_and_in_its_step
     remember(world.operations, "shop", seen(rollout, [((100, 0), (12, 11))], now=world.clock()))
     told = admin("GET", "/rollouts/shop/analysis").json
 
-    assert (told["whole"]["outcome"], told["inStep"]["outcome"]) == ("Failed", "Failed")
-    assert told["whole"]["reason"] == told["looks"][0]["reason"]
+    assert (told["overall"]["outcome"], told["currentStep"]["outcome"]) == ("Failed", "Failed")
+    assert told["overall"]["reason"] == told["samples"][0]["reason"]
 
 
 def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: World) -> None:

@@ -114,11 +114,21 @@ def test_a_stream_takes_a_place_until_it_is_closed(flask_client: FlaskClient, wo
     assert not limits.held._counts
 
 
-def test_a_large_body_counts_as_several_requests(as_role: dict[Role | None, Client]) -> None:
-    reason = {"reason": " " * 8 * 16 * 1024}
-    statuses = [as_role[Role.VIEWER]("POST", "/sign-in-links", reason).status_code for _ in range(2)]
+def test_a_large_body_counts_as_several_requests(as_role: dict[Role | None, Client], shop: str) -> None:
+    body = {"weight": 5, "reason": " " * 8 * 16 * 1024}
+    statuses = [as_role[Role.OPERATOR]("PUT", "/rollouts/shop/weight", body).status_code for _ in range(2)]
 
-    assert statuses == [201, 429]
+    assert statuses == [200, 429]
+
+
+def test_a_sign_in_link_and_a_registration_have_a_small_body(as_role: dict[Role | None, Client]) -> None:
+    large = {"reason": " " * 70_000}
+    statuses = [
+        as_role[Role.VIEWER]("POST", "/sign-in-links", large).status_code,
+        as_role[Role.INSTANCE]("PUT", "/rollouts/shop/groups/v1/servers/one", large).status_code,
+    ]
+
+    assert statuses == [413, 413]
 
 
 def test_a_plan_counts_as_several_requests(as_role: dict[Role | None, Client], shop: str) -> None:

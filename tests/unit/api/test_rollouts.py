@@ -208,7 +208,7 @@ def test_applied_without_a_gateway_is_not_claimed(admin: Client, shop: str) -> N
     answer = admin("GET", f"/rollouts/{shop}/wait?for=applied&timeout=0.05")
 
     assert answer.status_code == 504
-    assert "no Traefik that carries shop has polled" in answer.json["detail"]
+    assert "no gateway of shop has polled" in answer.json["detail"]
 
 
 def test_a_timed_pause_shows_its_end(admin: Client, world: World) -> None:

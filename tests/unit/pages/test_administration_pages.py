@@ -40,7 +40,7 @@ def test_a_new_token_is_shown_by_the_response_and_never_stored(admin: Browser, w
     [
         ({"name": "Ci!", "role": "operator"}, 422, "lowercase letters"),
         ({"name": "ci", "role": "king"}, 422, "must be"),
-        ({"name": "viewer", "role": "viewer"}, 409, "there is a token viewer already"),
+        ({"name": "viewer", "role": "viewer"}, 409, "token viewer already exists"),
     ],
 )
 def test_a_token_that_cannot_be_is_explained(admin: Browser, fields: dict[str, str], status: int, words: str) -> None:

@@ -64,7 +64,7 @@ def test_a_name_that_is_taken_is_said_beside_it(admin: Browser, shop: str) -> No
     admin.open("/new")
 
     assert admin.send("/new", SHOP).status_code == 409
-    assert "there is a rollout shop already" in admin.text
+    assert "rollout shop already exists" in admin.text
 
 
 def test_the_form_shows_what_is_stored_and_saving_it_changes_nothing(admin: Browser, shop: str, world: World) -> None:

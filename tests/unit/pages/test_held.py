@@ -23,7 +23,7 @@ def test_a_visitor_has_so_many_streams_and_gets_a_place_back(world: World, secre
 
     assert [stream.status_code for stream in streams] == [200, 200]
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
-    assert "waits and streams here already" in refused.text
+    assert "open waits and streams" in refused.text
     assert again.status_code == 200
 
 

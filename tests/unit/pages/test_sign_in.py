@@ -40,7 +40,7 @@ def test_a_wrong_token_is_said_to_be(anybody: Browser) -> None:
 def test_a_gateways_token_signs_nobody_in(anybody: Browser, secrets: dict[Role, str]) -> None:
     anybody.sign_in(secrets[Role.GATEWAY])
 
-    assert "A token of the role gateway is for a Traefik that polls, not for people." in anybody.text
+    assert "A token of the role gateway is for Traefik, not for people." in anybody.text
 
 
 def test_a_link_signs_in_once(anybody: Browser, secrets: dict[Role, str], world: World) -> None:
@@ -59,7 +59,7 @@ def test_a_link_signs_in_once(anybody: Browser, secrets: dict[Role, str], world:
     again = anybody.send(f"/sign-in/{link}")
 
     assert again.status_code == 422
-    assert "This link has been used, or is older than ten minutes; ask for a new one." in anybody.text
+    assert "This link was used or has expired; create a new one." in anybody.text
 
 
 def test_a_link_ends_after_ten_minutes(anybody: Browser, secrets: dict[Role, str], world: World) -> None:

@@ -82,9 +82,9 @@ def test_a_secret_that_has_rotated_is_read_anew(
     ("content", "words"),
     [
         (None, "there is no secret password in "),
-        ("no-colon", "the secret password must hold USER:PASSWORD"),
-        ("", "the secret password must hold one line"),
-        ("ann:a\nX: y", "the secret password must hold one line"),
+        ("no-colon", "the secret password must contain USER:PASSWORD"),
+        ("", "the secret password must contain one line"),
+        ("ann:a\nX: y", "the secret password must contain one line"),
         ("ann:ä", "cannot be read as ASCII"),
     ],
 )

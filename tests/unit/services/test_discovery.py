@@ -103,7 +103,7 @@ def test_where_nobody_is_nothing_is_sent(world: World, names: NameServer, side: 
 
     (mistake,) = caught.value.mistakes
     assert f"/spec/{side}/discover" == mistake.pointer
-    assert mistake.detail == "must lead to one server at least: nobody.test:8080 (A) has no address"
+    assert mistake.detail == "must resolve to at least one server: nobody.test:8080 (A) has no address"
     assert world.store.load() == before
 
 

@@ -67,7 +67,7 @@ def test_what_is_created_can_be_read(world: World) -> None:
 def test_a_name_is_taken_once(world: World) -> None:
     created(world.operations)
 
-    with pytest.raises(ExistsError, match="there is a rollout shop already"):
+    with pytest.raises(ExistsError, match="rollout shop already exists"):
         created(world.operations)
 
 
@@ -261,7 +261,7 @@ def test_a_document_that_never_stands_still_is_given_up(race: Race) -> None:
     created(race.operations)
     race.store.always = True
 
-    with pytest.raises(ContentionError, match="rollout/shop kept changing"):
+    with pytest.raises(ContentionError, match="rollout/shop changed too often"):
         race.operations.rollouts.move("shop", Action.ABORT, ME)
 
 
@@ -457,7 +457,7 @@ ANN = Call("ann")
 def test_the_only_rollout_goes_only_when_that_is_meant(world: World) -> None:
     created(world.operations)
 
-    with pytest.raises(ShrinkError, match="would be served no rollout; say allowShrink=true"):
+    with pytest.raises(ShrinkError, match="would be served no rollout; confirm with allowShrink=true"):
         world.operations.rollouts.delete("shop", ANN)
     assert world.operations.rollouts.get("shop")
     world.operations.rollouts.delete("shop", replace(ANN, allow_shrink=True))

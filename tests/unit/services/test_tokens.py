@@ -1,9 +1,10 @@
 import pytest
 
 from provider.domain.auth import Caller, Role
-from provider.services import Call, ExistsError, NotFoundError, StaleVersionError
+from provider.replica import Feed
+from provider.services import Call, ExistsError, NotFoundError, Operations, StaleVersionError
 from provider.services.tokens import FIRST_ADMIN
-from provider.store import Key, Kind, Request, StoreUnavailableError
+from provider.store import Key, Kind, MemoryStore, Request, StoreUnavailableError
 from tests.unit.services.conftest import Race, overwrite
 from tests.world import ME, World
 
@@ -147,3 +148,16 @@ def test_a_token_that_is_not_known_is_not_refused_while_the_store_takes_no_write
 def test_a_token_that_is_not_known_is_not_refused_before_anything_is_loaded(world: World) -> None:
     with pytest.raises(StoreUnavailableError):
         world.operations.tokens.caller("chosen-but-not-stored")
+
+
+def test_a_trusted_secret_is_an_admins_only_while_nothing_is_loaded(world: World) -> None:
+    feed = Feed(MemoryStore())
+    tokens = Operations(MemoryStore(), feed).tokens
+    tokens.trust("the secret of the first admin")
+    known = world.operations.tokens
+    known.trust("the secret of the first admin")
+    world.operations.tokens.create("ci", Role.VIEWER, ME)
+    world.caught_up()
+
+    assert tokens.caller("the secret of the first admin") == Caller("admin", Role.ADMIN)
+    assert known.caller("the secret of the first admin") is None

@@ -48,7 +48,8 @@ def test_a_controller_that_is_overdue_is_said_to_be_missing(world: World, shop: 
     world.clock.pass_time(16)
 
     assert (
-        other_worker(world).share(shop).summary == "not measured: no controller has reported lately; is one running?"
+        other_worker(world).share(shop).summary
+        == "not measured: no controller has reported recently; is one running?"
     )
 
 

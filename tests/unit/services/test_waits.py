@@ -69,7 +69,7 @@ def test_what_does_not_come_by_itself_is_not_waited_for(world: World, action: Ac
     created(world)
     move(world, action)
 
-    with pytest.raises(OutOfReachError, match=f"{words} .*it does not become {goal} by itself"):
+    with pytest.raises(OutOfReachError, match=f"{words} .*it does not become {goal} without an action"):
         waited(world, goal, 30)
 
 
@@ -194,7 +194,7 @@ def test_what_is_applied_is_what_the_rollout_then_is(
 def test_where_nobody_polls_that_is_said(world: World) -> None:
     created(world)
 
-    with pytest.raises(NotInTimeError, match=r"^no Traefik that carries shop has polled within 0\.01 s$"):
+    with pytest.raises(NotInTimeError, match=r"^no gateway of shop has polled within 0\.01 s$"):
         waited(world, Goal.APPLIED, 0.01)
 
 

@@ -55,10 +55,10 @@ def scalar(value: str) -> Told:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("1.5", CheckReading(Outcome.SUCCESSFUL, "1.5, at least 1 and at most 2 wanted", 1.5)),
-        ("3", CheckReading(Outcome.FAILED, "3, at least 1 and at most 2 wanted", 3)),
+        ("1.5", CheckReading(Outcome.SUCCESSFUL, "1.5, required at least 1 and at most 2", 1.5)),
+        ("3", CheckReading(Outcome.FAILED, "3, required at least 1 and at most 2", 3)),
         ("NaN", CheckReading(Outcome.INCONCLUSIVE, "the query finds no data")),
-        ("+Inf", CheckReading(Outcome.FAILED, "inf, at least 1 and at most 2 wanted")),
+        ("+Inf", CheckReading(Outcome.FAILED, "inf, required at least 1 and at most 2")),
     ],
 )
 def test_a_value_is_held_against_the_bounds(server: Server, answer: Any, value: str, expected: CheckReading) -> None:

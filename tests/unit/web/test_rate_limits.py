@@ -56,7 +56,7 @@ def test_a_caller_makes_so_many_calls_a_second_after_a_burst(watch: Watch) -> No
     rate = Rate(2, clock=watch)
     for _ in range(20):
         rate.of_token("ci")
-    with pytest.raises(TooFastError, match="2 calls a second"):
+    with pytest.raises(TooFastError, match="2 requests per second"):
         rate.of_token("ci")
     watch.time = 1
     rate.of_token("ci")
@@ -135,7 +135,7 @@ def test_workers_count_wrong_tokens_together(watch: Watch) -> None:
 def test_a_caller_holds_so_many_calls_and_a_worker_so_many_in_all() -> None:
     held = Held(most=3, most_of_one=2)
     places = [held.take("ci"), held.take("ci")]
-    with pytest.raises(TooManyHeldError, match="ci has 2 waits"):
+    with pytest.raises(TooManyHeldError, match="ci has 2 open waits"):
         held.take("ci")
     held.take("ops")
     with pytest.raises(WorkerFullError):

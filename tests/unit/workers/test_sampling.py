@@ -18,7 +18,7 @@ from tests.world import Clock, spec, wait_until
 
 SERIES = Series("200", "GET", "http")
 STEPS = [{"setWeight": 5}, {"analysis": {"until": "known"}}]
-NOT_KNOWN = "no gateway that carries it has its metrics known: traefik-canary gateway set NAME --metrics URL"
+NOT_KNOWN = "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"
 
 
 @pytest.fixture
