@@ -100,7 +100,7 @@ def test_a_canary_that_is_taken_back_fails_the_job_which_says_why(rollout: Rollo
 
     assert (code, rollout.phase) == (1, "Degraded"), said
     assert "rollout  " in said, "its status"
-    assert "WHEN" in said, "its history"
+    assert "TIME" in said, "its history"
     assert "too many answers are 5xx" in said
 
 

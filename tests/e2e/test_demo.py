@@ -35,7 +35,7 @@ def test_what_the_demo_prints_can_be_opened_and_tried(tmp_path: Path) -> None:
             "25 v2",
         ]
         assert "edge: applied" in tried.stdout
-        assert "just a try" in tried.stdout.split("WHEN")[1]
+        assert "just a try" in tried.stdout.split("TIME")[1]
         assert code == 0
         assert demo.processes() == []
         assert demo.said().endswith("Done.\n")

@@ -165,6 +165,7 @@ ENDPOINTS = (
         body=RestoreBody,
         answers={200: Restored},
         tag="restore",
+        ends_outages=True,
         conditions=(),
     ),
 )

@@ -98,6 +98,8 @@ class Endpoint:
     """Whether a body may have 1 MiB, as one with a spec or a reason of any length, or 64 kB only."""
     cost: int = 1
     """How many requests it counts as for the rate limit."""
+    ends_outages: bool = False
+    """Whether the first admin may call it while no documents are loaded."""
     operation: str = ""
     """Operation ID in OpenAPI, if the handler's name does not fit."""
     conditions: Sequence[str] = (IF_MATCH, IDEMPOTENCY_KEY)
@@ -174,9 +176,8 @@ def _permitted_caller(endpoint: Endpoint, operations: Operations, limits: Limits
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not secret:
         raise UnauthenticatedError("send the header Authorization: Bearer TOKEN")
-    caller = limits.guesses.caller(
-        secret.strip(), address, known=operations.feed.caller, find=operations.tokens.caller
-    )
+    find = operations.tokens.restorer if endpoint.ends_outages else operations.tokens.caller
+    caller = limits.guesses.caller(secret.strip(), address, known=operations.feed.caller, find=find)
     if caller is None:
         raise UnauthenticatedError("unknown token; it may have been revoked")
     limits.rate.of_token(caller.name, calls=endpoint.cost)

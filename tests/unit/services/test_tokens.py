@@ -150,7 +150,7 @@ def test_a_token_that_is_not_known_is_not_refused_before_anything_is_loaded(worl
         world.operations.tokens.caller("chosen-but-not-stored")
 
 
-def test_a_trusted_secret_is_an_admins_only_while_nothing_is_loaded(world: World) -> None:
+def test_a_trusted_secret_may_restore_only_while_nothing_is_loaded(world: World) -> None:
     feed = Feed(MemoryStore())
     tokens = Operations(MemoryStore(), feed).tokens
     tokens.trust("the secret of the first admin")
@@ -159,5 +159,7 @@ def test_a_trusted_secret_is_an_admins_only_while_nothing_is_loaded(world: World
     world.operations.tokens.create("ci", Role.VIEWER, ME)
     world.caught_up()
 
-    assert tokens.caller("the secret of the first admin") == Caller("admin", Role.ADMIN)
-    assert known.caller("the secret of the first admin") is None
+    assert tokens.restorer("the secret of the first admin") == Caller("admin", Role.ADMIN)
+    assert known.restorer("the secret of the first admin") is None
+    with pytest.raises(StoreUnavailableError):
+        tokens.caller("the secret of the first admin")
