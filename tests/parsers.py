@@ -250,7 +250,11 @@ def outcome(parser: Parser, text: str) -> str:
 def largest(parser: Parser) -> Iterator[str]:
     """Yield texts of the largest size, most of them wrong."""
     for seed in parser.seeds:
-        yield from (f"{seed}{parser.limit * ' '}x", f"{seed}{parser.limit * '('}", f"{seed}," * parser.limit)
+        yield from (
+            f"{seed}{parser.limit * ' '}x",
+            f"{seed}{parser.limit * '('}",
+            f"{seed}," * (parser.limit // len(seed) + 1),
+        )
     yield from (piece * parser.limit for piece in _PIECES)
     yield from parser.worst
 

@@ -117,7 +117,7 @@ def test_what_makes_no_sense_is_said(run: Run, instances: World, arguments: list
     [
         (["--side", "canary"], Role.INSTANCE, "shop has no canary whose servers register"),
         (["--group", "v2"], Role.VIEWER, "the role viewer may not register"),
-        (["--group", "V2"], Role.INSTANCE, "a name is lowercase letters, digits and inner hyphens"),
+        (["--group", "V2"], Role.INSTANCE, "at most 63 lowercase letters, digits and inner hyphens"),
     ],
 )
 def test_what_the_provider_refuses_at_first_ends_it(

@@ -458,7 +458,7 @@ def test_what_does_not_come_by_waiting_is_a_failure_at_once(run: Run, shop: str,
     waited = run("wait", shop, "--for", "healthy")
 
     assert waited.exit_code == 1
-    assert "it does not become healthy by itself" in waited.stderr
+    assert "it does not become healthy without an action" in waited.stderr
 
 
 def test_a_canary_starts_with_a_baseline_that_status_shows(run: Run, world: World) -> None:

@@ -245,10 +245,10 @@ def test_two_traefiks_behind_one_metrics_address_are_reported(site: Site) -> Non
             what="the analysis reports it",
         )
         eventually(
-            lambda: "several Traefiks" in stack.done("GET", "/rollouts/twins/traffic")["summary"],
+            lambda: "several Traefik instances" in stack.done("GET", "/rollouts/twins/traffic")["summary"],
             what="the share reports it",
         )
-        eventually(lambda: "several Traefiks answer" in stack.command("doctor").stdout, what="doctor reports it")
+        eventually(lambda: "several Traefik instances" in stack.command("doctor").stdout, what="doctor reports it")
     stack.done("PUT", "/gateways/edge", {"spec": {"api": api}})
     child.stop()
     stack.processes.forget(child)

@@ -137,7 +137,7 @@ def shifts(caller: Caller) -> None:
 def _plan(caller: Caller) -> None:
     factors = ",".join(str(number) for number in range(2, 12))
     for rate in (5, 50, 5_000):
-        caller.ask("GET", f"/api/v1/rollouts/long/plan?rate={rate}&k={factors}")
+        caller.ask("GET", f"/api/v1/rollouts/long/plan?rate={rate}&regressions={factors}")
 
 
 def _history(caller: Caller) -> None:

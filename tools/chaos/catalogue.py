@@ -37,7 +37,7 @@ class Fault:
     """A fault that lasts `seconds`; one of 0 seconds is over as soon as it has happened.
 
     `polls_may_fail` is true if the fault ends the process that answers polls. `needs` returns why the fault cannot
-    be run here, or an empty text.
+    be run here, or an empty text. `has_canaries` is true if it starts bad canaries itself.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Fault:
     polls_may_fail: bool = False
     is_at_random: bool = True
     judged: Judged = Judged.THROUGHOUT
+    has_canaries: bool = False
     needs: Callable[[], str] = str
 
     @property

@@ -106,7 +106,7 @@ class _Trial:
         self._wait_for_writes(5)
         # While a fault lasts, a canary begins in the middle of it. All others have begun when it happens.
         is_begun_later = fault.seconds > 0 and fault.judged is Judged.THROUGHOUT
-        if not is_begun_later:
+        if not is_begun_later and not fault.has_canaries:
             self._episode = scene.canaries.begin()
         self._broken_at = self._mended_at = time.monotonic()
         with fault.breaks(scene):
@@ -227,4 +227,4 @@ def at_random(faults: Sequence[Fault], scene: Scene, *, seconds: float) -> Fault
 
     words = f"random faults, one or two at a time, {seconds / 60:g} minutes"
     may_fail = any(fault.polls_may_fail for fault in faults)
-    return Fault("at-random", words, breaks, polls_may_fail=may_fail)
+    return Fault("at-random", words, breaks, polls_may_fail=may_fail, has_canaries=True)

@@ -6,9 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from provider.domain.fields import weight_number
-from provider.domain.rollouts import Phase, Rollout
-
-_FOR_A_PERSON = "waiting for approval"
+from provider.domain.rollouts import Phase, Rollout, StatusCode
 
 
 class NoticeKind(StrEnum):
@@ -142,9 +140,9 @@ def _words(kind: NoticeKind, rollout: Rollout | None, reason: str) -> str:
         case NoticeKind.ADVANCED:
             return _where(rollout)
         case NoticeKind.WAITING:
-            # A rollout may say why it waits, and not for whom: here somebody is meant to do something.
-            where = _where(rollout)
-            return where if _FOR_A_PERSON in where else f"{where}: {_FOR_A_PERSON}"
+            # The other reasons say why the rollout waits, and not that somebody must act.
+            is_said = rollout.status.reason_code is StatusCode.WAITING_FOR_APPROVAL
+            return _where(rollout) if is_said else f"{_where(rollout)}: waiting for approval"
         case _:
             return rollout.status.reason
 

@@ -65,6 +65,7 @@ class Rollout(Document):
             weight=ZERO,
             step_index=0,
             reason=_words("no canary", reason),
+            reason_code=StatusCode.NO_CANARY,
             since=now,
         )
         at_rest = cls(name=name, version=0, spec=spec.model_copy(update={"canary": None}), status=status)
@@ -215,7 +216,8 @@ class Rollout(Document):
     def await_canary(self, *, now: datetime, reason: str = "") -> Self:
         """Wait without traffic before the first step, until the canary is known to be available."""
         begun = self._with(weight=ZERO, step_index=0, mirror=None, overrides=None)
-        return begun._paused(now, now=now, reason=reason, why="waiting for the canary to be available")
+        why, code = "waiting for the canary to be available", StatusCode.WAITING_FOR_CANARY
+        return begun._paused(now, now=now, reason=reason, why=why, code=code)
 
     def set_weight(self, weight: Decimal, *, now: datetime, reason: str = "") -> Self:
         """Send so many per cent to the canary and hold there until a person goes on."""
@@ -261,7 +263,8 @@ class Rollout(Document):
         if not self.is_judging and self.status.paused_until is None:
             self._refuse(Action.HOLD, "it does not advance automatically")
         why = "waiting for measurements" if reason_code else ""
-        return self._paused(None, now=now, reason=reason, why=why)._with(reason_code=reason_code)
+        code = reason_code or StatusCode.WAITING_FOR_APPROVAL
+        return self._paused(None, now=now, reason=reason, why=why, code=code)
 
     def promote_full(self, *, now: datetime, reason: str = "") -> Self:
         """Make the canary stable now, whatever steps are left."""
@@ -282,6 +285,7 @@ class Rollout(Document):
             phase=Phase.DEGRADED,
             weight=ZERO,
             reason=_words("aborted: all traffic is on stable", reason),
+            reason_code=StatusCode.ABORTED,
             since=now,
             **_WAITS_FOR_NOTHING,
         )
@@ -381,6 +385,7 @@ class Rollout(Document):
             weight=ZERO,
             step_index=0,
             reason=_words(why, reason),
+            reason_code=StatusCode.CANARY_REMOVED,
             since=now,
             **_NO_CANARY,
         )
@@ -401,7 +406,8 @@ class Rollout(Document):
         was_aborted = self.status.phase is Phase.DEGRADED and self.spec.canary is not None
         if was_aborted and self.spec.canary and spec.canary.is_same_version(self.spec.canary):
             again = replaced._with(spec=spec, generation=newest + 1, attempts=self.attempts, started=now)
-            return again._with(phase=Phase.DEGRADED, reason=_words("aborted: all traffic is on stable", reason))
+            why = _words("aborted: all traffic is on stable", reason)
+            return again._with(phase=Phase.DEGRADED, reason=why, reason_code=StatusCode.ABORTED)
         started = replaced.start(spec.canary, now=now, reason=reason)
         if started.spec.canary is None:  # it was stable within the rollback window
             return started
@@ -411,7 +417,8 @@ class Rollout(Document):
         if self.status.phase is Phase.DEGRADED:
             return self._with(step_index=0)
         moved = self._with(step_index=higher_index(self.steps, self.status.weight))
-        return moved._paused(None, now=now, reason=reason, why="the steps have changed")
+        code = StatusCode.STEPS_CHANGED
+        return moved._paused(None, now=now, reason=reason, why="the steps have changed", code=code)
 
     def _from_first_step(self, *, now: datetime, reason: str) -> Self:
         begun = self._with(weight=ZERO, step_index=0, started=now, mirror=None, overrides=None)
@@ -458,11 +465,12 @@ class Rollout(Document):
         if step.ramp:
             every = step.ramp.every
             why = f"ramping to {weight_number(step.ramp.to)}%, waiting {format_duration(every)}"
-            return self._paused(now + every, now=now, reason=reason, why=why)
+            return self._paused(now + every, now=now, reason=reason, why=why, code=StatusCode.WAITING)
         duration = step.pause.duration if step.pause else None
         if duration is None:
             return self._paused(None, now=now, reason=reason)
-        return self._paused(now + duration, now=now, reason=reason, why=f"waiting {format_duration(duration)}")
+        why = f"waiting {format_duration(duration)}"
+        return self._paused(now + duration, now=now, reason=reason, why=why, code=StatusCode.WAITING)
 
     def _judging(self, duration: timedelta | None, *, now: datetime, reason: str) -> Self:
         why = (
@@ -473,15 +481,25 @@ class Rollout(Document):
         return self._with(
             phase=Phase.PROGRESSING,
             reason=_words(why, reason),
+            reason_code=StatusCode.ANALYZING,
             since=now,
             paused_until=None,
             analysis_since=now,
         )
 
-    def _paused(self, until: datetime | None, *, now: datetime, reason: str, why: str = "") -> Self:
+    def _paused(
+        self,
+        until: datetime | None,
+        *,
+        now: datetime,
+        reason: str,
+        why: str = "",
+        code: StatusCode = StatusCode.WAITING_FOR_APPROVAL,
+    ) -> Self:
         return self._with(
             phase=Phase.PAUSED,
             reason=_words(why or "waiting for approval", reason),
+            reason_code=code,
             since=now,
             paused_until=until,
             analysis_since=None,
@@ -492,6 +510,7 @@ class Rollout(Document):
             phase=Phase.PROGRESSING,
             weight=weight,
             reason=_words(f"held at {weight_number(weight)}%", reason),
+            reason_code=StatusCode.MANUAL_WEIGHT,
             since=now,
             **_WAITS_FOR_NOTHING,
         )
@@ -506,6 +525,7 @@ class Rollout(Document):
             weight=ZERO,
             step_index=0,
             reason=_words("the canary is now stable", reason),
+            reason_code=StatusCode.PROMOTED,
             since=now,
             stable_generation=self.status.generation,
             promoted=Promotion(stable=self.spec.stable, canary=canary),

@@ -128,19 +128,19 @@ def _of_polls(static: Static) -> Iterator[Finding]:
     if static.poll_interval > static.hold:
         yield _warning(
             "poll-gap",
-            f"between two held polls it waits for {static.poll_interval - static.hold:g} s, and a change with it",
+            f"Traefik waits between two long polls for {static.poll_interval - static.hold:g} s",
             _http("pollInterval: 10ms"),
         )
     if static.hold >= static.poll_timeout:
         yield _error(
             "poll-timeout",
-            f"polls are held for {static.hold} s and given up after {static.poll_timeout:g} s: quiet ones fail",
+            f"long polls of {static.hold} s need a pollTimeout above {static.poll_timeout:g} s: idle polls fail",
             _http("pollTimeout: 10s"),
         )
     if static.hold > _LONGEST_GOOD_HOLD_SECONDS:
         yield _warning(
             "long-hold",
-            f"polls are held for {static.hold} s: Traefik waits for them when it ends, and may panic",
+            f"long polls of {static.hold} s delay the shutdown of Traefik, which may panic",
             _http('headers:\n      Prefer: "wait=1"'),
         )
 

@@ -139,8 +139,8 @@ def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callabl
                 # The kind stands before its name: /api/v1/rollouts/<name>.
                 what = endpoint.path.split("/")[3].removesuffix("s") if part == "name" else part
                 raise BadRequestError(
-                    f"the {what} cannot have this name: a name is lowercase letters, digits and inner hyphens, "
-                    f"63 at most, not {quoted(name)}"
+                    f"invalid name of the {what}: a name must be at most 63 lowercase letters, digits and "
+                    f"inner hyphens, not {quoted(name)}"
                 )
         body, query = _body(endpoint, caller, limits), _query(endpoint)
         exchange = Exchange(operations, caller, parts, body, query, _call(endpoint, caller, body, query))

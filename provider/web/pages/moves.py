@@ -33,6 +33,11 @@ class Change(Protocol):
         """What it is called on a button."""
         ...
 
+    @property
+    def is_abort(self) -> bool:
+        """Whether it sends all traffic to stable."""
+        ...
+
     def look(self, rollout: Rollout, rollouts: Rollouts, *, now: datetime) -> Outlook:
         """Tell what it would do. Raises IllegalMoveError, NotFoundError."""
         ...
@@ -48,6 +53,7 @@ class Shift:
 
     weight: Decimal
     path = "weight"
+    is_abort = False
 
     @property
     def fields(self) -> Mapping[str, str]:
@@ -79,6 +85,10 @@ class Move:
     def title(self) -> str:
         return label(self.action)
 
+    @property
+    def is_abort(self) -> bool:
+        return self.action is Action.ABORT
+
     def look(self, rollout: Rollout, rollouts: Rollouts, *, now: datetime) -> Outlook:  # noqa: ARG002
         return of_move(rollout, self.action, now=now)
 
@@ -92,6 +102,7 @@ class Undo:
 
     revision: int
     path = "undo"
+    is_abort = False
 
     @property
     def fields(self) -> Mapping[str, str]:

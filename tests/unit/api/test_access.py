@@ -73,4 +73,4 @@ def test_a_name_that_is_none_is_refused_by_what_it_names(admin: Client, path: st
     refused = admin("DELETE", path)
 
     assert refused.status_code == 400
-    assert f"the {what} cannot have this name" in refused.json["detail"]
+    assert f"invalid name of the {what}" in refused.json["detail"]

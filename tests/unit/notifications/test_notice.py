@@ -8,7 +8,7 @@ import pytest
 
 from provider.domain.fields import read
 from provider.domain.notifications import Notice, NoticeKind, Occasion, describe
-from provider.domain.rollouts import TRANSITIONS, Action, Phase, Rollout, Server, Side
+from provider.domain.rollouts import TRANSITIONS, Action, Phase, Rollout, Server, Side, StatusCode
 from tests.world import spec
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -147,6 +147,17 @@ def test_a_delete_is_told(reason: str, words: str) -> None:
 
     assert notice
     assert ("deleted", f"shop: {words}", "", Decimal(0)) == (notice.kind, notice.text, notice.phase, notice.weight)
+
+
+def test_a_reason_that_reads_like_approval_does_not_hide_that_somebody_must_act() -> None:
+    before = rollout()
+    reason = "waiting for approval of the database team"
+    after = before.hold(now=NOW, reason=reason, reason_code=StatusCode.NOT_MEASURED)
+    notice = told(before, after, reason=reason)
+
+    assert notice
+    assert notice.kind is NoticeKind.WAITING
+    assert notice.text.endswith(": waiting for approval")
 
 
 @pytest.mark.parametrize("before", [at_rest(), rollout(), waiting_for_a_person(), aborted(), promoted()])

@@ -220,6 +220,7 @@ def test_a_status_is_written_with_times_in_utc_to_the_millisecond() -> None:
         "weight": 5,
         "stepIndex": 1,
         "reason": "waiting 10m",
+        "reasonCode": "waiting",
         "since": "2026-01-01T00:00:00.000Z",
         "pausedUntil": "2026-01-01T00:10:00.000Z",
         "started": "2026-01-01T00:00:00.000Z",

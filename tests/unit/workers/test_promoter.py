@@ -242,7 +242,7 @@ def test_a_rollout_that_was_held_without_measurements_continues_when_they_return
 
     assert away == [0, 0, 0, 0, 0, 0, 1]
     assert (held.phase, held.reason_code) == (Phase.PAUSED, StatusCode.NOT_MEASURED)
-    assert (back, continued.phase, continued.reason_code) == (1, Phase.PROGRESSING, None)
+    assert (back, continued.phase, continued.reason_code) == (1, Phase.PROGRESSING, StatusCode.ANALYZING)
     assert status(world) == (Phase.PAUSED, 50)
     assert "the metric sources respond again" in world.operations.rollouts.history("shop", limit=2)[1].reason
 
