@@ -4,7 +4,7 @@ A connection whose last poll was answered with a configuration belongs to a gate
 """
 
 import resource
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 MOST_OF_ONE = 2_000
 # For Redis, logs, files, and requests that the provider makes itself.
 _RESERVED_FILES = 256
+# A client leaves one of so many parts of all connections to others: anybody may poll where that needs no token.
+_PARTS = 10
 
 
 class Connection(Protocol):
@@ -42,6 +44,8 @@ class ConnectionLimits:
         # Of each client those that belong to no gateway; the one that has been idle for longest is the first of them.
         self._clients: dict[str, OrderedDict[Connection, bool]] = {}
         self._gateways: set[Connection] = set()
+        self._most_with_gateways = most - most // _PARTS
+        self._gateways_of: Counter[str] = Counter()
 
     def __len__(self) -> int:
         return len(self._gateways) + sum(map(len, self._clients.values()))
@@ -50,7 +54,8 @@ class ConnectionLimits:
         """Count a new connection; False where it must be closed, because no idle one can make room."""
         client = self._client_of(address)
         own = self._clients.get(client, OrderedDict())
-        if len(own) >= self._most_of_one and not self._displace([client]):
+        is_full = len(own) >= self._most_of_one or len(own) + self._gateways_of[client] >= self._most_with_gateways
+        if is_full and not self._displace([client]):
             return False
         if len(self) >= self._most and not self._displace(self._largest_first()):
             return False
@@ -63,14 +68,21 @@ class ConnectionLimits:
 
     def end_request(self, connection: Connection, address: str, *, is_gateway: bool = False) -> None:
         """Note that a connection waits for its next request, and whether it is now known to be a gateway's."""
-        if is_gateway and self._forget(connection, self._client_of(address)):
+        client = self._client_of(address)
+        if is_gateway and self._forget(connection, client):
             self._gateways.add(connection)
+            self._gateways_of[client] += 1
         self._note(connection, address, is_idle=True)
 
     def close(self, connection: Connection, address: str) -> None:
         """Forget a connection that has ended."""
-        self._gateways.discard(connection)
-        self._forget(connection, self._client_of(address))
+        client = self._client_of(address)
+        if connection in self._gateways:
+            self._gateways.remove(connection)
+            self._gateways_of[client] -= 1
+            if not self._gateways_of[client]:
+                del self._gateways_of[client]
+        self._forget(connection, client)
 
     def _note(self, connection: Connection, address: str, *, is_idle: bool) -> None:
         own = self._clients.get(self._client_of(address), OrderedDict())
@@ -91,7 +103,7 @@ class ConnectionLimits:
     def _displace(self, clients: Iterable[str]) -> bool:
         """Close the connection that has been idle for longest, of the first client that has one."""
         for client in clients:
-            own = self._clients[client]
+            own = self._clients.get(client, OrderedDict())
             idle = next((connection for connection, is_idle in own.items() if is_idle), None)
             if idle is not None:
                 self._forget(idle, client)

@@ -53,8 +53,6 @@ def initialize(
         sleep(_PAUSE_SECONDS)
     if claimed.lineage:
         raise ProtectedNamespaceError(claimed.revision)
-    lineage, revision = store.revision()
-    if lineage:
-        return Initialization(revision, is_new=False)
-    revision = store.restore(Contents(uuid4().hex, 0, {}), actor=actor, reason="initialized")
-    return Initialization(revision, is_new=True)
+    # Another provider, or another call of this, may begin at the same moment: what it wrote must stay.
+    revision = store.restore(Contents(uuid4().hex, 0, {}), actor=actor, reason="initialized", begins=True)
+    return Initialization(revision or store.revision()[1], is_new=revision > 0)

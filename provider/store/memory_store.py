@@ -128,9 +128,18 @@ class MemoryStore:
         with self._changed:
             return [event for event in self._events if event.revision > after]
 
-    def restore(self, contents: Contents, *, actor: str, reason: str) -> int:  # noqa: ARG002
+    def restore(
+        self,
+        contents: Contents,
+        *,
+        actor: str,  # noqa: ARG002
+        reason: str,  # noqa: ARG002
+        begins: bool = False,
+    ) -> int:
         """Hold just these contents."""
         with self._changed:
+            if begins and self._lineage:
+                return 0
             self._revision = max(self._revision, contents.revision) + 1
             self._restored = self._revision
             self._marks[self._revision] = uuid4().hex

@@ -227,8 +227,11 @@ class Store(Protocol):
         """
         ...
 
-    def restore(self, contents: Contents, *, actor: str, reason: str) -> int:
-        """Make the store hold just these contents, under their lineage, at a revision above both; answer it."""
+    def restore(self, contents: Contents, *, actor: str, reason: str, begins: bool = False) -> int:
+        """Make the store hold just these contents, under their lineage, at a revision above both; answer it.
+
+        With `begins` only a store without a lineage is changed; the answer is 0 where it has one.
+        """
         ...
 
     def lease(self, name: str, *, owner: str, seconds: float) -> bool:

@@ -256,10 +256,11 @@ class RedisStore:
         return [event for event in events if event is not None]
 
     @timed
-    def restore(self, contents: Contents, *, actor: str, reason: str) -> int:
-        """Hold just these contents, at a revision above both."""
+    def restore(self, contents: Contents, *, actor: str, reason: str, begins: bool = False) -> int:
+        """Hold just these contents, at a revision above both; see Store."""
         keys = self._keys
         arguments: list[str | int] = [contents.lineage, contents.revision, actor, reason, uuid4().hex]
+        arguments.append("begin" if begins else "")
         for key, stored in contents.documents.items():
             arguments += [str(key), stored.version, stored.text]
         revision = self._write(

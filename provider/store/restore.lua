@@ -5,9 +5,12 @@
 --       3 documents  hash             3 actor
 --       4 versions   hash             4 reason
 --       5 events     stream           5 mark
---       6 restored   string           6… KIND/NAME, version, text of every document
+--       6 restored   string           6 "begin": only where there is no lineage
+--                                     7… KIND/NAME, version, text of every document
 --
--- Answers the revision. Whoever follows the stream sees an event of no kind it knows, and loads everything again.
+-- Answers the revision; 0 where there is a lineage and there must be none. Whoever follows the stream sees an event of no kind it knows, and loads everything again.
+
+if ARGV[6] == "begin" and (redis.call("GET", KEYS[2]) or "") ~= "" then return "0" end
 
 -- No revision can follow on a number above 2^53, which somebody has written by hand: the stream begins anew then.
 local function sane(text)
@@ -26,7 +29,7 @@ revision = string.format("%.0f", revision + 1)
 -- First what can fail, for want of memory: a script is not rolled back.
 redis.call("XADD", KEYS[5], revision .. "-0", "kind", "restore", "actor", ARGV[3], "reason", ARGV[4], "mark", ARGV[5])
 redis.call("DEL", KEYS[3], KEYS[4])
-for index = 6, #ARGV, 3 do
+for index = 7, #ARGV, 3 do
   redis.call("HSET", KEYS[4], ARGV[index], ARGV[index + 1])
   redis.call("HSET", KEYS[3], ARGV[index], ARGV[index + 2])
 end

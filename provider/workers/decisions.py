@@ -75,7 +75,10 @@ def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | No
     """Abort or hold, whatever the step waits for."""
     settings = settings_of(rollout)
     reason = record.samples[0].reason if record.samples else ""
-    match record.tally.exceeded(settings):
+    exceeded = record.tally.exceeded(settings)
+    if exceeded is not Outcome.FAILED and (down := record.baseline_outage()):
+        return Move(Action.ABORT, down)  # users get its errors: held, they would get them until a person comes
+    match exceeded:
         case Outcome.FAILED:
             return Move(Action.ABORT, reason)
         case Outcome.ERROR:

@@ -282,6 +282,24 @@ def test_a_restored_store_goes_on(store: Store) -> None:
     assert store.revision() == ("theirs", 9)
 
 
+def test_a_namespace_begins_only_where_there_is_none(store: Store) -> None:
+    begun = store.restore(Contents("ours", 0, {}), actor="me", reason="", begins=True)
+    written = write(store)
+    again = store.restore(Contents("theirs", 0, {}), actor="me", reason="", begins=True)
+
+    assert (begun, again) == (1, 0)
+    assert store.revision() == ("ours", written.revision)
+    assert store.read(SHOP)[0] is not None
+
+
+def test_a_namespace_that_a_first_write_has_begun_is_not_begun_again(store: Store) -> None:
+    written = write(store)
+    begun = store.restore(Contents("theirs", 0, {}), actor="me", reason="", begins=True)
+
+    assert begun == 0
+    assert store.revision()[1] == written.revision
+
+
 def test_who_followed_a_store_that_is_restored_loads_everything_again(store: Store) -> None:
     write(store)
     revision = store.restore(store.load(), actor="me", reason="lost")

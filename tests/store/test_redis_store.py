@@ -173,9 +173,9 @@ def test_a_request_whose_event_was_trimmed_is_not_done_again(
     write(valkey, request=AGAIN)
     hand.xtrim(keys.events, maxlen=0, approximate=False)
 
-    with pytest.raises(RequestReusedError, match="no longer known"):
+    with pytest.raises(RequestReusedError, match="has expired"):
         valkey.recall(AGAIN)
-    with pytest.raises(RequestReusedError, match="no longer known"):
+    with pytest.raises(RequestReusedError, match="has expired"):
         valkey.commit(change(expected=1, request=AGAIN))
 
 

@@ -201,6 +201,12 @@ class Record(Value):
             or inferiority(self.whole.evidence.baseline, self.whole.totals, settings)
         )
 
+    def baseline_outage(self) -> str:
+        """Return why the baseline is plainly down while it gets requests of users; empty if it is not."""
+        is_in_use = bool(self.recent) and self.recent[-1].baseline is not None
+        down = outage(self.recent) if is_in_use else None
+        return down.reason if down else ""
+
     def client_errors(self, settings: Analysis) -> str:
         """Say that the canary has more client errors than stable; empty if that is not known."""
         return _more_client_errors(self.verdict(settings))

@@ -77,6 +77,22 @@ def test_a_worker_full_of_gateways_takes_nobody_else_until_one_leaves() -> None:
     assert one.admit(Connection("d"), "two")
 
 
+def test_a_client_with_many_gateways_leaves_room_for_others() -> None:
+    one = limits(most=10, most_of_one=5)
+    gateways = admitted(one, "0")
+    for number in range(1, 9):
+        one.end_request(gateways[-1], "one", is_gateway=True)
+        gateways += admitted(one, str(number))
+    one.end_request(gateways[-1], "one", is_gateway=True)
+
+    assert not one.admit(Connection("its tenth"), "one")
+    assert one.admit(Connection("another"), "two")
+    one.close(gateways[0], "one")
+    one.close(gateways[1], "one")
+    assert one.admit(Connection("its tenth"), "one")
+    assert [connection.killed for connection in gateways] == [[]] * 9
+
+
 def test_the_client_with_the_most_connections_makes_room() -> None:
     one = limits(most=6, most_of_one=3)
     few, many = admitted(one, "a", "b", address="few"), admitted(one, "c", "d", "e", address="many")

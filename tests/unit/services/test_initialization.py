@@ -10,6 +10,7 @@ from provider.replica import Claims, Feed, State
 from provider.replica.watermark import Standing
 from provider.services import ProtectedNamespaceError, initialize
 from provider.store import MemoryStore
+from tests.store.writing import write
 from tests.world import wait_until
 
 CLAIM = Standing("lineage", 42, "mark")
@@ -44,6 +45,19 @@ def test_a_namespace_that_has_begun_stays_as_it_is() -> None:
 
     assert (again.revision, again.is_new) == (first.revision, False)
     assert store.revision() == lineage
+
+
+def test_what_was_written_while_a_claim_was_waited_for_stays() -> None:
+    store = MemoryStore()
+    done = initialize(store, actor="init", watch_seconds=0.01, sleep=lambda _: _write(store))
+
+    assert not done.is_new
+    assert [str(key) for key in store.load().documents] == ["rollout/shop"]
+
+
+def _write(store: MemoryStore) -> None:
+    if not store.revision()[0]:
+        write(store)
 
 
 def test_a_namespace_that_a_running_provider_protects_is_not_begun() -> None:

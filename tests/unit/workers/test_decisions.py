@@ -415,6 +415,38 @@ def test_a_dry_run_needs_no_baseline() -> None:
     assert move == Move(Action.ADVANCE)
 
 
+DOWN = ((200, 0), (100, 0), (100, 90))
+
+
+@pytest.mark.parametrize("steps", [PAUSE, MINUTE, [{"setWeight": 25}, {"pause": {}}]])
+def test_a_baseline_that_is_plainly_down_gets_no_more_requests_of_users(steps: list[Any]) -> None:
+    rollout = created(steps=steps, baseline=BASELINE, analysis={})
+    move = due(rollout, seen(rollout, [DOWN], now=minutes(0.5)), after=0.5)
+
+    assert getattr(move, "action", None) is Action.ABORT
+
+
+def test_a_baseline_that_was_down_before_the_canary_had_all_requests_aborts_nothing() -> None:
+    rollout = created(steps=[{"setWeight": 100}, {"pause": {}}], baseline=BASELINE, analysis={})
+    record = seen(rollout, [DOWN], now=minutes(0.5))
+    services = counted_services(rollout)
+    later = record.looked(
+        Measurement(counters(rollout, stable=(200, 0), canary=(200, 0), baseline=(100, 90))),
+        settings_of(rollout),
+        stable=services["stable"],
+        canary=services["canary"],
+        now=minutes(0.6),
+    )
+
+    assert due(rollout, later, after=0.6) is None
+
+
+def test_a_dry_run_goes_on_beside_a_baseline_that_is_down() -> None:
+    rollout = created(steps=[{"setWeight": 25}, {"pause": {}}], baseline=BASELINE, analysis={}, dryRun=True)
+
+    assert due(rollout, seen(rollout, [DOWN], now=minutes(0.5)), after=0.5) is None
+
+
 def test_a_canary_that_is_plainly_down_is_aborted_without_a_baseline() -> None:
     rollout = created(steps=PAUSE, baseline=BASELINE, analysis={})
     move = due(rollout, seen(rollout, [((200, 0), (100, 90), (0, 0))], now=minutes(2)), after=0.5)
