@@ -54,7 +54,7 @@ class Tokens:
         return caller
 
     def restorer(self, secret: str) -> Caller | None:
-        """Return whose token a secret is, for a restore: while no documents are loaded, only the first admin's counts."""
+        """Return whose token a secret is, for a restore: while nothing is loaded, only the first admin's counts."""
         if not self._feed.is_loaded and fingerprint(secret) == self._trusted:
             return Caller(FIRST_ADMIN, Role.ADMIN)
         return self.caller(secret)
