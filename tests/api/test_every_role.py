@@ -45,7 +45,7 @@ BODIES: Mapping[str, Any] = {
     "RegistrationBody": {"url": "http://127.0.0.1:9003"},
     "RestoreBody": {"from": "stored"},
 }
-FOUND = {side: {"discover": {"registered": side}} for side in ("stable", "canary")}
+FOUND = {side: {"discover": {"registered": side}} for side in ("stable", "canary", "baseline")}
 CREW = spec(rule="Host(`crew.localhost`)", **FOUND)
 PAIR = {"servers": [{"url": "http://127.0.0.1:9001"}, {"url": "http://127.0.0.1:9003"}]}
 NAMES = {"rollouts": "shop", "gateways": "edge", "tokens": "victim", "webhooks": "chat"}
@@ -57,7 +57,7 @@ def world() -> Iterator[World]:
     world = World()
     world.start()
     operations = world.operations
-    operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}], stable=PAIR), ME)
+    operations.rollouts.create("shop", spec(steps=[{"setWeight": 5}, {"pause": {}}], stable=PAIR, baseline=PAIR), ME)
     announce(world)
     operations.rollouts.create("crew", CREW, ME)
     operations.gateways.put("edge", GatewaySpec(), ME)
@@ -156,7 +156,7 @@ def test_each_request_of_the_walk_does_what_it_would(world: World, tokens: Mappi
 
 
 def announce(world: World) -> None:
-    for group in ("stable", "canary", "v1"):
+    for group in ("stable", "canary", "baseline", "v1"):
         server = Server(url="http://127.0.0.1:9004")
         world.operations.discovery.announce("crew", group, "one", server, seconds=600)
 
@@ -177,7 +177,7 @@ def make_anew(world: World) -> None:
     announce(world)
     operations = world.operations
     steps = [{"setWeight": 5}, {"pause": {}}, {"setWeight": 50}]
-    operations.rollouts.create("shop", spec(steps=steps, stable=PAIR), ME)
+    operations.rollouts.create("shop", spec(steps=steps, stable=PAIR, baseline=PAIR), ME)
     operations.gateways.put("edge", GatewaySpec(), ME)
     operations.webhooks.put("chat", WebhookSpec(url="http://127.0.0.1:1"), ME)
     operations.tokens.create("victim", Role.VIEWER, ME)

@@ -78,7 +78,7 @@ def test_the_pages_work_below_a_prefix(scene: Scene, front: str) -> None:
     at(page, front, f"/rollouts/{name}")
     (cookie,) = (one for one in page.context.cookies() if "session" in str(one.get("name")))
 
-    expect(page.locator("#connection")).to_have_text("live")
+    expect(page.locator("#connection")).to_have_text("Live")
     scene.stack.done("PUT", f"/rollouts/{name}/weight", {"weight": 25})
     expect(page.locator("#weight")).to_have_text("25%")
     page.get_by_role("button", name="50%", exact=True).click()

@@ -241,7 +241,7 @@ def test_the_provider_asks_traefik_where_it_answers() -> None:
     spec = read(GatewaySpec, {"api": arguments["api"], "metrics": arguments["metrics"]})
     address = f"http://edge:{_port('traefik')}"
 
-    assert (address, f"{address}/metrics") == (spec.api, spec.metrics)
+    assert (spec.apis, spec.metrics_urls) == ((address,), (f"{address}/metrics",))
 
 
 def test_traefik_can_read_the_certificate_that_is_made_for_it() -> None:

@@ -211,7 +211,7 @@ def _register(stage: Stage, provider: ProviderProcess, name: str) -> Child:
         [sys.executable, "-m", "provider", "register", "wrap", *where, "--", *app],
         environment={**os.environ, "CANARY_URL": provider.url, "CANARY_TOKEN": provider.token},
     )
-    stage.wait_until(lambda: "is registered" in child.log.read_text(), what=f"{name} is registered")
+    stage.wait_until(lambda: f"registered {name}" in child.log.read_text(), what=f"{name} is registered")
     return child
 
 

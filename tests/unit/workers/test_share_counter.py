@@ -270,7 +270,7 @@ def test_where_nothing_can_be_counted_it_is_said_why(counting: Counting, edge: S
     counts(edge, shop_1=1)
     gone = share(counting, rollout(), after=10, served={}, edge=edge).summary
 
-    assert unknown.startswith("no gateway that carries it has its metrics known")
+    assert unknown.startswith("no gateway of the rollout has metrics configured")
     assert "/metrics answers 404" in silent
     assert gone == "edge does not poll"
 
