@@ -148,13 +148,14 @@ class Documents:
     def _served(self) -> tuple[str, int]:
         return self.feed.read(lambda image: (image.lineage, image.revision))
 
-    def catch_up(self) -> None:
+    def catch_up(self) -> bool:
         """Wait until the feed has all that was written before: what is read then is not stale.
 
-        Where the feed cannot, because the store went back, it stays with what is served.
+        Return False if the feed does not get that far within five seconds. Where it cannot, because the store went
+        back, it stays with what is served.
         """
         _, revision = self.store.revision()
-        self._wait_for(revision)
+        return self._wait_for(revision)
 
     def follow(self, event: Event) -> None:
         """Wait until the feed has a change that was just made here."""
@@ -195,8 +196,8 @@ class Documents:
             self._tell(event)
         return event
 
-    def _wait_for(self, revision: int) -> None:
-        self.feed.wait_until(lambda image: image.revision >= revision, seconds=_CATCH_UP_SECONDS)
+    def _wait_for(self, revision: int) -> bool:
+        return self.feed.wait_until(lambda image: image.revision >= revision, seconds=_CATCH_UP_SECONDS)
 
 
 def _facts(event: Event) -> dict[str, object]:

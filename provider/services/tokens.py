@@ -6,7 +6,7 @@ from datetime import datetime
 
 from provider.domain.auth import Caller, Role, StoredToken, fingerprint, new_secret
 from provider.domain.fields import InvalidDocumentError, Mistake, decode_json, encode, read
-from provider.replica import Feed
+from provider.replica import DISPUTED, Feed
 from provider.services.documents import Decision, Documents
 from provider.services.writability import Writability
 from provider.services.write_requests import Call, ExistsError
@@ -47,10 +47,12 @@ class Tokens:
         known = self._feed.caller(secret)
         if known:
             return known
-        self._documents.catch_up()
+        is_current = self._documents.catch_up()
         caller = self._feed.caller(secret)
         if caller is None:
             self._insist_on_store()
+            if not is_current and self._feed.state not in DISPUTED:
+                raise StoreUnavailableError("this worker has not read the latest changes yet; try again soon")
         return caller
 
     def restorer(self, secret: str) -> Caller | None:

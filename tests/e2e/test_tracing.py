@@ -48,7 +48,9 @@ def test_a_job_finds_its_change_in_log_history_webhook_and_traces(
         )
         stack.done("PUT", "/webhooks/team", {"spec": {"url": team.url}})
         # What the watcher has not seen before it was so, it cannot have seen to arrive.
-        eventually(lambda: "healthSince" in stack.done("GET", "/gateways")["gateways"][0], what="the watcher has looked")
+        eventually(
+            lambda: "healthSince" in stack.done("GET", "/gateways")["gateways"][0], what="the watcher has looked"
+        )
         monkeypatch.setenv("CANARY_REQUEST_ID", "gitlab-4711")
         monkeypatch.setenv("TRACEPARENT", f"00-{TRACE}-{CALLER}-01")
         shifted = stack.command("set-weight", "shop", "25", "--wait")

@@ -59,9 +59,9 @@ def _by_name(stage: Stage, provider: ProviderProcess, gateway: Gateway, names: N
         )
         stage.say("The name no longer resolves:")
         names.say("shop.internal", "A", ())
-        seconds = _seconds_until(lambda: "kept" in _side(provider, "shop", "stable"))
+        seconds = _seconds_until(lambda: "keptReason" in _side(provider, "shop", "stable"))
         kept = _side(provider, "shop", "stable")
-        yield Claim(f"reported: {kept.get('kept')}", "has no address" in kept.get("kept", ""))
+        yield Claim(f"reported: {kept.get('keptReason')}", "has no address" in kept.get("keptReason", ""))
         yield Claim(f"the {len(kept['servers'])} servers that still respond are kept", len(kept["servers"]) == 3)
     yield Claim(f"of {traffic.sent:,} requests during all of this, {_failed(traffic)} failed", not traffic.failures)
 
@@ -160,7 +160,7 @@ def _by_lease(stage: Stage, provider: ProviderProcess, gateway: Gateway) -> Iter
     left = _side(provider, "crew", "stable")
     yield Claim(
         f"all crash at once: {len(left['servers'])} is kept, because a side is never emptied; "
-        f"reported: {left.get('kept')}",
+        f"reported: {left.get('keptReason')}",
         len(left["servers"]) == 1,
     )
 

@@ -150,6 +150,17 @@ def test_a_token_that_is_not_known_is_not_refused_before_anything_is_loaded(worl
         world.operations.tokens.caller("chosen-but-not-stored")
 
 
+def test_a_token_is_not_refused_by_a_worker_that_lags_behind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("provider.services.documents._CATCH_UP_SECONDS", 0.0)
+    world.operations.tokens.create("first", Role.VIEWER, ME)
+    world.caught_up()
+    world.feed.close()
+    secret = Operations(world.store, world.feed).tokens.create("elsewhere", Role.ADMIN, ME)
+
+    with pytest.raises(StoreUnavailableError, match="latest changes"):
+        world.operations.tokens.caller(secret)
+
+
 def test_a_trusted_secret_may_restore_only_while_nothing_is_loaded(world: World) -> None:
     feed = Feed(MemoryStore())
     tokens = Operations(MemoryStore(), feed).tokens
