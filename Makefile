@@ -117,9 +117,9 @@ test-with-processes:
 	COVERAGE_FILE=$(COVERED)/with-processes $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder \
 		--cov --cov-report= --cov-fail-under=0 $(WITH_PROCESSES)
 
-# Two workers, because each needs ten seconds to collect the tests. The output follows at the end of the run.
+# Three workers, because some tests wait, and each worker needs ten seconds to collect them. The output follows at the end.
 test-in-process:
-	@COVERAGE_FILE=$(COVERED)/in-process CANARY_TEST_PORTS=5 nice -n 5 $(BIN)/python -m pytest -n 2 --timeout 300 \
+	@COVERAGE_FILE=$(COVERED)/in-process CANARY_TEST_PORTS=5 nice -n 5 $(BIN)/python -m pytest -n 3 --timeout 300 \
 		--cov --cov-report= --cov-fail-under=0 $(IN_PROCESS) >build/in-process.txt 2>&1; \
 		status=$$?; cat build/in-process.txt; exit $$status
 

@@ -38,12 +38,12 @@ _ACHIEVED = (
 )
 _OUTCOMES = {"promoted": "green", "aborted": "red", "removed": "yellow", "deleted": "text"}
 _GATEWAY_STATES = {
-    1: ("ok", "green"),
-    2: ("unseen", "text"),
-    3: ("lagging", "yellow"),
-    4: ("unreachable", "orange"),
-    5: ("silent", "red"),
-    6: ("failing", "red"),
+    1: ("healthy", "green"),
+    2: ("never-polled", "text"),
+    3: ("outdated", "yellow"),
+    4: ("api-unreachable", "orange"),
+    5: ("not-polling", "red"),
+    6: ("configuration-error", "red"),
 }
 _NUMBERS = {number: (phase, colour) for number, (phase, colour) in enumerate(PHASES.items(), start=1)}
 
@@ -53,7 +53,7 @@ def _numbered(metric: str, label: str, values: Mapping[int, tuple[str, str]]) ->
     return " or ".join(f'{number} * {metric}{{{label}="{value}"}}' for number, (value, _) in values.items())
 
 
-_STATE = _numbered("canary_gateway_state", "state", _GATEWAY_STATES)
+_STATE = _numbered("canary_gateway_health", "health", _GATEWAY_STATES)
 _MOVING = {number: found for number, found in _NUMBERS.items() if found[0] != Phase.HEALTHY}
 
 
@@ -85,12 +85,12 @@ _COUNTS = (
     ),
     _count(
         "Gateways that poll",
-        'sum(max by (gateway) (canary_gateway_state{state!~"silent|unseen"}))',
+        'sum(max by (gateway) (canary_gateway_health{health!~"not-polling|never-polled"}))',
         "Traefiks that ask for their configuration.",
     ),
     _count(
         "Gateways not well",
-        'sum(max by (gateway) (canary_gateway_state{state!~"ok|unseen"})) or 0 * sum(canary_rollouts)',
+        'sum(max by (gateway) (canary_gateway_health{health!~"healthy|never-polled"})) or 0 * sum(canary_rollouts)',
         "Silent, failing, unreachable or lagging.",
         colour="red",
     ),

@@ -104,7 +104,7 @@ FAULTS: Mapping[str, Fault] = {
         with_part(split_fragment(), "services/shop_2/middlewares", ["gone"]), "names gone, which is", "disabled"
     ),
     "a breaker's ratio without a point": Fault(
-        with_breaker("NetworkErrorRatio() > 1"), "circuitBreaker.expression must be such as", "disabled"
+        with_breaker("NetworkErrorRatio() > 1"), "circuitBreaker.expression must be an expression such as", "disabled"
     ),
     "a priority that Traefik keeps to itself": Fault(
         with_part(split_fragment(), "routers/shop/priority", 2**63 - 1), "must be a whole number from 1", "disabled"

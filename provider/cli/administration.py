@@ -68,13 +68,13 @@ def gateway() -> None:
 @gateway.command("list")
 @connected
 def list_gateways(shell: Shell) -> None:
-    """List gateways with last poll, served and applied revision, and state."""
+    """List gateways with last poll, served and applied revision, and health."""
     gateways = shell.client.get("gateways")["gateways"]
     if shell.is_json:
         show_json(gateways)
         return
     show_table(
-        ("NAME", "INSTANCES", "LAST POLL", "SERVED", "APPLIED", "STATE"),
+        ("NAME", "INSTANCES", "LAST POLL", "SERVED", "APPLIED", "HEALTH"),
         [_row(one) for one in gateways],
         empty="No gateway has polled yet. traefik/traefik.yml shows the configuration that Traefik needs.",
     )
@@ -83,9 +83,8 @@ def list_gateways(shell: Shell) -> None:
 def _row(gateway: Json) -> tuple[str, ...]:
     polled = f"{ago(gateway['lastPoll'])} ago" if "lastPoll" in gateway else "never"
     served, applied = (str(gateway.get(name, "-")) for name in ("revisionServed", "revisionApplied"))
-    standing = "up to date" if gateway["isCurrent"] else "behind" if gateway["instances"] else "not polling"
-    state = "; ".join(gateway["errors"]) or standing
-    return gateway["name"], str(len(gateway["instances"])), polled, served, applied, state
+    health = ": ".join(filter(None, (gateway["health"].replace("-", " "), "; ".join(gateway["errors"]))))
+    return gateway["name"], str(len(gateway["instances"])), polled, served, applied, health
 
 
 @gateway.command("set")

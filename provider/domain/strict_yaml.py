@@ -35,7 +35,7 @@ class StrictLoader(yaml.SafeLoader):
             self._sizes[id(node)] = 1 + sum(self._sizes[id(child)] for child in _children(node))
             return node
         if id(node) not in self._sizes:
-            raise _mistake("an alias must not stand within what it repeats", node)
+            raise _mistake("an alias must not occur within its own anchor", node)
         self._alias_nodes += self._sizes[id(node)]
         if self._alias_nodes > MOST_ALIAS_NODES:
             raise _mistake(f"aliases repeat more than {MOST_ALIAS_NODES} values", node)
@@ -50,7 +50,7 @@ class StrictLoader(yaml.SafeLoader):
             if not isinstance(key, Hashable):
                 raise _mistake("a key must be text or a number, not a list or a mapping", key_node)
             if key in keys:
-                raise _mistake(f"the key {key_node.value} stands twice", key_node)
+                raise _mistake(f"duplicate key {key_node.value}", key_node)
             keys.add(key)
         return super().construct_mapping(node, deep)
 

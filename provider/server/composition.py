@@ -9,6 +9,7 @@ from pathlib import Path
 from wsgiref.types import WSGIApplication
 
 from provider.replica import Feed, SnapshotFile, State
+from provider.server.connection_limits import marking_gateways
 from provider.server.metric_files import Recorded, own_metrics
 from provider.server.request_limits import with_body_deadline
 from provider.server.settings import Settings
@@ -20,7 +21,7 @@ from provider.store import StoreUnavailableError
 from provider.web.api import create_app
 from provider.web.pages import create_pages, with_pages
 from provider.web.poll import Polling, SightingBook
-from provider.web.poll.application import mounted
+from provider.web.poll.application import PATH, mounted
 from provider.web.rate_limits import Limits
 from provider.web.throttle import throttled
 from provider.workers import Controller, Discovering, Messenger, Watcher
@@ -60,7 +61,8 @@ def build_worker(settings: Settings, recorded: Recorded = own_metrics) -> Worker
     version = installed_version()
     api = create_app(operations, version=version, limits=limits, recorded=recorded, metrics_seconds=_METRICS_SECONDS)
     pages = create_pages(operations, version=version, held=limits.held)
-    application = mounted(polling, throttled(with_body_deadline(with_pages(api, pages)), limits.rate, operations))
+    others = throttled(with_body_deadline(with_pages(api, pages)), limits.rate, operations)
+    application = marking_gateways(mounted(polling, others), path=PATH)
     feed.start()
     book.start()
     operations.writability.start()

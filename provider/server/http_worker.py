@@ -15,6 +15,7 @@ from gevent.pool import Pool
 from gevent.server import StreamServer
 from gunicorn.workers.ggevent import GeventWorker
 
+from provider.server.connection_limits import ConnectionLimits, most_connections
 from provider.server.heartbeat import begin_load, say_serving
 from provider.server.process_guard import end_with_parent, ignore_stray_signals, never_outlive_parent
 from provider.server.request_limits import refusal_of
@@ -27,6 +28,7 @@ _LOOK_SECONDS = 0.05
 _SWITCH_SECONDS = 0.001
 # For the header of the first request; later ones may be as far apart as the keep-alive time.
 _FIRST_HEADER_SECONDS = 10
+_REPORT_SECONDS = 60
 
 
 class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
@@ -38,6 +40,8 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
 
     alive: bool
     _ending: Event | None = None
+    _connections: ConnectionLimits
+    _limited_at = float("-inf")
 
     def init_process(self) -> None:
         """Load, and serve until told to end or until the master ends, however that comes."""
@@ -65,6 +69,34 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         with suppress(OSError):
             client.sendall(refusal.message)
 
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve a connection, unless its client has too many of them."""
+        connection: Any = gevent.getcurrent()
+        if not self._connections.admit(connection, addr[0]):
+            self._report_limit(addr[0])
+            client.close()
+            return
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            self._connections.close(connection, addr[0])
+
+    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
+        """Serve a request; its connection does not have to make room meanwhile."""
+        connection: Any = gevent.getcurrent()
+        self._connections.begin_request(connection, addr[0])
+        try:
+            return super().handle_request(listener_name, req, sock, addr)
+        finally:
+            is_gateway = getattr(connection, "is_gateway", False)
+            self._connections.end_request(connection, addr[0], is_gateway=is_gateway)
+
+    def _report_limit(self, address: str) -> None:
+        now = time.monotonic()
+        if now - self._limited_at > _REPORT_SECONDS:
+            self._limited_at = now
+            self.log.warning("closed a connection of %s: this worker holds too many connections", address)
+
     def timeout_ctx(self) -> gevent.Timeout:
         """Limit how long the next header of a connection may take, which has a greenlet of its own."""
         connection: Any = gevent.getcurrent()
@@ -76,6 +108,10 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until told to end."""
         self.notify()
+        # With what it imports not before gevent's patches, and metrics not before their files have a place.
+        from provider.web.rate_limits import neighbourhood  # noqa: PLC0415
+
+        self._connections = ConnectionLimits(client_of=neighbourhood, most=most_connections(self.worker_connections))
         ending = self._ending = Event()
         if self.app.shares_port and not self._joins(ending):
             self.app.feed.close()

@@ -66,7 +66,7 @@ class Settings:
             raise SettingError(f"workers (CANARY_WORKERS) must be from 1 to 64, not {self.workers}")
         if not re.fullmatch(NAMESPACE_PATTERN, self.namespace):
             raise SettingError(
-                f"namespace (CANARY_NAMESPACE) must be lower-case letters, digits and hyphens, not {self.namespace}"
+                f"namespace (CANARY_NAMESPACE) must be lowercase letters, digits and hyphens, not {self.namespace}"
             )
         if not 0 <= self.confirm_replicas <= 16:
             raise SettingError(

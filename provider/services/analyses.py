@@ -67,7 +67,7 @@ class Analyses:
     def read(self, name: str) -> Remembered:
         """Read what is remembered of a rollout."""
         text = self._store.record(name)
-        return Remembered(text, _parsed(text))
+        return Remembered(text, parse_record(text))
 
     def remember(self, name: str, record: Record, *, before: Remembered) -> Remembered | None:
         """Replace what is remembered, if it still is what it was before; None where somebody else was first."""
@@ -76,7 +76,8 @@ class Analyses:
         return Remembered(text, record) if is_ours else None
 
 
-def _parsed(text: str | None) -> Record | None:
+def parse_record(text: str | None) -> Record | None:
+    """Return the record that a text holds; None if there is none, or none that can be read."""
     try:
         return Record.from_document(decode_json(text)) if text else None
     except (NotJsonError, ValidationError, ValueError):

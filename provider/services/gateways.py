@@ -13,6 +13,7 @@ from provider.domain.gateways import (
     DEFAULT_GATEWAY,
     QUIET_AFTER,
     Condition,
+    GatewayHealth,
     GatewaySpec,
     Instances,
     Shown,
@@ -105,6 +106,15 @@ class Applied:
     errors: Sequence[str]
 
 
+# What an API can show, from good to bad.
+_WORSE = (
+    GatewayHealth.HEALTHY,
+    GatewayHealth.OUTDATED,
+    GatewayHealth.API_UNREACHABLE,
+    GatewayHealth.CONFIGURATION_ERROR,
+)
+
+
 @dataclass(frozen=True)
 class GatewayView:
     """All that is known of a gateway. `applied` is None where its API was not given or does not answer.
@@ -122,6 +132,18 @@ class GatewayView:
     condition: Condition | None = None
     is_counted: bool = True
     """Whether waits and steps take its polls into account."""
+    shown: GatewayHealth = GatewayHealth.HEALTHY
+    """Health by its API at the time of the request."""
+
+    @property
+    def health(self) -> GatewayHealth:
+        """Return the health that the controller measured; without a controller, what the polls and the API show."""
+        if self.condition:
+            return self.condition.health
+        if not self.instances:
+            return GatewayHealth.NOT_POLLING
+        is_outdated = self.shown is GatewayHealth.HEALTHY and not self.is_current
+        return GatewayHealth.OUTDATED if is_outdated else self.shown
 
     @property
     def last_poll(self) -> datetime | None:
@@ -352,7 +374,7 @@ class Gateways:
 
     def _view(self, polled: Polled, condition: Condition | None) -> GatewayView:
         name, spec = polled.name, polled.spec
-        applied, problems = self._shown(name, polled.apis)
+        applied, problems, shown = self._shown(name, polled.apis)
         return GatewayView(
             name=name,
             version=self._feed.read(lambda image: _version(image.documents.get(_key(name)))),
@@ -362,28 +384,35 @@ class Gateways:
             applied=applied,
             errors=problems,
             condition=condition,
+            shown=shown,
         )
 
-    def _shown(self, name: str, apis: Sequence[str]) -> tuple[int | None, Sequence[str]]:
-        """Return the revision that all instances of a gateway have applied, and what is wrong with any of them."""
+    def _shown(self, name: str, apis: Sequence[str]) -> tuple[int | None, Sequence[str], GatewayHealth]:
+        """Return the revision that all instances of a gateway have applied, what is wrong, and the worst health."""
         revisions: list[int | None] = []
         problems: dict[str, None] = {}
+        healths = [GatewayHealth.HEALTHY]
         for api in apis:
-            revision, found = self._shown_by(name, api)
+            revision, found, health = self._shown_by(name, api)
             revisions.append(revision)
+            healths.append(health)
             problems |= dict.fromkeys(f"{api}: {one}" if len(apis) > 1 else one for one in found)
         known = [revision for revision in revisions if revision is not None]
         is_applied = bool(known) and len(known) == len(revisions)
-        return (min(known) if is_applied else None), list(problems)[:_SHOWN_PROBLEMS]
+        return (min(known) if is_applied else None), list(problems)[:_SHOWN_PROBLEMS], max(healths, key=_WORSE.index)
 
-    def _shown_by(self, name: str, api: str) -> tuple[int | None, Sequence[str]]:
+    def _shown_by(self, name: str, api: str) -> tuple[int | None, Sequence[str], GatewayHealth]:
         try:
             applied = self.applied(name, api)
         except GatewayUnreachableError as error:
-            return None, [str(error)]
+            return None, [str(error)], GatewayHealth.API_UNREACHABLE
         # One that is disabled is among what differs; a mere warning stands in nobody's way.
         problems = [*applied.differs, *(error for error in applied.errors if error not in applied.differs)]
-        return (None if applied.differs else applied.revision), problems
+        if applied.errors:
+            health = GatewayHealth.CONFIGURATION_ERROR
+        else:
+            health = GatewayHealth.OUTDATED if applied.differs else GatewayHealth.HEALTHY
+        return (None if applied.differs else applied.revision), problems, health
 
     def _is_current(self, sighting: Sighting) -> bool:
         body = self._feed.body(sighting.gateway)

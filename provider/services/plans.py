@@ -15,6 +15,7 @@ from provider.domain.rollouts import (
     warnings_of,
 )
 from provider.domain.rollouts.plan import FACTORS
+from provider.domain.rollouts.shares import compared_share
 from provider.services.analyses import Analyses
 from provider.services.off_loop import run_off_loop
 from provider.services.traffic import Traffic
@@ -63,7 +64,7 @@ class Plans:
         traffic = self._measured(rollout)
         if traffic.rates is None or rollout.canary is None:
             return None
-        forecast = Forecast(settings_of(rollout), traffic.rates)
+        forecast = Forecast(settings_of(rollout), traffic.rates, compared_share(rollout.spec))
         return seconds_until_known(verdict, forecast, float(rollout.status.weight) / 100)
 
     def _measured(self, rollout: Rollout) -> ExpectedTraffic:
@@ -100,7 +101,7 @@ def _of_record(record: Record, rollout: Rollout) -> ExpectedTraffic | None:
     seconds = (latest - oldest).total_seconds()
     if seconds <= 0 or requests == 0:
         return None
-    verdict = record.whole.judged(settings_of(rollout))
+    verdict = record.verdict(settings_of(rollout))
     rates = {one.metric: one.stable_rate for one in verdict.metrics}
     errors = rates.get("errors")
     known = _ASSUMED if errors is None else _figure(100 * errors)

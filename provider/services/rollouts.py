@@ -30,6 +30,7 @@ from provider.replica import Feed, State, read_rollout
 from provider.services.availability import Availability
 from provider.services.discovery import Discovery
 from provider.services.documents import Decision, Documents
+from provider.services.latency_limits import LatencyLimits
 from provider.services.outcomes import count_end
 from provider.services.rule_conflicts import Routes, has_other_route
 from provider.services.write_requests import (
@@ -99,6 +100,7 @@ class Rollouts:
         self._store = store
         self._feed = feed
         self._documents = Documents(store, feed, tell=count_end)
+        self._latency_limits = LatencyLimits(store, feed)
 
     def get(self, name: str) -> Rollout:
         """Read a rollout as the store has it now."""
@@ -291,8 +293,12 @@ class Rollouts:
         return bool(self._store.history(_key(name), limit=1, before=revision))
 
     def _check_sides(self, name: str, spec: Spec, call: Call) -> None:
-        """Insist on servers that may be, and that are there. Raises InvalidDocumentError."""
+        """Insist on servers that may be and that are there, and on limits that can be judged.
+
+        Raises InvalidDocumentError.
+        """
         self._networks.check(spec, pointer="/spec")
+        self._latency_limits.check(name, spec)
         # A baseline gets no requests without a canary.
         needed = {side: one for side, one in spec.sides.items() if spec.canary or side != "baseline"}
         self._discovery.insist(name, {f"/spec/{side}": one for side, one in needed.items()}, call)

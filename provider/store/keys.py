@@ -46,7 +46,7 @@ class Keys:
 
     def __post_init__(self) -> None:
         if not _NAMESPACE.fullmatch(self.namespace):
-            raise ValueError(f"a namespace is 1 to 63 lower-case letters, digits and hyphens, not {self.namespace!r}")
+            raise ValueError(f"a namespace is 1 to 63 lowercase letters, digits and hyphens, not {self.namespace!r}")
 
     @property
     def lineage(self) -> str:

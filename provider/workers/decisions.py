@@ -60,7 +60,7 @@ def _measured_again(rollout: Rollout, record: Record) -> Move | None:
     """Continue with the step that was held when its sources did not respond."""
     looks = [look for look in record.samples[:1] if look.at > rollout.status.since]
     is_measured = any(look.outcome is not Outcome.ERROR for look in looks)
-    return Move(Action.ADVANCE, "the canary is measured again") if is_measured else None
+    return Move(Action.ADVANCE, "the metric sources respond again") if is_measured else None
 
 
 def _overdue(rollout: Rollout, *, now: datetime) -> Move | None:
@@ -89,7 +89,7 @@ def _taken_back(rollout: Rollout, record: Record, *, now: datetime) -> Move | No
     goes_by_itself = rollout.is_judging or rollout.status.paused_until is not None
     # A person who went on all the same has seen it; it is held again when the same has come together since then.
     is_new = now - rollout.status.since >= borne
-    why = f"the canary cannot be judged: {reason}"
+    why = f"the canary cannot be analyzed: {reason}"
     return Move(Action.HOLD, why, code) if goes_by_itself and is_new else None
 
 
@@ -139,7 +139,7 @@ def _at_end(rollout: Rollout, record: Record, *, outcome: Outcome, reason: str) 
 
 
 def _undecided(rollout: Rollout, *, outcome: Outcome, deadline: timedelta, reason: str) -> Move:
-    why = f"not decided after {format_duration(deadline)}: {reason}"
+    why = f"no verdict after {format_duration(deadline)}: {reason}"
     match settings_of(rollout).on_undecided:
         case Undecided.PROMOTE if outcome is not Outcome.FAILED:
             return Move(Action.ADVANCE, why)
@@ -154,4 +154,4 @@ def _stop(rollout: Rollout, action: Action, reason: str) -> Move:
     if not rollout.spec.dry_run:
         return Move(action, reason)
     words = {Action.ABORT: "aborted", Action.HOLD: "held"}[action]
-    return Move(Action.ADVANCE, f"dry run: it would have been {words}: {reason}")
+    return Move(Action.ADVANCE, f"dry run, would have been {words}: {reason}")

@@ -29,7 +29,7 @@ def count_verdict(rollout: Rollout, record: Record) -> None:
     for outcome in Outcome:
         metrics.VERDICTS.labels(rollout.name, outcome)  # from 0 on: a rate sees nothing of what begins at 1
     metrics.VERDICTS.labels(rollout.name, record.samples[0].outcome).inc()
-    for one in record.whole.judged(settings_of(rollout)).metrics:
+    for one in record.verdict(settings_of(rollout)).metrics:
         for claim, value, needed in (
             ("worse", one.worse_e_value, one.worse_threshold),
             ("not-worse", one.not_worse_e_value, one.not_worse_threshold),

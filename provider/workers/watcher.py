@@ -9,7 +9,7 @@ import threading
 from collections.abc import Mapping
 
 from provider.domain.analysis import Share, ShareState
-from provider.domain.gateways import Condition, GatewayState
+from provider.domain.gateways import Condition, GatewayHealth
 from provider.observability import metrics
 from provider.replica import State
 from provider.services import SAMPLE_SECONDS, Operations, weight_of
@@ -29,7 +29,12 @@ _LONGEST_PAUSE_SECONDS = 30.0
 # What is published, and the lead, outlive a look that takes long, and not by much.
 _PAUSES_OUTLIVED, _SHORTEST_LIFE_SECONDS = 4, 15.0
 _BAD = frozenset(
-    {GatewayState.SILENT, GatewayState.FAILING, GatewayState.UNREACHABLE, GatewayState.LAGGING},
+    {
+        GatewayHealth.NOT_POLLING,
+        GatewayHealth.CONFIGURATION_ERROR,
+        GatewayHealth.API_UNREACHABLE,
+        GatewayHealth.OUTDATED,
+    },
 )
 
 
@@ -47,7 +52,7 @@ class Watcher:
         self._me = secrets.token_hex(8)
         self._leads = False
         self._starved: set[str] = set()
-        self._states: dict[str, GatewayState] = {}
+        self._states: dict[str, GatewayHealth] = {}
         self._pace = Pace(SAMPLE_SECONDS, _LONGEST_PAUSE_SECONDS, _REST)
 
     def start(self) -> None:
@@ -104,18 +109,20 @@ class Watcher:
         self._leads = self._store.lease(LEASE, owner=self._me, seconds=self._life)
         if self._leads and not led:
             self._counting.forget()
-            self._states = {name: condition.state for name, condition in self._rounds.begin().items()}
+            self._states = {name: condition.health for name, condition in self._rounds.begin().items()}
             self._starved = {name for name, share in self._traffic.shares().items() if _is_starved(share)}
         return self._leads
 
     def _tell_gateways(self, conditions: Mapping[str, Condition]) -> None:
         for name, condition in conditions.items():
-            before, state = self._states.get(name, GatewayState.OK), condition.state
+            before, state = self._states.get(name, GatewayHealth.HEALTHY), condition.health
             if state in _BAD and state is not before:
-                log.warning("gateway.%s", state, extra={"gateway": name, "detail": condition.detail})
-            elif state is GatewayState.OK and before in _BAD:
+                log.warning(
+                    "gateway.%s", state.replace("-", "_"), extra={"gateway": name, "detail": condition.detail}
+                )
+            elif state is GatewayHealth.HEALTHY and before in _BAD:
                 log.info("gateway.recovered", extra={"gateway": name, "was": before})
-        self._states = {name: condition.state for name, condition in conditions.items()}
+        self._states = {name: condition.health for name, condition in conditions.items()}
 
     def _tell_shares(self, shares: Mapping[str, Share]) -> None:
         self._starved &= shares.keys()

@@ -170,7 +170,7 @@ def test_under_a_name_that_is_none_nothing_is_stored(
     answer = app.test_client().put(f"/api/v1/{kind}/{name}", json=body, headers=as_admin)
 
     assert answer.status_code == 400
-    assert "a name is lower-case letters" in answer.get_json()["detail"]
+    assert "a name is lowercase letters" in answer.get_json()["detail"]
     assert world.store.load() == before
 
 

@@ -1,12 +1,14 @@
 """What is refused before or while a request is read, by the real server."""
 
+import http.client
 import socket
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import ExitStack, closing, suppress
 
 import pytest
 
 from provider.demo.processes import Processes
+from provider.server.connection_limits import MOST_OF_ONE
 from tests.e2e.harness import HOST, Stack, eventually
 
 MIB = 1024 * 1024
@@ -117,3 +119,29 @@ def test_two_slashes_are_not_redirected_to_a_host_of_the_callers(provider: Stack
     status, text = answer_to(provider, [head(provider, "GET /api/v1//rollouts HTTP/1.1")])
 
     assert (status, "ocation:" in text) == (404, False)
+
+
+def test_idle_connections_of_one_client_make_room_and_a_gateway_stays_connected(provider: Stack) -> None:
+    token = provider.done("POST", "/tokens", {"name": "polling", "role": "gateway"})["token"]
+    with ExitStack() as stack:
+        gateway = stack.enter_context(closing(http.client.HTTPConnection(HOST, provider.provider_port, timeout=20)))
+        statuses = [_polled(gateway, token)]
+        local = gateway.sock.getsockname()
+        idle = [
+            stack.enter_context(socket.create_connection((HOST, provider.provider_port), timeout=20))
+            for _ in range(MOST_OF_ONE + 10)
+        ]
+        idle[0].settimeout(20)
+
+        assert idle[0].recv(1) == b""
+        assert provider.call("GET", "/rollouts").ok
+        statuses.append(_polled(gateway, token))
+        assert statuses == [200, 200]
+        assert gateway.sock.getsockname() == local
+
+
+def _polled(gateway: http.client.HTTPConnection, token: str) -> int:
+    gateway.request("GET", "/traefik/config", headers={"Authorization": f"Bearer {token}"})
+    response = gateway.getresponse()
+    response.read()
+    return response.status

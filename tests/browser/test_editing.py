@@ -37,7 +37,7 @@ def test_a_rollout_made_with_the_form_has_traffic(scene: Scene) -> None:
     fill(page, steps="25%\npause\n50%", entry_points="web", reason="first try")
     press(page, "Create")
 
-    expect(page.locator(".word")).to_have_text("made is there.")
+    expect(page.locator(".word")).to_have_text("Rollout made created.")
     expect(page.locator("#weight")).to_have_text("25%")
     expect(page.locator(".timeline")).to_contain_text("first try")
     assert scene.canary_gets("made") == 5
@@ -85,7 +85,7 @@ def test_a_name_that_is_taken_or_is_none_is_told_beside_it(scene: Scene) -> None
     page.locator("form.editor").evaluate("form => form.noValidate = true")
     press(page, "Create")
     expect(page.locator("#name")).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#name-mistake-1")).to_contain_text("lower-case letters")
+    expect(page.locator("#name-mistake-1")).to_contain_text("lowercase letters")
     assert scene.stack.done("GET", "/rollouts/shop")["spec"]["rule"] == "Host(`shop.localhost`)"
 
 
@@ -98,7 +98,7 @@ def test_a_rule_is_checked_while_it_is_typed(scene: Scene) -> None:
     expect(page.locator("#rule-check")).to_have_class("mistake")
     rule.fill("Host(`a`)")
 
-    expect(page.locator("#rule-check")).to_have_text("✓ Traefik understands this rule.")
+    expect(page.locator("#rule-check")).to_have_text("✓ Valid Traefik rule")
 
 
 def test_what_an_edit_would_change_is_seen_before_anything_is_saved(scene: Scene) -> None:
@@ -106,14 +106,14 @@ def test_what_an_edit_would_change_is_seen_before_anything_is_saved(scene: Scene
     page = scene.visit(f"/rollouts/{name}")
     page.get_by_role("link", name="Edit").click()
     fill(page, rule="Host(`edited.localhost`) && PathPrefix(`/new`)", reason="only /new")
-    press(page, "See what it does")
+    press(page, "Preview")
 
     preview = page.locator("#preview")
     expect(preview.locator(".added", has_text="PathPrefix(`/new`)")).to_have_count(1)
     expect(preview.locator(".removed", has_text="Host(`edited.localhost`)")).to_have_count(1)
     assert scene.canary_gets(name) == 5
     press(page, "Save")
-    expect(page.locator(".word")).to_have_text("The spec is changed.")
+    expect(page.locator(".word")).to_have_text("Spec saved.")
     expect(page.locator(".rule")).to_contain_text("PathPrefix(`/new`)")
     expect(page.locator(".timeline")).to_contain_text("only /new")
     scene.stack.wait_applied(name=name)
@@ -131,7 +131,7 @@ def test_what_has_no_field_of_its_own_outlives_an_edit(scene: Scene) -> None:
     page = scene.visit(f"/rollouts/{name}/edit")
     fill(page, steps="10%\npause 10m")
     press(page, "Save")
-    expect(page.locator(".word")).to_have_text("The spec is changed.")
+    expect(page.locator(".word")).to_have_text("Spec saved.")
     after = scene.stack.done("GET", f"/rollouts/{name}")["spec"]
 
     assert {**before, "steps": [{"setWeight": 10}, {"pause": {"duration": "10m"}}]} == after
@@ -145,7 +145,7 @@ def test_who_saves_second_learns_what_the_first_did_and_keeps_the_text(scene: Sc
     press(page, "Save")
 
     notice = page.get_by_role("alert")
-    expect(notice).to_contain_text("Somebody was faster")
+    expect(notice).to_contain_text("Version conflict")
     expect(notice).to_contain_text("10% → 20%")
     expect(page.locator("#rule")).to_have_value("Host(`raced.localhost`) && PathPrefix(`/mine`)")
     assert scene.canary_gets(name) == 4
@@ -163,7 +163,7 @@ def test_deleting_asks_first_and_then_traefik_routes_it_no_more(scene: Scene) ->
     assert scene.canary_gets(name) == 10
     press(page, "Delete deleted")
 
-    expect(page.locator(".word")).to_contain_text("deleted is deleted")
+    expect(page.locator(".word")).to_contain_text("deleted deleted")
     expect(page.get_by_role("link", name=name, exact=True)).to_have_count(0)
     eventually(lambda: answers(scene, name) == 404, what="Traefik has no route for it")
 
@@ -173,7 +173,7 @@ def test_what_a_form_sends_twice_is_done_once(scene: Scene) -> None:
     page = scene.visit(f"/rollouts/{name}/edit")
     fill(page, rule="Host(`twice.localhost`) && PathPrefix(`/`)")
     press(page, "Save")
-    expect(page.locator(".word")).to_have_text("The spec is changed.")
+    expect(page.locator(".word")).to_have_text("Spec saved.")
     page.go_back()
     fill(page, rule="Host(`twice.localhost`) && PathPrefix(`/`)")
     press(page, "Save")

@@ -17,7 +17,7 @@ TOLD_MS = 4_000
 
 
 def is_live(page: Page) -> None:
-    expect(page.locator("#connection")).to_have_text("live")
+    expect(page.locator("#connection")).to_have_text("Live")
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def test_a_second_tab_follows_a_shift(scene: Scene) -> None:
     expect(mine.locator("#weight")).to_have_text("50%", timeout=TOLD_MS)
     expect(mine.locator(".head .phase")).to_contain_text("Progressing")
     expect(mine.locator(".timeline li").first).to_contain_text("from the other tab")
-    expect(mine.locator(".delivery")).to_contain_text("edge: in Traefik")
+    expect(mine.locator(".delivery")).to_contain_text("edge: applied")
     expect(mine.locator("#weight-number")).to_have_value("50")
     assert scene.canary_gets(name) == 10
 
@@ -77,9 +77,9 @@ def test_a_shift_is_sent_first_and_then_in_traefik(scene: Scene) -> None:
         scene.stack.done("PUT", f"/rollouts/{name}/weight", {"weight": 50, "force": True})
         expect(page.locator("#weight")).to_have_text("50%", timeout=TOLD_MS)
         # A Traefik that hangs is asked before this is said, for as long as a question to its API may take.
-        expect(page.locator(".delivery")).to_contain_text("edge: sent, not yet in Traefik", timeout=2 * TOLD_MS)
+        expect(page.locator(".delivery")).to_contain_text("edge: not applied yet", timeout=2 * TOLD_MS)
 
-    expect(page.locator(".delivery")).to_contain_text("edge: in Traefik")
+    expect(page.locator(".delivery")).to_contain_text("edge: applied")
     assert scene.canary_gets(name) == 10
 
 
@@ -89,7 +89,9 @@ def test_a_lost_connection_is_said_and_recovers_by_itself(scene: Scene) -> None:
     is_live(page)
     scene.stop_provider()
     try:
-        expect(page.locator("#connection")).to_have_text("connection lost: what you see may be old", timeout=TOLD_MS)
+        expect(page.locator("#connection")).to_have_text(
+            "Connection lost; this page may be outdated", timeout=TOLD_MS
+        )
         assert scene.stack.count(20, host=f"{name}.localhost")["v2"] == 2
     finally:
         scene.start_provider()
@@ -114,12 +116,12 @@ def test_a_form_that_is_typed_in_is_left_alone_and_loses_the_race_knowingly(scen
 
     expect(page.locator("#weight-number")).to_have_value("35")
     expect(page.get_by_label("Reason")).to_have_value("mine")
-    page.get_by_role("button", name="Shift", exact=True).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("Somebody was faster")
+    page.get_by_role("button", name="Set weight", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Version conflict")
     expect(page.locator(".timeline li")).to_have_count(1)
     expect(page.locator(".timeline li")).to_contain_text("admin set the weight 10% → 20%")
     assert scene.canary_gets(name) == 4
-    page.get_by_role("button", name="Shift to 35%").click()
+    page.get_by_role("button", name="Set weight to 35%").click()
     expect(page.locator(".timeline li").first).to_contain_text("mine")
     assert scene.canary_gets(name) == 7
 

@@ -42,7 +42,7 @@ def tabbed(page: Page) -> tuple[int, bool, bool]:
 def test_the_first_tab_leads_past_the_navigation(scene: Scene) -> None:
     page = scene.visit("/rollouts/shop")
     page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="To the content")).to_be_in_viewport()
+    expect(page.get_by_role("link", name="Skip to content")).to_be_in_viewport()
     page.keyboard.press("Enter")
     page.keyboard.press("Tab")
 

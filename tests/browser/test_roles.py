@@ -49,7 +49,7 @@ def version(scene: Scene, name: str) -> str:
 @pytest.mark.parametrize("path", ["/", "/rollouts/shop", "/gateways", "/rollouts/shop/outlook?weight=10"])
 def test_a_viewer_sees_no_button_but_the_one_out(scene: Scene, path: str) -> None:
     page = scene.visit(path, role="viewer")
-    buttons = [button for button in page.get_by_role("button").all_inner_texts() if button != "Find"]
+    buttons = [button for button in page.get_by_role("button").all_inner_texts() if button != "Search"]
 
     assert buttons == ["Sign out"]
     expect(page.get_by_role("link", name="Edit")).to_have_count(0)
@@ -64,8 +64,8 @@ def test_an_operator_shifts_but_finds_nothing_to_edit_delete_or_hand_out(scene: 
     for link in ("Edit", "Delete", "Tokens"):
         expect(page.get_by_role("link", name=link, exact=True)).to_have_count(0)
     page.goto("/gateways")
-    expect(page.get_by_role("button", name="Write down")).to_have_count(0)
-    expect(page.get_by_role("button", name="Forget")).to_have_count(0)
+    expect(page.get_by_role("button", name="Save")).to_have_count(0)
+    expect(page.get_by_role("button", name="Delete")).to_have_count(0)
 
 
 @pytest.mark.parametrize("path", ["/new", "/tokens", "/rollouts/shop/edit", "/rollouts/shop/delete"])
@@ -76,7 +76,7 @@ def test_a_page_that_the_role_may_not_see_says_which_role_may(scene: Scene, path
     assert answer
     assert answer.status == 403
     expect(page.get_by_role("main")).to_contain_text(
-        "your role, operator, may not do this; it needs admin", ignore_case=True
+        "your role operator does not permit this action; it requires the role admin", ignore_case=True
     )
 
 
@@ -90,7 +90,7 @@ def test_the_server_refuses_what_the_role_may_not_send(scene: Scene, role: str) 
     answers = {path: send(page, path.replace(NAME, name), {**fields, **form}) for path, form in forms.items()}
 
     assert dict.fromkeys(forms, 403) == {path: status for path, (status, _) in answers.items()}
-    assert all(f"your role, {role}, may not do this" in text.lower() for _, text in answers.values())
+    assert all(f"your role {role} does not permit this action" in text.lower() for _, text in answers.values())
     assert everything(scene) == before
     assert scene.canary_gets(name) == 2
 
@@ -111,7 +111,7 @@ def test_a_form_that_is_not_from_here_is_refused_and_changes_nothing(scene: Scen
     answers["/sign-in"] = send(page, "/sign-in", {**fields, "token": scene.stack.token})
 
     assert dict.fromkeys(answers, 400) == {path: status for path, (status, _) in answers.items()}
-    assert all("This form is not from here" in text for _, text in answers.values())
+    assert all("Form expired" in text for _, text in answers.values())
     assert everything(scene) == before
     assert scene.canary_gets(name) == 2
     page.goto("/")
@@ -124,5 +124,5 @@ def test_a_form_without_its_version_would_overwrite_others_and_is_refused(scene:
     status, text = send(page, f"/rollouts/{name}/weight", {"csrf": own(page), "weight": "50"})
 
     assert status == 400
-    assert "which version it was made for" in text
+    assert "form lacks the version" in text
     assert scene.canary_gets(name) == 2

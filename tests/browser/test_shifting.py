@@ -18,13 +18,13 @@ def press(page: Page, name: str) -> None:
 
 
 def number(page: Page) -> Any:
-    return page.get_by_role("spinbutton", name="Per cent to the canary")
+    return page.get_by_role("spinbutton", name="Canary weight in percent")
 
 
 def seen_in_traefik(page: Page, weight: str) -> None:
     expect(page.locator("#weight")).to_have_text(weight)
-    expect(page.locator(".word")).to_contain_text("Seen in Traefik (edge)")
-    expect(page.locator(".delivery")).to_contain_text("edge: in Traefik")
+    expect(page.locator(".word")).to_contain_text("Applied (edge)")
+    expect(page.locator(".delivery")).to_contain_text("edge: applied")
 
 
 def test_the_slider_shifts(scene: Scene) -> None:
@@ -35,7 +35,7 @@ def test_the_slider_shifts(scene: Scene) -> None:
         page.keyboard.press("ArrowRight")
 
     expect(number(page)).to_have_value("25")
-    press(page, "Shift")
+    press(page, "Set weight")
     seen_in_traefik(page, "25%")
     assert scene.canary_gets(name) == 5
 
@@ -45,7 +45,7 @@ def test_a_number_shifts_and_its_reason_is_kept(scene: Scene) -> None:
     page = scene.visit(f"/rollouts/{name}", role="operator")
     number(page).fill("12.5")
     page.get_by_label("Reason").fill("a <b>careful</b> start")
-    press(page, "Shift")
+    press(page, "Set weight")
 
     seen_in_traefik(page, "12.5%")
     expect(page.locator(".timeline li").first).to_contain_text(
@@ -81,11 +81,11 @@ def test_a_jump_over_50_points_asks_once_more(scene: Scene) -> None:
     page.get_by_label("Reason").fill("it is good")
     press(page, "100%")
 
-    expect(page.get_by_role("heading", level=1)).to_have_text("Shift to 100%?")
-    expect(page.locator(".notice")).to_contain_text("more than 50 points")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Set weight to 100%?")
+    expect(page.locator(".notice")).to_contain_text("more than 50 percentage points")
     assert scene.status(name)["weight"] == 5
     assert scene.canary_gets(name) == 1
-    press(page, "Shift to 100%")
+    press(page, "Set weight to 100%")
     seen_in_traefik(page, "100%")
     expect(page.locator(".timeline li").first).to_contain_text("it is good")
     assert scene.canary_gets(name) == 20
@@ -106,12 +106,12 @@ def test_looking_first_changes_nothing_and_then_does_it(scene: Scene) -> None:
     name = scene.rollout("looked", weight=10)
     page = scene.visit(f"/rollouts/{name}")
     number(page).fill("30")
-    press(page, "Look first")
+    press(page, "Preview")
 
-    expect(page.locator(".would")).to_contain_text("The canary goes from 10% to 30% of the requests")
+    expect(page.locator(".would")).to_contain_text("The canary goes from 10% to 30%")
     expect(page.locator(".difference .added")).not_to_have_count(0)
     assert scene.canary_gets(name) == 2
-    press(page, "Shift to 30%")
+    press(page, "Set weight to 30%")
     seen_in_traefik(page, "30%")
     assert scene.canary_gets(name) == 6
 
@@ -121,10 +121,10 @@ def test_a_number_that_is_no_weight_is_refused(scene: Scene, text: str) -> None:
     name = scene.rollout("no-weight", weight=10)
     page = scene.visit(f"/rollouts/{name}")
     number(page).fill(text)
-    press(page, "Shift")
+    press(page, "Set weight")
     expect(page.locator("#weight-number:invalid")).to_have_count(1)
     page.locator("#control").evaluate("form => form.noValidate = true")
-    press(page, "Shift")
+    press(page, "Set weight")
 
     expect(page.get_by_role("main")).to_contain_text("must be a number from 0 to 100 with at most two decimals")
     assert scene.canary_gets(name) == 2
@@ -133,8 +133,8 @@ def test_a_number_that_is_no_weight_is_refused(scene: Scene, text: str) -> None:
 @pytest.mark.parametrize(
     ("button", "phase", "weight"),
     [
-        ("Next step", "Paused", "50%"),
-        ("Skip this step", "Paused", "50%"),
+        ("Promote", "Paused", "50%"),
+        ("Skip step", "Paused", "50%"),
         ("Resume", "Paused", "50%"),
         ("Pause", "Paused", "25%"),
         ("Abort", "Degraded", "0%"),
@@ -149,7 +149,7 @@ def test_a_move_is_what_traffic_then_does(scene: Scene, button: str, phase: str,
     expect(page.locator(".head .phase")).to_contain_text(phase)
     seen_in_traefik(page, weight)
     expect(page.locator(".timeline li").first).to_contain_text("as planned")
-    assert int(weight.split(maxsplit=1)[0]) * 20 // 100 == scene.canary_gets(name)
+    assert int(weight.removesuffix("%")) * 20 // 100 == scene.canary_gets(name)
 
 
 def test_a_hold_by_hand_can_be_paused_and_resumed(scene: Scene) -> None:
@@ -181,10 +181,10 @@ def test_what_was_aborted_begins_again_from_the_first_step(scene: Scene) -> None
 def test_the_canary_becomes_stable_after_one_more_question(scene: Scene) -> None:
     name = scene.rollout("promoted", steps=STEPS)
     page = scene.visit(f"/rollouts/{name}")
-    press(page, "Promote in full")
-    expect(page.locator(".notice")).to_contain_text("more than 50 points")
+    press(page, "Promote to stable")
+    expect(page.locator(".notice")).to_contain_text("more than 50 percentage points")
     assert scene.canary_gets(name) == 5
-    press(page, "Promote in full")
+    press(page, "Promote to stable")
 
     expect(page.locator(".head .phase")).to_contain_text("Healthy")
     expect(page.locator(".sides")).to_contain_text(f"stable 100% http://{HOST}:{scene.stack.canary_port}")
@@ -198,7 +198,7 @@ def test_the_history_leads_back_to_an_earlier_weight(scene: Scene) -> None:
     expect(page.locator("#weight")).to_have_text("50%")
     page.get_by_role("link", name="Back to 10%").click()
     expect(page.locator(".would")).to_contain_text("from 50% to 10%")
-    press(page, "Shift to 10%")
+    press(page, "Set weight to 10%")
 
     seen_in_traefik(page, "10%")
     assert scene.canary_gets(name) == 2
@@ -207,12 +207,12 @@ def test_the_history_leads_back_to_an_earlier_weight(scene: Scene) -> None:
 def test_the_history_leads_back_to_the_canary_before_it_was_promoted(scene: Scene) -> None:
     name = scene.rollout("undone", weight=60)
     page = scene.visit(f"/rollouts/{name}")
-    press(page, "Promote in full")
+    press(page, "Promote to stable")
     expect(page.locator(".head .phase")).to_contain_text("Healthy")
     assert scene.canary_gets(name) == 20
     page.locator(".timeline li", has_text="set the weight").get_by_role("link", name="Back to this").click()
     press(page, page.get_by_role("heading", level=1).inner_text().removesuffix("?"))
 
     seen_in_traefik(page, "60%")
-    expect(page.locator(".timeline li").first).to_contain_text("went back to an earlier state")
+    expect(page.locator(".timeline li").first).to_contain_text("rolled back to an earlier revision")
     assert scene.canary_gets(name) == 12

@@ -39,7 +39,7 @@ def test_a_wrong_token_is_told_beside_its_field_and_opens_nothing(scene: Scene) 
     sign_in(page, "not-a-token-of-this-provider")
 
     expect(page.get_by_label("Token")).to_have_attribute("aria-invalid", "true")
-    expect(page.locator("#token-mistake")).to_contain_text("This token is not known")
+    expect(page.locator("#token-mistake")).to_contain_text("Unknown token")
     expect(page.get_by_label("Token")).to_have_value("")
     page.goto("/")
     heading(page, "Sign in")

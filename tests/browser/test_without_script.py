@@ -25,10 +25,10 @@ def test_signing_in_shifting_and_signing_out_need_no_script(scene: Scene) -> Non
     expect(page.get_by_role("slider")).to_have_count(0)
     page.locator("#weight-number").fill("30")
     page.get_by_label("Reason").fill("no script")
-    press(page, "Shift")
+    press(page, "Set weight")
 
     expect(page.locator("#weight")).to_have_text("30%")
-    expect(page.locator(".word")).to_contain_text("Seen in Traefik")
+    expect(page.locator(".word")).to_contain_text("Applied")
     expect(page.locator(".timeline li").first).to_contain_text("no script")
     assert scene.canary_gets(name) == 6
     press(page, "Sign out")
@@ -42,9 +42,9 @@ def test_a_quick_weight_and_a_bold_one_need_no_script(scene: Scene) -> None:
     expect(page.locator("#weight")).to_have_text("10%")
     assert scene.canary_gets(name) == 2
     press(page, "100%")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Shift to 100%?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Set weight to 100%?")
     assert scene.canary_gets(name) == 2
-    press(page, "Shift to 100%")
+    press(page, "Set weight to 100%")
 
     expect(page.locator("#weight")).to_have_text("100%")
     assert scene.canary_gets(name) == 20
@@ -55,9 +55,9 @@ def test_aborting_and_looking_whether_traefik_has_it_need_no_script(scene: Scene
     page = plain(scene, f"/rollouts/{name}")
     press(page, "Abort")
     expect(page.locator(".head .phase")).to_contain_text("Degraded")
-    page.get_by_role("link", name="Look whether Traefik has it").click()
+    page.get_by_role("link", name="Check whether Traefik has applied it").click()
 
-    expect(page.locator(".delivery")).to_contain_text("edge: in Traefik")
+    expect(page.locator(".delivery")).to_contain_text("edge: applied")
     assert scene.canary_gets(name) == 0
 
 
@@ -79,10 +79,10 @@ def test_a_lost_race_is_told_without_a_script(scene: Scene) -> None:
     page = plain(scene, f"/rollouts/{name}")
     scene.stack.shift(20, name=name)
     press(page, "50%")
-    expect(page.get_by_role("heading", level=1)).to_have_text("Somebody was faster")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Version conflict")
     expect(page.locator(".timeline li")).to_contain_text("10% → 20%")
     assert scene.canary_gets(name) == 4
-    press(page, "Shift to 50%")
+    press(page, "Set weight to 50%")
 
     expect(page.locator("#weight")).to_have_text("50%")
     assert scene.canary_gets(name) == 10
@@ -94,8 +94,8 @@ def test_searching_filtering_and_sorting_need_no_script(scene: Scene) -> None:
     page = plain(scene, "/")
     page.get_by_role("searchbox").fill("plain-find")
     page.get_by_label("Sort by").select_option("weight")
-    press(page, "Find")
+    press(page, "Search")
 
     assert page.locator(".fleet .name").all_inner_texts() == ["plain-find-50", "plain-find-5"]
     page.get_by_role("link", name="Degraded").click()
-    expect(page.locator(".empty")).to_contain_text("No rollout matches")
+    expect(page.locator(".empty")).to_contain_text("No rollouts match")

@@ -71,7 +71,7 @@ def _mistaken(scene: Scene, page: Page) -> None:
 def _preview(scene: Scene, page: Page) -> None:
     page.goto("/rollouts/search/edit")
     page.locator("#rule").fill("Host(`search.localhost`) && PathPrefix(`/new`)")
-    _press(page, "See what it does")
+    _press(page, "Preview")
 
 
 def _race(path: str, button: str, scene: Scene, page: Page) -> None:
@@ -94,21 +94,21 @@ def _gateway_mistake(scene: Scene, page: Page) -> None:
     page.goto("/gateways")
     page.locator("#name").fill("edge")
     page.locator("#api").fill("no address")
-    _press(page, "Write down")
+    _press(page, "Save")
 
 
 def _token_mistake(scene: Scene, page: Page) -> None:
     page.goto("/tokens")
     page.locator("#name").fill("Not A Name")
-    _press(page, "Make a token")
+    _press(page, "Create token")
 
 
 def _new_token(scene: Scene, page: Page) -> None:
     scene.stack.call("DELETE", "/tokens/shown-once")
     page.goto("/tokens")
     page.locator("#name").fill("shown-once")
-    _press(page, "Make a token")
-    page.get_by_label("The secret of shown-once").wait_for()
+    _press(page, "Create token")
+    page.get_by_label("Secret of shown-once").wait_for()
 
 
 def _sign_in_mistake(scene: Scene, page: Page) -> None:

@@ -58,7 +58,7 @@ def test_a_revoked_token_is_worthless_at_once(run: Run, output: str) -> None:
     ("arguments", "code", "words"),
     [
         (["create", "viewer", "--role", "viewer"], 1, "there is a token viewer already"),
-        (["create", "Boss", "--role", "viewer"], 1, "  /name: must be 1 to 63 lower-case letters"),
+        (["create", "Boss", "--role", "viewer"], 1, "  /name: must be 1 to 63 lowercase letters"),
         (["create", "boss", "--role", "boss"], 2, "'boss' is not one of 'viewer', 'operator', 'admin', 'gateway'"),
         (["create", "boss"], 2, "Missing option '--role'"),
         (["revoke", "nope"], 1, "there is no token nope"),
@@ -99,10 +99,10 @@ def test_gateways_are_listed_with_where_they_stand(
     revision = str(world.feed.revision)
 
     heading, *rows = (line.split() for line in listed.stdout.splitlines())
-    assert heading == ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "STATE"]
+    assert heading == ["NAME", "INSTANCES", "LAST", "POLL", "SERVED", "APPLIED", "HEALTH"]
     assert [
-        ["core", "1", "0s", "ago", revision, "-", "up", "to", "date"],
-        ["edge", "1", "0s", "ago", revision, revision, "up", "to", "date"],
+        ["core", "1", "0s", "ago", revision, "-", "healthy"],
+        ["edge", "1", "0s", "ago", revision, revision, "healthy"],
         ["lost", "0", "never", "-", "-", "not", "polling"],
     ] == rows
     assert [gateway["name"] for gateway in json.loads(shown.stdout)] == ["core", "edge", "lost"]
@@ -116,7 +116,7 @@ def test_a_gateway_that_lags_is_said_to_be_behind(
     assert wait_until(lambda: bool(world.store.sightings()))
     run("set-weight", shop, "25")
 
-    assert run("gateway", "list").stdout.rstrip().endswith("behind")
+    assert run("gateway", "list").stdout.rstrip().endswith("outdated")
 
 
 def test_a_gateway_is_written_down_and_forgotten(run: Run) -> None:
@@ -145,9 +145,7 @@ def test_a_gateway_whose_address_is_none_is_refused(run: Run) -> None:
     refused = run("gateway", "set", "edge", "--api", "edge:8080")
 
     assert refused.exit_code == 1
-    assert "  /spec/api: must be an address such as http://edge:8080: the scheme must be http or https" in (
-        refused.stderr
-    )
+    assert "  /spec/api: must be a URL such as http://edge:8080: the scheme must be http or https" in (refused.stderr)
 
 
 def test_after_redis_was_emptied_a_write_names_the_way_out_and_it_works(run: Run, world: World) -> None:

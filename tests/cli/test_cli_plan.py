@@ -64,7 +64,7 @@ def test_steps_that_cannot_conclude_are_warned_of(run: Run, planned: str) -> Non
     told = run("plan", planned, "--rate", "1")
 
     assert told.exit_code == 0
-    assert "warning: step 2 (5%, 10m) will see about 30 canary requests" in told.stderr
+    assert "warning: step 2 (5%, 10m): about 30 canary requests" in told.stderr
 
 
 def test_apply_warns_by_the_traffic_that_was_measured(run: Run, planned: str, world: World) -> None:
@@ -73,7 +73,7 @@ def test_apply_warns_by_the_traffic_that_was_measured(run: Run, planned: str, wo
     told = run("apply", "-f", "-", "--dry-run", stdin=FILE)
 
     assert told.exit_code == 0
-    assert "warning: step 2 (5%, 5s) will see about 25 canary requests" in told.stderr
+    assert "warning: step 2 (5%, 5s): about 25 canary requests" in told.stderr
 
 
 def test_status_says_when_more_is_known(run: Run, planned: str, world: World) -> None:

@@ -117,7 +117,7 @@ def test_what_makes_no_sense_is_said(run: Run, instances: World, arguments: list
     [
         (["--side", "canary"], Role.INSTANCE, "shop has no canary whose servers register"),
         (["--group", "v2"], Role.VIEWER, "the role viewer may not register"),
-        (["--group", "V2"], Role.INSTANCE, "a name is lower-case letters, digits and inner hyphens"),
+        (["--group", "V2"], Role.INSTANCE, "a name is lowercase letters, digits and inner hyphens"),
     ],
 )
 def test_what_the_provider_refuses_at_first_ends_it(
@@ -151,7 +151,7 @@ def test_a_canary_is_set_by_where_its_servers_are_found(run: Run, instances: Wor
     ("side", "words"),
     [
         ("registered:v9", "  /discover: must lead to one server at least: no instance of v9 has registered"),
-        ("registered:", "/discover/registered: must be 1 to 63 lower-case letters"),
+        ("registered:", "/discover/registered: must be 1 to 63 lowercase letters"),
         ("dns:no.invalid:x", "a DNS side must be dns:NAME:PORT, such as dns:shop-v2:8080, not dns:no.invalid:x"),
         ("nothing", "dns:shop-v2:8080 or registered:v2, not nothing"),
     ],

@@ -259,7 +259,7 @@ def test_a_name_that_none_may_have_is_explained(run: Run, name: str) -> None:
     refused = run("get", name)
 
     assert refused.exit_code == 1
-    assert f"a name is lower-case letters, digits and inner hyphens, 63 at most, not {name!r}" in refused.stderr
+    assert f"a name must be at most 63 lowercase letters, digits and inner hyphens, not {name!r}" in refused.stderr
 
 
 def test_deleting_asks_for_consent_in_so_many_words(offline: Run, run: Run, shop: str, world: World) -> None:

@@ -82,7 +82,7 @@ def test_a_demonstration_uses_no_port_twice(offline: Run) -> None:
         (["serve"], {"CANARY_BIND": "[::1"}, "bind (CANARY_BIND) must be HOST:PORT such as 127.0.0.1:8080, not [::1"),
         (["serve", "--workers", "0"], {}, "workers (CANARY_WORKERS) must be from 1 to 64, not 0"),
         (["serve"], {"CANARY_WORKERS": "two"}, "CANARY_WORKERS must be a whole number, not two"),
-        (["serve", "--namespace", "{a}"], {}, "namespace (CANARY_NAMESPACE) must be lower-case letters"),
+        (["serve", "--namespace", "{a}"], {}, "namespace (CANARY_NAMESPACE) must be lowercase letters"),
         (["serve"], {"CANARY_CONTROLLER": "maybe"}, "CANARY_CONTROLLER must be true or false, not maybe"),
         (["serve"], {"CANARY_ADMIN_TOKEN": "hunter2"}, "CANARY_ADMIN_TOKEN must be 20 or more printable characters"),
         (
@@ -90,7 +90,7 @@ def test_a_demonstration_uses_no_port_twice(offline: Run) -> None:
             {},
             "redis-url (CANARY_REDIS_URL) must be redis://HOST:6379/0, redis",
         ),
-        (["controller", "--namespace", "{a}"], {}, "namespace (CANARY_NAMESPACE) must be lower-case letters"),
+        (["controller", "--namespace", "{a}"], {}, "namespace (CANARY_NAMESPACE) must be lowercase letters"),
         (
             ["controller"],
             {"CANARY_REDIS_URL": "http://me:hunter2@a"},

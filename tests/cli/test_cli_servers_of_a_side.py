@@ -44,4 +44,4 @@ def test_another_version_is_not_scaled_to(run: Run, shop: str) -> None:
     refused = run("scale", shop, "stable", MORE)
 
     assert refused.exit_code == 1
-    assert "no server of stable stays, so it would be another version: start it with set-canary" in refused.stderr
+    assert "at least one server of stable must remain: start it with set-canary" in refused.stderr

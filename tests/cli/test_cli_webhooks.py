@@ -72,7 +72,7 @@ def test_a_secret_is_read_from_a_file_and_stays(run: Run, world: World, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "stdin", "code", "words"),
     [
-        (["set", "Team", URL], None, 1, "a name is lower-case letters"),
+        (["set", "Team", URL], None, 1, "a name is lowercase letters"),
         (["set", "team", "ftp://chat"], None, 1, "/spec/url: must be an address such as"),
         (["set", "team", URL, "--format", "irc"], None, 2, "'irc' is not one of"),
         (["set", "team", URL, "--event", "test"], None, 2, "'test' is not one of"),

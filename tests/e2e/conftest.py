@@ -11,7 +11,9 @@ from tests.e2e.harness import Stack, started
 def stack(tmp_path: Path) -> Iterator[Stack]:
     """Give the whole system with processes of its own, for tests that break it."""
     with Processes(tmp_path) as processes:
-        yield started(tmp_path, processes)
+        stack = started(tmp_path, processes)
+        yield stack
+        stack.disconnect()
 
 
 @pytest.fixture(scope="module")
@@ -19,4 +21,6 @@ def shared_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Give the whole system to a module whose tests leave it as they found it."""
     directory = tmp_path_factory.mktemp("stack")
     with Processes(directory) as processes:
-        yield started(directory, processes, CANARY_WORKERS="1")
+        stack = started(directory, processes, CANARY_WORKERS="1")
+        yield stack
+        stack.disconnect()

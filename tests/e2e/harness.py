@@ -137,8 +137,14 @@ class Stack:
         aside.replace(path)
 
     def stop(self, name: str, *, number: int = signal.SIGTERM) -> None:
+        self.disconnect()
         self.children[name].stop(number=number)
         self.processes.forget(self.children.pop(name))
+
+    def disconnect(self) -> None:
+        """Close all connections: a provider that shuts down waits two seconds for the idle ones."""
+        self.session.close()
+        self.traffic.close()
 
     def valkey_pid(self) -> int | None:
         """Find the embedded server by the lock that it holds on its directory."""

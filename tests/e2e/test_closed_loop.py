@@ -35,7 +35,9 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
         stack.done("PUT", "/gateways/spare", {"spec": {}})
         start_spare(stack)
         stack.start_traefik(services={})
-        eventually(lambda: gateway(stack, "spare").get("state") == "ok", what="the spare Traefik is seen to poll")
+        eventually(
+            lambda: gateway(stack, "spare").get("health") == "healthy", what="the spare Traefik is seen to poll"
+        )
         stack.stop("spare")
         stack.wait_applied()
         yield stack
@@ -171,22 +173,24 @@ def test_a_canary_that_rebuilds_starve_is_said_to_be_once_and_hrw_feeds_it(stack
 def test_a_router_that_traefik_refuses_is_a_failing_gateway_until_it_is_gone(stack: Stack) -> None:
     spec = stack.spec(gateways=["edge"], entryPoints=["nowhere"], rule="Host(`b.localhost`)")
     stack.done("PUT", "/rollouts/broken", {"spec": spec})
-    failing = eventually(lambda: (now := gateway(stack)).get("state") == "failing" and now, what="it fails")
+    failing = eventually(
+        lambda: (now := gateway(stack)).get("health") == "configuration-error" and now, what="it fails"
+    )
     stack.done("DELETE", "/rollouts/broken")
-    eventually(lambda: gateway(stack)["state"] == "ok", what="it has recovered")
+    eventually(lambda: gateway(stack)["health"] == "healthy", what="it has recovered")
 
     assert "routers/broken@http" in failing["detail"]
-    assert len(logged(stack, "gateway.failing")) == 1
+    assert len(logged(stack, "gateway.configuration_error")) == 1
     assert len([line for line in logged(stack, "gateway.recovered") if "gateway=edge" in line]) == 1
 
 
 def test_a_traefik_that_was_stopped_is_said_to_be_silent_once(stack: Stack) -> None:
-    eventually(lambda: logged(stack, "gateway.silent"), what="it is missed")
+    eventually(lambda: logged(stack, "gateway.not_polling"), what="it is missed")
     page = requests.get(f"http://{HOST}:{stack.provider_port}/metrics", timeout=5).text
 
-    assert 'canary_gateway_state{gateway="spare",state="silent"} 1.0' in page
-    assert 'canary_gateway_state{gateway="edge",state="ok"} 1.0' in page
-    assert [re.findall(r"gateway=(\S+)", line)[0] for line in logged(stack, "gateway.silent")] == ["spare"]
+    assert 'canary_gateway_health{gateway="spare",health="not-polling"} 1.0' in page
+    assert 'canary_gateway_health{gateway="edge",health="healthy"} 1.0' in page
+    assert [re.findall(r"gateway=(\S+)", line)[0] for line in logged(stack, "gateway.not_polling")] == ["spare"]
 
 
 def test_a_burst_of_changes_costs_few_rebuilds(stack: Stack) -> None:

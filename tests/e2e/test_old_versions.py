@@ -101,4 +101,4 @@ def test_each_version_gets_what_it_takes_and_the_rest_is_reported(stack: Stack) 
     wait_for(stack, dict.fromkeys(SPECS, True))
     stack.wait_applied(name=missing)
 
-    assert "gateway.failing" in stack.log()
+    assert "gateway.configuration_error" in stack.log()

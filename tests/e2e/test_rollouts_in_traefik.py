@@ -114,7 +114,8 @@ def test_by_address_a_client_stays_on_its_side_and_only_ever_moves_to_the_canary
     assert {"v1", "v2"} == set(sides)
 
 
-def test_a_sticky_client_stays_with_its_version_even_when_that_becomes_stable(stack: Stack) -> None:
+def test_a_sticky_client_stays_with_its_version_even_when_that_becomes_stable(shared_stack: Stack) -> None:
+    stack = shared_stack
     put(stack, sticky={"cookie": {"name": "shop", "httpOnly": True}})
     stack.shift(50)
     url = f"http://{HOST}:{stack.web_port}/"
@@ -146,7 +147,8 @@ def test_a_mirrored_canary_gets_copies_that_count_for_nobody(shared_stack: Stack
     assert served(shared_stack, "shop_2") == 0
 
 
-def test_with_checks_on_both_sides_stable_takes_the_share_of_a_canary_that_is_down(stack: Stack) -> None:
+def test_with_checks_on_both_sides_stable_takes_the_share_of_a_canary_that_is_down(shared_stack: Stack) -> None:
+    stack = shared_stack
     spec = stack.spec()
     put(stack, stable={**spec["stable"], **CHECKED}, canary={**spec["canary"], **CHECKED})
     stack.shift(50)

@@ -36,14 +36,16 @@ class Site:
         self.stack = stack
         self.cleanup = cleanup
 
-    def begin(self, name: str, *, urls: tuple[str, str], steps: list[Any], **analysis: Any) -> None:
-        """Store a rollout with its stable side, and start the canary."""
+    def begin(
+        self, name: str, *, urls: tuple[str, str], steps: list[Any], beside: Document | None = None, **analysis: Any
+    ) -> None:
+        """Store a rollout with its stable side, and start the canary; `beside` are further fields of the canary."""
         stable, canary = ({"servers": [{"url": url}]} for url in urls)
         spec = self.stack.spec(
             rule=f"Host(`{name}.localhost`)", stable=stable, canary=None, steps=steps, analysis={**QUICK, **analysis}
         )
         self.stack.done("PUT", f"/rollouts/{name}", {"spec": spec})
-        self.stack.done("PUT", f"/rollouts/{name}/canary", canary)
+        self.stack.done("PUT", f"/rollouts/{name}/canary", {**canary, **(beside or {})})
 
     def app(self, version: str) -> str:
         port = free_port()
@@ -251,7 +253,7 @@ def test_two_traefiks_behind_one_metrics_address_are_reported(site: Site) -> Non
     child.stop()
     stack.processes.forget(child)
 
-    assert "several Traefiks answer for gateway edge" in sample["reason"]
+    assert "several Traefik instances respond for gateway edge" in sample["reason"]
 
 
 @pytest.mark.slow

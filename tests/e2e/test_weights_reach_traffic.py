@@ -44,28 +44,31 @@ def test_an_abort_takes_everything_back_at_once(shared_stack: Stack) -> None:
     shared_stack.done("POST", "/rollouts/shop/retry")
 
 
-def test_a_promoted_canary_is_the_new_stable(stack: Stack) -> None:
-    stack.shift(50)
-    stack.done("POST", "/rollouts/shop/promote", {"full": True})
-    stack.wait_applied()
+def test_a_promoted_canary_is_the_new_stable(shared_stack: Stack) -> None:
+    stack, name, host = shared_stack, "promoted", "promoted.localhost"
+    spec = stack.spec(rule=f"Host(`{host}`)")
+    stack.done("PUT", f"/rollouts/{name}", {"spec": spec})
+    stack.shift(50, name=name)
+    stack.done("POST", f"/rollouts/{name}/promote", {"full": True})
+    stack.wait_applied(name=name)
 
-    assert stack.count(200) == {"v2": 200}
-    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec()})
-    stack.wait_applied()
-    assert stack.count(200) == {"v2": 200}, "the same file again must not go back"
+    assert stack.count(200, host=host) == {"v2": 200}
+    stack.done("PUT", f"/rollouts/{name}", {"spec": spec})
+    stack.wait_applied(name=name)
+    assert stack.count(200, host=host) == {"v2": 200}, "the same file again must not go back"
 
 
-def test_steps_and_timed_pauses_move_real_traffic(stack: Stack) -> None:
+def test_steps_and_timed_pauses_move_real_traffic(shared_stack: Stack) -> None:
+    stack, name, host = shared_stack, "stepped", "stepped.localhost"
     steps = [{"setWeight": 20}, {"pause": {"duration": "3s"}}, {"setWeight": 60}, {"pause": {}}]
-    canary = stack.spec()["canary"]
-    stack.done("PUT", "/rollouts/shop", {"spec": stack.spec(canary=None, steps=steps)})
-    stack.done("PUT", "/rollouts/shop/canary", canary)
-    stack.wait_applied()
-    assert 18 <= stack.count(100)["v2"] <= 22
-    eventually(lambda: stack.done("GET", "/rollouts/shop")["status"]["weight"] == 60, what="the pause ends")
-    stack.wait_applied()
+    stack.done("PUT", f"/rollouts/{name}", {"spec": stack.spec(rule=f"Host(`{host}`)", canary=None, steps=steps)})
+    stack.done("PUT", f"/rollouts/{name}/canary", stack.spec()["canary"])
+    stack.wait_applied(name=name)
+    assert 18 <= stack.count(100, host=host)["v2"] <= 22
+    eventually(lambda: stack.done("GET", f"/rollouts/{name}")["status"]["weight"] == 60, what="the pause ends")
+    stack.wait_applied(name=name)
 
-    assert 58 <= stack.count(100)["v2"] <= 62
+    assert 58 <= stack.count(100, host=host)["v2"] <= 62
 
 
 # Beside the tenth of `shop`: a weight, and how many of a thousand requests the canary may get at it.
@@ -75,7 +78,8 @@ OTHERS = {"none": (0, range(1)), "all": (100, range(1_000, 1_001)), "few": (0.5,
 @pytest.mark.parametrize(
     "name", ["provider", *(pytest.param(name, marks=pytest.mark.slow) for name in ("traefik", "valkey"))]
 )
-def test_the_share_is_the_same_after_a_restart(stack: Stack, name: str) -> None:
+def test_the_share_is_the_same_after_a_restart(shared_stack: Stack, name: str) -> None:
+    stack = shared_stack
     stack.shift(10)
     for other, (weight, _) in OTHERS.items():
         stack.done("PUT", f"/rollouts/{other}", {"spec": stack.spec(rule=f"Host(`{other}.localhost`)")})

@@ -24,7 +24,7 @@ from tools.simulation.judges import (
 )
 from tools.simulation.report import as_document, as_text
 from tools.simulation.tables import DEFAULTS, TABLES, Numbers, rolled_back
-from tools.simulation.traffic import ERRORS, KINDS, RISING, SLOW, Kind, Sample, Scenario, Schedule
+from tools.simulation.traffic import ERRORS, KINDS, NEW, RISING, SLOW, Kind, Sample, Scenario, Schedule, StickyMix
 
 SHORT = Schedule(((300, 0.2),))
 
@@ -59,6 +59,34 @@ def test_ours_rolls_back_what_fails_and_nothing_else(fault: float) -> None:
     found = [rolled_back({"ours": Ours(DEFAULTS)}, Scenario(20, rng(seed), SHORT, fault=fault)) for seed in range(5)]
 
     assert [one["ours"] is not None for one in found] == [fault > 1] * 5
+
+
+@pytest.mark.parametrize("kind", NEW, ids=lambda kind: kind.title)
+def test_a_baseline_gets_as_many_requests_as_the_canary(kind: Kind) -> None:
+    scenario = kind.scenario(50, rng(1), Schedule(((300, 0.25),)), has_baseline=True)
+    requests = [[side.requests for side in sample.gateways["edge"]] for sample in scenario.samples()]
+    stable, canary, baseline = (sum(sides) for sides in zip(*requests, strict=True))
+
+    assert isclose(canary, baseline, rel_tol=0.25)
+    assert stable > canary
+
+
+def test_a_baseline_tells_other_clients_from_a_fault() -> None:
+    quarter = Schedule(((1_200, 0.25),))
+
+    def rolls_back(*, fault: float, has_baseline: bool) -> list[bool]:
+        return [
+            rolled_back(
+                {"ours": Ours(DEFAULTS, has_baseline=has_baseline)},
+                StickyMix(100, rng(seed), quarter, fault=fault, has_baseline=has_baseline),
+            )["ours"]
+            is not None
+            for seed in range(3)
+        ]
+
+    assert rolls_back(fault=1, has_baseline=False) == [True] * 3
+    assert rolls_back(fault=1, has_baseline=True) == [False] * 3
+    assert rolls_back(fault=5, has_baseline=True) == [True] * 3
 
 
 def minutes(judge: Judge, *canary: Responses, stable: Responses | None = None) -> Sequence[bool]:

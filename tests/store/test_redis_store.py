@@ -122,7 +122,7 @@ def test_a_namespace_is_a_dns_label(namespace: str) -> None:
 
 @pytest.mark.parametrize("namespace", ["", "A", "-a", "a-", "a.b", "a}b", "a\n", "ü", "a" * 64])
 def test_another_namespace_is_refused(namespace: str) -> None:
-    with pytest.raises(ValueError, match="1 to 63 lower-case letters"):
+    with pytest.raises(ValueError, match="1 to 63 lowercase letters"):
         RedisStore("redis://localhost", namespace=namespace)
 
 

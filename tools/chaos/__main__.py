@@ -16,6 +16,7 @@ from pathlib import Path
 from provider.demo.gateway import TraefikMissingError, traefik_binary
 from provider.demo.processes import ProcessFailedError
 from tools.chaos.catalogue import FAULTS, Fault, Home
+from tools.chaos.controls import CONTROLS
 from tools.chaos.faults import DISK_BYTES, cannot_mount
 from tools.chaos.report import as_document, as_table, as_words, written_into
 from tools.chaos.scene import under_load
@@ -34,6 +35,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         results = list(_results(options))
+        missed, controlled = _controlled(options)
     except KeyboardInterrupt:
         _say("interrupted")
         return 130
@@ -42,15 +44,16 @@ def main() -> int:
         return 1
     sys.stdout.write(as_table(results))
     sys.stdout.write(as_words(results))
+    sys.stdout.write(controlled)
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
         document = as_document(results, machine=machine(), seed=options.seed)
         options.json.write_text(json.dumps(document, indent=2) + "\n")
     if options.docs:
         when = datetime.now(UTC).strftime("%d %B %Y").lstrip("0")
-        text = f"\n{machine()}; {when}, seed {options.seed}.\n\n{as_table(results)}"
+        text = f"\n{machine()}; {when}, seed {options.seed}.\n\n{as_table(results)}\n{controlled}"
         options.docs.write_text(written_into(options.docs.read_text(), text))
-    return 0 if all(result.is_good for result in results) else 1
+    return 0 if all(result.is_good for result in results) and not missed else 1
 
 
 def machine() -> str:
@@ -94,6 +97,23 @@ def _in(home: Home, faults: Sequence[Fault], options: argparse.Namespace, *, min
             yield result
 
 
+def _controlled(options: argparse.Namespace) -> tuple[int, str]:
+    """Run the controls. Return how many were missed, and a sentence."""
+    wanted = [control for control in CONTROLS if not options.only or control.fault.name in options.only]
+    if not wanted:
+        return 0, ""
+    missed = []
+    with _system(Home.SINGLE) as system, under_load(system, seed=options.seed) as scene:
+        for control in wanted:
+            _say(f"{control.fault.name}: {control.fault.words}")
+            result = run(control.fault, scene)
+            is_found = control.is_found(result)
+            _say("  found" if is_found else f"  NOT FOUND: {result}")
+            missed += [] if is_found else [control.fault.words]
+    words = f"Of {len(wanted)} controls, {len(wanted) - len(missed)} were found."
+    return len(missed), f"{words}{' Missed: ' if missed else ''}{'; '.join(missed)}\n"
+
+
 @contextmanager
 def _system(home: Home) -> Iterator[System]:
     # A short path: Valkey's socket lies in it.
@@ -134,7 +154,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--only",
         action="append",
-        choices=[*(fault.name for fault in FAULTS), RANDOM],
+        choices=[*(fault.name for fault in FAULTS), *(control.fault.name for control in CONTROLS), RANDOM],
         metavar="FAULT",
         help=f"run this fault only; repeatable: {', '.join(fault.name for fault in FAULTS)}, {RANDOM}",
     )

@@ -14,7 +14,7 @@ from tools.chaos.waiting import NotInTimeError, wait_for
 _PAUSE_SECONDS, _PATIENCE_SECONDS = 0.04, 1.0
 # An aborted canary gets no request in this time, and stable gets this many.
 _QUIET_SECONDS, _QUIET_REQUESTS = 1.5, 20
-_REACH_SECONDS, _ABORT_SECONDS = 20.0, 40.0
+_REACH_SECONDS, _ABORT_SECONDS = 20.0, 30.0
 _ANALYSIS = {"interval": "1s", "minRequests": 20, "warmUp": "0s", "sustained": "0s"}
 _STEPS = [{"setWeight": 50}, {"analysis": {"duration": "10m"}}]
 

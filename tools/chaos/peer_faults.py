@@ -89,13 +89,30 @@ def checked(scene: Scene, *checks: Mapping[str, Any]) -> Iterator[None]:
 
 
 @contextmanager
-def watched(system: System, url: str) -> Iterator[None]:
-    """Let a gateway that polls have its API at a URL."""
-    system.done("PUT", f"/gateways/{_WATCHED}", {"spec": {"api": url}})
+def watched(system: System, url: str, *, name: str = _WATCHED) -> Iterator[None]:
+    """Let a gateway have its API at a URL, by default one that polls."""
+    system.done("PUT", f"/gateways/{name}", {"spec": {"api": url}})
     try:
         yield
     finally:
-        system.done("DELETE", f"/gateways/{_WATCHED}")
+        system.done("DELETE", f"/gateways/{name}")
+
+
+@contextmanager
+def webhooked(system: System, url: str) -> Iterator[None]:
+    """Send messages to a URL."""
+    system.done("PUT", f"/webhooks/{_WEBHOOK}", {"spec": {"url": url, "rollouts": [BAD, QUIET]}})
+    try:
+        yield
+    finally:
+        system.done("DELETE", f"/webhooks/{_WEBHOOK}")
+
+
+@contextmanager
+def checked_neighbor(system: System, url: str) -> Iterator[None]:
+    """Run another rollout, whose canary is analyzed with a check at a URL."""
+    with _neighbor(system, {"checks": [_webhook_check(url)]}):
+        yield
 
 
 @contextmanager
@@ -132,7 +149,7 @@ def _as_prometheus(scene: Scene, kind: Kind) -> Iterator[None]:
 def _as_check(scene: Scene, kind: Kind) -> Iterator[None]:
     with running(scene.system, kind) as peer:
         check = _webhook_check(peer.url)
-        with checked(scene, check), _neighbor(scene.system, {"checks": [check]}):
+        with checked(scene, check), checked_neighbor(scene.system, peer.url):
             yield
 
 
@@ -166,15 +183,12 @@ def _as_name_server(scene: Scene, kind: Kind) -> Iterator[None]:
 def _as_webhook(scene: Scene, kind: Kind) -> Iterator[None]:
     """Let a webhook misbehave; another one still receives its messages."""
     system = scene.system
-    with running(system, kind) as peer, delivered(scene) as inbox:
-        system.done("PUT", f"/webhooks/{_WEBHOOK}", {"spec": {"url": peer.url, "rollouts": [BAD, QUIET]}})
+    with running(system, kind) as peer, delivered(scene) as inbox, webhooked(system, peer.url):
+        yield
         try:
-            yield
             deliver(system, inbox)
         except NotInTimeError as error:
             scene.violations.append(str(error))
-        finally:
-            system.done("DELETE", f"/webhooks/{_WEBHOOK}")
 
 
 _ROLES: Mapping[Role, Callable[[Scene, Kind], AbstractContextManager[None]]] = {

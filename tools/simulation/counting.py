@@ -7,7 +7,7 @@ from math import inf
 from provider.domain.analysis import Snapshot
 from provider.domain.analysis.snapshots import Series
 
-STABLE, CANARY = "app_1@http", "app_2@http"
+STABLE, CANARY, BASELINE = "app_1@http", "app_2@http", "app_2_baseline@http"
 STARTED = 1_700_000_000.0
 # Traefik's default buckets, in seconds.
 EDGES = (0.1, 0.3, 1.2, 5.0)

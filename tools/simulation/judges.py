@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from math import log, sqrt
 from statistics import fmean
 from typing import Protocol
 
 from provider.domain.analysis import Analysis, Exposure, Measurement, Outcome, Record
-from tools.simulation.counting import CANARY, EDGES, STABLE, Gateway, Responses
+from provider.domain.rollouts.shares import shares_of
+from tools.simulation.counting import BASELINE, CANARY, EDGES, STABLE, Gateway, Responses
 from tools.simulation.traffic import SAMPLE_SECONDS, Sample
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -32,9 +34,11 @@ class Ours:
         edges: Sequence[float] = EDGES,
         step: str = "",
         gateways: Sequence[str] = ("edge",),
+        has_baseline: bool = False,
     ) -> None:
         self.settings = settings
         self.step = step
+        self._has_baseline = has_baseline
         self._record = Record("attempt")
         self._gateways = {name: Gateway(edges) for name in gateways}
         self._outcome = Outcome.INCONCLUSIVE
@@ -47,9 +51,9 @@ class Ours:
 
     def take(self, sample: Sample) -> Outcome:
         """Take a sample, and return what is known then."""
-        for name, (stable, canary) in sample.gateways.items():
-            self._gateways[name].count(STABLE, stable)
-            self._gateways[name].count(CANARY, canary)
+        for name, sides in sample.gateways.items():
+            for service, responses in zip((STABLE, CANARY, BASELINE), sides, strict=False):
+                self._gateways[name].count(service, responses)
         self._look(sample.seconds, sample.weight)
         return self._outcome
 
@@ -59,10 +63,9 @@ class Ours:
 
     def ends_well(self) -> bool:
         """Tell whether a timed step that ends now advances."""
-        verdict = self._record.in_step.judged(self.settings)
-        return verdict.at_end(self.settings, attempt=self._record.whole.judged(self.settings)).outcome is (
-            Outcome.SUCCESSFUL
-        )
+        verdict = self._record.step_verdict(self.settings)
+        ended = verdict.at_end(self.settings, attempt=self._record.verdict(self.settings))
+        return ended.outcome is Outcome.SUCCESSFUL
 
     @property
     def canary_requests(self) -> int:
@@ -75,9 +78,14 @@ class Ours:
             stable=STABLE,
             canary=CANARY,
             now=_START + timedelta(seconds=seconds),
-            exposure=Exposure(weight=100 * weight),
+            baseline=BASELINE if self._has_baseline and 0 < weight < 1 else None,
+            exposure=self._exposure(100 * weight),
         )
         self._outcome = self._record.samples[0].outcome
+
+    def _exposure(self, weight: float) -> Exposure:
+        shares = shares_of(Decimal(str(weight)), has_baseline=self._has_baseline)
+        return Exposure(weight=weight, baseline=float(shares.get("baseline", 0)))
 
 
 class _Minutes:

@@ -1,7 +1,8 @@
 """The tables of docs/analysis.md: what is simulated for each, and how it is laid out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from random import Random
 from statistics import median
 
@@ -10,13 +11,20 @@ from tools.simulation.counting import EDGES
 from tools.simulation.judges import PEERS, Judge, Ours
 from tools.simulation.traffic import (
     KINDS,
+    NEW,
     BrokenPools,
     ColdSteps,
+    CountedTesters,
+    Differing,
+    Downloads,
+    Drifting,
     Kind,
     Scenario,
     Schedule,
     SharedOutage,
+    StickyMix,
     StickyRetries,
+    StickySessions,
     Swing,
 )
 
@@ -96,27 +104,43 @@ def rolled_back(judges: dict[str, Judge], scenario: Scenario) -> Numbers:
 
 def false_rollbacks() -> Table:
     """How often an equal canary is rolled back, in each circumstance."""
-    variants = {
-        "defaults": DEFAULTS,
-        "dispersion 5": DEFAULTS.model_copy(update={"dispersion": 5}),
-    }
-
-    def cell(kind: Kind, rate: float) -> Cell:
-        def attempt(random: Random) -> Numbers:
-            scenario = kind.scenario(rate, random, kind.schedule)
-            judges: dict[str, Judge] = {
-                name: Ours(settings, gateways=scenario.gateways) for name, settings in variants.items()
-            }
-            return rolled_back(judges, scenario)
-
-        return Cell((kind.title, f"{rate:g}"), attempt)
-
     return Table(
         "An equal canary is rolled back",
         ("traffic", "requests/s"),
-        [(name, name, share) for name in variants],
-        [cell(kind, rate) for kind in KINDS for rate in kind.rates],
+        [("defaults", "defaults", share)],
+        [_judged_by({"defaults": DEFAULTS}, kind, rate) for kind in KINDS for rate in kind.rates],
     )
+
+
+# Traffic in which the two sides really differ, and the settings that allow for it.
+DIFFERENT = (StickySessions, StickyMix, CountedTesters, Drifting, Differing, Downloads)
+CURES = {
+    "dispersion: 5": DEFAULTS.model_copy(update={"dispersion": 5}),
+    "worseThan: 1.6": DEFAULTS.model_copy(update={"worse_than": 1.6}),
+    "sustained: 2m": DEFAULTS.model_copy(update={"sustained": timedelta(minutes=2)}),
+}
+
+
+def cures() -> Table:
+    """How often other settings roll an equal canary back, where the two sides differ."""
+    kinds = [kind for kind in KINDS if kind.scenario in DIFFERENT]
+    return Table(
+        "An equal canary is rolled back, with other settings",
+        ("traffic", "requests/s"),
+        [(name, f"`{name}`", share) for name in CURES],
+        [_judged_by(CURES, kind, rate) for kind in kinds for rate in kind.rates],
+    )
+
+
+def _judged_by(variants: Mapping[str, Analysis], kind: Kind, rate: float) -> Cell:
+    def attempt(random: Random) -> Numbers:
+        scenario = kind.scenario(rate, random, kind.schedule)
+        judges: dict[str, Judge] = {
+            name: Ours(settings, gateways=scenario.gateways) for name, settings in variants.items()
+        }
+        return rolled_back(judges, scenario)
+
+    return Cell((kind.title, f"{rate:g}"), attempt)
 
 
 FAULTS = {"2×": 2.0, "5×": 5.0, "total failure": 1 / 0.005}
@@ -244,6 +268,38 @@ def _walked(judge: Ours, scenario: Scenario, step_seconds: int) -> Numbers:
     return {"promoted": 1, "held": 0, "rolled back": 0}
 
 
+def baseline() -> Table:
+    """How often a canary is rolled back that is compared with stable, and with a baseline."""
+    ways = {"with stable": False, "with a baseline": True}
+
+    def cell(kind: Kind, rate: float, fault: float, title: str) -> Cell:
+        def attempt(random: Random) -> Numbers:
+            numbers: Numbers = {}
+            for name, has_baseline in ways.items():
+                # Each has draws of its own, so that one of them can be simulated alone.
+                own = Random(random.random())  # noqa: S311
+                scenario = kind.scenario(rate, own, kind.schedule, fault=fault, has_baseline=has_baseline)
+                judge = Ours(DEFAULTS, gateways=scenario.gateways, has_baseline=has_baseline)
+                numbers |= rolled_back({name: judge}, scenario)
+            return numbers
+
+        return Cell((kind.title, title, f"{rate:g}"), attempt)
+
+    equal = [cell(kind, rate, 1.0, "equal") for kind in NEW for rate in kind.rates]
+    faults = [
+        cell(kind, rate, fault, title)
+        for kind in (NEW[0], NEW[3])
+        for rate in kind.rates
+        for title, fault in (("2×", 2.0), ("5×", 5.0), ("total failure", 200.0))
+    ]
+    return Table(
+        "Rolled back, compared with stable or with a baseline",
+        ("traffic", "canary", "requests/s"),
+        [(name, name, share) for name in ways],
+        [*equal, *faults],
+    )
+
+
 def peers() -> Table:
     """The same attempts, judged by this project and by the methods of others. Only errors differ."""
     equal = {
@@ -273,6 +329,8 @@ def peers() -> Table:
 
 TABLES: dict[str, Callable[[], Table]] = {
     "false-rollbacks": false_rollbacks,
+    "baseline": baseline,
+    "cures": cures,
     "power": power,
     "latency": latency,
     "steps": steps,

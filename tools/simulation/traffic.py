@@ -8,11 +8,14 @@ from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from math import exp, log, pi, sin, sqrt
 from random import Random
 from statistics import NormalDist
 from typing import ClassVar
 
+from provider.domain.rollouts import SideName
+from provider.domain.rollouts.shares import shares_of
 from tools.simulation.counting import EDGES, Responses
 from tools.simulation.draws import binomial, poisson
 
@@ -60,8 +63,13 @@ FALLING = Schedule(((600, 0.5), (1200, 0.05)))
 class Instance:
     """One server of a side."""
 
-    is_canary: bool
+    side: SideName
     number: int
+
+    @property
+    def is_new(self) -> bool:
+        """Tell whether it was started with the canary."""
+        return self.side != "stable"
 
 
 @dataclass(frozen=True)
@@ -75,17 +83,17 @@ class Chances:
 
 @dataclass(frozen=True)
 class Sample:
-    """What one sample shows: by gateway, the responses of stable and of the canary since the last sample."""
+    """What one sample shows: by gateway, the responses since the last one of stable, canary and baseline, if any."""
 
     seconds: int
     weight: float
-    gateways: Mapping[str, tuple[Responses, Responses]]
+    gateways: Mapping[str, tuple[Responses, ...]]
 
     @property
     def sides(self) -> tuple[Responses, Responses]:
         """Return the responses of stable and of the canary at all gateways."""
         stable, canary = Responses(), Responses()
-        for one, other in self.gateways.values():
+        for one, other, *_ in self.gateways.values():
             stable, canary = stable + one, canary + other
         return stable, canary
 
@@ -94,7 +102,7 @@ class Sample:
 class Scenario:
     """Independent requests to instances that are all alike, and a canary that is `fault` times as bad.
 
-    `onset` is when the fault begins, in seconds.
+    `onset` is when the fault begins, in seconds. A baseline has as many instances as the canary.
     """
 
     rate: float
@@ -108,12 +116,15 @@ class Scenario:
     canary_median: float = MEDIAN_SECONDS
     stable_median: float = MEDIAN_SECONDS
     sigma: float = SIGMA
+    has_baseline: bool = False
     gateways: ClassVar[Sequence[str]] = ("edge",)
 
     def __post_init__(self) -> None:
+        new: tuple[SideName, ...] = ("canary", "baseline") if self.has_baseline else ("canary",)
+        self.sides: tuple[SideName, ...] = ("stable", *new)
         self.instances = [
-            *(Instance(False, number) for number in range(STABLE_INSTANCES)),
-            *(Instance(True, number) for number in range(self.canary_instances)),
+            *(Instance("stable", number) for number in range(STABLE_INSTANCES)),
+            *(Instance(side, number) for side in new for number in range(self.canary_instances)),
         ]
         self._cumulated: dict[tuple[bool, float], Sequence[float]] = {}
         self.prepare()
@@ -128,17 +139,20 @@ class Scenario:
     def samples(self) -> Iterator[Sample]:
         """Yield the samples of one attempt."""
         for at in range(0, self.schedule.seconds, SAMPLE_SECONDS):
-            stable, canary = self.responses(at)
-            yield Sample(at + SAMPLE_SECONDS, self.schedule.weight(at), {"edge": (stable, canary)})
+            yield Sample(at + SAMPLE_SECONDS, self.schedule.weight(at), {"edge": self.responses(at)})
 
-    def responses(self, at: float) -> tuple[Responses, Responses]:
-        """Return the responses of both sides that end in a sample."""
-        weight = self.schedule.weight(at)
-        return self.side(at, False, self.rate * (1 - weight)), self.side(at, True, self.rate * weight)
+    def shares(self, at: float) -> Mapping[SideName, float]:
+        """Return the share of the requests of each side at a time, from 0 to 1."""
+        shares = shares_of(Decimal(str(100 * self.schedule.weight(at))), has_baseline=self.has_baseline)
+        return {side: float(shares.get(side, 0)) / 100 for side in self.sides}
 
-    def side(self, at: float, is_canary: bool, rate: float) -> Responses:
+    def responses(self, at: float) -> tuple[Responses, ...]:
+        """Return the responses of each side that end in a sample."""
+        return tuple(self.side(at, side, self.rate * share) for side, share in self.shares(at).items())
+
+    def side(self, at: float, side: SideName, rate: float) -> Responses:
         """Draw the responses of one side at so many requests per second."""
-        instances = [one for one in self.instances if one.is_canary is is_canary]
+        instances = [one for one in self.instances if one.side == side]
         total = Responses()
         for instance in instances:
             requests = poisson(rate * SAMPLE_SECONDS / len(instances), self.random)
@@ -148,7 +162,7 @@ class Scenario:
 
     def with_fault(self, chances: Chances, instance: Instance, at: float) -> Chances:
         """Make the canary's errors as many times as frequent as its fault says."""
-        if not instance.is_canary or self.fault == 1 or at < self.onset:
+        if instance.side != "canary" or self.fault == 1 or at < self.onset:
             return chances
         return Chances(min(1.0, chances.error * self.fault), chances.slow, chances.shift)
 
@@ -156,7 +170,7 @@ class Scenario:
         """Draw errors and durations of some requests."""
         errors = binomial(requests, chances.error, self.random)
         slow = binomial(requests, chances.slow, self.random)
-        cumulated = self._durations(instance.is_canary, chances.shift)
+        cumulated = self._durations(instance.side == "canary", chances.shift)
         buckets = [0] * (len(self.edges) + 1)
         # A slow response takes two seconds or more.
         buckets[bisect_right(self.edges, 2.0)] += slow
@@ -230,7 +244,7 @@ class Retries(Scenario):
     def chances(self, instance: Instance, at: float) -> Chances:
         return Chances(self.errors / self.attempts)
 
-    def responses(self, at: float) -> tuple[Responses, Responses]:
+    def responses(self, at: float) -> tuple[Responses, ...]:
         stable, canary = super().responses(at)
         weight = self.schedule.weight(at)
         if self.is_sticky:
@@ -250,18 +264,18 @@ class StickyRetries(Retries):
 
 
 class ColdStart(Scenario):
-    """The canary's first responses are slow (50%) or errors (5%), with a time constant of 20 s."""
+    """The first responses of new instances are slow (50%) or errors (5%), with a time constant of 20 s."""
 
     def since(self, at: float) -> float:
         return at
 
     def chances(self, instance: Instance, at: float) -> Chances:
-        cold = exp(-self.since(at) / 20) if instance.is_canary else 0.0
+        cold = exp(-self.since(at) / 20) if instance.is_new else 0.0
         return Chances(self.errors + 0.05 * cold, 0.5 * cold)
 
 
 class ColdSteps(ColdStart):
-    """New, cold instances of the canary start at each step."""
+    """New, cold instances of the canary, and of its baseline, start at each step."""
 
     def since(self, at: float) -> float:
         return self.schedule.since_change(at)
@@ -272,27 +286,32 @@ class _Sessions(Scenario):
     """Requests come in sessions that stay on the side on which they began."""
 
     def prepare(self) -> None:
-        self.later: dict[tuple[int, bool], list[int]] = defaultdict(lambda: [0, 0])
+        self.later: dict[tuple[int, SideName], list[int]] = defaultdict(lambda: [0, 0])
 
-    def responses(self, at: float) -> tuple[Responses, Responses]:
+    def responses(self, at: float) -> tuple[Responses, ...]:
         mean_length = 20
         for _ in range(poisson(self.rate * SAMPLE_SECONDS / mean_length, self.random)):
-            is_canary = self.random.random() < self.schedule.weight(at)
+            side = self._drawn_side(at)
             # Heavy users: a lognormal number of requests.
             length = max(1, round(mean_length * self.random.lognormvariate(-0.5, 1)))
             is_broken = self.random.random() < 0.02
             for _ in range(length):
-                slot = self.later[int(at) // SAMPLE_SECONDS + self.random.randrange(24), is_canary]
+                slot = self.later[int(at) // SAMPLE_SECONDS + self.random.randrange(24), side]
                 slot[0] += 1
                 slot[1] += is_broken and self.random.random() < 0.25
-        index = int(at) // SAMPLE_SECONDS
-        return self._ended(index, False), self._ended(index, True)
+        return tuple(self._ended(int(at) // SAMPLE_SECONDS, side) for side in self.sides)
 
-    def _ended(self, index: int, is_canary: bool) -> Responses:
-        requests, errors = self.later.pop((index, is_canary), [0, 0])
+    def _drawn_side(self, at: float) -> SideName:
+        shares, draw = self.shares(at), self.random.random()
+        if draw < shares["canary"]:
+            return "canary"
+        return "baseline" if draw < shares["canary"] + shares.get("baseline", 0) else "stable"
+
+    def _ended(self, index: int, side: SideName) -> Responses:
+        requests, errors = self.later.pop((index, side), [0, 0])
         if not requests:
             return Responses()
-        drawn = self.drawn(Instance(is_canary, 0), Chances(0.0), requests)
+        drawn = self.drawn(Instance(side, 0), Chances(0.0), requests)
         return Responses(requests, min(requests, errors), drawn.buckets)
 
 
@@ -303,24 +322,24 @@ class StickySessions(_Sessions):
 class StickyMix(Scenario):
     """Known users stay on stable; bots without a cookie, with other errors and durations, go by weight."""
 
-    def responses(self, at: float) -> tuple[Responses, Responses]:
-        weight = self.schedule.weight(at)
+    def responses(self, at: float) -> tuple[Responses, ...]:
         users, bots = Chances(0.002), Chances(0.012, 0.01)
-        stable = self._part(False, users, 0.7 * self.rate) + self._part(False, bots, 0.3 * self.rate * (1 - weight))
-        return stable, self._part(True, bots, 0.3 * self.rate * weight)
+        known = self._part("stable", users, 0.7 * self.rate)
+        stable, *new = (self._part(side, bots, 0.3 * self.rate * share) for side, share in self.shares(at).items())
+        return known + stable, *new
 
-    def _part(self, is_canary: bool, chances: Chances, rate: float) -> Responses:
-        requests = poisson(rate * SAMPLE_SECONDS, self.random)
-        return self.drawn(Instance(is_canary, 0), chances, requests) if requests else Responses()
+    def _part(self, side: SideName, chances: Chances, rate: float) -> Responses:
+        requests, instance = poisson(rate * SAMPLE_SECONDS, self.random), Instance(side, 0)
+        return self.drawn(instance, self.with_fault(chances, instance, 0), requests) if requests else Responses()
 
 
 class CountedTesters(Scenario):
     """Testers with 3% errors reach the canary by an override that is counted (`countOverrides: true`)."""
 
-    def responses(self, at: float) -> tuple[Responses, Responses]:
+    def responses(self, at: float) -> tuple[Responses, ...]:
         stable, canary = super().responses(at)
         requests = poisson(0.02 * self.rate * SAMPLE_SECONDS, self.random)
-        testers = self.drawn(Instance(True, 0), Chances(0.03), requests) if requests else Responses()
+        testers = self.drawn(Instance("canary", 0), Chances(0.03), requests) if requests else Responses()
         return stable, canary + testers
 
 
@@ -341,10 +360,12 @@ class Drifting(Scenario):
 
 
 class Differing(Scenario):
-    """Instances differ in errors (log standard deviation 0.4) and durations (0.2); the canary has one instance."""
+    """Instances differ in errors (log standard deviation 0.4) and durations (0.2); the canary has few of them."""
+
+    own_instances = 1
 
     def __post_init__(self) -> None:
-        self.canary_instances = 1
+        self.canary_instances = self.own_instances
         super().__post_init__()
 
     def prepare(self) -> None:
@@ -355,6 +376,12 @@ class Differing(Scenario):
 
     def chances(self, instance: Instance, at: float) -> Chances:
         return self.own[instance]
+
+
+class DifferingPools(Differing):
+    """The same with five instances of the canary, and of its baseline."""
+
+    own_instances = 5
 
 
 class _Delayed(Scenario):
@@ -371,7 +398,7 @@ class _Delayed(Scenario):
     def prepare(self) -> None:
         self.later: dict[tuple[int, bool], int] = defaultdict(int)
 
-    def responses(self, at: float) -> tuple[Responses, Responses]:
+    def responses(self, at: float) -> tuple[Responses, ...]:
         weight, index = self.schedule.weight(at), int(at) // SAMPLE_SECONDS
         for _ in range(poisson(self.share * self.rate * SAMPLE_SECONDS, self.random)):
             end = index + round(self.duration() / SAMPLE_SECONDS)
@@ -440,7 +467,8 @@ class TwoGateways(Scenario):
 
     def _part(self, is_canary: bool, errors: float, rate: float) -> Responses:
         requests = poisson(rate * SAMPLE_SECONDS, self.random)
-        return self.drawn(Instance(is_canary, 0), Chances(errors), requests) if requests else Responses()
+        side: SideName = "canary" if is_canary else "stable"
+        return self.drawn(Instance(side, 0), Chances(errors), requests) if requests else Responses()
 
 
 @dataclass(frozen=True)
@@ -465,7 +493,7 @@ KINDS = (
     Kind("new cold instances at each step", ColdSteps),
     Kind("sticky, heavy users, 2% broken sessions", StickySessions),
     Kind("known users stay on stable, bots by weight", StickyMix),
-    Kind("testers by an override that is counted", CountedTesters),
+    Kind("testers by an override, with `countOverrides: true`", CountedTesters),
     Kind("durations of each instance drift", Drifting),
     Kind("instances differ, one canary instance", Differing),
     Kind("long polls of 30 s, weight rises", LongPolls),
@@ -474,4 +502,15 @@ KINDS = (
     Kind("downloads of 5 min, 50% to 5%", Downloads, FALLING),
     Kind("timeouts of 30 s, 50% to 5%", Timeouts, FALLING),
     Kind("two gateways, one starves the canary", TwoGateways, RISING, (20, 100)),
+)
+
+# What makes new instances differ from stable without a fault of their version.
+NEW = (
+    Kind("independent requests", Scenario),
+    Kind("new cold instances at each step", ColdSteps),
+    Kind("sticky, heavy users, 2% broken sessions", StickySessions),
+    Kind("known users stay on stable, bots by weight", StickyMix),
+    Kind("durations of each instance drift", Drifting),
+    Kind("instances differ, one canary instance", Differing),
+    Kind("instances differ, five canary instances", DifferingPools),
 )

@@ -15,7 +15,7 @@ from provider.domain.analysis.forecast import Forecast, Rates, Stretch
 from provider.domain.analysis.limits import LimitVerdict
 from provider.domain.analysis.outcome import Outcome, ReasonCode
 from provider.domain.analysis.presets import Origin, Preset
-from provider.domain.analysis.record import CheckResult, Measurement, Record, SampleResult, Sums
+from provider.domain.analysis.record import CheckResult, Measurement, Record, SampleResult
 from provider.domain.analysis.remaining import roughly, seconds_until_known
 from provider.domain.analysis.settings import Analysis, ClientErrors, Latency, Limits, Prometheus, Source, Undecided
 from provider.domain.analysis.share import Share, ShareState
@@ -59,7 +59,6 @@ __all__ = [
     "Snapshot",
     "Source",
     "Stretch",
-    "Sums",
     "Tally",
     "Trials",
     "Undecided",

@@ -32,7 +32,7 @@ def _query(query: str) -> str:
 
 def _timeout(timeout: timedelta) -> timedelta:
     if timeout > _LONGEST_TIMEOUT:
-        raise ValueError("must be at most 30s: ask again later, with the verdict wait")
+        raise ValueError("must be at most 30s; for a later verdict, respond with wait")
     return timeout
 
 
@@ -117,7 +117,7 @@ def held_against_bounds(value: float | None, check: PrometheusCheck) -> CheckRea
     is_low = check.at_least is not None and value < check.at_least
     is_high = check.at_most is not None and value > check.at_most
     outcome = Outcome.FAILED if is_low or is_high else Outcome.SUCCESSFUL
-    return CheckReading(outcome, f"{value:.6g}, {_bounds(check)} wanted", value if isfinite(value) else None)
+    return CheckReading(outcome, f"{value:.6g}, required {_bounds(check)}", value if isfinite(value) else None)
 
 
 def _bounds(check: PrometheusCheck) -> str:

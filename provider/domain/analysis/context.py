@@ -1,11 +1,14 @@
 """What a window is judged with beside its own counts."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from provider.domain.analysis.comparison import ODDS, Comparison
-from provider.domain.analysis.counts import Counts, Trials
+from provider.domain.analysis.comparison import Comparison
+from provider.domain.analysis.counts import Counts, Trials, Window
 from provider.domain.analysis.reference import reference_rate
 from provider.domain.analysis.settings import Analysis
+
+_NO_TRIALS = Trials(0, 0)
 
 
 @dataclass(frozen=True)
@@ -23,22 +26,25 @@ class Context:
     def compared(
         self,
         comparison: Comparison,
+        window: Window,
         settings: Analysis,
+        trials: Callable[[Counts], Trials | None],
         *,
-        canary: Trials,
-        stable: Trials,
-        stable_so_far: Trials | None,
-        odds: tuple[float, ...] = ODDS,
+        worse_than: float,
     ) -> Comparison:
-        """Return a comparison with the trials of a window added; `stable_so_far` are those of the same kind."""
+        """Return a comparison with a window added; `trials` picks what is compared, None where it is not counted."""
+        canary = trials(window.canary)
+        stable = trials(window.reference) if window.reference.requests else _NO_TRIALS
+        if canary is None or stable is None:
+            return comparison
+        before = trials(self.stable_so_far) if self.stable_so_far and not stable.total else None
         return comparison.updated(
             canary=canary,
             stable=stable,
             margin=settings.margin,
             dispersion=settings.dispersion,
-            worse_than=settings.worse_than_odds,
+            worse_than=worse_than,
             period=self.period,
             unit=self.unit,
-            reference=reference_rate(stable_so_far, settings) if stable.total == 0 else None,
-            odds=odds,
+            reference=reference_rate(before, settings),
         )

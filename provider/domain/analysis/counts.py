@@ -1,7 +1,10 @@
 """What was counted between two looks: requests, errors and durations of each side."""
 
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import reduce
+from operator import add, le, lt
 from typing import NamedTuple, Self
 
 from provider.domain.analysis.values import Value
@@ -33,9 +36,9 @@ class Histogram(Value):
     def __post_init__(self) -> None:
         if len(self.edges) != len(self.counts):
             raise ValueError("a histogram has one count for each edge")
-        if list(self.edges) != sorted(set(self.edges)):
+        if not _is_sorted(self.edges, below=lt):
             raise ValueError("the edges of a histogram must rise")
-        if [0, *self.counts, self.total] != sorted([0, *self.counts, self.total]):
+        if not _is_sorted((0, *self.counts, self.total), below=le):
             raise ValueError("the counts of a histogram are cumulated: they rise from 0 to its total")
         if self.total and not self.edges:
             raise ValueError("a histogram without edges cannot have counted anything")
@@ -44,6 +47,8 @@ class Histogram(Value):
         """Add the counts of the edges that both have: of the others the sum is not known."""
         if not self.edges or not other.edges:
             return self if self.edges else other
+        if self.edges == other.edges:
+            return type(self)(self.edges, tuple(map(add, self.counts, other.counts)), self.total + other.total)
         mine, theirs = dict(self._pairs()), dict(other._pairs())
         edges = tuple(edge for edge in self.edges if edge in theirs)
         if not edges:
@@ -53,9 +58,10 @@ class Histogram(Value):
 
     def above(self, edge: float) -> Trials | None:
         """Count the answers that took longer than an edge, in seconds; None if it is no edge of this histogram."""
-        if edge not in self.edges:
+        index = bisect_left(self.edges, edge)
+        if index == len(self.edges) or self.edges[index] != edge:
             return None
-        return Trials(self.total, self.total - self.counts[self.edges.index(edge)])
+        return Trials(self.total, self.total - self.counts[index])
 
     def _pairs(self) -> Iterator[tuple[float, int]]:
         return zip(self.edges, self.counts, strict=True)
@@ -121,5 +127,14 @@ class Window(Value):
         return type(self)(
             stable=self.stable + other.stable,
             canary=self.canary + other.canary,
-            baseline=sum(known, Counts()) if known else None,
+            baseline=reduce(add, known) if known else None,
         )
+
+    @classmethod
+    def sum(cls, windows: Collection[Self]) -> Self:
+        """Return the sum of some windows."""
+        return reduce(add, windows) if windows else cls()
+
+
+def _is_sorted(values: Sequence[float], *, below: Callable[[float, float], bool]) -> bool:
+    return all(map(below, values, values[1:]))

@@ -5,15 +5,15 @@ from dataclasses import dataclass, field
 from math import inf, isclose, log
 from typing import Self
 
-from provider.domain.analysis.comparison import EDGE_ODDS, Comparison
+from provider.domain.analysis.comparison import Comparison
 from provider.domain.analysis.context import Context
-from provider.domain.analysis.counts import Trials, Window
+from provider.domain.analysis.counts import Counts, Trials, Window
 from provider.domain.analysis.mixture import log_mean
 from provider.domain.analysis.settings import Analysis, Latency
 from provider.domain.analysis.values import Value
 
 # More edges say little more, and each takes time at every sample.
-MOST_EDGES = 10
+MOST_EDGES = 6
 # What an acquittal can have over its threshold (the log of a factor): a canary that breaks loses it at once.
 _RESERVE = 2.0
 
@@ -29,18 +29,14 @@ class Edge(Value):
     comparison: Comparison = field(default_factory=Comparison)
     acquittal: float = 0.0
 
+    def since(self, not_worse: float) -> Self:
+        """Return it without the evidence of a good canary that there was at a moment."""
+        return type(self)(self.seconds, self.comparison.since(not_worse), self.acquittal)
+
     def updated(self, window: Window, settings: Analysis, context: Context) -> Self:
         """Add a window; one whose histograms do not have this edge changes nothing."""
-        canary = window.canary.latency.above(self.seconds)
-        stable = window.reference.latency.above(self.seconds)
-        if window.reference.requests == 0:
-            stable = Trials(0, 0)
-        if canary is None or stable is None:
-            return self
-        stable_so_far = context.stable_so_far
-        so_far = stable_so_far.latency.above(self.seconds) if stable_so_far else None
         comparison = context.compared(
-            self.comparison, settings, canary=canary, stable=stable, stable_so_far=so_far, odds=EDGE_ODDS
+            self.comparison, window, settings, self._slower, worse_than=settings.slower_than_odds
         )
         if comparison is self.comparison:
             return self
@@ -48,12 +44,14 @@ class Edge(Value):
         highest = -log(settings.beta) + _RESERVE
         return type(self)(self.seconds, comparison, min(self.acquittal + gain, highest))
 
+    def _slower(self, side: Counts) -> Trials | None:
+        return side.latency.above(self.seconds)
 
-def edges_of(window: Window, latency: Latency, *, only_slow: bool = False) -> tuple[Edge, ...]:
+
+def edges_of(window: Window, latency: Latency) -> tuple[Edge, ...]:
     """Return the edges to compare from now on: of those that both sides have, the ones that the settings name.
 
-    The one from which on responses are slow is always among them, and with `only_slow` it is the only one. Of too
-    many edges some are left out evenly.
+    The one from which on responses are slow is always among them. Of too many edges some are left out evenly.
     """
     canary, stable = window.canary.latency.edges, window.reference.latency.edges
     known = [edge for edge in canary if edge in stable or not stable]
@@ -61,7 +59,7 @@ def edges_of(window: Window, latency: Latency, *, only_slow: bool = False) -> tu
     if len(chosen) > MOST_EDGES:
         chosen = [chosen[index * (len(chosen) - 1) // (MOST_EDGES - 1)] for index in range(MOST_EDGES)]
     slow = [edge for edge in known if edge >= latency.above.total_seconds()][:1]
-    return tuple(Edge(edge) for edge in sorted({*(() if only_slow else chosen), *slow}))
+    return tuple(Edge(edge) for edge in sorted({*chosen, *slow}))
 
 
 def is_chosen(edge: float, latency: Latency) -> bool:
@@ -75,28 +73,22 @@ def unknown_edges(histogram_edges: Sequence[float], latency: Latency) -> list[fl
     return [one for one in named if not any(isclose(one, edge) for edge in histogram_edges)]
 
 
-def slower(edges: Sequence[Edge], settings: Analysis) -> float:
-    """Return log E_F of the durations: the mean over the edges, an e-process however they depend on each other.
+def slower(edges: Sequence[Edge], settings: Analysis) -> tuple[float, Edge | None]:
+    """Return log E_F of the durations, and the edge that says most against the canary.
 
-    An edge that is known to be good counts 0, which only lowers the mean: a small shift, which one edge shows by
-    itself, does not fail the canary. It is -inf if all are known to be good, and 0 without edges.
+    E_F is the mean over the edges, an e-process however they depend on each other. An edge that is known to be good
+    counts 0, which only lowers the mean: a small shift, which one edge shows by itself, does not fail the canary. Its
+    log is -inf if all are known to be good, and 0 without edges.
     """
     if not edges:
-        return 0.0
-    logs = [_worse(edge, settings) for edge in edges]
-    return log_mean(logs) if max(logs) > -inf else -inf
-
-
-def most_telling(edges: Sequence[Edge], settings: Analysis) -> Edge | None:
-    """Return the edge that says most against the canary."""
-    return max(edges, key=lambda edge: _worse(edge, settings), default=None)
+        return 0.0, None
+    acquitted = -log(settings.beta)
+    logs = [-inf if edge.acquittal >= acquitted else edge.comparison.worse for edge in edges]
+    most = max(logs)
+    return (log_mean(logs) if most > -inf else -inf), edges[logs.index(most)]
 
 
 def slow_edge(edges: Sequence[Edge], settings: Analysis) -> Edge | None:
     """Return the edge from which on responses are called slow."""
     above = settings.latency.above.total_seconds()
     return next((edge for edge in edges if edge.seconds >= above), None)
-
-
-def _worse(edge: Edge, settings: Analysis) -> float:
-    return -inf if edge.acquittal >= -log(settings.beta) else edge.comparison.worse

@@ -1,7 +1,6 @@
-"""All that the windows so far say about a canary: a small value that goes from look to look, and to JSON and back."""
+"""All that the windows so far say about a canary: a small value that JSON can hold."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from provider.domain.analysis.baseline import compared_with_stable
@@ -13,6 +12,14 @@ from provider.domain.analysis.exceedance import Exceedance
 from provider.domain.analysis.limits import limited_trials
 from provider.domain.analysis.settings import Analysis, ClientErrors
 from provider.domain.analysis.values import Value
+
+
+@dataclass(frozen=True)
+class NotWorse(Value):
+    """The evidence of a good canary at a moment: log E_P of the errors, and of each edge of the durations."""
+
+    errors: float = 0.0
+    slow: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -31,34 +38,43 @@ class Evidence(Value):
     limits: dict[str, Exceedance] = field(default_factory=dict)
     baseline: Comparison = field(default_factory=Comparison)
 
-    def updated(
-        self, window: Window, settings: Analysis, context: Context | None = None, *, is_of_step: bool = False
-    ) -> Self:
-        """Add a window to it, for the metrics that the settings have judged.
-
-        The evidence of a step decides only whether a canary is known to be good: the slow edge is enough for that.
-        """
+    def updated(self, window: Window, settings: Analysis, context: Context | None = None) -> Self:
+        """Add a window to it, for the metrics that the settings have judged."""
         context = context or Context()
-        is_ignored = is_of_step or settings.client_errors is ClientErrors.IGNORE
         edges = self.slow
         if not edges and "latency" in settings.metrics:
-            edges = edges_of(window, settings.latency, only_slow=is_of_step)
-
-        def compared(comparison: Comparison, trials: Callable[[Counts], Trials]) -> Comparison:
-            so_far = trials(context.stable_so_far) if context.stable_so_far else None
-            canary, stable = trials(window.canary), trials(window.reference)
-            return context.compared(comparison, settings, canary=canary, stable=stable, stable_so_far=so_far)
-
+            edges = edges_of(window, settings.latency)
+        borne = settings.worse_than_odds
+        errors, client_errors, limits = self.errors, self.client_errors, self.limits
+        if "errors" in settings.metrics:
+            errors = context.compared(errors, window, settings, _failing, worse_than=borne)
+        if settings.client_errors is not ClientErrors.IGNORE:
+            client_errors = context.compared(client_errors, window, settings, _refusing, worse_than=borne)
+        if settings.limits.count:
+            limits = {**limits, **self._limits(window, settings, context)}
         return type(self)(
-            errors=compared(self.errors, _failing) if "errors" in settings.metrics else self.errors,
+            errors=errors,
             slow=tuple([edge.updated(window, settings, context) for edge in edges]),
-            client_errors=self.client_errors if is_ignored else compared(self.client_errors, _refusing),
-            limits={**self.limits, **self._limits(window, settings, context)}
-            if settings.limits.count
-            else self.limits,
-            baseline=self.baseline
-            if is_of_step
-            else compared_with_stable(self.baseline, window, settings, context.period, context.unit),
+            client_errors=client_errors,
+            limits=limits,
+            baseline=compared_with_stable(self.baseline, window, settings, context.period, context.unit),
+        )
+
+    @property
+    def not_worse(self) -> NotWorse:
+        """Return the evidence of a good canary so far."""
+        return NotWorse(self.errors.not_worse, tuple([edge.comparison.not_worse for edge in self.slow]))
+
+    def since(self, before: NotWorse) -> Self:
+        """Return it with only that evidence of a good canary which was added since a moment.
+
+        That of a bad canary stays: it counts for the whole attempt.
+        """
+        slow = before.slow or (0.0,) * len(self.slow)
+        return replace(
+            self,
+            errors=self.errors.since(before.errors),
+            slow=tuple([edge.since(not_worse) for edge, not_worse in zip(self.slow, slow, strict=True)]),
         )
 
     def _limits(self, window: Window, settings: Analysis, context: Context) -> dict[str, Exceedance]:

@@ -8,15 +8,12 @@ from provider.domain.analysis.counts import Trials
 from provider.domain.analysis.mixture import Mixture
 from provider.domain.analysis.values import Value
 
-# Most canaries that break a limit do so from the start, so that most of the weight is there.
-_FIRST = 0.9
-
 
 @dataclass(frozen=True)
 class Exceedance(Value):
     """The evidence against "the rate of bad responses is at most the one that the limit allows"."""
 
-    evidence: Mixture = field(default_factory=lambda: Mixture(first=_FIRST))
+    evidence: Mixture = field(default_factory=Mixture)
 
     @property
     def worse(self) -> float:

@@ -23,14 +23,14 @@ def _zero(value: object) -> object:
 def _prometheus_url(url: str) -> str:
     problem = asked_url_problem(url)
     if problem:
-        raise ValueError(f"must be a Prometheus's address such as http://prometheus:9090: {problem}")
+        raise ValueError(f"must be a Prometheus URL such as http://prometheus:9090: {problem}")
     return url.removesuffix("/")
 
 
 def _webhook_url(url: str) -> str:
     problem = asked_url_problem(url)
     if problem:
-        raise ValueError(f"must be a webhook's address such as http://gate:8080/verdict: {problem}")
+        raise ValueError(f"must be a webhook URL such as http://gate:8080/verdict: {problem}")
     return url
 
 

@@ -5,10 +5,10 @@ requests and rates. The time until the sum reaches its threshold is about that o
 the results with the verdicts of the real judge on simulated traffic.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from math import ceil, inf, log, log1p
+from math import ceil, inf, log, log1p, sqrt
 
 from provider.domain.analysis.bound import upper_bound
 from provider.domain.analysis.comparison import ODDS, Comparison
@@ -21,13 +21,14 @@ from provider.domain.analysis.first_passage import (
     poisson_highest,
     reached,
 )
+from provider.domain.analysis.mixture import OMITTED
 from provider.domain.analysis.record import CANARY_REQUESTS, STABLE_REQUESTS
 from provider.domain.analysis.reference import reference_rate
 from provider.domain.analysis.ruin import LEAST_BAD, SPAN
 from provider.domain.analysis.settings import Analysis
 
 # The evidence of the best odds ratio must make up for the others that it is averaged with, and for the start times.
-_AVERAGED = 1.6 + log(2)
+_AVERAGED = 1.3
 _TOTAL = 1.0
 _MEDIAN = 0.5
 _MOST_WINDOWS = 1_000
@@ -35,7 +36,7 @@ _MOST_WINDOWS = 1_000
 
 @dataclass(frozen=True)
 class Rates:
-    """A service's traffic: requests a second of both sides together, and shares of bad responses from 0 to 1."""
+    """A service's traffic: requests a second of all sides together, and shares of bad responses from 0 to 1."""
 
     requests: float
     errors: float
@@ -50,12 +51,21 @@ class Stretch:
     seconds: float
 
 
+def rest(share: float) -> float:
+    """Return the share of the requests that stable gets beside a canary alone."""
+    return 1 - share
+
+
 @dataclass(frozen=True)
 class Forecast:
-    """Forecasts for a canary of a service with some traffic, judged by some settings."""
+    """Forecasts for a canary of a service with some traffic, judged by some settings.
+
+    `reference` gives the share of the side that the canary is compared with for a share of the canary, from 0 to 1.
+    """
 
     settings: Analysis
     rates: Rates
+    reference: Callable[[float], float] = rest
 
     def caught(self, stretches: Sequence[Stretch], factor: float) -> float:
         """Return the probability that a canary with `factor` times stable's errors fails within some stretches.
@@ -122,23 +132,31 @@ class Forecast:
                 gains = self.gains(one, bad=bad, stable_bad=self.rates.errors, pairs=pairs)
             else:
                 gains = self._gains_alone(one, bad=bad, stable=stable)
-            stable += self.rates.requests * (1 - one.share) * one.seconds
+            stable += self.rates.requests * self.reference(one.share) * one.seconds
             total = [(m + mean, v + variance) for (m, v), (mean, variance) in zip(total, gains, strict=True)]
         bound = log(self.settings.failed_at) + _AVERAGED
         lost = self._left_out(stretches, bad)
-        return max(reached(mean, variance, bound + less) for (mean, variance), less in zip(total, lost, strict=True))
+        return max(
+            reached(mean, variance, bound + max(0.0, less - OMITTED))
+            for (mean, variance), less in zip(total, lost, strict=True)
+        )
 
     def _left_out(self, stretches: Sequence[Stretch], bad: float) -> Sequence[float]:
-        """Return what the evidence loses by the time that says most, which does not count, for each alternative."""
+        """Return what the evidence loses without the time that says most, for each alternative."""
         lost = [0.0] * len(self.alternatives)
         for one in stretches:
             canary = self._most_in_a_row(one, bad)
-            stable = self._block * self.rates.requests * (1 - one.share) * self.rates.errors
+            stable = self._block * self.rates.requests * self.reference(one.share) * self.rates.errors
+            part = self._part(one.share)
             for index, (borne, worse) in enumerate(self.alternatives):
-                pooled = log((1 + one.share * (borne - 1)) / (1 + one.share * (worse - 1)))
+                pooled = log((1 + part * (borne - 1)) / (1 + part * (worse - 1)))
                 loss = canary * (log(worse / borne) + pooled) + stable * pooled
                 lost[index] = max(lost[index], loss / self.settings.dispersion)
         return lost
+
+    def _part(self, share: float) -> float:
+        """Return the canary's part of the requests that are compared; 0 without any."""
+        return share / (share + self.reference(share)) if share else 0.0
 
     @property
     def _block(self) -> float:
@@ -157,13 +175,13 @@ class Forecast:
         failures = [one for one in stretches if 0 < one.share < 1]
         if not failures or "errors" not in self.settings.metrics:
             return 0.0
-        share = failures[-1].share
+        share = self._part(failures[-1].share)
         mean = sum(self._sampled(one.seconds) * self.rates.requests * one.share for one in failures)
         settings = self.settings
         needed = _failures_needed(
             share, settings.margin, settings.worse_than_odds, settings.dispersion, settings.failed_at
         )
-        return poisson_at_least(needed + self._most_in_a_row(failures[-1], _TOTAL), mean)
+        return poisson_at_least(needed, mean)
 
     def _sampled(self, seconds: float) -> float:
         """Return how long requests count: they are seen by the sample that follows them."""
@@ -189,7 +207,8 @@ class Forecast:
     ) -> Sequence[tuple[float, float]]:
         """Return mean and variance of the log of h(x; second) / h(x; first), for each pair of odds ratios."""
         interval = self.settings.interval.total_seconds()
-        windows = expected_windows(self.rates.requests, stretch.share, interval)
+        compared = self.rates.requests * (stretch.share + self.reference(stretch.share))
+        windows = expected_windows(compared, self._part(stretch.share), interval)
         if windows is None or stretch.seconds < windows.seconds:
             return [(0.0, 0.0)] * len(pairs)
         number, spread = stretch.seconds / windows.seconds, self.settings.dispersion
@@ -229,7 +248,9 @@ def _known_good_after(forecast: Forecast, share: float) -> float | None:
 @lru_cache(maxsize=256)
 def _failures_needed(share: float, margin: float, worse_than: float, dispersion: float, failed_at: float) -> int:
     """Return after how many failed requests in a row, in windows as small as they come, the canary has failed."""
-    stable = max(STABLE_REQUESTS, round(CANARY_REQUESTS * (1 - share) / share))
+    expected = CANARY_REQUESTS * (1 - share) / share
+    # With fewer requests to stable than expected, a window says less.
+    stable = max(STABLE_REQUESTS, round(expected - sqrt(expected)))
     comparison, windows = Comparison(), 0
     while comparison.worse < log(failed_at) and windows < _MOST_WINDOWS:
         windows += 1

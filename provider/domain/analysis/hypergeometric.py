@@ -1,25 +1,30 @@
-"""Fisher's non-central hypergeometric law: how the bad answers of a window fall on the two sides.
+"""Fisher's non-central hypergeometric law: how the bad responses of a window fall on the two sides.
 
-Of `bad` answers in all, given the requests of each side, the canary has x with the probability
+Of `bad` responses in all, given the requests of each side, the canary has x with the probability
 
-    h(x; ψ) = C(n_c, x) · C(n_b, bad − x) · ψ^x  /  Σ_j C(n_c, j) · C(n_b, bad − j) · ψ^j
+    h(x; ψ) = w(x) ψ^x / Σ_j w(j) ψ^j    with    w(j) = C(canary, j) · C(stable, bad − j)
 
-where ψ is the odds ratio: the canary's odds of a bad answer over stable's. Small rates are in about that ratio too.
+where ψ is the odds ratio: the canary's odds of a bad response over stable's. For small rates it is about their ratio.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from math import inf, lgamma, log, sqrt
+from math import acos, exp, inf, lgamma, log, pi, sqrt
 
-# A term this much smaller than the sum, and all beyond it, are below the precision of a float.
-_NEGLIGIBLE = 1e-15
-# In smaller windows most terms count for one odds ratio or another: what they share is computed once.
-_MOST_RATIOS = 500
+# Up to so many terms, a sum is a polynomial in ψ: its coefficients are computed once for all odds ratios.
+_FEW_TERMS = 200
+# The log of the largest power of ψ in such a sum, far below that of the largest float.
+_LARGEST_POWER = 650.0
+# The log of what may be left out of a sum, relative to it.
+_NEGLIGIBLE = -19.0
+# The variance of the law is approximated: so much of it is relied on.
+_RELIED_ON = 0.8
 
 
 @dataclass(frozen=True)
 class Margins:
-    """What is given of a window: the requests of each side, and the bad answers of both together."""
+    """What is given of a window: the requests of each side, and the bad responses of both together."""
 
     canary: int
     stable: int
@@ -31,81 +36,101 @@ class Margins:
 
     @cached_property
     def support(self) -> range:
-        """Give the values that the canary's share of the bad answers can have."""
+        """Return the numbers of bad responses that the canary can have."""
         return range(max(0, self.bad - self.stable), min(self.canary, self.bad) + 1)
 
     @property
     def is_informative(self) -> bool:
-        """Tell whether the canary's share of the bad answers could have been any other."""
-        return len(self.support) > 1
+        """Tell whether the canary could have had another number of bad responses."""
+        return min(self.bad, self.canary) > max(0, self.bad - self.stable)
 
-    def log_probability(self, canary_bad: int, *, odds: float) -> float:
-        """Give log h(x; ψ): the log of the probability that the canary has so many of the bad answers."""
-        if canary_bad not in self.support:
-            return -inf
-        return self._log_weight(canary_bad, odds) - self._log_sum(odds)
-
-    def log_ratio(self, canary_bad: int, *, odds: float) -> float:
-        """Give log h(x; ψ) / h(x; 1), to about 1e-8 where there are a million requests."""
+    def log_ratios(self, canary_bad: int, odds: Sequence[float]) -> list[float]:
+        """Return log h(x; ψ) / h(x; 1) for each odds ratio, to about 1e-8 where there are a million requests."""
         if not self.is_informative:
-            return 0.0
-        # With even odds the sum is that of the central law, which is known (Vandermonde's identity).
-        even = _log_choose(self.canary + self.stable, self.bad)
-        return canary_bad * log(odds) - self._log_sum(odds) + even
-
-    def _log_sum(self, odds: float) -> float:
-        """Give the log of the denominator, in a time that grows with the square root of the bad answers.
-
-        The terms have one peak, which is known; from there they are followed by the ratio of neighbours, up and down,
-        until they no longer count. Relative to the peak nothing overflows.
-        """
-        mode = self._mode(odds)
-        return self._log_weight(mode, odds) + log(1 + self._above(mode, odds) + self._below(mode, odds))
-
-    def _above(self, mode: int, odds: float) -> float:
-        """Sum the terms above the peak, which is 1."""
-        first = mode - self.support[0]
-        term, total = 1.0, 0.0
-        for ratio in self._ratios[first:] if self._ratios else map(self._ratio, range(mode, self.support[-1])):
-            term *= odds * ratio
-            total += term
-            if term < _NEGLIGIBLE:
-                break
-        return total
-
-    def _below(self, mode: int, odds: float) -> float:
-        """Sum the terms below the peak, which is 1."""
-        first = mode - self.support[0]
-        below = map(self._ratio, range(mode - 1, self.support[0] - 1, -1))
-        term, total = 1.0, 0.0
-        for ratio in self._ratios[:first][::-1] if self._ratios else below:
-            term /= odds * ratio
-            total += term
-            if term < _NEGLIGIBLE:
-                break
-        return total
+            return [0.0] * len(odds)
+        terms = len(self.support)
+        if terms <= _FEW_TERMS and terms * log(max(odds)) < _LARGEST_POWER:
+            weights, first = self._weights, canary_bad - self.support.start
+            even = log(sum(weights))
+            return [first * log(ratio) - log(_polynomial(weights, ratio)) + even for ratio in odds]
+        even = self._log_even_sum
+        return [canary_bad * log(ratio) - self._log_sum(ratio) + even for ratio in odds]
 
     @cached_property
-    def _ratios(self) -> list[float]:
-        """Return the ratios of all neighbours, which every odds ratio shares; empty where there are too many."""
-        return [self._ratio(j) for j in self.support[:-1]] if len(self.support) <= _MOST_RATIOS else []
+    def _weights(self) -> list[float]:
+        """Return w(j) over the largest of them, from the last j to the first: nothing overflows."""
+        peak = self._mode(1.0)
+        below, above = [1.0], list[float]()
+        for j in range(peak - 1, self.support.start - 1, -1):
+            below.append(below[-1] / self._growth(j))
+        weight = 1.0
+        for j in range(peak, self.support.stop - 1):
+            weight *= self._growth(j)
+            above.append(weight)
+        return [*reversed(above), *below]
 
-    def _ratio(self, j: int) -> float:
-        """Return the term of j + 1 over that of j, with even odds."""
+    def _growth(self, j: int) -> float:
+        """Return w(j + 1) / w(j)."""
         return (self.canary - j) * (self.bad - j) / ((j + 1) * (self.stable - self.bad + j + 1))
 
+    def _log_sum(self, odds: float) -> float:
+        """Return log Σ_j w(j) ψ^j from a few terms around the largest one.
+
+        The law is that of a sum of independent trials, as the zeros of Σ_j w(j) z^j are real. If its variance is σ²,
+        k times the sum over every k-th j therefore differs from the sum over all by less than k · exp(−σ² (1 − cos
+        2π/k)), relatively. So the number of terms does not grow with that of the requests.
+        """
+        mode = self._mode(odds)
+        stride = self._stride(mode)
+        theta = log(odds)
+        peak = self._log_weight(mode) + mode * theta
+        total = 1.0
+        for others in (range(mode + stride, self.support.stop, stride), range(mode - stride, -1, -stride)):
+            for j in others:
+                term = self._log_weight(j) + j * theta - peak
+                if term < _NEGLIGIBLE:
+                    break
+                total += exp(term)
+        return peak + log(stride * total)
+
+    def _stride(self, mode: int) -> int:
+        """Return the distance k of the terms that are summed."""
+        parts = (mode, self.canary - mode, self.bad - mode, self.stable - self.bad + mode)
+        variance = 1 / sum(1 / (part + 1) for part in parts)
+        cosine = 1 + _NEGLIGIBLE / (_RELIED_ON * variance)
+        return max(1, int(2 * pi / acos(cosine))) if cosine > -1 else 1
+
     def _mode(self, odds: float) -> int:
-        """Find the peak, where a term equals the one before it: the smaller root of a quadratic equation."""
+        """Return the j of the largest term: where it equals the one before it, the smaller root of a quadratic."""
         a = odds - 1
         b = odds * (self.canary + self.bad + 2) + self.stable - self.bad
         c = odds * (self.canary + 1) * (self.bad + 1)
         root = 2 * c / (b + sqrt(b * b - 4 * a * c))
-        return min(max(int(root), self.support[0]), self.support[-1])
+        return min(max(int(root), self.support.start), self.support.stop - 1)
 
-    def _log_weight(self, canary_bad: int, odds: float) -> float:
-        others = self.bad - canary_bad
-        return _log_choose(self.canary, canary_bad) + _log_choose(self.stable, others) + canary_bad * log(odds)
+    def _log_weight(self, j: int) -> float:
+        """Return log w(j), without what all of them have in common; −inf outside the support."""
+        stable_good = self.stable - self.bad + j
+        if stable_good < 0:
+            return -inf
+        return -(lgamma(j + 1) + lgamma(self.canary - j + 1) + lgamma(self.bad - j + 1) + lgamma(stable_good + 1))
+
+    @property
+    def _log_even_sum(self) -> float:
+        """Return the log of the sum of the weights: Vandermonde's identity."""
+        requests = self.canary + self.stable
+        return (
+            lgamma(requests + 1)
+            - lgamma(self.bad + 1)
+            - lgamma(requests - self.bad + 1)
+            - lgamma(self.canary + 1)
+            - lgamma(self.stable + 1)
+        )
 
 
-def _log_choose(n: int, k: int) -> float:
-    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
+def _polynomial(coefficients: Sequence[float], x: float) -> float:
+    """Return the value of a polynomial; its highest coefficient comes first."""
+    value = 0.0
+    for coefficient in coefficients:
+        value = value * x + coefficient
+    return value

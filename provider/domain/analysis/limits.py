@@ -7,7 +7,7 @@ from math import exp, inf, isinf, log
 from provider.domain.analysis.counts import Counts, Histogram, Trials
 from provider.domain.analysis.exceedance import Exceedance
 from provider.domain.analysis.number_format import LARGEST_LOG, e_value, per_cent, seconds
-from provider.domain.analysis.outcome import Outcome
+from provider.domain.analysis.outcome import Outcome, ReasonCode
 from provider.domain.analysis.settings import Analysis
 from provider.domain.analysis.values import Value
 
@@ -27,6 +27,7 @@ class LimitVerdict(Value):
     reason: str
     e_value: float = 1.0
     threshold: float = 1.0
+    reason_code: ReasonCode | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ class _Observed:
     limit: float
     is_kept: bool | None
     words: str
+    reason_code: ReasonCode | None = None
 
 
 def _judged(observed: _Observed, evidence: Exceedance | None, settings: Analysis) -> LimitVerdict:
@@ -103,7 +105,7 @@ def _judged(observed: _Observed, evidence: Exceedance | None, settings: Analysis
     elif observed.is_kept:
         outcome = Outcome.SUCCESSFUL
     elif observed.is_kept is False:
-        reason = f"{reason}, not known yet: e-value {e_value(worse)} of {failed_at:g}"
+        reason = f"{reason}, undecided: e-value {e_value(worse)} of {failed_at:g}"
     return LimitVerdict(
         name=observed.name,
         outcome=outcome,
@@ -112,6 +114,7 @@ def _judged(observed: _Observed, evidence: Exceedance | None, settings: Analysis
         reason=reason,
         e_value=exp(min(worse, LARGEST_LOG)),
         threshold=failed_at,
+        reason_code=observed.reason_code if outcome is Outcome.INCONCLUSIVE else None,
     )
 
 
@@ -128,7 +131,7 @@ def _success_rate(canary: Counts, *, at_least: float, enough: int) -> _Observed:
         return _Observed(name, None, at_least, None, f"success rate: 0 of {enough} requests")
     # One division only, so that 99 of 100 is 99% and not a little less.
     value = 100 * (canary.requests - canary.errors) / canary.requests
-    words = f"success rate {per_cent(value / 100)}, at least {per_cent(at_least / 100)} wanted"
+    words = f"success rate {per_cent(value / 100)}, required at least {per_cent(at_least / 100)}"
     if canary.requests < enough:
         return _Observed(name, None, at_least, None, f"{words}: {canary.requests} of {enough} requests")
     return _Observed(name, value, at_least, value >= at_least, words)
@@ -139,9 +142,10 @@ def _latency(histogram: Histogram, percentile: int, *, limit: float, enough: int
     value = quantile(histogram, percentile / 100)
     if value is None:
         return _Observed(name, None, limit, None, f"p{percentile}: 0 of {enough} requests")
-    first, last, wanted = histogram.edges[0], histogram.edges[-1], f"at most {seconds(limit)} wanted"
+    first, last, wanted = histogram.edges[0], histogram.edges[-1], f"required at most {seconds(limit)}"
     if limit < first and value <= first:
-        return _Observed(name, None, limit, None, _below_first_edge(name, percentile, limit=limit, first=first))
+        words = below_first_edge(name, limit=limit, first=first)
+        return _Observed(name, None, limit, None, words, ReasonCode.LIMIT_BELOW_BUCKETS)
     if isinf(value):
         is_kept = False if limit <= last else None
         words = f"p{percentile} above {seconds(last)}, the last bucket's edge; {wanted}"
@@ -152,9 +156,10 @@ def _latency(histogram: Histogram, percentile: int, *, limit: float, enough: int
     return _Observed(name, value, limit, value <= limit, words)
 
 
-def _below_first_edge(name: str, percentile: int, *, limit: float, first: float) -> str:
-    """Say that a limit cannot be told to be kept: no bucket tells durations below the first edge apart."""
+def below_first_edge(name: str, *, limit: float, first: float) -> str:
+    """Say that a limit cannot be judged: no bucket distinguishes durations below the first edge."""
     return (
-        f"p{percentile} below {seconds(first)}, the first bucket's edge: limits.{name} of {seconds(limit)} cannot be "
-        f"judged; raise it to at least {seconds(first)}, or add lower metrics.prometheus.buckets to Traefik"
+        f"limits.{name} of {seconds(limit)} cannot be judged: the first bucket of Traefik's metrics ends at "
+        f"{seconds(first)}; raise the limit to at least {seconds(first)}, or add lower metrics.prometheus.buckets to "
+        "Traefik"
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from math import exp, fsum, log, log1p
 from typing import Self
 
@@ -20,13 +21,19 @@ def log_sum(one: float, other: float) -> float:
     return larger + log1p(exp(smaller - larger))
 
 
+# The weight of the first start: most canaries that are bad are so from the start.
+_FIRST = 0.9
+# Of the evidence, a quarter must remain without the time that says most.
+OMITTED = log(4)
+
+
 @dataclass(frozen=True)
 class Mixture(Value):
     """An e-process as a mixture over start times and over alternatives; natural logs, 0 without data.
 
     A canary may break at any time, and what was good before must not weigh against that. So the evidence is a mixture
-    over the periods in which it may have broken. The first start has the weight `first`; those up to period j have
-    all but 2 (1 − first) / (j + 2) together. Starts that have not come yet count 1 each. The weights sum to 1, so the
+    over the periods in which it may have broken. The first start has the weight 0.9; those up to period j have all
+    but 0.2 / (j + 2) together. Starts that have not come yet count 1 each. The weights sum to 1, so the
     mixture is an e-process, and α holds for the whole attempt (the idea of e-detectors: Shin, Ramdas and Rinaldo,
     2022).
 
@@ -34,24 +41,29 @@ class Mixture(Value):
     factors since that start. It is empty without data. `period` is that of the latest start.
 
     Errors come in bursts, so the evidence must not rest on a short time. Time is divided into units, `unit` is the
-    latest one, and the e-value is the least that remains without any two units in a row. That only lowers it, so that
-    it stays one. `without` is the least without two units that are over; `before` holds the sums before the unit
-    ahead of the latest one, and before the latest one. Both are empty where no time is left out.
+    latest one, and the e-value is at most four times the least that remains without any two units in a row. That only
+    lowers it, so that it stays one. `without` is the least without two units that are over; `before` holds the sums
+    before the unit ahead of the latest one, and before the latest one. Both are empty where no time is left out.
     """
 
-    first: float = 0.5
     sums: tuple[float, ...] = ()
     period: int = 0
     unit: int = 0
     without: tuple[float, ...] = ()
     before: tuple[tuple[float, ...], ...] = ()
 
-    @property
+    @cached_property
     def value(self) -> float:
-        """Return the log of the e-value."""
-        if not self.sums:
-            return 0.0
-        return log_sum(log_mean(_least(self.sums, self.without, *self.before)), log(self._rest(self.period)))
+        """Return the log of the e-value, not above a multiple of what remains without the time that says most."""
+        if not self.before:
+            return self.with_all_units
+        remaining = _least(self.sums, self.without, *self.before)
+        return min(self.with_all_units, self._value_of(remaining) + OMITTED)
+
+    @property
+    def with_all_units(self) -> float:
+        """Return the log of the e-value, also where it rests on a short time."""
+        return self._value_of(self.sums)
 
     def updated(self, gains: Sequence[float], *, period: int = 0, unit: int | None = None) -> Self:
         """Add the logs of a window's factors, one for each alternative.
@@ -61,7 +73,6 @@ class Mixture(Value):
         begun = self if self.sums and period <= self.period else self._begun(len(gains), period)
         turned = begun._turned(unit)
         return type(self)(
-            first=turned.first,
             sums=_product(turned.sums, gains),
             period=turned.period,
             unit=turned.unit,
@@ -71,7 +82,7 @@ class Mixture(Value):
 
     def _begun(self, alternatives: int, period: int) -> Self:
         """Add the starts of the periods since the latest one."""
-        sums = self.sums or (log(self.first),) * alternatives
+        sums = self.sums or (log(_FIRST),) * alternatives
         if period <= self.period:
             return replace(self, sums=sums)
         weight = log(self._rest(self.period) - self._rest(period))
@@ -100,9 +111,12 @@ class Mixture(Value):
             return replace(self, unit=unit, without=_least(self.without, ahead), before=(latest, self.sums))
         return replace(self, unit=unit, without=_least(self.without, ahead, latest), before=(self.sums, self.sums))
 
+    def _value_of(self, sums: Sequence[float]) -> float:
+        return log_sum(log_mean(sums), log(self._rest(self.period))) if sums else 0.0
+
     def _rest(self, period: int) -> float:
         """Return the weight of all starts after a period."""
-        return 2 * (1 - self.first) / (period + 2)
+        return 2 * (1 - _FIRST) / (period + 2)
 
 
 def _product(logs: Sequence[float], gains: Sequence[float]) -> tuple[float, ...]:

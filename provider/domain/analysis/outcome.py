@@ -16,13 +16,15 @@ class Outcome(StrEnum):
 
 
 class ReasonCode(StrEnum):
-    """Machine-readable reason why a canary is not known to be good."""
+    """Machine-readable reason why a canary is not shown to be good."""
 
     WARMING_UP = "warm-up"
     UNKNOWN_RESULTS = "unknown-results"
     """Traefik does not count whether the canary's responses were successes."""
     CLIENT_ERRORS = "client-errors"
     """The canary has more 4xx responses than stable."""
+    LIMIT_BELOW_BUCKETS = "limit-below-buckets"
+    """A latency limit is below the first bucket of Traefik's metrics, so that it cannot be judged."""
     BASELINE_UNAVAILABLE = "baseline-unavailable"
     """The baseline receives no requests, or fails most of them."""
     BASELINE_WORSE = "baseline-worse"

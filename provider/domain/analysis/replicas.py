@@ -43,6 +43,6 @@ def with_start(before: Sequence[float], started: float | None) -> tuple[float, .
 def several_traefiks(gateway: str) -> str:
     """Say what is wrong with the metrics address of a gateway, and the cure."""
     return (
-        f"several Traefiks answer for gateway {gateway}: their counters cannot be told apart; "
-        "give each its own name and metrics address"
+        f"several Traefik instances respond for gateway {gateway}: their counters are indistinguishable; "
+        "give each its own name and metrics URL"
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
+from math import sqrt
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StrictBool, WithJsonSchema, model_serializer, model_validator
@@ -142,7 +143,7 @@ class Analysis(Document):
     interval: Duration = timedelta(seconds=5)
     """Time between two measurements; at least `1s`."""
     warm_up: DurationOrZero = timedelta(seconds=30)
-    """Time after the start, a weight increase or scaling during which measurements are not evaluated. `0s`
+    """Time after the start, a change of the weight or scaling during which measurements are not evaluated. `0s`
     disables the warm-up."""
     metrics: tuple[Metric, ...] = Field(default=("errors", "latency"), min_length=1, max_length=2)
     """Metrics to compare between canary and stable."""
@@ -210,21 +211,21 @@ class Analysis(Document):
     @model_validator(mode="after")
     def _each_metric_once(self) -> Self:
         if len(set(self.metrics)) != len(self.metrics):
-            raise ValueError("metrics must not name the same one twice")
+            raise ValueError("metrics must not contain duplicates")
         return self
 
     @model_validator(mode="after")
     def _each_edge_once(self) -> Self:
         edges = self.latency.edges or ()
         if len(set(edges)) != len(edges):
-            raise ValueError("latency.edges must not name the same one twice")
+            raise ValueError("latency.edges must not contain duplicates")
         return self
 
     @model_validator(mode="after")
     def _each_check_named_once(self) -> Self:
         names = [check.name for check in self.checks or ()]
         if len(set(names)) != len(names):
-            raise ValueError("checks must not have the same name twice")
+            raise ValueError("checks must have unique names")
         return self
 
     def origins(self) -> dict[str, tuple[object, Origin]]:
@@ -249,6 +250,14 @@ class Analysis(Document):
     def worse_than_odds(self) -> float:
         """Return the odds ratio up to which a canary does not count as worse; never above `margin`."""
         return min(self.worse_than, self.margin)
+
+    @property
+    def slower_than_odds(self) -> float:
+        """Return the same for durations, halfway between `worseThan` and `margin`.
+
+        Equal versions differ more in durations than in errors: by the machine, its neighbors and its load.
+        """
+        return sqrt(self.worse_than_odds * self.margin)
 
     @property
     def tolerated_rate(self) -> float:

@@ -140,9 +140,9 @@ def _judged(whole: Requests, *, requested: Decimal, gateways: int, may_starve: b
     if whole.canary >= expected / 2:
         return ShareState.OK, ""
     if not may_starve:
-        return ShareState.UNKNOWN, "less than half of what was asked for"
+        return ShareState.UNKNOWN, "less than half of the requested weight"
     if chance_of_so_few(whole.canary, whole.total, float(requested) / 100) > _CHANCE:
-        return ShareState.UNKNOWN, "too few requests to tell"
+        return ShareState.UNKNOWN, "too few requests"
     return ShareState.STARVED, _why_starved(whole, missing=expected - whole.canary, gateways=gateways)
 
 
@@ -163,15 +163,18 @@ def chance_of_so_few(hits: int, trials: int, chance: float) -> float:
 def _why_starved(whole: Requests, *, missing: float, gateways: int) -> str:
     time = format_duration(timedelta(seconds=max(1, round((whole.end - whole.begin).total_seconds()))))
     if whole.reloads is None:
-        return f"starved: Traefik may be rebuilt so often that its turns never reach the canary; {_CURE}"
+        return f"starved: Traefik may be rebuilt so often that its round robin never reaches the canary; {_CURE}"
     # A rebuild costs the canary a turn at most, at each gateway.
     if whole.reloads + gateways >= missing:
-        return f"starved: Traefik was rebuilt {whole.reloads} times in {time}, each time from the first turn; {_CURE}"
+        return (
+            f"starved: Traefik was rebuilt {whole.reloads} times in {time}, "
+            f"and each rebuild restarts its round robin; {_CURE}"
+        )
     times = "once" if whole.reloads == 1 else f"{whole.reloads} times"
     return (
         f"starved: Traefik was rebuilt {times} in {time}, which does not explain it; "
-        "see whether the canary's servers are up"
+        "check whether the canary's servers are up"
     )
 
 
-_CURE = "set strategy: hrw, which goes by the client's address, or let Traefik be changed less often"
+_CURE = "set strategy: hrw, which selects by client address, or change Traefik's configuration less often"

@@ -77,7 +77,7 @@ class ErrorStatuses(Document):
     @model_validator(mode="after")
     def _each_code_once(self) -> Self:
         if self.grpc and len(set(self.grpc)) != len(self.grpc):
-            raise ValueError("grpc must not name the same code twice")
+            raise ValueError("grpc must not contain duplicates")
         return self
 
     @model_serializer

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from provider.domain.analysis.baseline import Doubt, silence
 from provider.domain.analysis.bound import upper_bound
 from provider.domain.analysis.counts import Counts, Trials, Window
-from provider.domain.analysis.edges import Edge, most_telling, slow_edge, slower, unknown_edges
+from provider.domain.analysis.edges import Edge, slow_edge, slower, unknown_edges
 from provider.domain.analysis.evidence import Evidence
 from provider.domain.analysis.limits import LimitVerdict, check_limits
 from provider.domain.analysis.number_format import LARGEST_LOG, e_value, per_cent, seconds
@@ -17,7 +17,7 @@ from provider.domain.analysis.settings import Analysis, ClientErrors, Metric
 from provider.domain.analysis.values import Value
 
 Judged = Metric | Literal["clientErrors"]
-_NAMES: dict[Judged, str] = {"errors": "errors", "latency": "slow answers", "clientErrors": "client errors"}
+_NAMES: dict[Judged, str] = {"errors": "errors", "latency": "slow responses", "clientErrors": "client errors"}
 
 
 _CURE = (
@@ -77,7 +77,7 @@ class Verdict(Value):
         if self.outcome is not Outcome.INCONCLUSIVE:
             return self
         if self.canary_requests < wanted:
-            return replace(self, reason=f"too few requests to judge: {self.canary_requests} of {wanted}")
+            return replace(self, reason=f"too few requests: {self.canary_requests} of {wanted}")
         if self.reason_code is not None:
             return self
         stable = {one.metric: one.stable_rate for one in attempt.metrics} if attempt else {}
@@ -89,7 +89,7 @@ class Verdict(Value):
         doubtful += [limit.reason for limit in self.limits if limit.outcome is not Outcome.SUCCESSFUL]
         if doubtful:
             return replace(self, reason="; ".join(doubtful))
-        return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"did not fail in its time: {self.reason}")
+        return replace(self, outcome=Outcome.SUCCESSFUL, reason=f"no failure before the deadline: {self.reason}")
 
 
 def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, requests: int, settings: Analysis) -> str:
@@ -105,7 +105,7 @@ def _doubt(metric: MetricVerdict, stable_of_attempt: float | None, requests: int
     if canary <= allowed:
         return ""
     rate = f"canary {_NAMES[metric.metric]} {per_cent(canary)}"
-    return f"not known to be good: {rate} exceed the {per_cent(allowed)} allowed without a verdict"
+    return f"not shown to be good: {rate} exceed the {per_cent(allowed)} allowed without a verdict"
 
 
 def judge(evidence: Evidence, totals: Window, settings: Analysis, *, doubt: Doubt | None = None) -> Verdict:
@@ -117,24 +117,27 @@ def judge(evidence: Evidence, totals: Window, settings: Analysis, *, doubt: Doub
     metrics = tuple(_judged(case, settings) for case in _cases(evidence, totals, settings))
     limits = check_limits(totals.canary, settings, evidence.limits)
     client_errors = _client_errors(evidence, totals, settings)
-    requests = totals.canary.requests
-    if requests == 0:
-        words = "no requests to the canary yet"
-        return Verdict(Outcome.INCONCLUSIVE, words, requests, metrics, limits, client_errors)
     parts: list[MetricVerdict | LimitVerdict] = [*metrics, *limits]
     if client_errors and client_errors.outcome is Outcome.FAILED and settings.client_errors is ClientErrors.ABORT:
         parts.append(client_errors)
-    outcome = worst(part.outcome for part in parts)
+    outcome, requests = worst(part.outcome for part in parts), totals.canary.requests
+    if outcome is Outcome.FAILED:
+        reason = "; ".join(part.reason for part in parts if part.outcome is outcome)
+        return Verdict(outcome, reason, requests, metrics, limits, client_errors)
+    if requests == 0:
+        words = "no requests to the canary yet"
+        return Verdict(Outcome.INCONCLUSIVE, words, requests, metrics, limits, client_errors)
     doubt = doubt or silence(totals)
-    if doubt and outcome is not Outcome.FAILED:
+    if doubt:
         code = doubt.reason_code
         return Verdict(Outcome.INCONCLUSIVE, doubt.reason, requests, metrics, limits, client_errors, code)
     unknown = _unknown_results(totals.canary, settings)
-    if unknown and outcome is not Outcome.FAILED:
+    if unknown:
         code = ReasonCode.UNKNOWN_RESULTS
         return Verdict(Outcome.INCONCLUSIVE, unknown, requests, metrics, limits, client_errors, code)
     reason = "; ".join(part.reason for part in parts if part.outcome is outcome)
-    return Verdict(outcome, reason, requests, metrics, limits, client_errors)
+    limit_code = next((limit.reason_code for limit in limits if limit.reason_code), None)
+    return Verdict(outcome, reason, requests, metrics, limits, client_errors, limit_code)
 
 
 def _unknown_results(canary: Counts, settings: Analysis) -> str:
@@ -146,7 +149,7 @@ def _unknown_results(canary: Counts, settings: Analysis) -> str:
     share = canary.unknown / canary.requests
     if not is_wanted or settings.checks or share <= settings.tolerated_rate:
         return ""
-    return f"the results of {per_cent(share)} of the canary's responses are not known: {_CURE}"
+    return f"the results of {per_cent(share)} of the canary's responses are unknown: {_CURE}"
 
 
 def _client_errors(evidence: Evidence, totals: Window, settings: Analysis) -> MetricVerdict | None:
@@ -202,11 +205,11 @@ def _errors(evidence: Evidence, totals: Window) -> _Case:
 
 
 def _latency(evidence: Evidence, totals: Window, settings: Analysis) -> _Case:
-    slow, telling = slow_edge(evidence.slow, settings), most_telling(evidence.slow, settings)
+    slow, (worse, telling) = slow_edge(evidence.slow, settings), slower(evidence.slow, settings)
     canary, stable = _above(totals, slow)
     return _Case(
         metric="latency",
-        worse=slower(evidence.slow, settings),
+        worse=worse,
         not_worse=slow.comparison.not_worse if slow else 0.0,
         canary=canary,
         stable=stable,
@@ -268,9 +271,9 @@ def _finding(
     if case.doubt:
         return Outcome.INCONCLUSIVE, case.doubt
     if case.canary.total == 0:
-        return Outcome.INCONCLUSIVE, f"nothing is known of the canary's {_NAMES[case.metric]}"
+        return Outcome.INCONCLUSIVE, f"no data on the canary's {_NAMES[case.metric]}"
     if case.not_worse >= log(passed_at):
         return Outcome.SUCCESSFUL, f"{case.rates}, less than {settings.margin:g} times as bad, {not_worse}"
     if at_most < settings.tolerated_rate:
-        return Outcome.SUCCESSFUL, f"{case.rates}, surely below the {per_cent(settings.tolerated_rate)} tolerated"
-    return Outcome.INCONCLUSIVE, f"{case.rates}, not known yet: {worse} for worse, {not_worse} for not worse"
+        return Outcome.SUCCESSFUL, f"{case.rates}, below the tolerated {per_cent(settings.tolerated_rate)}"
+    return Outcome.INCONCLUSIVE, f"{case.rates}, undecided: {worse} for worse, {not_worse} for not worse"

@@ -1,7 +1,8 @@
-"""The warm-up of a canary: its first responses after a start are slow, and some fail, without its version being bad.
+"""The warm-up of a canary: its first responses after a change are no fair comparison with stable's.
 
-Caches, connection pools and compilers are cold after a start, after more traffic and on new servers. Samples of that
-time move the counters forward and are not judged. A canary that is plainly down fails all the same: see `ruin`.
+Caches, connection pools and compilers are cold after a start, after more traffic and on new servers. After less
+traffic, long requests that began at the former weight end on the canary. Samples of that time move the counters
+forward and are not judged. A canary that is plainly down fails all the same: see `ruin`.
 """
 
 from dataclasses import dataclass
@@ -22,18 +23,17 @@ class Exposure(Value):
 
 @dataclass(frozen=True)
 class WarmUp(Value):
-    """The last change after which a canary is cold: the start, a weight increase, or other servers."""
+    """The last change that a canary is given time for: the start, another weight, or other servers."""
 
     exposure: Exposure
     since: datetime
 
     @classmethod
     def after(cls, before: Self | None, exposure: Exposure, *, now: datetime) -> Self:
-        """Return the warm-up to go on with; it begins now if the exposure has changed so that servers are cold."""
-        is_colder = (
-            before is None or exposure.weight > before.exposure.weight or exposure.servers != before.exposure.servers
-        )
-        return cls(exposure, now if before is None or is_colder else min(before.since, now))
+        """Return the warm-up to continue with; it begins now if the exposure has changed."""
+        if before is None or before.exposure != exposure:
+            return cls(exposure, now)
+        return before if before.since <= now else cls(exposure, now)
 
     def end(self, duration: timedelta) -> datetime | None:
         """Return when it is over; None without any duration."""

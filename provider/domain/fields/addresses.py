@@ -12,7 +12,9 @@ from provider.domain.fields.hosts import IpAddress, is_metadata, unwrapped, writ
 from provider.domain.fields.parsing import InvalidDocumentError, Mistake, write
 from provider.domain.fields.types import url_problem
 
-METADATA_WORDS = "link-local and metadata addresses are never asked: a cloud hands out credentials there"
+METADATA_WORDS = (
+    "link-local and metadata addresses are not allowed: cloud metadata services provide credentials there"
+)
 # Every field, of every kind of document, that holds an address.
 _FIELDS = frozenset({"url", "api", "metrics", "resolver"})
 # A mapping whose keys are the writer's own.
@@ -48,7 +50,7 @@ class Networks:
             return METADATA_WORDS
         bare = unwrapped(address)
         if self.allowed and not any(bare in network for network in self.allowed):
-            return "it is outside of the networks that are allowed (CANARY_ALLOW_NETWORKS)"
+            return "it is outside the allowed networks (CANARY_ALLOW_NETWORKS)"
         return None
 
     def check(self, document: BaseModel, *, pointer: str = "") -> None:

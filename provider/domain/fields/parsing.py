@@ -109,7 +109,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     document = dict(pairs)
     if len(document) != len(pairs):
-        raise NotJsonError(f"the key {quoted(_first_repeated(pairs))} stands twice in one object")
+        raise NotJsonError(f"duplicate key {quoted(_first_repeated(pairs))} in an object")
     return document
 
 
@@ -130,7 +130,7 @@ def _mistakes(model: type[BaseModel], error: ValidationError) -> list[Mistake]:
     kept = [part for part in details if not (part["type"] == "too_short" and part["loc"] in with_wrong_items)]
     listed = [Mistake(pointer=_pointer(_place(part)), detail=_detail(part, fields)) for part in kept[:MOST_MISTAKES]]
     rest = len(kept) - len(listed)
-    return [*listed, Mistake("", f"has {rest} more mistakes, which are not listed")] if rest else listed
+    return [*listed, Mistake("", f"has {rest} more errors, which are not listed")] if rest else listed
 
 
 def _place(details: ErrorDetails) -> Sequence[int | str]:
@@ -159,7 +159,7 @@ def _detail(details: ErrorDetails, fields: frozenset[str]) -> str:
         case "tuple_type":
             return "must be a list"
         case "too_short" | "string_too_short":
-            return f"must have at least {details['ctx']['min_length']}; leave it out to have none"
+            return f"must have at least {details['ctx']['min_length']}; omit it for none"
         case "too_long" | "string_too_long" as kind:
             unit = " characters" if kind == "string_too_long" or isinstance(details["input"], str) else ""
             return f"must have at most {details['ctx']['max_length']}{unit}"

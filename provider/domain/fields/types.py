@@ -70,7 +70,7 @@ def parse_duration(value: object) -> timedelta:
     if milliseconds > _LONGEST_DURATION / timedelta(milliseconds=1):
         raise ValueError(f"must be at most 8784h (a year), not {value}")
     if milliseconds != int(milliseconds) or milliseconds == 0:
-        raise ValueError(f"must be a whole number of milliseconds, 1 at least, not {value}")
+        raise ValueError(f"must be a whole number of milliseconds and at least 1, not {value}")
     return timedelta(milliseconds=int(milliseconds))
 
 
@@ -97,10 +97,10 @@ def _server_url(url: str) -> str:
         return url
     problem = url_problem(url, schemes={"http", "https", "h2c"}, has_path=False)
     if problem:
-        raise ValueError(f"must be a server's address such as http://10.0.0.1:8080: {problem}")
+        raise ValueError(f"must be a server URL such as http://10.0.0.1:8080: {problem}")
     address = written_address(urlsplit(url).hostname or "")
     if address and is_metadata(address):
-        raise ValueError("must not be link-local: a cloud hands out credentials there, to whoever Traefik lets in")
+        raise ValueError("must not be link-local: cloud metadata services provide credentials there")
     return url.removesuffix("/")
 
 
@@ -128,7 +128,7 @@ def _faults_of_url(
     if port == 0 or parts.netloc.endswith(":"):
         yield "the port must be from 1 to 65535"
     if "@" in parts.netloc:
-        yield "it must not carry a user or password"
+        yield "it must not contain a user or password"
     if not has_path and parts.path not in {"", "/"}:
         yield "it must not have a path: Traefik would ignore it"
     if "?" in url or "#" in url:
@@ -157,9 +157,9 @@ def _matching(pattern: str, words: str) -> Callable[[str], str]:
 
 def _reference(value: str) -> str:
     if value.endswith("@http"):
-        raise ValueError("must not end in @http: those names are this provider's own and come and go")
+        raise ValueError("must not end in @http: these services belong to this provider and change")
     if value.endswith("@internal"):
-        raise ValueError("must not end in @internal: it would publish Traefik's own API, with its configuration")
+        raise ValueError("must not end in @internal: this would expose Traefik's API and configuration")
     return value
 
 
@@ -186,17 +186,17 @@ Duration = Annotated[
 WholeNumber = Annotated[int, BeforeValidator(_whole_number)]
 Name = Annotated[
     str,
-    AfterValidator(_matching(NAME_PATTERN, "1 to 63 lower-case letters, digits and inner hyphens, such as shop-api")),
+    AfterValidator(_matching(NAME_PATTERN, "1 to 63 lowercase letters, digits and inner hyphens, such as shop-api")),
     Field(json_schema_extra={"pattern": NAME_PATTERN}),
 ]
 HostName = Annotated[
     str,
     Field(max_length=253, json_schema_extra={"pattern": _HOST_PATTERN}),
-    AfterValidator(_matching(_HOST_PATTERN, "a name in the DNS, such as shop-v2 or _http._tcp.shop.internal")),
+    AfterValidator(_matching(_HOST_PATTERN, "a DNS name such as shop-v2 or _http._tcp.shop.internal")),
 ]
 EntryPoint = Annotated[
     str,
-    AfterValidator(_matching(r"^[A-Za-z0-9_-]{1,63}$", "the name of an entry point, such as web")),
+    AfterValidator(_matching(r"^[A-Za-z0-9_-]{1,63}$", "the name of an entry point such as web")),
     Field(json_schema_extra={"pattern": r"^[A-Za-z0-9_-]{1,63}$"}),
 ]
 Reference = Annotated[
@@ -213,7 +213,7 @@ Token = Annotated[
 HeaderValue = Annotated[
     str,
     Field(max_length=512, json_schema_extra={"pattern": r"^[!-~]([ -~]*[!-~])?$"}),
-    AfterValidator(_matching(r"^[!-~]([ -~]*[!-~])?$", "printable ASCII with no space at either end")),
+    AfterValidator(_matching(r"^[!-~]([ -~]*[!-~])?$", "printable ASCII without leading or trailing spaces")),
 ]
 CookieValue = Annotated[
     str,
@@ -229,7 +229,7 @@ CheckedPath = Annotated[
     str,
     Field(max_length=1024, json_schema_extra={"pattern": _CHECKED_PATH_PATTERN}),
     AfterValidator(
-        _matching(_CHECKED_PATH_PATTERN, "a path that begins with one /, with complete escapes such as %20")
+        _matching(_CHECKED_PATH_PATTERN, "a path that begins with one / and has complete escapes such as %20")
     ),
 ]
 ServerUrl = Annotated[

@@ -2,15 +2,15 @@
 
 from provider.domain.gateways.counted_polls import counted
 from provider.domain.gateways.gateway import DEFAULT_GATEWAY, GatewaySpec, Sighting, metrics_sources
-from provider.domain.gateways.health import QUIET_AFTER, Condition, GatewayState, Signs, condition_of
+from provider.domain.gateways.health import QUIET_AFTER, Condition, GatewayHealth, Signs, condition_of
 from provider.domain.gateways.instances import Instances, Shown
 
 __all__ = [
     "DEFAULT_GATEWAY",
     "QUIET_AFTER",
     "Condition",
+    "GatewayHealth",
     "GatewaySpec",
-    "GatewayState",
     "Instances",
     "Shown",
     "Sighting",

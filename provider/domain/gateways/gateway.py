@@ -26,7 +26,7 @@ def _endpoint(url: object) -> str:
         raise ValueError(f"must have at most {_LONGEST_URL} characters")
     problem = asked_url_problem(url)
     if problem:
-        raise ValueError(f"must be an address such as http://edge:8080: {problem}")
+        raise ValueError(f"must be a URL such as http://edge:8080: {problem}")
     return url.removesuffix("/")
 
 
@@ -108,11 +108,11 @@ class GatewaySpec(Document):
     @model_validator(mode="after")
     def _credentials_fit(self) -> Self:
         if not (self.api or self.metrics) and (self.basic_auth or self.header or self.ca):
-            raise ValueError("credentials go with api or metrics")
+            raise ValueError("credentials require api or metrics")
         if self.basic_auth and self.header and self.header.name.lower() == "authorization":
-            raise ValueError("basicAuth and the header Authorization exclude each other")
+            raise ValueError("basicAuth and the header Authorization are mutually exclusive")
         if self.ca and not any(url.startswith("https://") for url in (*self.apis, *_listed(self.metrics))):
-            raise ValueError("ca goes with an https URL")
+            raise ValueError("ca requires an https URL")
         return self
 
     @property

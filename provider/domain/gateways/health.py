@@ -17,19 +17,19 @@ LAGGING_AFTER = timedelta(seconds=30)
 UNREACHABLE_AFTER = timedelta(seconds=5)
 
 
-class GatewayState(StrEnum):
-    """State of a gateway."""
+class GatewayHealth(StrEnum):
+    """Health of a gateway."""
 
-    OK = "ok"
-    UNSEEN = "unseen"
+    HEALTHY = "healthy"
+    NEVER_POLLED = "never-polled"
     """Configured, but has not polled yet."""
-    SILENT = "silent"
+    NOT_POLLING = "not-polling"
     """Has polled before, but no longer does."""
-    FAILING = "failing"
+    CONFIGURATION_ERROR = "configuration-error"
     """Its API reports an error of a router or service of the provider."""
-    UNREACHABLE = "unreachable"
+    API_UNREACHABLE = "api-unreachable"
     """Its API does not respond."""
-    LAGGING = "lagging"
+    OUTDATED = "outdated"
     """It has not applied the latest changes."""
 
 
@@ -39,7 +39,7 @@ class Condition(Document):
     `revision_applied` is the revision that its API shows, None if unknown.
     """
 
-    state: GatewayState
+    health: GatewayHealth
     detail: str = ""
     since: Moment
     errors: tuple[str, ...] = ()
@@ -65,10 +65,10 @@ class Signs:
 
 def condition_of(signs: Signs, *, before: Condition | None, now: datetime) -> Condition:
     """Judge a gateway by what a look has found, and tell since when it is in this state."""
-    state, detail = _judged(signs, now)
-    is_same = before is not None and before.state is state
+    health, detail = _judged(signs, now)
+    is_same = before is not None and before.health is health
     return Condition(
-        state=state,
+        health=health,
         detail=detail,
         since=before.since if before and is_same else now,
         errors=tuple(signs.errors),
@@ -76,15 +76,16 @@ def condition_of(signs: Signs, *, before: Condition | None, now: datetime) -> Co
     )
 
 
-def _judged(signs: Signs, now: datetime) -> tuple[GatewayState, str]:
+def _judged(signs: Signs, now: datetime) -> tuple[GatewayHealth, str]:
     if signs.last_poll is None:
-        return GatewayState.UNSEEN, "it has not polled"
+        return GatewayHealth.NEVER_POLLED, "it has not polled"
     if now - signs.last_poll > (QUIET_AFTER if signs.is_connected else HUNG_UP_AFTER):
-        return GatewayState.SILENT, "it no longer polls"
+        return GatewayHealth.NOT_POLLING, "it no longer polls"
     if signs.errors:
-        return GatewayState.FAILING, signs.errors[0]
+        return GatewayHealth.CONFIGURATION_ERROR, signs.errors[0]
     if signs.unreachable_since and now - signs.unreachable_since >= UNREACHABLE_AFTER:
-        return GatewayState.UNREACHABLE, signs.unreachable
+        return GatewayHealth.API_UNREACHABLE, signs.unreachable
     if signs.behind_since and now - signs.behind_since >= LAGGING_AFTER:
-        return GatewayState.LAGGING, signs.behind
-    return GatewayState.OK, "" if signs.has_api else "its API is not configured, so only the served revision is known"
+        return GatewayHealth.OUTDATED, signs.behind
+    without_api = "its API is not configured, so only the served revision is known"
+    return GatewayHealth.HEALTHY, "" if signs.has_api else without_api

@@ -81,7 +81,7 @@ def sample(at: datetime) -> Notice:
         phase=Phase.PAUSED,
         weight=Decimal("2.5"),
         actor="traefik-canary",
-        reason='a test: "quotes", <angles> & \\',
+        reason='test reason: "quotes", <angles> & \\',
         at=at,
         revision=0,
     )
@@ -136,9 +136,9 @@ def _words(kind: NoticeKind, rollout: Rollout | None, reason: str) -> str:
         return f"the rollout was deleted: {reason}" if reason else "the rollout was deleted"
     match kind:
         case NoticeKind.CREATED:
-            return f"a new rollout, {rollout.status.reason}"
+            return f"rollout created: {rollout.status.reason}"
         case NoticeKind.STARTED:
-            return f"a canary has started: {_where(rollout)}"
+            return f"canary started: {_where(rollout)}"
         case NoticeKind.ADVANCED:
             return _where(rollout)
         case NoticeKind.WAITING:

@@ -43,7 +43,7 @@ def check_template(text: str) -> str:
     """Give the template back; ValueError where it names what is not there."""
     template = Template(text)
     if not template.is_valid():
-        raise ValueError("a $ must be followed by a name, or be written twice: $$")
+        raise ValueError("a $ must be followed by a name; write $$ for a literal $")
     known = fields(_SAMPLE)
     unknown = [name for name in template.get_identifiers() if name not in known]
     if unknown:

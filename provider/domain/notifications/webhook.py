@@ -35,7 +35,7 @@ def _url(url: str) -> str:
         problem = "only printable ASCII without spaces and fragments is allowed"
     if problem:
         # Not said what it was: whoever knows the address of a chat's webhook can write there.
-        raise ValueError(f"must be an address such as https://hooks.slack.com/services/…: {problem}")
+        raise ValueError(f"must be a URL such as https://hooks.slack.com/services/…: {problem}")
     return url
 
 

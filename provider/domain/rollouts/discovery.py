@@ -20,7 +20,7 @@ def _resolver(text: str) -> str:
         is_right = False
     if not is_right:
         raise ValueError(
-            f"must be the address of a name server, such as 10.0.0.53 or 127.0.0.1:8600, not {quoted(text)}"
+            f"must be the address of a DNS server, such as 10.0.0.53 or 127.0.0.1:8600, not {quoted(text)}"
         )
     return text
 
@@ -45,9 +45,9 @@ class Dns(Document):
     @model_validator(mode="after")
     def _port_by_type(self) -> Self:
         if self.type == "SRV" and self.port is not None:
-            raise ValueError("port goes with A and AAAA; an SRV record says its own")
+            raise ValueError("port requires type A or AAAA; an SRV record contains the port")
         if self.type != "SRV" and self.port is None:
-            raise ValueError("port is missing: an address alone does not say where the server listens")
+            raise ValueError("port is required for A and AAAA records")
         return self
 
     def __str__(self) -> str:

@@ -6,11 +6,12 @@ from math import inf
 
 from pydantic import Field
 
-from provider.domain.analysis import Analysis, Forecast, Rates, Stretch
+from provider.domain.analysis import Forecast, Rates, Stretch
 from provider.domain.fields import Document, Moment, format_duration, weight_number
 from provider.domain.fields.types import Weight
 from provider.domain.rollouts.attempt_record import settings_of
 from provider.domain.rollouts.rollout import Rollout
+from provider.domain.rollouts.shares import compared_share
 from provider.domain.rollouts.stages import Stage, stages
 
 FACTORS = (2.0, 5.0, inf)
@@ -103,7 +104,7 @@ class Plan(Document):
 def plan_of(rollout: Rollout, traffic: ExpectedTraffic, *, factors: Sequence[float] = FACTORS) -> Plan:
     """Make the plan of a rollout's steps; without a number of requests it has only weights and times."""
     found, passed = [], list[Stretch]()
-    forecast = Forecast(settings_of(rollout), traffic.rates) if traffic.rates else None
+    forecast = _forecast(rollout, traffic)
     for stage in stages(rollout.spec):
         stretches = _stretches(stage)
         if stage.is_judged:
@@ -114,14 +115,18 @@ def plan_of(rollout: Rollout, traffic: ExpectedTraffic, *, factors: Sequence[flo
 
 def warnings_of(rollout: Rollout, traffic: ExpectedTraffic) -> Iterator[StepWarning]:
     """Yield a warning for each analysis step that cannot be expected to come to a verdict."""
-    settings, rates = settings_of(rollout), traffic.rates
+    forecast = _forecast(rollout, traffic)
     for stage in stages(rollout.spec):
         if not stage.step.analysis:
             continue
-        found = _no_requests(stage) if stage.weights[-1] == 0 else _undecided(stage, settings, rates)
+        found = _no_requests(stage) if stage.weights[-1] == 0 else _undecided(stage, forecast)
         if found:
             code, detail = found
             yield StepWarning(reason_code=code, pointer=f"/spec/steps/{stage.index}", detail=detail)
+
+
+def _forecast(rollout: Rollout, traffic: ExpectedTraffic) -> Forecast | None:
+    return Forecast(settings_of(rollout), traffic.rates, compared_share(rollout.spec)) if traffic.rates else None
 
 
 def _planned(
@@ -167,26 +172,29 @@ def _expected_requests(stage: Stage, rates: Rates) -> int | None:
 
 
 def _no_requests(stage: Stage) -> tuple[WarningCode, str]:
-    return WarningCode.NO_REQUESTS, f"step {stage.index + 1} judges the canary at a weight of 0: it gets no requests"
+    return (
+        WarningCode.NO_REQUESTS,
+        f"step {stage.index + 1} analyzes the canary at a weight of 0: it receives no requests",
+    )
 
 
-def _undecided(stage: Stage, settings: Analysis, rates: Rates | None) -> tuple[WarningCode, str] | None:
-    if rates is None or stage.each is None or stage.step.analysis is None:
+def _undecided(stage: Stage, forecast: Forecast | None) -> tuple[WarningCode, str] | None:
+    if forecast is None or stage.each is None or stage.step.analysis is None:
         return None
-    requests = _expected_requests(stage, rates) or 0
+    settings, requests = forecast.settings, _expected_requests(stage, forecast.rates) or 0
     where = f"step {stage.index + 1} ({weight_number(stage.weights[-1])}%, {format_duration(stage.each)})"
     if stage.step.analysis.duration:
         if requests >= settings.min_requests:
             return None
         return WarningCode.TOO_FEW_REQUESTS, (
-            f"{where} will see about {requests} canary requests of the {settings.min_requests} that minRequests asks "
-            "for; inconclusive steps wait for approval"
+            f"{where}: about {requests} canary requests expected, fewer than minRequests ({settings.min_requests}); "
+            "inconclusive steps wait for approval"
         )
-    if Forecast(settings, rates).known_good(_share(stage), stage.each.total_seconds()) >= _LIKELY:
+    if forecast.known_good(_share(stage), stage.each.total_seconds()) >= _LIKELY:
         return None
     return WarningCode.UNDECIDED_AT_DEADLINE, (
-        f"{where} will see about {requests} canary requests, which seldom decide; at the deadline onUndecided, "
-        f"{settings.on_undecided}, applies"
+        f"{where}: about {requests} canary requests expected, rarely enough for a verdict; "
+        f"at the deadline, onUndecided ({settings.on_undecided}) applies"
     )
 
 

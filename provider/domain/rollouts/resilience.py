@@ -37,7 +37,7 @@ def _condition_problem(text: str) -> str | None:
     match = _CONDITION.fullmatch(text)
     if not match:
         return (
-            f"must be such as ResponseCodeRatio(500, 600, 0, 600) > 0.25, NetworkErrorRatio() > 0.1 or "
+            f"must be an expression such as ResponseCodeRatio(500, 600, 0, 600) > 0.25, NetworkErrorRatio() > 0.1 or "
             f"LatencyAtQuantileMS(95.0) > 500, joined by && or ||, not {quoted(text)}"
         )
     if match["codes"]:

@@ -193,7 +193,7 @@ class Rollout(Document):
         # Clocks of several machines differ by a little.
         known = f"it was stable {format_duration(max(now - until, timedelta()))} ago"
         restored = started._take_over(now=now, reason=_words(known, reason))
-        # Who is rolled back from is not known to be good, and must take the steps if it comes again.
+        # Who is rolled back from is not shown to be good, and must take the steps if it comes again.
         return restored._with(former=former_without(self.spec.stable, restored.status.former or ()))
 
     def retry(self, *, now: datetime, reason: str = "") -> Self:
@@ -258,7 +258,7 @@ class Rollout(Document):
         """
         self._check(Action.HOLD)
         if not self.is_judging and self.status.paused_until is None:
-            self._refuse(Action.HOLD, "it goes nowhere by itself")
+            self._refuse(Action.HOLD, "it does not advance automatically")
         why = "waiting for measurements" if reason_code else ""
         return self._paused(None, now=now, reason=reason, why=why)._with(reason_code=reason_code)
 
@@ -334,7 +334,7 @@ class Rollout(Document):
 
         A side that is there now keeps its name in Traefik, and so its sticky clients; one that comes back has a new
         one, as another version may have had its own since, and so has a canary that was aborted. What is rolled back
-        from is not known to be good.
+        from is not shown to be good.
         """
         self._check(Action.UNDO)
         stable, canary = generations_of(
@@ -356,7 +356,7 @@ class Rollout(Document):
             started=now,
         )
         if earlier.spec.canary is None:
-            return back._withdrawn(now=now, reason=reason, why="as it was earlier, without a canary")
+            return back._withdrawn(now=now, reason=reason, why="rolled back to a revision without a canary")
         held = back._placed(earlier.status.step_index)._held(earlier.status.weight, now=now, reason=reason)
         return held.abort(now=now, reason=reason) if earlier.status.phase is Phase.DEGRADED else held
 
@@ -374,7 +374,7 @@ class Rollout(Document):
         except ServingError as error:
             self._refuse(action, str(error))
 
-    def _withdrawn(self, *, now: datetime, reason: str, why: str = "the canary was withdrawn") -> Self:
+    def _withdrawn(self, *, now: datetime, reason: str, why: str = "the canary was removed") -> Self:
         return self._with(
             phase=Phase.HEALTHY,
             weight=ZERO,
@@ -421,7 +421,10 @@ class Rollout(Document):
     def _go_on(self, action: Action, *, now: datetime, reason: str = "") -> Self:
         self._check(action)
         if not self.steps:
-            self._refuse(action, "it has no steps: set a weight, or promote it in full")
+            self._refuse(
+                action,
+                "the rollout has no steps; set a weight, or promote the canary to stable with full=true (--full)",
+            )
         at = self._placed(higher_index(self.steps, self.status.weight) if self.is_held else self.status.step_index)
         ramp, weight = at.step.ramp if at.step else None, at.status.weight
         is_past = action is Action.SKIP and not self.is_held and ramp is not None and ramp.from_ <= weight
@@ -501,7 +504,7 @@ class Rollout(Document):
             phase=Phase.HEALTHY,
             weight=ZERO,
             step_index=0,
-            reason=_words("the canary has become stable", reason),
+            reason=_words("the canary is now stable", reason),
             since=now,
             stable_generation=self.status.generation,
             promoted=Promotion(stable=self.spec.stable, canary=canary),

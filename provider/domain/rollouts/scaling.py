@@ -17,10 +17,10 @@ def scaled(spec: Spec, side: SideName, servers: tuple[Server, ...]) -> Spec:
     if current is None:
         raise ServingError(f"there is no {side}; start one with set-canary")
     if current.servers is None:
-        raise ServingError(f"{side} lists no servers of its own: scale it where they come from")
+        raise ServingError(f"{side} lists no servers; scale it at their source")
     changed = current.model_copy(update={"servers": servers})
     if not changed.is_same_version(current):
-        raise ServingError(f"no server of {side} stays, so it would be another version: start it with set-canary")
+        raise ServingError(f"at least one server of {side} must remain; start another version with set-canary")
     return spec.model_copy(update={side: changed})
 
 
@@ -42,5 +42,5 @@ def _side_drained(name: str, side: Side, url: str, is_draining: bool) -> Side:
         server.model_copy(update={"drain": drain}) if server.url == url else server for server in side.servers or ()
     )
     if all(server.drain for server in servers):
-        raise ServingError(f"{url} is the last server of {name} that gets requests: add another one first")
+        raise ServingError(f"{url} is the last server of {name} that receives requests; add another one first")
     return side.model_copy(update={"servers": servers})

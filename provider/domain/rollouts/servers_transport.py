@@ -15,10 +15,10 @@ _LONGEST_CA = 32_768
 def _path(text: str) -> str:
     if _PEM in text:
         raise ValueError(
-            "must be the path of a file where Traefik runs, not PEM: what a spec holds is stored in Redis and shown"
+            "must be the path of a file on the Traefik host, not PEM: specs are stored in Redis and shown"
         )
     if not text.startswith("/") or not text.isprintable():
-        raise ValueError("must be the absolute path of a file where Traefik runs, such as /etc/traefik/client.crt")
+        raise ValueError("must be the absolute path of a file on the Traefik host, such as /etc/traefik/client.crt")
     return text
 
 
@@ -27,7 +27,7 @@ def _authority(text: str) -> str:
         return _path(text)
     blocks = text.count(_PEM)
     if not text.isascii() or not blocks == text.count(_CERTIFICATE) == text.count(_END):
-        raise ValueError("must hold certificates in PEM only, from BEGIN CERTIFICATE to END CERTIFICATE")
+        raise ValueError("must contain only PEM certificates, from BEGIN CERTIFICATE to END CERTIFICATE")
     return text
 
 
@@ -66,5 +66,5 @@ class ServersTransport(Document):
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.model_fields_set:
-            raise ValueError("must have at least one field; leave it out to have Traefik's default")
+            raise ValueError("must have at least one field; omit it for Traefik's default")
         return self

@@ -5,10 +5,11 @@ a fifth of what the canary leaves. It stays warm for a rollback, keeps its stick
 and baseline fail because of what they share. Above 44.44% the baseline therefore gets less than the canary.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import ROUND_DOWN, Decimal
 
-from provider.domain.rollouts.spec import SideName
+from provider.domain.analysis.forecast import rest
+from provider.domain.rollouts.spec import SideName, Spec
 
 _MOST_OF_REST = Decimal("0.8")
 _SMALLEST = Decimal("0.01")
@@ -21,3 +22,12 @@ def shares_of(weight: Decimal, *, has_baseline: bool) -> Mapping[SideName, Decim
     baseline = min(weight, most) if has_baseline else Decimal(0)
     shares: dict[SideName, Decimal] = {"stable": rest - baseline, "canary": weight, "baseline": baseline}
     return {side: share for side, share in shares.items() if share}
+
+
+def compared_share(spec: Spec) -> Callable[[float], float]:
+    """Return a function of the canary's share, from 0 to 1: the share of the side that it is compared with."""
+    return _of_baseline if spec.baseline else rest
+
+
+def _of_baseline(share: float) -> float:
+    return min(share, float(_MOST_OF_REST) * (1 - share))

@@ -58,9 +58,9 @@ class Server(Document):
 
 def _answering(servers: tuple[Server, ...]) -> tuple[Server, ...]:
     if len({server.url for server in servers}) != len(servers):
-        raise ValueError("servers must not name the same url twice")
+        raise ValueError("servers must have unique URLs")
     if all(server.drain for server in servers):
-        raise ValueError("servers must not all be draining: nobody would answer; leave one without drain")
+        raise ValueError("at least one server must not be draining")
     return servers
 
 
@@ -138,7 +138,7 @@ class ServerCookie(CookieOptions):
     @classmethod
     def _unnamed(cls, given: Any) -> Any:
         if isinstance(given, dict) and "name" in given:
-            raise ValueError("name is not chosen here: each side's cookie is named after its service in Traefik")
+            raise ValueError("name is not allowed: each side's cookie is named after its service in Traefik")
         return given
 
 
@@ -186,7 +186,7 @@ class Side(Document):
         )
         for option in options:
             if getattr(self, option) is not None:
-                raise ValueError(f"{to_camel(option)} goes with servers; a service's provider sets its own")
+                raise ValueError(f"{to_camel(option)} requires servers; for a service, its own provider sets it")
 
     def is_same_version(self, other: "Side") -> bool:
         """Tell a side that was scaled or tuned from one that is another version.
@@ -221,7 +221,7 @@ class StickyCookie(CookieOptions):
     @model_validator(mode="after")
     def _not_of_servers(self) -> Self:
         if re.search(r"_[0-9]+(_baseline)?_server$", self.name):
-            raise ValueError("name must not end in _NUMBER_server: the cookies of a side's servers are named so")
+            raise ValueError("name must not end in _NUMBER_server, which is reserved for the cookies of servers")
         return self
 
 
@@ -312,7 +312,7 @@ class Spec(Document):
     @model_validator(mode="after")
     def _sticky_needs_turns(self) -> Self:
         if self.sticky and self.strategy is Strategy.HRW:
-            raise ValueError("sticky goes with strategy wrr; hrw keeps a client on its side by its address")
+            raise ValueError("sticky requires strategy wrr; hrw keeps clients on their side by address")
         return self
 
     @model_validator(mode="after")
@@ -327,7 +327,7 @@ class Spec(Document):
     def _steps_wait_somewhere(self) -> Self:
         if self.steps and not any(step.is_waiting for step in self.steps):
             raise ValueError(
-                "steps must wait somewhere, with a pause, an analysis or a ramp: the canary would take over at once"
+                "steps must contain a pause, an analysis or a ramp; otherwise the canary becomes stable at once"
             )
         return self
 
@@ -337,9 +337,7 @@ class Spec(Document):
             return self
         longest = max((step.longest_wait or timedelta() for step in self.steps or ()), default=timedelta())
         if self.progress_deadline <= longest:
-            raise ValueError(
-                f"progressDeadline must be longer than what a step waits for, {format_duration(longest)}"
-            )
+            raise ValueError(f"progressDeadline must be longer than the longest step, {format_duration(longest)}")
         return self
 
     @property

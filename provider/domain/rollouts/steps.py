@@ -34,7 +34,7 @@ class AnalysisStep(Document):
     @model_validator(mode="after")
     def _one_end(self) -> Self:
         if exactly_one(self, "duration", "until") == "duration" and self.deadline:
-            raise ValueError("deadline goes with until: a duration is its own")
+            raise ValueError("deadline requires until; a duration needs no deadline")
         return self
 
 

@@ -33,12 +33,12 @@ def stable_change(name: str, wanted: Spec, *, current: Spec, status: Status) -> 
         replaced.append(status.promoted.stable)
     if any(side.is_same_version(wanted.stable) for side in replaced):
         return StableLagsError(
-            f"this spec lags behind a promotion: {present} has replaced {other} as stable of {name}. "
-            f"Name {present} as stable; to go back, name {other} as the canary, or {explicitly}"
+            f"this spec is older than a promotion: {present} has replaced {other} as stable of {name}. "
+            f"Set stable to {present}; to return to {other}, set it as the canary, or {explicitly}"
         )
     return StableChangedError(
         f"stable of {name} is {present}; this spec sends all traffic to {other} at once: "
-        f"name {other} as the canary, or {explicitly}"
+        f"set {other} as the canary, or {explicitly}"
     )
 
 

@@ -108,10 +108,10 @@ TRANSITIONS: Mapping[Phase, Mapping[Action, frozenset[Phase]]] = {
 }
 
 WHY_NOT: Mapping[Phase, str] = {
-    Phase.HEALTHY: "there is no canary: all traffic is on stable; start one first",
-    Phase.PROGRESSING: "the canary is on its way; abort it first",
+    Phase.HEALTHY: "there is no canary; start one first",
+    Phase.PROGRESSING: "a canary is in progress; abort it first",
     Phase.PAUSED: "the canary is paused; resume, promote or abort it",
-    Phase.DEGRADED: "the canary was aborted: all traffic is on stable; retry it or start a new one",
+    Phase.DEGRADED: "the canary was aborted; retry it or start a new one",
 }
 
 

@@ -74,7 +74,7 @@ CLOCK_AHEAD = _state(
     "Seconds that the clock of the responding worker's machine is ahead of Redis' clock; negative if it is behind.",
 )
 UNREADABLE = _state("corrupt_documents", "Number of corrupt documents in the store.")
-GATEWAY_STATE = _state("gateway_state", "1 for the current state of a gateway.", "gateway", "state")
+GATEWAY_HEALTH = _state("gateway_health", "1 for the current health of a gateway.", "gateway", "health")
 LAST_POLL = _state("gateway_last_poll_timestamp_seconds", "Unix time of the gateway's last poll.", "gateway")
 SERVED = _state(
     "gateway_revision_served", "Lowest of the revisions last served to the gateway's instances.", "gateway"

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from provider.domain.fields.types import parse_duration
-from provider.domain.gateways import DEFAULT_GATEWAY, GatewayState
+from provider.domain.gateways import DEFAULT_GATEWAY, GatewayHealth
 from provider.domain.json_object import Json
 from provider.traefik.config import missing_from
 from provider.traefik.doctor.findings import Finding, Severity
@@ -17,7 +17,7 @@ _NOT_COUNTED = (
 )
 
 # What else there is, is seen at the Traefik itself.
-_TROUBLES = {GatewayState.SILENT, GatewayState.LAGGING}
+_TROUBLES = {GatewayHealth.NOT_POLLING, GatewayHealth.OUTDATED}
 
 
 def latency_bounds(rollouts: Iterable[Json], *, gateway: str) -> Iterator[LatencyBound]:
@@ -62,7 +62,7 @@ def examine_gateway(gateway: Json) -> Iterator[Finding]:
         return
     if not instances:
         yield Finding("polling", Severity.ERROR, "it was not seen to poll lately", _POLLS.format(name=name))
-    elif gateway.get("state") in _TROUBLES:
+    elif gateway.get("health") in _TROUBLES:
         yield Finding("polling", Severity.ERROR, gateway.get("detail", "it does not follow"))
     if name == DEFAULT_GATEWAY and instances:
         yield unnamed()

@@ -180,9 +180,9 @@ def _gateway(view: GatewayView) -> GatewayAnswer:
         is_counted=view.is_counted,
         revision_applied=view.applied,
         errors=tuple(view.errors),
-        state=view.condition.state if view.condition else None,
+        health=view.health,
         detail=view.condition.detail or None if view.condition else None,
-        state_since=view.condition.since if view.condition else None,
+        health_since=view.condition.since if view.condition else None,
         traefik_version=view.condition.traefik if view.condition else None,
         instances=tuple(
             InstanceAnswer(

@@ -138,7 +138,7 @@ def _view(endpoint: Endpoint, operations: Operations, limits: Limits) -> Callabl
                 # The kind stands before its name: /api/v1/rollouts/<name>.
                 what = endpoint.path.split("/")[3].removesuffix("s") if part == "name" else part
                 raise BadRequestError(
-                    f"the {what} cannot have this name: a name is lower-case letters, digits and inner hyphens, "
+                    f"the {what} cannot have this name: a name is lowercase letters, digits and inner hyphens, "
                     f"63 at most, not {quoted(name)}"
                 )
         body, query = _body(endpoint, caller, limits), _query(endpoint)

@@ -149,7 +149,8 @@ def _of_servers(rollouts: Sequence[Rollout], found: Mapping[str, Found]) -> Iter
     numbers, kept = dict[Sequence[str], int](), dict[Sequence[str], bool]()
     for rollout in rollouts:
         for name, side in rollout.spec.sides.items():
-            if side.service:
+            # The instances of a baseline may be stopped while there is no canary.
+            if side.service or (name == "baseline" and name not in rollout.sides):
                 continue
             known = found_for(rollout.name, side, found)
             servers = known.servers if known else side.servers or ()
@@ -176,7 +177,7 @@ def _of_traffic(shares: Mapping[str, Share]) -> Iterator[Metric]:
 
 
 def _of_gateways(conditions: Mapping[str, Condition]) -> Iterator[Metric]:
-    yield states.GATEWAY_STATE.family(((name, one.state), 1) for name, one in conditions.items())
+    yield states.GATEWAY_HEALTH.family(((name, one.health), 1) for name, one in conditions.items())
     yield states.LAST_POLL.family(
         ((name,), one.last_poll.timestamp()) for name, one in conditions.items() if one.last_poll
     )

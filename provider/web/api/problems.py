@@ -152,7 +152,7 @@ def _answer_unknown(error: Exception) -> Response:
     log.error("request.failed", exc_info=error)
     return _respond(
         Kind(500, "internal-error", "Internal server error"),
-        f"the provider's log has the details, under the request id {request_id()}",
+        f"the provider's log has the details, under request ID {request_id()}",
     )
 
 

@@ -11,7 +11,7 @@ from provider.domain.analysis import CheckResult, Origin, Outcome, Preset, Sampl
 from provider.domain.auth import Role
 from provider.domain.fields import Document, Moment, format_duration
 from provider.domain.fields.types import Duration, Name, ServerUrl, Weight, WholeNumber
-from provider.domain.gateways import GatewaySpec, GatewayState
+from provider.domain.gateways import GatewayHealth, GatewaySpec
 from provider.domain.notifications import ShownSpec, WebhookSpec
 from provider.domain.rollouts import Action, Discover, Phase, Plan, Server, Servers, Side, Spec, Status, StepWarning
 from provider.services import Delivery, DeliveryReason, Goal, Report, Truth, Wait
@@ -459,7 +459,7 @@ class InstanceAnswer(Document):
 class GatewayAnswer(Document):
     """A gateway: its spec, polls, and applied configuration.
 
-    `state`, `detail` and `stateSince` are the controller's latest observation; they are absent without a controller.
+    `detail` and `healthSince` are the controller's latest observation; they are absent without a controller.
     `traefikVersion` is the version of Traefik.
     """
 
@@ -474,9 +474,9 @@ class GatewayAnswer(Document):
     revision_applied: int | None = None
     instances: tuple[InstanceAnswer, ...]
     errors: tuple[str, ...]
-    state: GatewayState | None = None
+    health: GatewayHealth
     detail: str | None = None
-    state_since: Moment | None = None
+    health_since: Moment | None = None
     traefik_version: str | None = None
 
 

@@ -36,14 +36,14 @@ def put_gateway(visit: Visit) -> Page:
     except InvalidDocumentError as error:
         return _gateways_page(visit, error.mistakes), 422
     visit.operations.gateways.put(body.name, body.spec, visit.call().unconditional())
-    visit.leave_word(f"The gateway {body.name} is written down.")
+    visit.leave_word(f"Gateway {body.name} saved.")
     return goto("/gateways")
 
 
 def delete_gateway(visit: Visit) -> Page:
     """Forget where a gateway can be asked."""
     visit.operations.gateways.delete(visit.name, visit.call())
-    visit.leave_word(f"Where {visit.name} can be asked is forgotten; while it polls it is listed.")
+    visit.leave_word(f"Configuration of {visit.name} deleted. The gateway stays in the list while it polls.")
     return goto("/gateways")
 
 
@@ -82,7 +82,7 @@ def create_token(visit: Visit) -> Page:
 def revoke_token(visit: Visit) -> Page:
     """Make a token worthless, and end its sessions."""
     visit.operations.tokens.revoke(visit.name, visit.call())
-    visit.leave_word(f"The token {visit.name} is revoked.")
+    visit.leave_word(f"Token {visit.name} revoked.")
     return goto("/tokens")
 
 

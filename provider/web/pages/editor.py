@@ -38,7 +38,7 @@ def create(visit: Visit) -> Page:
         return _form(visit, fields, mistakes=(Mistake("/name", str(error)),)), 409
     except SameRequestsError as error:
         return _form(visit, fields, mistakes=(Mistake("/rule", str(error)),)), 409
-    visit.leave_word(_with_warnings(visit, f"{name} is there.", created))
+    visit.leave_word(_with_warnings(visit, f"Rollout {name} created.", created))
     return goto(f"/rollouts/{name}")
 
 
@@ -70,11 +70,11 @@ def replace(visit: Visit) -> Page:
         mistake = Mistake("/stable", str(error))
         return _form(visit, fields, current=current, version=version, mistakes=(mistake,), replaces=True), 409
     except ShrinkError as error:
-        mistake = Mistake("/gateways", f"{error.shrink} with this; save again if that is meant")
+        mistake = Mistake("/gateways", f"{error.shrink}; save again to confirm")
         return _form(visit, fields, current=current, version=version, mistakes=(mistake,), confirms=True), 409
     except StaleVersionError:
         return _form(visit, fields, current=current, version=current.version, seen=version), 412
-    word = "Nothing was different." if done.version == current.version else "The spec is changed."
+    word = "No changes." if done.version == current.version else "Spec saved."
     visit.leave_word(_with_warnings(visit, word, done))
     return goto(f"/rollouts/{visit.name}")
 
@@ -88,7 +88,7 @@ def ask_to_delete(visit: Visit) -> Page:
 def delete(visit: Visit) -> Page:
     """Delete a rollout."""
     visit.operations.rollouts.delete(visit.name, dataclasses.replace(visit.call(), allow_shrink=True))
-    visit.leave_word(f"{visit.name} is deleted: Traefik answers 404 for its rule.")
+    visit.leave_word(f"{visit.name} deleted. Traefik now responds with 404 for its rule.")
     return goto("/")
 
 
@@ -171,8 +171,8 @@ def _form(
 
 
 _STRATEGIES = {
-    Strategy.WRR: "by turns: each request is sent by the weight",
-    Strategy.HRW: "by client address: a client stays on its side, also while Traefik reloads",
+    Strategy.WRR: "wrr: weighted round robin, per request",
+    Strategy.HRW: "hrw: by client address, stable across reloads",
 }
 
 ROUTES = (

@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 _AWAY = KINDS[StoreUnavailableError]
 _AGAIN_SECONDS = "5"
 _WORDS = {
-    404: "There is no such page.",
-    405: "This cannot be asked for in this way.",
-    413: "What was sent is too large.",
+    404: "This page does not exist.",
+    405: "This page does not support the request method.",
+    413: "The request is too large.",
 }
 
 
@@ -55,12 +55,12 @@ class _ErrorPages:
     def unknown(self, error: Exception) -> Response:
         # The words of an unforeseen error may hold anything: they are for the log only.
         log.error("page.failed", exc_info=error)
-        words = f"The provider's log has the details, under the request id {request_id()}."
+        words = f"The provider's log has the details, under request ID {request_id()}."
         return self._page(Kind(500, "internal-error", "Internal server error"), words)
 
     def forged(self, error: ForgedFormError) -> Response:  # noqa: ARG002 what a handler is given
-        words = "You may have signed in again meanwhile. Nothing was changed; load the page again."
-        return self._page(Kind(400, "invalid-form", "This form is not from here, or too old"), words)
+        words = "Your session may have changed since the page was loaded. Nothing was changed; reload the page."
+        return self._page(Kind(400, "invalid-form", "Form expired"), words)
 
     def sign_in_needed(self, error: SignInNeededError) -> Response:  # noqa: ARG002
         if is_part():  # of a page that is open: all of it has to go

@@ -9,6 +9,7 @@ import yaml
 
 from provider.domain.analysis import Share, roughly
 from provider.domain.fields import format_duration, weight_number, write
+from provider.domain.gateways import GatewayHealth
 from provider.domain.rollouts import Action, Found, Phase, Server, Side, Step, found_for
 from provider.domain.rollouts.plan import Detection
 from provider.services import Delivery, Report
@@ -20,14 +21,23 @@ _SIGNS: Mapping[Phase, str] = {
     Phase.PAUSED: "❚❚",
     Phase.DEGRADED: "✕",
 }
+# The sign of a gateway's health, and the class of its color.
+_HEALTH: Mapping[GatewayHealth, tuple[str, str]] = {
+    GatewayHealth.HEALTHY: ("✓", "healthy"),
+    GatewayHealth.NEVER_POLLED: ("…", "paused"),
+    GatewayHealth.NOT_POLLING: ("…", "paused"),
+    GatewayHealth.OUTDATED: ("…", "progressing"),
+    GatewayHealth.API_UNREACHABLE: ("✕", "paused"),
+    GatewayHealth.CONFIGURATION_ERROR: ("✕", "degraded"),
+}
 _LABELS: Mapping[Action, str] = {
-    Action.PROMOTE: "Next step",
-    Action.PROMOTE_FULL: "Promote in full",
+    Action.PROMOTE: "Promote",
+    Action.PROMOTE_FULL: "Promote to stable",
     Action.ABORT: "Abort",
     Action.PAUSE: "Pause",
     Action.RESUME: "Resume",
     Action.RETRY: "Retry",
-    Action.SKIP: "Skip this step",
+    Action.SKIP: "Skip step",
 }
 
 
@@ -45,6 +55,21 @@ def number(weight: Decimal) -> str:
 def sign(phase: Phase) -> str:
     """Give the sign of a phase."""
     return _SIGNS[phase]
+
+
+def health(value: GatewayHealth) -> str:
+    """Return a gateway's health as words, such as `not polling`."""
+    return value.replace("-", " ")
+
+
+def health_sign(value: GatewayHealth) -> str:
+    """Return the sign of a gateway's health."""
+    return _HEALTH[value][0]
+
+
+def health_class(value: GatewayHealth) -> str:
+    """Return the CSS class of a gateway's health."""
+    return _HEALTH[value][1]
 
 
 def label(action: Action) -> str:
@@ -101,7 +126,7 @@ def found(value: Side, rollout: str, known: Mapping[str, Found]) -> str:
 def step(value: Step) -> str:
     """Say what a step does."""
     if value.pause:
-        return f"wait {format_duration(value.pause.duration)}" if value.pause.duration else "wait for a person"
+        return f"wait {format_duration(value.pause.duration)}" if value.pause.duration else "wait for approval"
     if value.analysis:
         duration = value.analysis.duration
         return f"analyze for {format_duration(duration)}" if duration else "analyze until known"
@@ -119,11 +144,11 @@ def traffic(share: Share) -> str:
     """Say what the canary really got: `requested 5%, achieved 4.8%: 24 of 500 requests in 3m`."""
     words = f"; {share.summary}" if share.summary else ""
     if share.achieved is None:
-        return f"asked {percent(share.requested)}{words}"
+        return f"requested {percent(share.requested)}{words}"
     requests = share.requests
     span = format_duration(timedelta(seconds=max(1, round((share.measured_at - share.since).total_seconds()))))
     got = f"{share.canary_requests:,} of {requests:,} requests in {span}"
-    return f"asked {percent(share.requested)}, got {percent(share.achieved)}: {got}{words}"
+    return f"requested {percent(share.requested)}, achieved {percent(share.achieved)}: {got}{words}"
 
 
 def rough_span(seconds: float | None) -> str:
@@ -140,9 +165,9 @@ def detection(found: Detection) -> str:
 def delivered(report: Report) -> str:
     """Say how far a rollout has come at a gateway."""
     words = {
-        Delivery.APPLIED: "in Traefik",
-        Delivery.SERVED: "sent to Traefik",
-        Delivery.PENDING: "sent, not yet in Traefik",
+        Delivery.APPLIED: "applied",
+        Delivery.SERVED: "served, not confirmed",
+        Delivery.PENDING: "not applied yet",
     }
     return words[report.delivery]
 
@@ -158,6 +183,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "number": number,
     "sign": sign,
     "label": label,
+    "health": health,
+    "health_sign": health_sign,
+    "health_class": health_class,
     "iso": iso,
     "ago": ago,
     "left": left,

@@ -80,7 +80,7 @@ def _youth(rollout: Rollout) -> Any:
 
 
 ORDERS: Mapping[str, tuple[str, Callable[[Rollout], Any]]] = {
-    "attention": ("What needs a look", _attention),
+    "attention": ("Needs attention", _attention),
     "name": ("Name", lambda rollout: rollout.name),
     "weight": ("Weight", lambda rollout: (-rollout.status.weight, rollout.name)),
     "age": ("Latest change", _youth),

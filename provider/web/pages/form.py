@@ -85,25 +85,25 @@ class Fields:
             mistakes.append(Mistake("/more", words))
             return {}
         if not isinstance(document, dict):
-            mistakes.append(Mistake("/more", "must be fields and values, such as `progressDeadline: 1h`"))
+            mistakes.append(Mistake("/more", "must be a mapping of fields, such as `progressDeadline: 1h`"))
             return {}
         own = [name for name in document if name in {"rule", "strategy", "steps", *_LISTS}]
-        mistakes += [Mistake("/more", f"{name} has a field of its own above") for name in own]
+        mistakes += [Mistake("/more", f"{name} has its own field above") for name in own]
         return {str(name): value for name, value in document.items() if name not in own}
 
     @staticmethod
     def _add_side(document: Json, side: str, text: str, mistakes: list[Mistake]) -> None:
         options = document.pop(side, {})
         if not isinstance(options, dict) or {"servers", "service", "discover"} & options.keys():
-            words = f"{side} may hold options here, such as healthCheck; who answers for it stands above"
+            words = f"{side} accepts only options here, such as healthCheck; enter its servers or service above"
             mistakes.append(Mistake("/more", words))
             options = {}
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         if not lines:
             if options:
-                mistakes.append(Mistake("/more", f"{side} has options, but nobody who answers for it above"))
+                mistakes.append(Mistake("/more", f"{side} has options but no servers or service; enter them above"))
             if side == "stable":
-                mistakes.append(Mistake("/stable", "must have at least one address, such as http://10.0.0.1:8080"))
+                mistakes.append(Mistake("/stable", "must have at least one URL, such as http://10.0.0.1:8080"))
             return
         try:
             document[side] = {**_source(lines), **options}
@@ -196,7 +196,7 @@ def _source(lines: Sequence[str]) -> Json:
     matches = [_SERVER.fullmatch(line) for line in lines]
     wrong = [number for number, match in enumerate(matches, 1) if not match]
     if wrong:
-        words = "line {} must be an address, such as http://10.0.0.1:8080"
+        words = "line {} must be a URL such as http://10.0.0.1:8080"
         raise InvalidDocumentError([Mistake("", words.format(number)) for number in wrong[:MOST_MISTAKES]])
     return {"servers": [_server(match) for match in matches if match]}
 

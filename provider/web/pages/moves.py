@@ -55,7 +55,7 @@ class Shift:
 
     @property
     def title(self) -> str:
-        return f"Shift to {percent(self.weight)}"
+        return f"Set weight to {percent(self.weight)}"
 
     def look(self, rollout: Rollout, rollouts: Rollouts, *, now: datetime) -> Outlook:  # noqa: ARG002
         return of_weight(rollout, self.weight, now=now)
@@ -99,7 +99,7 @@ class Undo:
 
     @property
     def title(self) -> str:
-        return f"Go back to revision {self.revision}"
+        return f"Roll back to revision {self.revision}"
 
     def look(self, rollout: Rollout, rollouts: Rollouts, *, now: datetime) -> Outlook:
         return Outlook(rollout, rollout.undo(rollouts.as_of(rollout.name, self.revision), now=now))

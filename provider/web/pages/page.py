@@ -140,7 +140,9 @@ def _view(route: Route, operations: Operations, held: Held) -> Callable[..., Pag
             raise SignInNeededError
         if not visitor.caller.may(route.permission):
             needed = _NEEDED[route.permission]
-            raise ForbiddenError(f"your role, {visitor.caller.role}, may not do this; it needs {needed}")
+            raise ForbiddenError(
+                f"your role {visitor.caller.role} does not permit this action; it requires the role {needed}"
+            )
         if route.method != "GET":
             is_spec = route.permission is Permission.ADMINISTER
             limit_form(_SPEC_FORM_BYTES if is_spec else _SMALL_FORM_BYTES)

@@ -28,10 +28,10 @@ class Outlook:
     def words(self) -> str:
         """Say what becomes of the traffic, and what it then waits for."""
         if self.has_promoted:
-            return f"{self._shift} of the requests: it is the new stable"
+            return f"{self._shift} and becomes stable"
         if self.after.status.phase is Phase.DEGRADED:
-            return f"{self._shift} of the requests: all traffic is on stable"
-        return f"{self._shift} of the requests; {self.after.status.reason}"
+            return f"{self._shift}; all traffic goes to stable"
+        return f"{self._shift}; {self.after.status.reason}"
 
     @property
     def is_bold(self) -> bool:
@@ -61,7 +61,11 @@ class Outlook:
     @property
     def _shift(self) -> str:
         before, after = percent(self._share_before), percent(self._share_after)
-        return f"The canary keeps {after}" if before == after else f"The canary goes from {before} to {after}"
+        return (
+            f"The canary keeps its weight of {after}"
+            if before == after
+            else f"The canary goes from {before} to {after}"
+        )
 
 
 def of_move(rollout: Rollout, action: Action, *, now: datetime) -> Outlook:

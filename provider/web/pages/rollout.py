@@ -100,7 +100,7 @@ def _change(visit: Visit, change: Change) -> Page:
     if isinstance(change, Move) and change.action is Action.ABORT:
         call = call.unconditional()  # whatever others did meanwhile, stable is the safe side
     elif call.if_match is None:
-        raise BadRequestError("the form does not say which version it was made for; load the page again")
+        raise BadRequestError("the form lacks the version of the rollout; reload the page")
     rollouts = visit.operations.rollouts
     rollout = rollouts.get(visit.name)
     is_sure = visit.form.get("confirmed") == "yes" or call.if_match != rollout.version
@@ -120,18 +120,18 @@ def _change(visit: Visit, change: Change) -> Page:
 
 
 def _arrival(visit: Visit, rollout: Rollout, started: float) -> str:
-    share = f"{percent(rollout.status.weight)} to the canary" if rollout.spec.canary else "all to stable"
+    share = f"{percent(rollout.status.weight)} to the canary" if rollout.spec.canary else "all traffic to stable"
     done = f"{rollout.status.phase}, {share}."
     if not visit.operations.gateways.carriers(rollout):
-        return f"{done} No Traefik that carries it has polled yet."
+        return f"{done} No gateway of this rollout has polled yet."
     try:
         arrival = visit.operations.waiting.wait(rollout.name, Goal.APPLIED, seconds=_FIRST_WAIT_SECONDS)
     except NotInTimeError:
-        return f"{done} Sent; not seen in Traefik yet."
+        return f"{done} Not applied by Traefik yet."
     took = f"{(time.monotonic() - started) * 1_000:.0f} ms"
     names = ", ".join(report.gateway for report in arrival.reports)
     is_seen = all(report.delivery == "applied" for report in arrival.reports)
-    return f"{done} {'Seen in Traefik' if is_seen else 'Sent to Traefik'} ({names}) after {took}."
+    return f"{done} {'Applied' if is_seen else 'Served'} ({names}) after {took}."
 
 
 def _outlook_page(visit: Visit, change: Change, rollout: Rollout, *, problem: str = "") -> str:

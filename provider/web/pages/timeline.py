@@ -14,24 +14,24 @@ from provider.web.pages.filters import percent
 
 _SINCE_SHOWN = 100
 _DID: Mapping[str, str] = {
-    "create": "created it",
-    "replace": "changed its spec",
-    "canary": "began with a new canary",
-    "delete": "deleted it",
+    "create": "created the rollout",
+    "replace": "changed the spec",
+    "canary": "started a new canary",
+    "delete": "deleted the rollout",
     Action.SCALE: "scaled the servers of a side",
-    Action.DRAIN: "let a server drain",
-    Action.UNDRAIN: "put a draining server back into service",
+    Action.DRAIN: "drained a server",
+    Action.UNDRAIN: "stopped draining a server",
     Action.SET_WEIGHT: "set the weight",
-    Action.PROMOTE: "went to the next step",
-    Action.PROMOTE_FULL: "promoted the canary in full",
+    Action.PROMOTE: "promoted to the next step",
+    Action.PROMOTE_FULL: "promoted the canary to stable",
     Action.ABORT: "aborted the canary",
     Action.PAUSE: "paused",
     Action.RESUME: "resumed",
-    Action.RETRY: "began the canary again",
+    Action.RETRY: "retried the canary",
     Action.SKIP: "skipped a step",
-    Action.ADVANCE: "went on by itself",
-    Action.HOLD: "stopped to wait for a person",
-    Action.UNDO: "went back to an earlier state",
+    Action.ADVANCE: "advanced automatically",
+    Action.HOLD: "paused for approval",
+    Action.UNDO: "rolled back to an earlier revision",
 }
 
 

@@ -145,7 +145,7 @@ class Polling:
         named = parse_qs(environ.get("QUERY_STRING", "")).get("gateway", [])
         gateway = [environ.get("HTTP_X_CANARY_GATEWAY") or DEFAULT_GATEWAY, *named][-1]
         if not _NAME.fullmatch(gateway):
-            raise _RefusalError("400 Bad Request", "gateway must be 1 to 63 lower-case letters, digits and hyphens")
+            raise _RefusalError("400 Bad Request", "gateway must be 1 to 63 lowercase letters, digits and hyphens")
         if caller and caller.gateway not in {None, gateway}:
             raise _RefusalError("403 Forbidden", f"this token polls as the gateway {caller.gateway} only")
         wanted = _WAIT.search(environ.get("HTTP_PREFER", ""))

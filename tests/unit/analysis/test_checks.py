@@ -51,12 +51,12 @@ def test_a_webhook_has_five_seconds() -> None:
     [
         ({"name": "a"}, "/: must have exactly one of prometheus or webhook"),
         ({**WEBHOOK, **prometheus()}, "/: must have exactly one of prometheus or webhook"),
-        ({**WEBHOOK, "name": "A gate"}, "/name: must be 1 to 63 lower-case letters"),
+        ({**WEBHOOK, "name": "A gate"}, "/name: must be 1 to 63 lowercase letters"),
         ({"webhook": WEBHOOK["webhook"]}, "/name: is required"),
         (prometheus(atMost=None), "/prometheus: must have atLeast, atMost or both"),
         (prometheus(atLeast=2), "/prometheus: atLeast must not be above atMost: no value is within"),
         (prometheus(atLeast="1"), "/prometheus/atLeast: must be a number, not '1'"),
-        (prometheus(url="prometheus"), "/prometheus/url: must be a Prometheus's address such as "),
+        (prometheus(url="prometheus"), "/prometheus/url: must be a Prometheus URL such as "),
         (prometheus(query=" \n"), "/prometheus/query: must be a PromQL query"),
         (prometheus(query="x" * 4_001), "/prometheus/query: must have at most 4000 characters"),
         (
@@ -68,9 +68,9 @@ def test_a_webhook_has_five_seconds() -> None:
         (prometheus(query="{{{{canary}}}}"), "/prometheus/query: the placeholders are "),
         (
             {"name": "a", "webhook": {"url": "gate"}},
-            "/webhook/url: must be a webhook's address such as http://gate:8080/verdict: ",
+            "/webhook/url: must be a webhook URL such as http://gate:8080/verdict: ",
         ),
-        ({"name": "a", "webhook": {"url": URL, "timeout": "31s"}}, "/webhook/timeout: must be at most 30s: "),
+        ({"name": "a", "webhook": {"url": URL, "timeout": "31s"}}, "/webhook/timeout: must be at most 30s; "),
     ],
     ids=str,
 )
@@ -84,8 +84,8 @@ def test_a_mistake_in_a_check_is_named_with_its_place(check: dict[str, Any], wor
 @pytest.mark.parametrize(
     ("checks", "words"),
     [
-        ([], "/checks: must have at least 1; leave it out to have none"),
-        ([WEBHOOK, WEBHOOK], "/: checks must not have the same name twice"),
+        ([], "/checks: must have at least 1; omit it for none"),
+        ([WEBHOOK, WEBHOOK], "/: checks must have unique names"),
         ([{**WEBHOOK, "name": f"gate-{number}"} for number in range(11)], "/checks: must have at most 10"),
     ],
 )

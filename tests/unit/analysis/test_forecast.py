@@ -24,10 +24,13 @@ from provider.domain.analysis.expected_windows import expected_windows
 from provider.domain.analysis.forecast import most_tolerable
 from provider.domain.analysis.remaining import roughly, seconds_until_known
 from provider.domain.fields import read
+from provider.domain.rollouts.shares import compared_share
+from tests.world import spec
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 ERRORS = read(Analysis, {"metrics": ["errors"], "warmUp": "0s"})
 RUNS = 40
+BESIDE = spec(baseline={"servers": [{"url": "http://127.0.0.1:9003"}]})
 # By so much may a share of the runs be off by chance.
 CHANCE = 0.15
 
@@ -40,15 +43,19 @@ class Life:
     share: float
     stable: float
     canary: float
+    baseline: float = 0
 
     def decided(self, settings: Analysis, *, seed: int, within: float) -> tuple[Outcome, float]:
         """Return the first verdict and the seconds until it; the last one if there was none in time."""
-        random, counts = Random(seed), {"s": [0, 0], "c": [0, 0]}  # noqa: S311 simulated traffic
+        random, counts = Random(seed), {"s": [0, 0], "c": [0, 0], "b": [0, 0]}  # noqa: S311 simulated traffic
         record, seconds = self._looked(Record("a"), settings, counts, 0.0), 0.0
         interval = settings.interval.total_seconds()
         while seconds < within:
             seconds += interval
-            for name, part, bad in (("s", 1 - self.share, self.stable), ("c", self.share, self.canary)):
+            rest = 1 - self.share - self.baseline
+            sides = [("s", rest, self.stable), ("c", self.share, self.canary)]
+            sides += [("b", self.baseline, self.stable)] if self.baseline else []
+            for name, part, bad in sides:
                 requests = poisson(random, self.rate * part * interval)
                 failing = sum(random.random() < bad for _ in range(requests))
                 counts[name][0] += requests - failing
@@ -65,8 +72,11 @@ class Life:
         }
         measurement = Measurement({"edge": Snapshot(services, started=1.0)})
         now = START + timedelta(seconds=seconds)
-        exposure = Exposure(weight=100 * self.share)
-        return record.looked(measurement, settings, stable="s", canary="c", now=now, exposure=exposure)
+        exposure = Exposure(weight=100 * self.share, baseline=100 * self.baseline)
+        beside = "b" if self.baseline else None
+        return record.looked(
+            measurement, settings, stable="s", canary="c", baseline=beside, now=now, exposure=exposure
+        )
 
 
 def poisson(random: Random, mean: float) -> int:
@@ -83,6 +93,7 @@ def times(life: Life, settings: Analysis, wanted: Outcome, *, runs: int, within:
     return sorted(seconds if outcome is wanted else inf for outcome, seconds in found)
 
 
+@pytest.mark.no_cover  # thousands of verdicts, slow to trace; others cover the same code
 @pytest.mark.parametrize(
     ("rate", "share", "stable", "factor"),
     [(5, 0.25, 0.005, 5), (20, 0.1, 0.01, 3), (50, 0.05, 0.005, 5), (1, 0.05, 0.005, inf), (0.2, 0.25, 0.005, inf)],
@@ -107,6 +118,7 @@ def test_a_regression_is_caught_when_the_forecast_says(
         assert caught(0.7 * moment) - CHANCE <= forecast_share <= caught(1.3 * moment) + CHANCE
 
 
+@pytest.mark.no_cover  # thousands of verdicts, slow to trace; others cover the same code
 @pytest.mark.parametrize(
     ("rate", "share", "stable"), [(50, 0.05, 0.005), (5, 0.5, 0.0), (20, 0.25, 0.02), (50, 0.5, 0.0005)]
 )
@@ -115,6 +127,27 @@ def test_a_good_canary_is_known_when_the_forecast_says(rate: float, share: float
     assert median is not None
     life = Life(rate, share, stable, stable)
     found = times(life, ERRORS, Outcome.SUCCESSFUL, runs=31, within=2 * median + 60)
+
+    assert found[15] == pytest.approx(median, rel=0.3, abs=10)
+
+
+@pytest.mark.parametrize(("rate", "share", "factor"), [(20, 0.25, 5), (50, 0.1, 3), (1, 0.25, inf)])
+def test_a_regression_beside_a_baseline_is_caught_when_the_forecast_says(
+    rate: float, share: float, factor: float
+) -> None:
+    baseline = compared_share(BESIDE)(share)
+    median = Forecast(ERRORS, Rates(rate, 0.01, 0.01), compared_share(BESIDE)).caught_after(share, factor)
+    assert median is not None
+    life = Life(rate, share, 0.01, min(1.0, factor * 0.01), baseline)
+    found = times(life, ERRORS, Outcome.FAILED, runs=31, within=2.6 * median + 10)
+
+    assert found[15] == pytest.approx(median, rel=0.3, abs=10)
+
+
+def test_a_good_canary_beside_a_baseline_is_known_when_the_forecast_says() -> None:
+    median = Forecast(ERRORS, Rates(20, 0.02, 0.02), compared_share(BESIDE)).known_good_after(0.25)
+    assert median is not None
+    found = times(Life(20, 0.25, 0.02, 0.02, 0.25), ERRORS, Outcome.SUCCESSFUL, runs=31, within=2 * median + 60)
 
     assert found[15] == pytest.approx(median, rel=0.3, abs=10)
 
@@ -190,7 +223,7 @@ def test_what_is_left_until_a_verdict_shrinks_as_evidence_comes_in() -> None:
     left = []
     for minutes in (8, 16):
         record = _after(life, minutes)
-        left.append(seconds_until_known(record.whole.judged(ERRORS), forecast, 0.25))
+        left.append(seconds_until_known(record.verdict(ERRORS), forecast, 0.25))
 
     early, late = left
     assert early is not None
@@ -201,7 +234,7 @@ def test_what_is_left_until_a_verdict_shrinks_as_evidence_comes_in() -> None:
 def test_a_verdict_that_is_there_leaves_nothing_to_wait_for() -> None:
     forecast = Forecast(ERRORS, Rates(5, 0.005, 0.005))
 
-    assert seconds_until_known(Record("a").whole.judged(ERRORS), forecast, 0.25) is None
+    assert seconds_until_known(Record("a").verdict(ERRORS), forecast, 0.25) is None
 
 
 def _after(life: Life, minutes: int) -> Record:

@@ -1,4 +1,4 @@
-"""What several judgements come to, and how many of a kind are borne."""
+"""What several verdicts come to, and how many of a kind are borne."""
 
 import pytest
 

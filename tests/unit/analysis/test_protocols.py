@@ -152,7 +152,7 @@ def test_a_grpc_canary_whose_status_is_counted_is_promoted() -> None:
 def test_a_canary_whose_results_are_not_counted_is_never_known_to_be_good(protocol: str) -> None:
     responses = {(protocol, "2"): 50}
     record, action = played(rollout(), (responses, responses))
-    verdict = record.whole.judged(settings_of(rollout()))
+    verdict = record.verdict(settings_of(rollout()))
 
     assert Action.HOLD is action
     assert (verdict.outcome, verdict.reason_code) == (Outcome.INCONCLUSIVE, ReasonCode.UNKNOWN_RESULTS)

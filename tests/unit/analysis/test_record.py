@@ -108,7 +108,7 @@ def test_counters_that_contradict_each_other_are_an_error(begun: Record) -> None
     record = looked(begun, Measurement({"edge": Snapshot({STABLE: counters, CANARY: counters}, 1.0)}))
 
     assert Outcome.ERROR is record.samples[0].outcome
-    assert "what was counted contradicts itself: the counts of a histogram" in record.samples[0].reason
+    assert "inconsistent counts: the counts of a histogram" in record.samples[0].reason
     assert begun.counters == record.counters
 
 

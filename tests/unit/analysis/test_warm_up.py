@@ -141,14 +141,15 @@ def test_a_weight_increase_and_scaling_begin_a_warm_up(change: Callable[[Rollout
     assert played.record.whole.totals.canary.requests > counted > 0
 
 
-def test_a_lower_weight_begins_no_warm_up() -> None:
+def test_a_lower_weight_begins_a_warm_up_as_requests_of_the_former_weight_end_in_it() -> None:
     played = Played(rollout(), cold_seconds=0)
     for _ in range(10):
         played.sample()
+    assert played.record.warming_up(settings_of(played.rollout), now=played.now) == ""
     played.rollout = played.rollout.set_weight(Decimal(5), now=played.now)
     played.sample()
 
-    assert played.record.warming_up(settings_of(played.rollout), now=played.now) == ""
+    assert played.record.warming_up(settings_of(played.rollout), now=played.now) != ""
 
 
 def test_a_canary_that_is_plainly_down_fails_during_its_warm_up() -> None:

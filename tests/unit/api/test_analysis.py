@@ -69,6 +69,17 @@ def test_all_that_is_known_is_told(admin: Client, judged: str, world: World) -> 
     assert [look["at"] for look in told["samples"]] == ["2026-01-01T00:00:00Z", "2025-12-31T23:59:55Z"]
 
 
+def test_a_canary_that_is_plainly_down_has_failed_in_its_attempt_and_in_its_step(
+    admin: Client, judged: str, world: World
+) -> None:
+    rollout = world.operations.rollouts.get("shop")
+    remember(world.operations, "shop", seen(rollout, [((100, 0), (12, 11))], now=world.clock()))
+    told = admin("GET", "/rollouts/shop/analysis").json
+
+    assert (told["whole"]["outcome"], told["inStep"]["outcome"]) == ("Failed", "Failed")
+    assert told["whole"]["reason"] == told["looks"][0]["reason"]
+
+
 def test_a_warm_up_is_shown_until_it_is_over(admin: Client, judged: str, world: World) -> None:
     rollout = world.operations.rollouts.get("shop")
     record = current_record(None, rollout).looked(

@@ -1,5 +1,5 @@
 from provider.domain.fields import encode
-from provider.domain.gateways import Condition, GatewayState, Sighting
+from provider.domain.gateways import Condition, GatewayHealth, Sighting
 from tests.unit.api.conftest import Client
 from tests.world import World
 
@@ -36,17 +36,17 @@ def test_a_gateway_is_listed_with_how_the_controller_saw_it(admin: Client, world
     admin("PUT", "/gateways/edge", {"spec": {}})
     unwatched = admin("GET", "/gateways").json["gateways"][0]
     now = world.clock.time
-    condition = Condition(state=GatewayState.SILENT, detail="it no longer polls", since=now, traefik="3.7.15")
+    condition = Condition(health=GatewayHealth.NOT_POLLING, detail="it no longer polls", since=now, traefik="3.7.15")
     world.operations.observations.publish({"edge": condition}, seconds=15)
     watched = admin("GET", "/gateways").json["gateways"][0]
 
-    assert {"state", "detail", "stateSince", "traefikVersion"}.isdisjoint(unwatched)
+    assert {"detail", "healthSince", "traefikVersion"}.isdisjoint(unwatched)
     assert (
-        watched["state"],
+        watched["health"],
         watched["detail"],
-        watched["stateSince"],
+        watched["healthSince"],
         watched["traefikVersion"],
-    ) == ("silent", "it no longer polls", "2026-01-01T00:00:00.000Z", "3.7.15")
+    ) == ("not-polling", "it no longer polls", "2026-01-01T00:00:00.000Z", "3.7.15")
 
 
 def test_an_address_that_is_none_is_refused(admin: Client) -> None:

@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from provider.domain.analysis import Share, ShareState
 from provider.domain.fields import encode
-from provider.domain.gateways import Condition, GatewayState
+from provider.domain.gateways import Condition, GatewayHealth
 from provider.domain.rollouts import Phase, Rollout, Server
 from provider.store import Change, Key, Kind, Request
 from provider.traefik.config import qualified, render
@@ -94,8 +94,20 @@ def test_every_service_with_servers_is_a_side_or_gets_copies_or_what_overrides_s
     finally:
         world.feed.close()
 
-    assert {"stable"} | ({"canary"} if rollout.canary else set()) == named.keys()
+    assert named.keys() == rollout.sides.keys()
     assert {qualified(name) for name in with_servers - apart} <= set(named.values())
+
+
+def test_servers_of_a_baseline_count_only_beside_a_canary(world: World) -> None:
+    baseline = {"servers": [{"url": "http://127.0.0.1:9003"}]}
+    world.operations.rollouts.create("shop", spec(canary=None, baseline=baseline), ME)
+    world.caught_up()
+    at_rest = {one["side"] for one in labels(world, "canary_rollout_servers")}
+    world.operations.rollouts.start("shop", spec().sides["canary"], ME)
+    world.caught_up()
+
+    assert at_rest == {"stable"}
+    assert {one["side"] for one in labels(world, "canary_rollout_servers")} == {"stable", "canary", "baseline"}
 
 
 def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: World) -> None:
@@ -126,7 +138,7 @@ def test_series_grow_with_rollouts_and_with_nothing_else(admin: Client, world: W
         "canary_gateway_last_poll_timestamp_seconds": 0,
         "canary_gateway_revision_served": 0,
         "canary_gateway_revision_applied": 0,
-        "canary_gateway_state": 0,
+        "canary_gateway_health": 0,
     } == counts
 
 
@@ -164,7 +176,7 @@ def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: Worl
     )
     world.caught_up()
     world.operations.traffic.publish({shop: starved, "blog": unknown}, seconds=15)
-    polled = Condition(state=GatewayState.LAGGING, since=now, last_poll=now, revision_served=3)
+    polled = Condition(health=GatewayHealth.OUTDATED, since=now, last_poll=now, revision_served=3)
     world.operations.observations.publish({"edge": polled}, seconds=15)
     found = {
         name: [(*sample.labels.values(), sample.value) for sample in family.samples]
@@ -176,7 +188,7 @@ def test_what_the_controller_has_seen_is_told_as_long_as_it_is_known(world: Worl
     assert [("edge", now.timestamp())] == found["canary_gateway_last_poll_timestamp_seconds"]
     assert found["canary_gateway_revision_served"] == [("edge", 3)]
     assert found["canary_gateway_revision_applied"] == []
-    assert found["canary_gateway_state"] == [("edge", "lagging", 1)]
+    assert found["canary_gateway_health"] == [("edge", "outdated", 1)]
 
 
 def figures(world: World, name: str) -> dict[str, float]:
@@ -215,7 +227,7 @@ def test_in_force_is_what_every_gateway_has(
     world.caught_up()
     conditions = {
         f"edge-{number}": Condition(
-            state=GatewayState.OK,
+            health=GatewayHealth.HEALTHY,
             since=world.clock.time,
             revision_served=None if one is None else newest + one,
             revision_applied=None if other is None else newest + other,

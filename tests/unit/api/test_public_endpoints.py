@@ -132,7 +132,7 @@ def test_an_unforeseen_error_shows_nothing_of_itself(
 
     assert answer.status_code == 500
     assert "NoneType" not in answer.text
-    assert answer.json["detail"].endswith(f"under the request id {answer.headers['X-Request-Id']}")
+    assert answer.json["detail"].endswith(f"under request ID {answer.headers['X-Request-Id']}")
     assert "request.failed" in caplog.messages
 
 

@@ -55,7 +55,7 @@ def test_who_answers_for_a_side_that_is_written_down_is_told_too(admin: Client) 
     ("body", "pointer", "words"),
     [
         ({}, "/url", "is required"),
-        ({"url": "10.0.0.2"}, "/url", "must be a server's address"),
+        ({"url": "10.0.0.2"}, "/url", "must be a server URL"),
         ({"url": "http://169.254.169.254"}, "/url", "must not be link-local"),
         ({"url": URL, "ttl": "500ms"}, "/ttl", "must be from 1s to 1h, not 500ms"),
         ({"url": URL, "ttl": "2h"}, "/ttl", "must be from 1s to 1h, not 2h"),

@@ -7,7 +7,13 @@ from provider.traefik.doctor import LatencyBound, examine_gateway, latency_bound
 
 def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:
     instance = {"address": "10.0.0.1:1", "longPollSeconds": 1}
-    return {"name": name, "spec": {"api": "http://edge:8081"}, "instances": [instance], "state": "ok", **changes}
+    return {
+        "name": name,
+        "spec": {"api": "http://edge:8081"},
+        "instances": [instance],
+        "health": "healthy",
+        **changes,
+    }
 
 
 @pytest.mark.parametrize(
@@ -16,11 +22,11 @@ def gateway(name: str = "edge", **changes: Any) -> dict[str, Any]:
         (gateway(), []),
         (gateway("default"), ["gateway-name"]),
         (gateway("default", instances=[]), ["polling"]),
-        (gateway(state="unseen"), []),
+        (gateway(health="never-polled"), []),
+        (gateway(health="not-polling", detail="it no longer polls"), ["polling"]),
+        (gateway(health="outdated"), ["polling"]),
+        (gateway(health="configuration-error"), []),
         (gateway(spec={}, isCounted=False), ["not-counted"]),
-        (gateway(state="silent", detail="it no longer polls"), ["polling"]),
-        (gateway(state="lagging"), ["polling"]),
-        (gateway(state="failing"), []),
         (gateway(spec={}), ["unknown-api"]),
         (gateway(spec={}, instances=[{"longPollSeconds": 0}, {"longPollSeconds": 1}]), ["unknown-api", "held-polls"]),
         (gateway(spec={}, instances=[{}]), ["unknown-api"]),

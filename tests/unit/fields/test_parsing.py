@@ -67,7 +67,7 @@ def test_every_mistake_is_told_at_once_and_where_it_stands() -> None:
 
     assert mistakes(document) == {
         "/rule": "column 1: unknown matcher `Hots`; did you mean `Host`?",
-        "/entryPoints": "must have at least 1; leave it out to have none",
+        "/entryPoints": "must have at least 1; omit it for none",
         "/gateways": "must be a list",
         "/middlewares/1": "must be NAME@PROVIDER, such as shop-v2@docker, not 'auth'",
         "/priority": "must be greater than or equal to 2",
@@ -75,7 +75,7 @@ def test_every_mistake_is_told_at_once_and_where_it_stands() -> None:
         "/sticky/cookie/name": "is required",
         "/sticky/cookie/secure": "must be a valid boolean",
         "/stable/servers/1/url": (
-            "must be a server's address such as http://10.0.0.1:8080: the scheme must be h2c or http or https"
+            "must be a server URL such as http://10.0.0.1:8080: the scheme must be h2c or http or https"
         ),
         "/stable/servers/1/weight": "must be greater than or equal to 1",
         "/overrides/0/header/name": "must be a name of letters, digits and hyphens, such as X-Canary, not 'a b'",
@@ -94,7 +94,7 @@ def test_every_mistake_is_told_at_once_and_where_it_stands() -> None:
         "/steps/9/setOverride": "must be a list",
         "/analysis/interval": "must be a duration such as 500ms, 10s, 5m or 1h30m, not 5",
         "/progressDeadline": "must be a duration such as 500ms, 10s, 5m or 1h30m, not 'soon'",
-        "/rollbackWindow": "must be a whole number of milliseconds, 1 at least, not 0s",
+        "/rollbackWindow": "must be a whole number of milliseconds and at least 1, not 0s",
         "/dryRun": "must be a valid boolean",
         "/schedule/windows/0/from": 'must be a time of day in quotes, such as "09:00", not 1320',
         "/schedule/freezes/0": "to must not be before from",
@@ -140,7 +140,7 @@ def test_a_wrong_key_of_a_map_is_pointed_at_by_its_name() -> None:
         "/stable/healthCheck/headers/a b": (
             "must be a name of letters, digits and hyphens, such as X-Canary, not 'a b'"
         ),
-        "/stable/healthCheck/headers/d": "must be printable ASCII with no space at either end, not ' '",
+        "/stable/healthCheck/headers/d": "must be printable ASCII without leading or trailing spaces, not ' '",
     }
 
 
@@ -183,8 +183,8 @@ def test_json_is_decoded(text: str | bytes, value: object) -> None:
         ('{"a": NaN}', "NaN is not a JSON number"),
         ("[Infinity]", "Infinity is not a JSON number"),
         ("-Infinity", "-Infinity is not a JSON number"),
-        ('{"a": 1, "b": 2, "a": 1}', "the key 'a' stands twice in one object"),
-        ('[{"x": {"é": 1, "é": 2}}]', "the key 'é' stands twice in one object"),
+        ('{"a": 1, "b": 2, "a": 1}', "duplicate key 'a' in an object"),
+        ('[{"x": {"é": 1, "é": 2}}]', "duplicate key 'é' in an object"),
         (b'"\xff"', "not UTF-8"),
         ("[" * 100_000, "nested too deeply"),
         ('{"a":' * 100_000, "nested too deeply"),

@@ -133,7 +133,7 @@ def test_what_go_would_not_call_a_duration_is_refused(value: object) -> None:
 
 @pytest.mark.parametrize("text", ["0s", "0ms", "0h0m", "0.5ms", "0.0001s", "1.0001s"])
 def test_a_duration_is_of_whole_milliseconds_and_never_none(text: str) -> None:
-    assert f"must be a whole number of milliseconds, 1 at least, not {text}" == refusal(Duration, text)
+    assert f"must be a whole number of milliseconds and at least 1, not {text}" == refusal(Duration, text)
 
 
 @pytest.mark.parametrize("text", ["8784h1ms", "9999999999999999999999h"])
@@ -171,14 +171,14 @@ def test_what_traefik_reads_is_taken_as_it_is(kind: Any, values: list[object]) -
     assert [taken(kind, value) for value in values] == values
 
 
-NOT_A_NAME = "must be 1 to 63 lower-case letters, digits and inner hyphens, such as shop-api"
-NOT_AN_ENTRY_POINT = "must be the name of an entry point, such as web"
+NOT_A_NAME = "must be 1 to 63 lowercase letters, digits and inner hyphens, such as shop-api"
+NOT_AN_ENTRY_POINT = "must be the name of an entry point such as web"
 NOT_A_REFERENCE = "must be NAME@PROVIDER, such as shop-v2@docker"
 NOT_A_TOKEN = "must be a name of letters, digits and hyphens, such as X-Canary"
-NOT_A_HEADER_VALUE = "must be printable ASCII with no space at either end"
+NOT_A_HEADER_VALUE = "must be printable ASCII without leading or trailing spaces"
 NOT_A_COOKIE_VALUE = "must be a cookie's value: no space, quote, comma, ; or \\"
 NOT_A_PATH = "must be a path that begins with /, such as /healthz"
-NOT_A_CHECKED_PATH = "must be a path that begins with one /, with complete escapes such as %20"
+NOT_A_CHECKED_PATH = "must be a path that begins with one / and has complete escapes such as %20"
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_texts_have_an_end(kind: Any, most: int) -> None:
 
 
 def test_this_providers_own_services_are_no_references() -> None:
-    words = "must not end in @http: those names are this provider's own and come and go"
+    words = "must not end in @http: these services belong to this provider and change"
 
     assert refusal(Reference, "shop_1@http") == words
 
@@ -311,7 +311,7 @@ ASCII = "only printable ASCII without spaces is allowed"
         ("http://shop:65536", "Port out of range 0-65535"),
         ("http://shop:+80", "Port could not be cast to integer value as '+80'"),
         ("http://shop:8_0", "Port could not be cast to integer value as '8_0'"),
-        ("http://me:secret@shop", "it must not carry a user or password"),
+        ("http://me:secret@shop", "it must not contain a user or password"),
         ("http://shop/api", "it must not have a path: Traefik would ignore it"),
         ("http://shop//", "it must not have a path: Traefik would ignore it"),
         ("http://shop?a", "it must not have a query or fragment"),
@@ -323,4 +323,4 @@ ASCII = "only printable ASCII without spaces is allowed"
     ],
 )
 def test_what_is_no_servers_address_is_refused(url: str, problem: str) -> None:
-    assert f"must be a server's address such as http://10.0.0.1:8080: {problem}" == refusal(ServerUrl, url)
+    assert f"must be a server URL such as http://10.0.0.1:8080: {problem}" == refusal(ServerUrl, url)

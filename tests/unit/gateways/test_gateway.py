@@ -40,14 +40,14 @@ def test_an_address_is_kept_without_a_last_slash(url: str, kept: str) -> None:
         ("h2c://edge", "the scheme must be http or https"),
         ("file:///etc/passwd", "the scheme must be http or https"),
         ("http://", "it has no host"),
-        ("http://me:secret@edge", "it must not carry a user or password"),
+        ("http://me:secret@edge", "it must not contain a user or password"),
         ("http://edge:0", "the port must be from 1 to 65535"),
         ("http://edge?a=b", "it must not have a query or fragment"),
         ("http://edge\r\nHost: a", "only printable ASCII without spaces is allowed"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(url: str, problem: str) -> None:
-    words = f"must be an address such as http://edge:8080: {problem}"
+    words = f"must be a URL such as http://edge:8080: {problem}"
 
     assert {"/api": words, "/metrics": words} == mistakes({"api": url, "metrics": url})
 

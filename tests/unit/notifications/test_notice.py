@@ -63,13 +63,13 @@ def test_a_notice_tells_what_who_why_and_when() -> None:
 
 
 CHANGES: list[tuple[Change | None, Rollout | None, str, str]] = [
-    (None, at_rest(), "created", "a new rollout, no canary"),
-    (None, rollout(), "started", "a canary has started: 5% to the canary, waiting 10m"),
-    (None, rollout(steps=None), "started", "a canary has started: held at 0%"),
-    (lambda r: r.start(THIRD, now=NOW), at_rest(), "started", "a canary has started: 5% to the canary, waiting 10m"),
-    (lambda r: r.start(THIRD, now=NOW), rollout(), "started", "a canary has started: 5% to the canary, waiting 10m"),
-    (lambda r: r.start(THIRD, now=NOW), aborted(), "started", "a canary has started: 5% to the canary, waiting 10m"),
-    (lambda r: r.retry(now=NOW), aborted(), "started", "a canary has started: 5% to the canary, waiting 10m"),
+    (None, at_rest(), "created", "rollout created: no canary"),
+    (None, rollout(), "started", "canary started: 5% to the canary, waiting 10m"),
+    (None, rollout(steps=None), "started", "canary started: held at 0%"),
+    (lambda r: r.start(THIRD, now=NOW), at_rest(), "started", "canary started: 5% to the canary, waiting 10m"),
+    (lambda r: r.start(THIRD, now=NOW), rollout(), "started", "canary started: 5% to the canary, waiting 10m"),
+    (lambda r: r.start(THIRD, now=NOW), aborted(), "started", "canary started: 5% to the canary, waiting 10m"),
+    (lambda r: r.retry(now=NOW), aborted(), "started", "canary started: 5% to the canary, waiting 10m"),
     (
         lambda r: r.set_weight(Decimal("2.5"), now=NOW, reason="gently"),
         rollout(),
@@ -117,17 +117,17 @@ CHANGES: list[tuple[Change | None, Rollout | None, str, str]] = [
         "5% to the canary, the steps have changed: waiting for approval",
     ),
     (lambda r: r.abort(now=NOW), waiting_for_a_person(), "aborted", "aborted: all traffic is on stable"),
-    (lambda r: r.promote(now=NOW), waiting_for_a_person(), "promoted", "the canary has become stable"),
-    (lambda r: r.resume(now=NOW), waiting_for_a_person(), "promoted", "the canary has become stable"),
-    (lambda r: r.promote_full(now=NOW, reason="ok"), rollout(), "promoted", "the canary has become stable: ok"),
+    (lambda r: r.promote(now=NOW), waiting_for_a_person(), "promoted", "the canary is now stable"),
+    (lambda r: r.resume(now=NOW), waiting_for_a_person(), "promoted", "the canary is now stable"),
+    (lambda r: r.promote_full(now=NOW, reason="ok"), rollout(), "promoted", "the canary is now stable: ok"),
     (
         lambda r: r.start(r.spec.stable, now=LATER).start(r.status.former[0].side, now=LATER),  # type: ignore[index]
         rollout(rollbackWindow="1h").promote_full(now=NOW),
         "promoted",
-        "the canary has become stable: it was stable 10m ago",
+        "the canary is now stable: it was stable 10m ago",
     ),
-    (lambda r: r.replace(spec(canary=None), now=NOW), rollout(), "removed", "the canary was withdrawn"),
-    (lambda r: r.replace(spec(canary=None), now=NOW), aborted(), "removed", "the canary was withdrawn"),
+    (lambda r: r.replace(spec(canary=None), now=NOW), rollout(), "removed", "the canary was removed"),
+    (lambda r: r.replace(spec(canary=None), now=NOW), aborted(), "removed", "the canary was removed"),
 ]
 
 

@@ -38,7 +38,7 @@ def test_a_new_token_is_shown_by_the_response_and_never_stored(admin: Browser, w
 @pytest.mark.parametrize(
     ("fields", "status", "words"),
     [
-        ({"name": "Ci!", "role": "operator"}, 422, "lower-case letters"),
+        ({"name": "Ci!", "role": "operator"}, 422, "lowercase letters"),
         ({"name": "ci", "role": "king"}, 422, "must be"),
         ({"name": "viewer", "role": "viewer"}, 409, "there is a token viewer already"),
     ],
@@ -54,18 +54,18 @@ def test_a_token_is_revoked(admin: Browser, viewer: Browser, world: World) -> No
     admin.open("/tokens")
     admin.send("/tokens/viewer/revoke", {"version": "", "request": ""})
 
-    assert "The token viewer is revoked." in admin.text
+    assert "Token viewer revoked." in admin.text
     assert viewer.open("/").status_code == 303
 
 
 def test_where_a_gateway_can_be_asked_is_written_down_and_forgotten(admin: Browser, world: World) -> None:
     admin.open("/gateways")
 
-    assert "No Traefik has polled yet" in admin.text
+    assert "No gateway has polled yet" in admin.text
 
     admin.send("/gateways", {"name": "edge", "api": "http://127.0.0.1:1"})
 
-    assert "The gateway edge is written down." in admin.text
+    assert "Gateway edge saved." in admin.text
     assert "http://127.0.0.1:1 does not answer" in admin.text
 
     admin.send("/gateways/edge/delete", {"version": "", "request": ""})
@@ -86,8 +86,8 @@ def test_a_gateway_has_the_urls_of_all_its_instances(admin: Browser, world: Worl
 @pytest.mark.parametrize(
     ("fields", "words"),
     [
-        ({"name": "Edge", "api": ""}, "lower-case letters"),
-        ({"name": "edge", "api": "edge:8080"}, "must be an address"),
+        ({"name": "Edge", "api": ""}, "lowercase letters"),
+        ({"name": "edge", "api": "edge:8080"}, "must be a URL"),
     ],
 )
 def test_a_gateway_that_cannot_be_is_explained(admin: Browser, fields: dict[str, str], words: str) -> None:

@@ -52,8 +52,8 @@ def test_an_empty_fleet_says_what_to_do_next(admin: Browser, viewer: Browser) ->
     admin.open("/")
     viewer.open("/")
 
-    assert "Make the first one" in admin.text
-    assert "An admin can make one" in viewer.text
+    assert "Create rollout" in admin.text
+    assert "An admin can create one" in viewer.text
     assert 'href="/new"' not in viewer.page.text
 
 
@@ -84,7 +84,7 @@ def test_rollouts_are_found_filtered_and_sorted(
 def test_what_waits_for_a_person_is_counted(viewer: Browser, fleet: World) -> None:
     viewer.open("/")
 
-    assert "1 rollout waits for a person." in viewer.text
+    assert "1 rollout waits for approval." in viewer.text
 
 
 def test_many_rollouts_are_shown_a_screenful_at_a_time(viewer: Browser, world: World) -> None:

@@ -33,8 +33,8 @@ def test_the_page_shows_the_plan_its_warnings_and_when_more_is_known(
     measure(world)
     viewer.open(shop)
 
-    assert "The plan at 100 requests/s" in viewer.text
-    assert "Step 2 (5%, 10s) will see about 50 canary requests" in viewer.text
+    assert "Forecast at 100 requests/s" in viewer.text
+    assert "Step 2 (5%, 10s): about 50 canary requests" in viewer.text
     assert "at this rate" in viewer.text
 
 

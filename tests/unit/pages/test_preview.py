@@ -16,10 +16,10 @@ def words(rollout: Rollout, action: Action) -> str:
 def test_every_move_says_what_becomes_of_the_traffic() -> None:
     shop = created()
 
-    assert words(shop, Action.PROMOTE) == "The canary goes from 5% to 50% of the requests; waiting for approval"
-    assert words(shop, Action.PROMOTE_FULL) == "The canary goes from 5% to 100% of the requests: it is the new stable"
-    assert words(shop, Action.ABORT) == "The canary goes from 5% to 0% of the requests: all traffic is on stable"
-    assert words(shop, Action.PAUSE) == "The canary keeps 5% of the requests; waiting for approval"
+    assert words(shop, Action.PROMOTE) == "The canary goes from 5% to 50%; waiting for approval"
+    assert words(shop, Action.PROMOTE_FULL) == "The canary goes from 5% to 100% and becomes stable"
+    assert words(shop, Action.ABORT) == "The canary goes from 5% to 0%; all traffic goes to stable"
+    assert words(shop, Action.PAUSE) == "The canary keeps its weight of 5%; waiting for approval"
 
 
 def test_just_what_the_phase_allows_is_looked_at() -> None:

@@ -62,7 +62,7 @@ def test_a_jump_by_more_than_50_points_asks_once_more(operator: Browser, shop: s
     operator.send(f"{shop}/weight", {"weight": "80", "reason": "sure"})
 
     assert weight(world) == 5
-    assert "That is a jump of more than 50 points" in operator.text
+    assert "by more than 50 percentage points" in operator.text
 
     operator.send(f"{shop}/weight", {"weight": "80", "confirmed": "yes", "reason": "sure"})
 
@@ -86,9 +86,9 @@ def test_the_second_of_two_is_told_what_the_first_did_and_overwrites_nothing(
 
     assert refused.status_code == 412
     assert weight(world) == 10
-    assert "Nothing of yours was done." in operator.text
+    assert "Your change was not made" in operator.text
     assert "test set the weight 5% → 10%" in operator.text
-    assert "The canary goes from 10% to 25% of the requests" in operator.text
+    assert "The canary goes from 10% to 25%" in operator.text
 
     operator.send(f"{shop}/weight", {"weight": "25", "confirmed": "yes", "reason": "mine"})
 
@@ -101,7 +101,7 @@ def test_what_is_no_longer_possible_is_said_to_the_second(operator: Browser, sho
     operator.send(f"{shop}/weight", {"weight": "25"})
 
     assert operator.page.status_code == 412
-    assert "As it is now, that is not possible any more." in operator.text
+    assert "This change is no longer possible." in operator.text
 
 
 def test_an_abort_is_done_whatever_others_did_meanwhile(operator: Browser, shop: str, world: World) -> None:
@@ -181,7 +181,7 @@ def test_a_canary_without_tries_left_can_only_be_retried_by_force(operator: Brow
     assert (refused.status_code, world.operations.rollouts.get("shop").status.phase) == (409, Phase.DEGRADED)
 
     operator.open("/rollouts/shop/outlook?action=retry")
-    assert "Nothing was done" in operator.text
+    assert "Nothing was changed" in operator.text
     operator.send("/rollouts/shop/move", {"action": "retry", "confirmed": "yes", "force": operator.hidden("force")})
     assert (
         world.operations.rollouts.get("shop").status.phase,
@@ -204,7 +204,7 @@ def test_a_viewer_sees_no_button_and_is_refused_all_the_same(viewer: Browser, sh
     for path, fields in (("weight", {"weight": "25"}), ("move", {"action": "abort"}), ("undo", {"revision": "1"})):
         refused = viewer.send(f"{shop}/{path}", {**fields, "version": "1"})
         assert refused.status_code == 403
-        assert "your role, viewer, may not do this" in viewer.page.text.lower()
+        assert "your role viewer does not permit this action" in viewer.page.text.lower()
         viewer.open(shop)
     assert weight(world) == 5
 
@@ -241,7 +241,7 @@ def test_the_history_leads_back_by_weight_or_to_the_whole_state(
     assert f"{shop}/outlook?revision={created}" in admin.page.text
 
     admin.open(f"{shop}/outlook?revision={created}")
-    assert "Go back to revision" in admin.text
+    assert "Roll back to revision" in admin.text
     admin.send(f"{shop}/undo", {"revision": str(created), "confirmed": "yes"})
 
     assert weight(world) == 5
@@ -337,5 +337,5 @@ def test_the_baseline_is_shown_with_its_share(viewer: Browser, world: World) -> 
     world.caught_up()
     viewer.open("/rollouts/shop")
 
-    assert "baseline 40 % http://127.0.0.1:9003" in " ".join(viewer.text.split())
+    assert "baseline 40% http://127.0.0.1:9003" in " ".join(viewer.text.split())
     assert '<rect class="baseline"' in viewer.page.text

@@ -50,7 +50,7 @@ def test_a_link_signs_in_once(anybody: Browser, secrets: dict[Role, str], world:
 
     assert anybody.head(f"/sign-in/{link}").status_code == 200
     anybody.open(f"/sign-in/{link}")
-    assert "This link signs you in once." in anybody.text
+    assert "This link is valid for one sign-in." in anybody.text
     anybody.send(f"/sign-in/{link}")
     assert anybody.last_redirect.location == "/"
     assert anybody.open("/").status_code == 200

@@ -82,7 +82,8 @@ def test_every_link_form_and_redirect_stays_below_the_prefix(browser: Browser) -
         gets = {
             link
             for link in ours
-            if not re.search("/(move|weight|revoke|sign-out|sign-in|delete|undo|outlook)$", link)
+            # A delivery is waited for, ten seconds where no gateway reports it.
+            if not re.search(r"/(move|weight|revoke|sign-out|sign-in|delete|undo|outlook)$|/delivery\b", link)
         }
         left += sorted(gets - seen - set(left))[:30]
 

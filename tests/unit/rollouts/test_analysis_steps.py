@@ -53,7 +53,7 @@ def test_a_verdict_on_the_last_step_makes_the_canary_stable() -> None:
     rollout = created(steps=[{"setWeight": 50}, JUDGED]).advance(now=T0, reason="no worse")
 
     assert standing(rollout) == (Phase.HEALTHY, 0, 0)
-    assert (rollout.status.reason, rollout.status.analysis_since) == ("the canary has become stable: no worse", None)
+    assert (rollout.status.reason, rollout.status.analysis_since) == ("the canary is now stable: no worse", None)
 
 
 def test_analyses_in_a_row_are_made_one_by_one_each_from_its_beginning() -> None:

@@ -315,7 +315,7 @@ class RolloutMachine(RuleBasedStateMachine):
         if action is Action.START:
             assert before.status.generation + 1 == after.status.generation
             is_back = after.status.phase is Phase.HEALTHY
-            assert is_back is after.status.reason.startswith("the canary has become stable: it was stable ")
+            assert is_back is after.status.reason.startswith("the canary is now stable: it was stable ")
             assert not is_back or before.spec.rollback_window
         if before.status.stable_generation != after.status.stable_generation:
             assert not any(one.side.is_same_version(stable) for one in former)

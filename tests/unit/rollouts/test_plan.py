@@ -126,7 +126,7 @@ def test_steps_that_cannot_conclude_are_warned_of(
 def test_the_warning_says_what_the_step_will_see() -> None:
     (warning, *_) = plan_of(rollout(), traffic(1)).warnings
 
-    assert "step 2 (5%, 10m) will see about 30 canary requests" in warning.detail
+    assert "step 2 (5%, 10m): about 30 canary requests" in warning.detail
     assert warning.detail.endswith("inconclusive steps wait for approval")
 
 

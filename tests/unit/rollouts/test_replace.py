@@ -84,7 +84,7 @@ def test_a_canary_left_out_is_withdrawn(before: Rollout) -> None:
 
     assert sides(rollout) == (V1, None)
     assert standing(rollout) == (Phase.HEALTHY, 0, 0)
-    assert ("the canary was withdrawn: from git", minutes(1)) == (rollout.status.reason, rollout.status.since)
+    assert ("the canary was removed: from git", minutes(1)) == (rollout.status.reason, rollout.status.since)
     assert rollout.status.paused_until is None
     assert generations(rollout.start(V2, now=minutes(2))) == (1, 3)
 
@@ -164,7 +164,7 @@ def test_a_canary_that_the_file_makes_stable_takes_over_and_keeps_its_service(be
     assert sides(rollout) == (SCALED, None)
     assert standing(rollout) == (Phase.HEALTHY, 0, 0)
     assert generations(rollout) == (2, 2)
-    assert rollout.status.reason == "the canary has become stable: from git"
+    assert rollout.status.reason == "the canary is now stable: from git"
     assert rollout.replace(edited(rollout), now=minutes(2)) == rollout
 
 

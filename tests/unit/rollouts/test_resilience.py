@@ -28,7 +28,7 @@ def test_an_expression_compares_how_badly_things_go(expression: str) -> None:
     assert None is expression_problem(expression)
 
 
-SUCH_AS = "must be such as ResponseCodeRatio(500, 600, 0, 600) > 0.25"
+SUCH_AS = "must be an expression such as ResponseCodeRatio(500, 600, 0, 600) > 0.25"
 ERRORS = "must count errors: the first two codes go from 400 to 600"
 AMONG = "must count among codes that hold these errors"
 ABOVE = "must compare with a ratio above 0.0 and up to 1.0, or with milliseconds above 0"

@@ -30,7 +30,7 @@ def test_a_canary_that_is_there_from_the_beginning_starts_at_once() -> None:
 
 @pytest.mark.parametrize("name", ["", "Shop", "a_b", "x" * 64, "a\n"])
 def test_a_rollout_has_a_name_or_is_none(name: str) -> None:
-    with pytest.raises(ValueError, match="must be 1 to 63 lower-case letters"):
+    with pytest.raises(ValueError, match="must be 1 to 63 lowercase letters"):
         Rollout.create(name, at_rest().spec, now=T0)
 
 
@@ -186,7 +186,7 @@ def test_what_is_promoted_is_the_stable_side_and_keeps_its_service() -> None:
     assert (rollout.spec.stable, rollout.spec.canary) == (V2, None)
     assert generations(rollout) == (2, 2)
     assert Promotion(stable=V1, canary=V2) == rollout.status.promoted
-    assert rollout.status.reason == "the canary has become stable: looks good"
+    assert rollout.status.reason == "the canary is now stable: looks good"
 
 
 def test_the_next_canary_has_a_service_that_no_version_had_before() -> None:

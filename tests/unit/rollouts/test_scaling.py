@@ -44,7 +44,7 @@ def test_a_canary_on_its_way_is_scaled_and_keeps_its_weight() -> None:
 
 @pytest.mark.parametrize("side", ["stable", "canary"])
 def test_other_servers_altogether_are_another_version(side: str) -> None:
-    words = f"scale of shop is not possible: no server of {side} stays, so it would be another version"
+    words = f"scale of shop is not possible: at least one server of {side} must remain"
 
     with pytest.raises(IllegalMoveError, match=words):
         created().scale(side, servers(THREE))  # type: ignore[arg-type]
@@ -53,7 +53,7 @@ def test_other_servers_altogether_are_another_version(side: str) -> None:
 def test_only_a_side_with_servers_of_its_own_is_scaled() -> None:
     with pytest.raises(IllegalMoveError, match="there is no canary; start one with set-canary"):
         at_rest().scale("canary", servers(TWO))
-    with pytest.raises(IllegalMoveError, match="stable lists no servers of its own: scale it where they come from"):
+    with pytest.raises(IllegalMoveError, match="stable lists no servers; scale it at their source"):
         at_rest(stable={"service": "shop@docker"}).scale("stable", servers(ONE))
 
 
@@ -75,7 +75,7 @@ def test_a_server_of_both_sides_drains_on_both() -> None:
 
 def test_the_last_server_that_answers_does_not_drain() -> None:
     before = at_rest(stable=PAIR).drain(TWO)
-    words = f"drain of shop is not possible: {ONE} is the last server of stable that gets requests"
+    words = f"drain of shop is not possible: {ONE} is the last server of stable that receives requests"
 
     with pytest.raises(IllegalMoveError, match=words):
         before.drain(ONE)

@@ -189,8 +189,8 @@ def test_what_is_no_time_zone_is_refused(zone: str) -> None:
 @pytest.mark.parametrize(
     ("document", "expected"),
     [
-        ({"windows": []}, {"/windows": "must have at least 1; leave it out to have none"}),
-        ({"windows": [{"days": []}]}, {"/windows/0/days": "must have at least 1; leave it out to have none"}),
+        ({"windows": []}, {"/windows": "must have at least 1; omit it for none"}),
+        ({"windows": [{"days": []}]}, {"/windows/0/days": "must have at least 1; omit it for none"}),
         (
             {"windows": [{"days": ["mon", "Tuesday"]}]},
             {"/windows/0/days/1": "must be 'mon', 'tue', 'wed', 'thu', 'fri', 'sat' or 'sun'"},

@@ -112,7 +112,7 @@ def test_of_what_excludes_each_other_there_is_exactly_one(
     ],
 )
 def test_options_of_servers_go_with_servers(option: str, value: object) -> None:
-    words = f"{option} goes with servers; a service's provider sets its own"
+    words = f"{option} requires servers; for a service, its own provider sets it"
 
     assert {"": words} == mistakes(Side, {"service": "a@file", option: value})
     assert {option, "servers"} == write(side(servers=[A], **{option: value})).keys()
@@ -125,21 +125,21 @@ def test_a_pause_without_a_value_waits_for_a_person() -> None:
 
 
 def test_a_server_is_named_once() -> None:
-    words = {"/servers": "servers must not name the same url twice"}
+    words = {"/servers": "servers must have unique URLs"}
 
     assert mistakes(Side, {"servers": [A, B, {"url": "http://a/", "weight": 2}]}) == words
 
 
 def test_somebody_answers_for_a_side() -> None:
-    words = "servers must not all be draining: nobody would answer; leave one without drain"
+    words = "at least one server must not be draining"
 
     assert {"/servers": words} == mistakes(Side, {"servers": [A | {"drain": True}, B | {"drain": True}]})
     assert side(servers=[A | {"drain": True}, B | {"drain": False}]).servers
 
 
 def test_the_cookie_of_a_sides_servers_has_no_name_that_others_could_have() -> None:
-    words = "name is not chosen here: each side's cookie is named after its service in Traefik"
-    taken = "name must not end in _NUMBER_server: the cookies of a side's servers are named so"
+    words = "name is not allowed: each side's cookie is named after its service in Traefik"
+    taken = "name must not end in _NUMBER_server, which is reserved for the cookies of servers"
 
     assert {"/sticky/cookie": words} == mistakes(Side, {"servers": [A], "sticky": {"cookie": {"name": "a"}}})
     assert {"/cookie": taken} == mistakes(Sticky, {"cookie": {"name": "shop_2_server"}})
@@ -173,7 +173,7 @@ def test_an_empty_passive_health_check_says_traefiks_default() -> None:
 
 def test_sticky_does_not_go_with_picking_by_address() -> None:
     document = write(spec(sticky={"cookie": {"name": "shop"}})) | {"strategy": "hrw"}
-    words = "sticky goes with strategy wrr; hrw keeps a client on its side by its address"
+    words = "sticky requires strategy wrr; hrw keeps clients on their side by address"
 
     assert {"": words} == mistakes(Spec, document)
 

@@ -25,7 +25,7 @@ def mistakes(model: type[BaseModel], document: object) -> dict[str, str]:
     "steps", [[{"setWeight": 100}], [{"setWeight": 5}, {"setWeight": 50}], [{"setMirror": 50}, {"setOverride": []}]]
 )
 def test_steps_that_never_wait_are_refused(steps: object) -> None:
-    words = "steps must wait somewhere, with a pause, an analysis or a ramp: the canary would take over at once"
+    words = "steps must contain a pause, an analysis or a ramp; otherwise the canary becomes stable at once"
 
     assert {"": words} == mistakes(Spec, write(spec()) | {"steps": steps})
 
@@ -55,7 +55,7 @@ def test_one_step_that_waits_is_enough(step: dict[str, Any]) -> None:
         ({"by": 0}, {"": "by must be above 0"}),
         ({"by": -1}, {"/by": "must be a number from 0 to 100 with at most two decimals, not -1"}),
         ({"to": 101}, {"/to": "must be a number from 0 to 100 with at most two decimals, not 101"}),
-        ({"every": "0s"}, {"/every": "must be a whole number of milliseconds, 1 at least, not 0s"}),
+        ({"every": "0s"}, {"/every": "must be a whole number of milliseconds and at least 1, not 0s"}),
     ],
 )
 def test_a_ramp_that_does_not_rise_is_refused(changes: dict[str, Any], expected: dict[str, str]) -> None:
@@ -85,7 +85,7 @@ def test_only_an_analysis_until_it_is_known_has_a_deadline() -> None:
 
     assert write(read(AnalysisStep, document)) == document
     assert mistakes(AnalysisStep, {"duration": "5m", "deadline": "1h"}) == {
-        "": "deadline goes with until: a duration is its own"
+        "": "deadline requires until; a duration needs no deadline"
     }
 
 
@@ -134,7 +134,7 @@ def test_a_step_sets_overrides_as_the_spec_has_them(overrides: object, expected:
 )
 def test_progress_has_more_time_than_a_step_takes_for_itself(step: dict[str, Any], wait: str) -> None:
     document = write(spec()) | {"steps": [{"pause": {"duration": "1s"}}, step]}
-    words = f"progressDeadline must be longer than what a step waits for, {wait}"
+    words = f"progressDeadline must be longer than the longest step, {wait}"
 
     assert {"": words} == mistakes(Spec, {**document, "progressDeadline": wait})
     assert read(Spec, {**document, "progressDeadline": "10m0.001s"}).progress_deadline

@@ -33,7 +33,7 @@ def test_a_version_that_was_stable_within_the_window_takes_over_at_once(canary: 
     assert (canary, None) == (rollout.spec.stable, rollout.spec.canary)
     assert standing(rollout) == (Phase.HEALTHY, 0, 0)
     assert (rollout.status.stable_generation, rollout.status.generation) == (3, 3)
-    assert ("the canary has become stable: it was stable 20m ago: v2 leaks", minutes(20)) == (
+    assert ("the canary is now stable: it was stable 20m ago: v2 leaks", minutes(20)) == (
         rollout.status.reason,
         rollout.status.since,
     )
@@ -52,7 +52,7 @@ def test_a_version_that_was_stable_within_the_window_takes_over_at_once(canary: 
 def test_the_window_lasts_to_its_end(after: timedelta, words: str) -> None:
     rollout = promoted().start(V1, now=T0 + after)
 
-    assert f"the canary has become stable: it was stable {words} ago" == rollout.status.reason
+    assert f"the canary is now stable: it was stable {words} ago" == rollout.status.reason
 
 
 @pytest.mark.parametrize(

@@ -100,10 +100,10 @@ NOT_BY_NAME_ALONE = {
 }
 
 REMEDIES = {
-    Phase.HEALTHY: "there is no canary: all traffic is on stable; start one first",
-    Phase.PROGRESSING: "the canary is on its way; abort it first",
+    Phase.HEALTHY: "there is no canary; start one first",
+    Phase.PROGRESSING: "a canary is in progress; abort it first",
     Phase.PAUSED: "the canary is paused; resume, promote or abort it",
-    Phase.DEGRADED: "the canary was aborted: all traffic is on stable; retry it or start a new one",
+    Phase.DEGRADED: "the canary was aborted; retry it or start a new one",
 }
 
 
@@ -150,9 +150,8 @@ def test_a_canary_that_is_not_there_is_not_withdrawn() -> None:
 def test_without_steps_there_is_no_next_one(action: Action) -> None:
     rollout = created(steps=None)
     (act,) = ACTS[action]
-    words = (
-        f"{action} is not possible while shop is Progressing: it has no steps: set a weight, or promote it in full"
-    )
+    words = f"{action} is not possible while shop is Progressing: the rollout has no steps; set a weight, "
+    words += "or promote the canary to stable with full=true (--full)"
 
     with pytest.raises(IllegalMoveError) as caught:
         act(rollout)
@@ -191,7 +190,7 @@ def test_time_ends_only_a_timed_pause_that_is_over(rollout: Rollout, at: datetim
 )
 def test_what_goes_nowhere_by_itself_is_not_held(rollout: Rollout) -> None:
     before = encode(rollout)
-    words = f"^hold is not possible while shop is {rollout.status.phase}: it goes nowhere by itself$"
+    words = f"^hold is not possible while shop is {rollout.status.phase}: it does not advance automatically$"
 
     with pytest.raises(IllegalMoveError, match=words):
         rollout.hold(now=LATER, reason="nothing is known")

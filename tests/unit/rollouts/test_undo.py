@@ -33,7 +33,7 @@ def test_a_rollout_without_a_canary_has_none_again() -> None:
     back = undone(created().promote(now=minutes(1)), at_rest())
 
     assert standing(back) == (Phase.HEALTHY, 0.0, 0)
-    assert back.status.reason == "as it was earlier, without a canary: v2 leaks"
+    assert back.status.reason == "rolled back to a revision without a canary: v2 leaks"
 
 
 def test_a_canary_that_was_aborted_comes_back_under_another_name() -> None:

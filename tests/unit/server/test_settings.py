@@ -44,7 +44,7 @@ def test_settings_go_through_the_environment_unchanged() -> None:
         ("CANARY_BIND", "localhost:70000", "HOST:PORT"),
         ("CANARY_WORKERS", "0", "from 1 to 64"),
         ("CANARY_WORKERS", "two", "a whole number"),
-        ("CANARY_NAMESPACE", "{a}", "lower-case"),
+        ("CANARY_NAMESPACE", "{a}", "lowercase"),
         ("CANARY_ADMIN_TOKEN", "short", "20 or more .* it has 5 characters"),
         ("CANARY_ADMIN_TOKEN", "abababababababababababab", "8 of them different: it has 2 different characters"),
         ("CANARY_ADMIN_TOKEN", "change-me!change-me!change-me!", "it repeats a shorter text"),

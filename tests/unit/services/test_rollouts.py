@@ -73,7 +73,7 @@ def test_a_name_is_taken_once(world: World) -> None:
 
 @pytest.mark.parametrize("name", ["", "Shop", "a_b", "x" * 64])
 def test_a_name_that_is_none_is_never_stored(world: World, name: str) -> None:
-    with pytest.raises(ValueError, match="must be 1 to 63 lower-case letters"):
+    with pytest.raises(ValueError, match="must be 1 to 63 lowercase letters"):
         created(world.operations, name)
     assert world.store.revision()[1] == 0
 

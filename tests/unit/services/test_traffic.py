@@ -3,7 +3,7 @@ from decimal import Decimal
 import pytest
 
 from provider.domain.analysis import Share, ShareState
-from provider.domain.gateways import Condition, GatewayState
+from provider.domain.gateways import Condition, GatewayHealth
 from provider.services import Observations, Traffic
 from tests.world import ME, World, spec
 
@@ -91,7 +91,7 @@ def test_the_store_is_asked_once_however_often_it_is_read(world: World, shop: st
 
 
 def test_conditions_are_read_by_every_worker(world: World) -> None:
-    condition = Condition(state=GatewayState.SILENT, since=world.clock.time, errors=("a",), traefik="3.7.15")
+    condition = Condition(health=GatewayHealth.NOT_POLLING, since=world.clock.time, errors=("a",), traefik="3.7.15")
     world.operations.observations.publish({"edge": condition}, seconds=15)
 
     assert {"edge": condition} == Observations(world.store).conditions()

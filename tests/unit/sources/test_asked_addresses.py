@@ -7,7 +7,7 @@ from provider.domain.fields import InvalidDocumentError, read
 from provider.domain.fields.addresses import asked_url_problem
 from provider.domain.gateways import GatewaySpec
 
-_WORDS = "link-local and metadata addresses are never asked"
+_WORDS = "link-local and metadata addresses are not allowed"
 
 
 @pytest.mark.parametrize(

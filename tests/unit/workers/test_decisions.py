@@ -77,8 +77,8 @@ def test_a_ramp_goes_on_each_time_its_time_is_over() -> None:
     [
         ([GOOD], 9, None, ""),
         ([GOOD], 10, Action.ADVANCE, "canary errors 0.4% against 0.5%"),
-        ([LITTLE], 10, Action.HOLD, "too few requests to judge: 5 of 100"),
-        ([], 10, Action.HOLD, "too few requests to judge: 0 of 100"),
+        ([LITTLE], 10, Action.HOLD, "too few requests: 5 of 100"),
+        ([], 10, Action.HOLD, "too few requests: 0 of 100"),
         ([BAD], 1, Action.ABORT, "140 of the last 200 requests to the canary failed"),
     ],
 )
@@ -211,7 +211,7 @@ def test_a_source_that_is_away_too_long_makes_the_canary_wait(errors: int, steps
 
     assert action == (move.action if move else None)
     assert move is None or StatusCode.NOT_MEASURED is move.reason_code
-    assert move is None or move.reason == "the canary cannot be judged: edge does not answer"
+    assert move is None or move.reason == "the canary cannot be analyzed: edge does not answer"
 
 
 def test_a_short_outage_of_a_source_holds_nothing() -> None:
@@ -319,15 +319,15 @@ def test_a_canary_that_fails_is_aborted_at_any_hour() -> None:
 @pytest.mark.parametrize(
     ("steps", "looks", "after", "words"),
     [
-        (UNTIL_KNOWN, [BAD], 1, "dry run: it would have been aborted: 140 of the last 200"),
-        (TEN_MINUTES, [BAD], 10, "dry run: it would have been aborted: 140 of the last 200"),
-        (TEN_MINUTES, [LITTLE], 10, "dry run: it would have been held: too few requests"),
-        (UNTIL_KNOWN, [LITTLE], 60, "dry run: it would have been held: not decided after 1h"),
+        (UNTIL_KNOWN, [BAD], 1, "dry run, would have been aborted: 140 of the last 200"),
+        (TEN_MINUTES, [BAD], 10, "dry run, would have been aborted: 140 of the last 200"),
+        (TEN_MINUTES, [LITTLE], 10, "dry run, would have been held: too few requests"),
+        (UNTIL_KNOWN, [LITTLE], 60, "dry run, would have been held: no verdict after 1h"),
         (
             [{"analysis": {"until": "known"}}],
             [LITTLE],
             60,
-            "dry run: it would have been aborted: no progress for 40m",
+            "dry run, would have been aborted: no progress for 40m",
         ),
     ],
 )

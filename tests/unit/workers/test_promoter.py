@@ -244,7 +244,7 @@ def test_a_rollout_that_was_held_without_measurements_continues_when_they_return
     assert (held.phase, held.reason_code) == (Phase.PAUSED, StatusCode.NOT_MEASURED)
     assert (back, continued.phase, continued.reason_code) == (1, Phase.PROGRESSING, None)
     assert status(world) == (Phase.PAUSED, 50)
-    assert "the canary is measured again" in world.operations.rollouts.history("shop", limit=2)[1].reason
+    assert "the metric sources respond again" in world.operations.rollouts.history("shop", limit=2)[1].reason
 
 
 def test_it_is_looked_at_as_often_as_its_spec_says(world: World, controller: Controller, looks: Looks) -> None:

@@ -131,8 +131,8 @@ def test_a_second_traefik_behind_one_address_is_reported_and_not_counted(countin
         found.append(share(counting, rollout(), after=10 + 10 * number, edge=edge))
 
     assert [one.stable_requests for one in found] == [0, 0, 200, 200, 400, 400]
-    assert "several Traefiks answer for gateway edge" in found[1].summary
-    assert "several Traefiks answer for gateway edge" in found[3].summary
+    assert "several Traefik instances respond for gateway edge" in found[1].summary
+    assert "several Traefik instances respond for gateway edge" in found[3].summary
     assert "several Traefiks" not in found[4].summary
 
 
@@ -225,7 +225,7 @@ def test_where_more_than_the_weight_decides_it_is_said_and_nobody_is_starved(
         found = share(counting, rollout(**changes), after=10 + requests, edge=edge)
 
     assert ShareState.UNKNOWN is found.state
-    assert f"less than half of what was asked for; {words}" in found.summary
+    assert f"less than half of the requested weight; {words}" in found.summary
 
 
 def test_overrides_that_are_not_counted_do_not_hide_a_canary_that_starves(counting: Counting, edge: Server) -> None:

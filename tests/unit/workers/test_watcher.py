@@ -75,7 +75,7 @@ def looked(world: World, watcher: Watcher, *, after: float = 2) -> Mapping[str, 
 
 
 def states(world: World, watcher: Watcher, **rest: Any) -> dict[str, str]:
-    return {name: condition.state.value for name, condition in looked(world, watcher, **rest).items()}
+    return {name: condition.health.value for name, condition in looked(world, watcher, **rest).items()}
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -90,12 +90,12 @@ def test_a_gateway_that_carries_everything_is_well(world: World, watcher: Watche
     edge = looked(world, watcher)["edge"]
 
     assert (
-        edge.state,
+        edge.health,
         edge.detail,
         edge.revision_served,
         edge.revision_applied,
         edge.traefik,
-    ) == ("ok", "", 2, 2, "3.7.15")
+    ) == ("healthy", "", 2, 2, "3.7.15")
     assert world.clock.time - timedelta(seconds=2) == edge.last_poll
 
 
@@ -104,7 +104,7 @@ def test_without_an_api_only_what_was_served_is_known(world: World, watcher: Wat
     polls(world)
     edge = looked(world, watcher)["edge"]
 
-    assert (edge.state, edge.revision_served, edge.revision_applied) == ("ok", 1, None)
+    assert (edge.health, edge.revision_served, edge.revision_applied) == ("healthy", 1, None)
     assert "only the served revision is known" in edge.detail
 
 
@@ -114,16 +114,16 @@ def test_a_gateway_that_has_hung_up_is_silent_once_and_recovers_once(
     created(world)
     written_down(world)
     polls(world)
-    assert states(world, watcher) == {"edge": "ok"}
+    assert states(world, watcher) == {"edge": "healthy"}
     hangs_up(world)
 
-    assert states(world, watcher, after=8) == {"edge": "ok"}
-    assert states(world, watcher, after=2) == {"edge": "silent"}
-    assert states(world, watcher, after=600) == {"edge": "silent"}
-    assert said(caplog) == ["gateway.silent"]
+    assert states(world, watcher, after=8) == {"edge": "healthy"}
+    assert states(world, watcher, after=2) == {"edge": "not-polling"}
+    assert states(world, watcher, after=600) == {"edge": "not-polling"}
+    assert said(caplog) == ["gateway.not_polling"]
     polls(world)
-    assert states(world, watcher) == {"edge": "ok"}
-    assert said(caplog) == ["gateway.silent", "gateway.recovered"]
+    assert states(world, watcher) == {"edge": "healthy"}
+    assert said(caplog) == ["gateway.not_polling", "gateway.recovered"]
 
 
 def test_a_gateway_that_was_never_written_down_is_missed_for_a_minute(
@@ -134,9 +134,9 @@ def test_a_gateway_that_was_never_written_down_is_missed_for_a_minute(
     looked(world, watcher)
     hangs_up(world)
 
-    assert states(world, watcher, after=30) == {"edge": "silent"}
+    assert states(world, watcher, after=30) == {"edge": "not-polling"}
     assert states(world, watcher, after=30) == {}
-    assert said(caplog) == ["gateway.silent"]
+    assert said(caplog) == ["gateway.not_polling"]
 
 
 def test_a_gateway_that_never_polled_is_unseen_and_nothing_is_said(
@@ -145,7 +145,7 @@ def test_a_gateway_that_never_polled_is_unseen_and_nothing_is_said(
     created(world)
     written_down(world)
 
-    assert states(world, watcher) == {"edge": "unseen"}
+    assert states(world, watcher) == {"edge": "never-polled"}
     assert said(caplog) == []
 
 
@@ -159,12 +159,12 @@ def test_a_gateway_that_is_not_served_a_change_lags(
     for _ in range(15):
         polls(world, revision_served=1, digest="old")
         found = looked(world, watcher)
-    assert found["edge"].state == "ok"
+    assert found["edge"].health == "healthy"
 
     polls(world, revision_served=1, digest="old")
     edge = looked(world, watcher)["edge"]
-    assert (edge.state, edge.detail, edge.revision_served) == ("lagging", "it has not been served revision 2", 1)
-    assert said(caplog) == ["gateway.lagging"]
+    assert (edge.health, edge.detail, edge.revision_served) == ("outdated", "it has not been served revision 2", 1)
+    assert said(caplog) == ["gateway.outdated"]
 
 
 def test_a_gateway_that_follows_what_changes_all_the_time_does_not_lag(world: World, watcher: Watcher) -> None:
@@ -172,7 +172,7 @@ def test_a_gateway_that_follows_what_changes_all_the_time_does_not_lag(world: Wo
         created(world, f"shop-{number}")
         polls(world, revision_served=max(0, number), digest="of the last one")
 
-        assert states(world, watcher) == {"edge": "ok"}
+        assert states(world, watcher) == {"edge": "healthy"}
 
 
 def test_a_gateway_whose_api_shows_something_else_lags(world: World, watcher: Watcher, traefik: Traefik) -> None:
@@ -183,7 +183,7 @@ def test_a_gateway_whose_api_shows_something_else_lags(world: World, watcher: Wa
         polls(world)
         edge = looked(world, watcher)["edge"]
 
-    assert (edge.state, edge.revision_applied) == ("lagging", None)
+    assert (edge.health, edge.revision_applied) == ("outdated", None)
     assert edge.detail.endswith("is not there yet")
 
 
@@ -206,7 +206,7 @@ def test_every_instance_of_a_gateway_is_watched(world: World, watcher: Watcher, 
 
     assert (partly.revision_applied, fully.revision_applied) == (None, world.feed.revision)
     assert noted.traefik_version == "3.6.2"
-    assert (ended.state, ended.revision_applied) == ("unreachable", None)
+    assert (ended.health, ended.revision_applied) == ("api-unreachable", None)
     assert second.url in ended.detail
 
 
@@ -227,10 +227,10 @@ def test_a_part_that_traefik_finds_wrong_is_failing_until_it_is_right(
     traefik.parts["routers/shop@http"] |= {"status": status, "error": ["no such entry point"]}
     edge = looked(world, watcher)["edge"]
 
-    assert ("failing", f"routers/shop@http {words}: no such entry point") == (edge.state, edge.detail)
+    assert ("configuration-error", f"routers/shop@http {words}: no such entry point") == (edge.health, edge.detail)
     carries(world, traefik)
-    assert states(world, watcher) == {"edge": "ok"}
-    assert said(caplog) == ["gateway.failing", "gateway.recovered"]
+    assert states(world, watcher) == {"edge": "healthy"}
+    assert said(caplog) == ["gateway.configuration_error", "gateway.recovered"]
 
 
 def test_everything_is_asked_for_only_when_it_may_be_different(
@@ -266,10 +266,10 @@ def test_an_api_that_does_not_answer_for_long_is_said_once(
     found = []
     for _ in range(4):
         polls(world)
-        found.append(looked(world, watcher)["edge"].state.value)
+        found.append(looked(world, watcher)["edge"].health.value)
 
-    assert found == ["ok", "ok", "ok", "unreachable"]
-    assert said(caplog) == ["gateway.unreachable"]
+    assert found == ["healthy", "healthy", "healthy", "api-unreachable"]
+    assert said(caplog) == ["gateway.api_unreachable"]
 
 
 def test_only_one_watches_and_who_takes_over_says_nothing_again(
@@ -291,8 +291,8 @@ def test_only_one_watches_and_who_takes_over_says_nothing_again(
     world.operations.observations.publish(world.operations.observations.conditions(), seconds=15)
     world.clock.pass_time(0.2)
     assert other.look()
-    assert world.operations.observations.conditions()["edge"].state == "silent"
-    assert said(caplog) == ["gateway.silent"]
+    assert world.operations.observations.conditions()["edge"].health == "not-polling"
+    assert said(caplog) == ["gateway.not_polling"]
 
 
 def page(canary: int, stable: int, reloads: int) -> Told:

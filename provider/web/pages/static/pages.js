@@ -49,13 +49,13 @@ function listen() {
   let wasLost = false;
   stream = new EventSource(`${document.body.dataset.root}/live`);
   stream.onopen = () => {
-    say("live", false);
+    say("Live", false);
     if (wasLost) refresh();
     wasLost = false;
   };
   stream.onerror = () => {
     wasLost = true;
-    say("connection lost: what you see may be old", true);
+    say("Connection lost; this page may be outdated", true);
     // A browser gives up for good where it got an answer that is no stream: from a proxy whose upstream is away, or
     // because the session has ended, which the page learns when it asks.
     if (stream.readyState !== EventSource.CLOSED) return;
