@@ -43,8 +43,13 @@ def front(whole_scene: Scene) -> Iterator[str]:
     for name, document in (("dynamic", dynamic), ("static", static)):
         (directory / f"{name}.yml").write_text(yaml.safe_dump(document))
     child = stack.processes.start("front", [traefik_binary(), f"--configFile={directory / 'static.yml'}"])
+    url = f"http://{HOST}:{port}{PREFIX}"
+    # It listens before it has read the file: until then it answers 404.
     stack.processes.wait_until(lambda: is_listening(HOST, port), what="the Traefik in front")
-    yield f"http://{HOST}:{port}{PREFIX}"
+    stack.processes.wait_until(
+        lambda: stack.session.get(f"{url}/livez", timeout=5).status_code == 200, what="the route of the Traefik in front"
+    )
+    yield url
     child.stop()
     stack.processes.forget(child)
 

@@ -11,7 +11,7 @@ from tests.e2e.harness import HOST, SITE, Stack, eventually
 
 pytestmark = pytest.mark.traefik
 
-CHECKED = {"healthCheck": {"path": "/healthz", "interval": "100ms", "timeout": "50ms"}}
+CHECKED = {"healthCheck": {"path": "/healthz", "interval": "500ms", "timeout": "450ms"}}
 
 
 def put(stack: Stack, **changes: Any) -> None:
