@@ -98,8 +98,8 @@ check: $(TEST_STAMP) ## linters, types, the direction of the imports
 unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
-# Two runs and the linters, side by side. The tests that start processes wait a lot. All others use that time, with a lower
-# priority and a longer timeout. Each run has its own ports and its own coverage data; the limit holds for both together.
+# Two runs and the linters, side by side. The tests that start processes wait a lot. All others use that time, with the
+# lowest priority and a longer timeout. Each run has its own ports and its own coverage data; the limit holds for both together.
 IN_PROCESS := tests/api tests/cli tests/store tests/unit
 # What has the longest files comes first, so that none of them is left alone at the end.
 LONG := tests/e2e tests/documentation tests/browser
@@ -119,12 +119,12 @@ test-with-processes:
 
 # Three workers, because some tests wait, and each worker needs ten seconds to collect them. The output follows at the end.
 test-in-process:
-	@COVERAGE_FILE=$(COVERED)/in-process CANARY_TEST_PORTS=5 nice -n 5 $(BIN)/python -m pytest -n 3 --timeout 300 \
+	@COVERAGE_FILE=$(COVERED)/in-process CANARY_TEST_PORTS=5 nice -n 19 $(BIN)/python -m pytest -n 3 --timeout 300 \
 		--cov --cov-report= --cov-fail-under=0 $(IN_PROCESS) >build/in-process.txt 2>&1; \
 		status=$$?; cat build/in-process.txt; exit $$status
 
 check-beside:
-	@nice -n 5 $(MAKE) --no-print-directory check >build/check.txt 2>&1; \
+	@nice -n 19 $(MAKE) --no-print-directory check >build/check.txt 2>&1; \
 	status=$$?; cat build/check.txt; exit $$status
 
 format: $(TEST_STAMP) ## let ruff write
