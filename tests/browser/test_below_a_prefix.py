@@ -46,9 +46,7 @@ def front(whole_scene: Scene) -> Iterator[str]:
     url = f"http://{HOST}:{port}{PREFIX}"
     # It listens before it has read the file: until then it answers 404.
     stack.processes.wait_until(lambda: is_listening(HOST, port), what="the Traefik in front")
-    stack.processes.wait_until(
-        lambda: stack.session.get(f"{url}/livez", timeout=5).status_code == 200, what="the route of the Traefik in front"
-    )
+    stack.processes.wait_until(lambda: stack.session.get(f"{url}/livez", timeout=5).ok, what="the route to the pages")
     yield url
     child.stop()
     stack.processes.forget(child)
