@@ -98,34 +98,17 @@ check: $(TEST_STAMP) ## linters, types, the direction of the imports
 unit: $(TEST_STAMP) ## the fast tests only
 	$(BIN)/python -m pytest tests/unit -n 2
 
-# Two runs and the linters, side by side. The tests that start processes wait a lot. All others use that time, with the
-# lowest priority and a longer timeout. Each run has its own ports and its own coverage data; the limit holds for both together.
+# The latter start processes: those of a file share the systems that they start. They wait a lot; the former never do, and
+# each worker takes ten seconds to collect them. One after the other: beside each other they are a minute faster, and tests
+# with real processes run into their timeouts. What is covered is told of both, as far as it runs in the tests themselves.
 IN_PROCESS := tests/api tests/cli tests/store tests/unit
 # What has the longest files comes first, so that none of them is left alone at the end.
 LONG := tests/e2e tests/documentation tests/browser
-WITH_PROCESSES = $(LONG) $(filter-out $(IN_PROCESS) $(LONG),$(patsubst %/,%,$(filter-out %__pycache__/,$(wildcard tests/*/))))
-COVERED := build/coverage
-test: $(TEST_STAMP) audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) $(GRAFANA) ## everything that CI runs
+test: check audit-if-reachable $(PROMETHEUS) $(CHROMIUM) $(AXE) $(GRAFANA) ## everything that CI runs
 	@$(MAKE) --no-print-directory old-traefiks || echo "NOT TESTED: old versions of Traefik cannot be downloaded" >&2
-	@mkdir -p $(COVERED)
-	@$(MAKE) --no-print-directory -j 3 -k test-with-processes test-in-process check-beside
-	$(BIN)/python -m coverage combine $(COVERED)/in-process $(COVERED)/with-processes
-	$(BIN)/python -m coverage report
-
-# The tests of a file share the systems that they start, so one worker runs the whole file.
-test-with-processes:
-	COVERAGE_FILE=$(COVERED)/with-processes $(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder \
-		--cov --cov-report= --cov-fail-under=0 $(WITH_PROCESSES)
-
-# Three workers, because some tests wait, and each worker needs ten seconds to collect them. The output follows at the end.
-test-in-process:
-	@COVERAGE_FILE=$(COVERED)/in-process CANARY_TEST_PORTS=5 nice -n 19 $(BIN)/python -m pytest -n 3 --timeout 300 \
-		--cov --cov-report= --cov-fail-under=0 $(IN_PROCESS) >build/in-process.txt 2>&1; \
-		status=$$?; cat build/in-process.txt; exit $$status
-
-check-beside:
-	@nice -n 19 $(MAKE) --no-print-directory check >build/check.txt 2>&1; \
-	status=$$?; cat build/check.txt; exit $$status
+	$(BIN)/python -m pytest -n 3 --cov --cov-report= --cov-fail-under=0 $(IN_PROCESS)
+	$(BIN)/python -m pytest -n 5 --dist loadfile --no-loadscope-reorder --cov --cov-append --cov-report=term \
+		$(LONG) $(filter-out $(IN_PROCESS) $(LONG),$(patsubst %/,%,$(filter-out %__pycache__/,$(wildcard tests/*/))))
 
 format: $(TEST_STAMP) ## let ruff write
 	$(BIN)/ruff check --fix .

@@ -95,6 +95,8 @@ def test_lost_documents_take_no_traffic_down_and_are_mended_by_what_was_served(t
         stack = Stack(tmp_path, processes)
         _start(stack)
         before = _first_served(stack).json()
+        # A worker that starts later than the loss knows no configuration.
+        eventually(lambda: all(poll(stack).ok for _ in range(20)), what="every worker serves")
         _lose_documents(stack)
         eventually(lambda: _state(stack) == "shrank", what="the loss is noticed")
         during = poll(stack).json()
