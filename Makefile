@@ -15,7 +15,7 @@ OLD_TRAEFIKS := $(foreach version,3.4.1 3.5.1 3.6.15,$(VENV)/traefik/$(version)/
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help install old-traefiks demo test test-with-processes test-in-process check-beside slow check format unit dashboards \
+.PHONY: help install old-traefiks demo test slow check format unit dashboards \
 	pictures docs bench simulate chaos fuzz audit audit-if-reachable pythons constraints lock image clean
 
 help: ## list the targets
