@@ -100,7 +100,7 @@ unit: $(TEST_STAMP) ## the fast tests only
 
 # The latter start processes: those of a file share the systems that they start. They wait a lot; the former never do, and
 # each worker takes ten seconds to collect them. One after the other: beside each other they are a minute faster, and tests
-# with real processes run into their timeouts. What is covered is told of both, as far as it runs in the tests themselves.
+# with real processes run into their timeouts. Coverage counts both, as far as code runs in the tests themselves.
 IN_PROCESS := tests/api tests/cli tests/store tests/unit
 # What has the longest files comes first, so that none of them is left alone at the end.
 LONG := tests/e2e tests/documentation tests/browser
