@@ -14,7 +14,7 @@ from provider.services.gateways import Gateways, Polled
 from provider.services.write_requests import Call
 from provider.traefik.api_client import GatewayUnreachableError
 from provider.traefik.applied import canary_problem, expectation
-from provider.traefik.config import counted_services, qualified
+from provider.traefik.config import qualified
 
 _PROBED_SERVERS = 16
 _PROBE_SECONDS = 1.5
@@ -92,14 +92,14 @@ class Availability:
             return
         if after.status.stable_generation != before.status.stable_generation:
             if before.spec.canary and after.status.stable_generation == before.status.generation:
-                self._insist_on_canary(before)
+                self._insist_on_side(before, "canary")
             else:
                 self._insist_on_stable(before, after)
         elif after.status.generation != before.status.generation:
             if after.canary and after.status.weight and (why := self._unable(after)):
                 raise CanaryUnavailableError(after.name, why)
         elif after.status.weight > before.status.weight:
-            self._insist_on_canary(before)
+            self._insist_on_side(before, "canary")
             if "baseline" in after.shares:
                 self._insist_on_side(before, "baseline")
 
@@ -141,9 +141,6 @@ class Availability:
                 return f"{name}: {problem}"
         return None
 
-    def _insist_on_canary(self, rollout: Rollout) -> None:
-        self._insist_on_side(rollout, "canary")
-
     def _insist_on_side(self, rollout: Rollout, side: SideName) -> None:
         why = self.closed(rollout, side)
         for gateway in self._carriers(rollout) if why is None else ():
@@ -171,14 +168,9 @@ class Availability:
 
     def _problem(self, rollout: Rollout, api: str, side: SideName) -> str | None:
         """Return why a side of a canary on its way cannot take more traffic, by router and service in a Traefik."""
+        if problem := self._gateways.side_problem(rollout, side, api, may_be_missing=False):
+            return problem
         expected = expectation(self._feed.resolved(rollout))
-        service = counted_services(rollout).get(side)
-        path = f"services/{service}"
-        is_foreign = side in rollout.sides and rollout.sides[side].service is not None
-        if is_foreign or path in expected.present:
-            problem = canary_problem(str(service), self._gateways.part(path, api))
-            if problem:
-                return problem
         router = f"routers/{qualified(rollout.name)}"
         shown = self._gateways.part(router, api)
         if shown is None:

@@ -14,8 +14,6 @@ from provider.services.gateways import Gateways, Polled
 from provider.services.notes import Note
 from provider.store import Store
 from provider.traefik.api_client import GatewayUnreachableError
-from provider.traefik.applied import canary_problem, expectation
-from provider.traefik.config import counted_services
 
 
 class WaitReason(StrEnum):
@@ -127,25 +125,10 @@ class Obstacles:
     def _shown_at(self, api: str, rollout: Rollout) -> Shown | Obstacle:
         """Return whether an instance has the rollout, or that its canary cannot take traffic there."""
         try:
-            return self._unavailable(api, rollout) or Shown(api, self._unapplied(api, rollout))
+            for side, code in _NEW_SIDES.items():
+                # A service of the provider's own that is missing has not arrived yet.
+                if problem := self._gateways.side_problem(rollout, side, api, may_be_missing=True):
+                    return Obstacle(code, problem)
         except GatewayUnreachableError as error:
             return Shown(api, str(error), is_reachable=False)
-
-    def _unavailable(self, api: str, rollout: Rollout) -> Obstacle | None:
-        expected = expectation(self._feed.resolved(rollout))
-        for side, service in counted_services(rollout).items():
-            is_foreign = rollout.sides[side].service is not None
-            if side not in _NEW_SIDES or not (is_foreign or f"services/{service}" in expected.present):
-                continue
-            shown = self._gateways.part(f"services/{service}", api)
-            # A service of the provider's own that is missing has not arrived yet.
-            problem = canary_problem(service, shown) if is_foreign or shown is not None else None
-            if problem:
-                return Obstacle(_NEW_SIDES[side], problem)
-        return None
-
-    def _unapplied(self, api: str, rollout: Rollout) -> str | None:
-        expected = expectation(self._feed.resolved(rollout))
-        parts = self._gateways.shown(rollout, api)
-        problems = (expected.problem(path, shown) for path, shown in parts.items())
-        return next(filter(None, problems), None)
+        return self._gateways.shown_at(api, rollout)

@@ -21,7 +21,7 @@ from provider.domain.gateways import (
     counted,
 )
 from provider.domain.json_object import Json
-from provider.domain.rollouts import Rollout
+from provider.domain.rollouts import Rollout, SideName
 from provider.net.ssrf_guard import ANYWHERE, Credentials, none_needed
 from provider.replica import Feed, Image
 from provider.services.documents import Decision, Documents
@@ -30,8 +30,8 @@ from provider.services.shared_measurement import SharedMeasurement
 from provider.services.write_requests import Call
 from provider.store import Key, Kind, Store, Stored, StoreUnavailableError
 from provider.traefik.api_client import GatewayUnreachableError, Overview, TraefikApi
-from provider.traefik.applied import SECTIONS, expectation
-from provider.traefik.config import is_old, oldest_version, plain_version, shortcoming
+from provider.traefik.applied import SECTIONS, canary_problem, expectation
+from provider.traefik.config import counted_services, is_old, oldest_version, plain_version, shortcoming
 
 # A held poll comes back every few seconds. One that was not seen for so long is gone, unless it was written down.
 GONE_AFTER = timedelta(seconds=60)
@@ -306,6 +306,20 @@ class Gateways:
         """Read one part from a Traefik's API; None where it has none. Raises GatewayUnreachableError."""
         return self._api(api).show(path)
 
+    def side_problem(self, rollout: Rollout, side: SideName, api: str, *, may_be_missing: bool) -> str | None:
+        """Return why a Traefik sends no traffic to a side; None if it does, or if the side is to get none.
+
+        With `may_be_missing`, a service of the provider's own that is not there yet is no problem. Raises
+        GatewayUnreachableError.
+        """
+        service = counted_services(rollout).get(side)
+        is_foreign = service is not None and rollout.sides[side].service is not None
+        path = f"services/{service}"
+        if service is None or not (is_foreign or path in expectation(self._feed.resolved(rollout)).present):
+            return None
+        shown = self.part(path, api)
+        return None if shown is None and may_be_missing and not is_foreign else canary_problem(service, shown)
+
     def overview(self, api: str) -> Overview:
         """Ask a Traefik how many parts it has, and how many of them are wrong. Raises GatewayUnreachableError."""
         return self._api(api).overview()
@@ -348,7 +362,7 @@ class Gateways:
         apis = spec.apis if spec else ()
         if not (seen or apis):
             return Report(name, Delivery.PENDING, "it has not polled recently", DeliveryReason.NOT_POLLING)
-        instances = self.instances(rollout, seen, [self._shown_at(api, rollout) for api in apis])
+        instances = self.instances(rollout, seen, [self.shown_at(api, rollout) for api in apis])
         total, applied = instances.total, instances.applied
         if instances.problem:
             code = DeliveryReason.PARTLY_APPLIED if applied else DeliveryReason.NOT_APPLIED
@@ -358,7 +372,8 @@ class Gateways:
         words = "its API is not configured, so the state cannot be confirmed"
         return Report(name, Delivery.SERVED, words, instances=total, applied=applied)
 
-    def _shown_at(self, api: str, rollout: Rollout) -> Shown:
+    def shown_at(self, api: str, rollout: Rollout) -> Shown:
+        """Ask an instance whether it has a rollout as it is."""
         expected = expectation(self._feed.resolved(rollout))
         try:
             for path in [*expected.present, *sorted(expected.absent)]:
