@@ -41,60 +41,63 @@ class ConnectionLimits:
         self._client_of = client_of
         self._most = most
         self._most_of_one = min(most_of_one, max(1, most // 2))
+        self._most_with_gateways = most - most // _PARTS
+        # The client of every connection.
+        self._owners: dict[Connection, str] = {}
         # Of each client those that belong to no gateway; the one that has been idle for longest is the first of them.
         self._clients: dict[str, OrderedDict[Connection, bool]] = {}
-        self._gateways: set[Connection] = set()
-        self._most_with_gateways = most - most // _PARTS
         self._gateways_of: Counter[str] = Counter()
 
     def __len__(self) -> int:
-        return len(self._gateways) + sum(map(len, self._clients.values()))
+        return len(self._owners)
 
     def admit(self, connection: Connection, address: str) -> bool:
         """Count a new connection; False where it must be closed, because no idle one can make room."""
         client = self._client_of(address)
-        own = self._clients.get(client, OrderedDict())
-        is_full = len(own) >= self._most_of_one or len(own) + self._gateways_of[client] >= self._most_with_gateways
+        own = len(self._clients.get(client, ()))
+        is_full = own >= self._most_of_one or own + self._gateways_of[client] >= self._most_with_gateways
         if is_full and not self._displace([client]):
             return False
         if len(self) >= self._most and not self._displace(self._largest_first()):
             return False
+        self._owners[connection] = client
         self._clients.setdefault(client, OrderedDict())[connection] = True
         return True
 
-    def begin_request(self, connection: Connection, address: str) -> None:
+    def begin_request(self, connection: Connection) -> None:
         """Note that a connection is busy."""
-        self._note(connection, address, is_idle=False)
+        self._note(connection, is_idle=False)
 
-    def end_request(self, connection: Connection, address: str, *, is_gateway: bool = False) -> None:
+    def end_request(self, connection: Connection, *, is_gateway: bool = False) -> None:
         """Note that a connection waits for its next request, and whether it is now known to be a gateway's."""
-        client = self._client_of(address)
-        if is_gateway and self._forget(connection, client):
-            self._gateways.add(connection)
-            self._gateways_of[client] += 1
-        self._note(connection, address, is_idle=True)
+        if is_gateway and self._forget(connection):
+            self._gateways_of[self._owners[connection]] += 1
+        self._note(connection, is_idle=True)
 
-    def close(self, connection: Connection, address: str) -> None:
+    def close(self, connection: Connection) -> None:
         """Forget a connection that has ended."""
-        client = self._client_of(address)
-        if connection in self._gateways:
-            self._gateways.remove(connection)
-            self._gateways_of[client] -= 1
-            if not self._gateways_of[client]:
-                del self._gateways_of[client]
-        self._forget(connection, client)
+        is_gateway = not self._forget(connection)
+        client = self._owners.pop(connection, None)
+        if client is None or not is_gateway:
+            return
+        self._gateways_of[client] -= 1
+        if not self._gateways_of[client]:
+            del self._gateways_of[client]
 
-    def _note(self, connection: Connection, address: str, *, is_idle: bool) -> None:
-        own = self._clients.get(self._client_of(address), OrderedDict())
+    def _own(self, connection: Connection) -> OrderedDict[Connection, bool]:
+        return self._clients.get(self._owners.get(connection, ""), OrderedDict())
+
+    def _note(self, connection: Connection, *, is_idle: bool) -> None:
+        own = self._own(connection)
         if connection in own:
             own[connection] = is_idle
             own.move_to_end(connection)
 
-    def _forget(self, connection: Connection, client: str) -> bool:
-        own = self._clients.get(client, OrderedDict())
+    def _forget(self, connection: Connection) -> bool:
+        own = self._own(connection)
         found = own.pop(connection, None) is not None
-        if not own:
-            self._clients.pop(client, None)
+        if found and not own:
+            del self._clients[self._owners[connection]]
         return found
 
     def _largest_first(self) -> Iterable[str]:
@@ -106,7 +109,7 @@ class ConnectionLimits:
             own = self._clients.get(client, OrderedDict())
             idle = next((connection for connection, is_idle in own.items() if is_idle), None)
             if idle is not None:
-                self._forget(idle, client)
+                self.close(idle)
                 idle.kill(block=False)
                 return True
         return False

@@ -81,17 +81,17 @@ class HttpWorker(GeventWorker):  # type: ignore[misc]  # gunicorn has no types
         try:
             super().handle(listener, client, addr)
         finally:
-            self._connections.close(connection, addr[0])
+            self._connections.close(connection)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> Any:
         """Serve a request; its connection does not have to make room meanwhile."""
         connection: Any = gevent.getcurrent()
-        self._connections.begin_request(connection, addr[0])
+        self._connections.begin_request(connection)
         try:
             return super().handle_request(listener_name, req, sock, addr)
         finally:
             is_gateway = getattr(connection, "is_gateway", False)
-            self._connections.end_request(connection, addr[0], is_gateway=is_gateway)
+            self._connections.end_request(connection, is_gateway=is_gateway)
 
     def _report_limit(self, address: str) -> None:
         now = time.monotonic()

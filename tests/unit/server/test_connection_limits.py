@@ -34,8 +34,8 @@ def admitted(limits: ConnectionLimits, *names: str, address: str = "one") -> lis
 def test_the_connection_of_a_client_that_is_idle_for_longest_makes_room() -> None:
     one = limits()
     connections = admitted(one, "a", "b", "c")
-    one.begin_request(connections[0], "one")
-    one.end_request(connections[0], "one")
+    one.begin_request(connections[0])
+    one.end_request(connections[0])
     admitted(one, "d")
 
     assert [connection.killed for connection in connections] == [[], ["b"], []]
@@ -45,7 +45,7 @@ def test_the_connection_of_a_client_that_is_idle_for_longest_makes_room() -> Non
 def test_a_client_whose_connections_are_all_busy_gets_no_other() -> None:
     one = limits()
     for connection in admitted(one, "a", "b", "c"):
-        one.begin_request(connection, "one")
+        one.begin_request(connection)
 
     assert not one.admit(Connection("d"), "one")
     assert one.admit(Connection("e"), "two")
@@ -55,8 +55,8 @@ def test_connections_of_gateways_count_for_no_client_and_make_no_room() -> None:
     one = limits(most=4, most_of_one=2)
     gateways = admitted(one, "a", "b")
     for connection in gateways:
-        one.begin_request(connection, "one")
-        one.end_request(connection, "one", is_gateway=True)
+        one.begin_request(connection)
+        one.end_request(connection, is_gateway=True)
     idle = admitted(one, "c", address="one") + admitted(one, "d", address="two")
     newest = Connection("e")
 
@@ -68,12 +68,12 @@ def test_connections_of_gateways_count_for_no_client_and_make_no_room() -> None:
 def test_a_worker_full_of_gateways_takes_nobody_else_until_one_leaves() -> None:
     one = limits(most=2, most_of_one=2)
     gateways = admitted(one, "a")
-    one.end_request(gateways[0], "one", is_gateway=True)
+    one.end_request(gateways[0], is_gateway=True)
     gateways += admitted(one, "b")
-    one.end_request(gateways[1], "one", is_gateway=True)
+    one.end_request(gateways[1], is_gateway=True)
 
     assert not one.admit(Connection("c"), "two")
-    one.close(gateways[0], "one")
+    one.close(gateways[0])
     assert one.admit(Connection("d"), "two")
 
 
@@ -81,14 +81,14 @@ def test_a_client_with_many_gateways_leaves_room_for_others() -> None:
     one = limits(most=10, most_of_one=5)
     gateways = admitted(one, "0")
     for number in range(1, 9):
-        one.end_request(gateways[-1], "one", is_gateway=True)
+        one.end_request(gateways[-1], is_gateway=True)
         gateways += admitted(one, str(number))
-    one.end_request(gateways[-1], "one", is_gateway=True)
+    one.end_request(gateways[-1], is_gateway=True)
 
     assert not one.admit(Connection("its tenth"), "one")
     assert one.admit(Connection("another"), "two")
-    one.close(gateways[0], "one")
-    one.close(gateways[1], "one")
+    one.close(gateways[0])
+    one.close(gateways[1])
     assert one.admit(Connection("its tenth"), "one")
     assert [connection.killed for connection in gateways] == [[]] * 9
 
@@ -105,7 +105,7 @@ def test_the_client_with_the_most_connections_makes_room() -> None:
 def test_a_connection_that_ended_counts_no_more() -> None:
     one = limits()
     for connection in admitted(one, "a", "b", "c"):
-        one.close(connection, "one")
+        one.close(connection)
 
     assert len(one) == 0
 
