@@ -38,7 +38,7 @@ _SIBLING_WAIT_SECONDS = 3.0
 
 @dataclass(frozen=True)
 class Worker:
-    """A worker's application, the feed that ends everything in it when it closes, and what it closes at last."""
+    """A worker's application, the feed whose end ends all threads, and the sightings, which are reported last."""
 
     application: WSGIApplication
     feed: Feed

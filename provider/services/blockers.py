@@ -8,7 +8,6 @@ from enum import StrEnum
 from provider.domain.fields import Document, Moment
 from provider.domain.gateways import Shown
 from provider.domain.rollouts import Rollout, SideName
-from provider.replica import Feed
 from provider.services.availability import Availability
 from provider.services.gateways import Gateways, Polled
 from provider.services.notes import Note
@@ -85,8 +84,7 @@ class Waits:
 class Obstacles:
     """Finds obstacles by what gateways polled and what their APIs show. Raises StoreUnavailableError."""
 
-    def __init__(self, feed: Feed, gateways: Gateways, availability: Availability) -> None:
-        self._feed = feed
+    def __init__(self, gateways: Gateways, availability: Availability) -> None:
         self._gateways = gateways
         self._availability = availability
 

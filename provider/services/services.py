@@ -49,7 +49,7 @@ class Operations:
         self.routes = Routes(feed)
         self.rollouts = Rollouts(store, feed, self.discovery, self.availability, self.routes, networks=networks)
         self.analyses = Analyses(store)
-        self.obstacles = Obstacles(feed, self.gateways, self.availability)
+        self.obstacles = Obstacles(self.gateways, self.availability)
         self.waits = Waits(store)
         self.traffic = Traffic(store, feed)
         self.plans = Plans(self.analyses, self.traffic)

@@ -8,7 +8,8 @@
 --       6 restored   string           6 "begin": only where there is no lineage
 --                                     7… KIND/NAME, version, text of every document
 --
--- Answers the revision; 0 where there is a lineage and there must be none. Whoever follows the stream sees an event of no kind it knows, and loads everything again.
+-- Returns the revision; 0 if there is a lineage and there must be none. Followers of the stream see an event of an
+-- unknown kind, and load everything again.
 
 if ARGV[6] == "begin" and (redis.call("GET", KEYS[2]) or "") ~= "" then return "0" end
 

@@ -294,7 +294,7 @@ def _measurement(
     errors = [str(answer) for answer in answers if isinstance(answer, SourceError)]
     missing = [*errors, *late]
     if not answers and not late:
-        missing.append(_NO_SOURCE)
+        missing.append(NO_SOURCE)
     if len(errors) >= len(answers) and not any(check.outcome is Outcome.FAILED for check in checks):
         missing += [f"{check.name}: {check.reason}" for check in checks if check.outcome is Outcome.ERROR]
         return Measurement(error="; ".join(missing))
@@ -314,4 +314,4 @@ def _of(rollout: Rollout, snapshot: Snapshot) -> Snapshot:
     return Snapshot(services, snapshot.started)
 
 
-_NO_SOURCE = "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"
+NO_SOURCE = "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"

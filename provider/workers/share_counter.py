@@ -17,6 +17,7 @@ from provider.services import NOT_MEASURED_YET
 from provider.sources import Page, SourceError, TraefikMetrics
 from provider.traefik.config import counted_services
 from provider.workers.in_flight import InFlight
+from provider.workers.sampling import NO_SOURCE
 
 # A page that is not there within so long is taken up by a later round.
 _PATIENCE_SECONDS = 2.0
@@ -265,7 +266,7 @@ def _remarked(rollout: Rollout) -> Iterable[str]:
 
 def _why_unknown(carriers: Sequence[str], missing: Sequence[str], served: Mapping[str, int]) -> str:
     if not carriers:
-        return "no gateway of the rollout has metrics configured: traefik-canary gateway set NAME --metrics URL"
+        return NO_SOURCE
     if missing:
         return "; ".join(missing)
     absent = [name for name in carriers if name not in served]

@@ -1,4 +1,4 @@
-"""Which servers of a side answer: more or fewer of the same version, and those that are let go in peace."""
+"""Servers of a side: more or fewer of the same version, and servers that drain."""
 
 from provider.domain.rollouts.spec import Server, Side, SideName, Spec
 

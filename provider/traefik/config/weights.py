@@ -1,11 +1,11 @@
-"""A per cent as the weights that Traefik counts with."""
+"""Percentages as the integer weights of Traefik."""
 
 from decimal import Decimal
 from math import gcd
 
 
 def smallest_weights(*shares: Decimal) -> tuple[int, ...]:
-    """Give the smallest integers in the ratio of some percentages.
+    """Return the smallest integers in the ratio of some percentages.
 
     Traefik takes integers only, and its schedule is as long as their sum: 10% is (9, 1), not (9000, 1000).
     """

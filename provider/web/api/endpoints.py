@@ -157,7 +157,7 @@ def _held(endpoint: Endpoint, exchange: Exchange, limits: Limits) -> Response:
 
 
 def held_while(place: Place, answer: Callable[[], Response]) -> Response:
-    """ApiResponse in a place among the calls that are held, which is given back when the answer has ended."""
+    """Respond while holding a place among the open waits and streams; give it back when the response has ended."""
     try:
         response = answer()
     except BaseException:

@@ -15,7 +15,7 @@ from provider.web.pages import administration, editor, fleet, rollout
 from provider.web.pages import live_updates as live
 from provider.web.pages.errors import answer_with_pages
 from provider.web.pages.filters import FILTERS
-from provider.web.pages.page import register, root
+from provider.web.pages.page import LARGEST_FORM_BYTES, register, root
 from provider.web.pages.sign_in import register_signing
 from provider.web.rate_limits import Held
 from provider.web.security_headers import SECURITY
@@ -23,7 +23,6 @@ from provider.web.security_headers import SECURITY
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
-LARGEST_FORM_BYTES = 256 * 1024
 ROUTES = (*fleet.ROUTES, *rollout.ROUTES, *editor.ROUTES, *administration.ROUTES, *live.ROUTES)
 _POLICY = "; ".join(
     (

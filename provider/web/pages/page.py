@@ -25,7 +25,7 @@ from provider.web.rate_limits import Held
 COOKIE = "canary_session"
 _REPEAT_SECONDS = 24 * 3_600
 # Only an admin's forms hold specs. 1,000 servers on each side have some 80 kB.
-_SPEC_FORM_BYTES, _SMALL_FORM_BYTES = 256 * 1024, 16 * 1024
+LARGEST_FORM_BYTES, _SMALL_FORM_BYTES = 256 * 1024, 16 * 1024
 MOST_FIELDS = 100
 
 Page: TypeAlias = Response | str | tuple[str, int]
@@ -145,7 +145,7 @@ def _view(route: Route, operations: Operations, held: Held) -> Callable[..., Pag
             )
         if route.method != "GET":
             is_spec = route.permission is Permission.ADMINISTER
-            limit_form(_SPEC_FORM_BYTES if is_spec else _SMALL_FORM_BYTES)
+            limit_form(LARGEST_FORM_BYTES if is_spec else _SMALL_FORM_BYTES)
             check_form(visitor.session)
         visit = Visit(operations, visitor, name, request.args, request.form)
         if route.is_held:
