@@ -73,6 +73,10 @@ class Sight(Protocol):
         """Return what was measured by now, by the names of the rollouts; the others come with a later call."""
         ...
 
+    def keep_only(self, names: Collection[str]) -> None:
+        """Forget all other rollouts."""
+        ...
+
 
 class Controller:
     """Moves rollouts whose time, or whose verdict, has come."""
@@ -216,6 +220,9 @@ class Controller:
         self._memory = {name: known for name, known in self._memory.items() if name in names}
         self._waiting = {name: wait for name, wait in self._waiting.items() if name in names}
         self._partly_measured &= names
+        current = {(rollout.name, rollout.version) for rollout in moving}
+        self._put_off = {key: ticks for key, ticks in self._put_off.items() if key in current}
+        self._looking.keep_only(names)
         self._proof.keep_only(names)
 
     def _is_due(self, rollout: Rollout, now: datetime) -> bool:

@@ -151,7 +151,7 @@ class Looking:
         A rollout whose sources have not all answered is left out. Where others are late, it has a partial
         measurement, and a later call that names it has a whole one.
         """
-        self._keep_only(rollouts)
+        self._abandon_all_but(rollouts)
         begun = self._begin([rollout for rollout in rollouts if self._is_to_begin(rollout)], gateways)
         self._running.update(begun)
         futures: set[Future[Any]] = {asked.future for one in begun.values() for asked in one.asked}
@@ -172,7 +172,12 @@ class Looking:
         running = self._running.get(rollout.name)
         return running is None or running.is_outdated(time.monotonic())
 
-    def _keep_only(self, rollouts: Sequence[Rollout]) -> None:
+    def keep_only(self, names: Collection[str]) -> None:
+        """Forget all other rollouts."""
+        self._lacking = {name for name in self._lacking if name in names}
+        self._told = {(name, source) for name, source in self._told if name in names}
+
+    def _abandon_all_but(self, rollouts: Sequence[Rollout]) -> None:
         """Give up the measurements of rollouts that have changed or are no longer asked for."""
         before, self._called = self._called, time.monotonic()
         is_abandoned = self._called - before > _ABANDONED_SECONDS

@@ -1,4 +1,4 @@
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +31,9 @@ class Looks:
     bucket: float | None = None
     late: set[str] = field(default_factory=set)
     gateways: set[str] = field(default_factory=set)
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Nothing is noted here."""
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
         self.samples += [rollout.name for rollout in rollouts]

@@ -116,6 +116,16 @@ def test_an_unreachable_gateway_is_missing_only_for_the_rollouts_that_it_carries
     assert seen(found["shop"]) == {"edge": {}}
 
 
+def test_rollouts_that_are_gone_are_forgotten(looking: Looking, servers: Sequence[Server]) -> None:
+    edge, core, _ = servers
+    edge.answers["/metrics"], core.answers["/metrics"] = page(), Told(status=500)
+    looking.measure([rollout(), rollout("blog")], gateways(edge=edge, core=core))
+
+    looking.keep_only({"blog"})
+
+    assert looking._lacking == {"blog"}
+
+
 def test_without_a_gateway_that_is_known_it_says_what_to_do(looking: Looking, servers: Sequence[Server]) -> None:
     found = looking.measure([rollout(), rollout("blog", gateways=["core"])], gateways(edge=None, other=servers[0]))
 

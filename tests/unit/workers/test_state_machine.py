@@ -3,7 +3,7 @@
 Each controller has a view of its own, which may lag behind the store, and each change is read off the store's events.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -96,6 +96,9 @@ class Source:
     canary: tuple[int, int] = (0, 0)
     error: str = ""
     is_gone: bool = False
+
+    def keep_only(self, names: Collection[str]) -> None:
+        """Nothing is noted here."""
 
     def measure(self, rollouts: Sequence[Rollout], gateways: Mapping[str, GatewaySpec]) -> Mapping[str, Measurement]:
         return {rollout.name: self._measured(rollout) for rollout in rollouts}
