@@ -74,11 +74,11 @@ def _for_documentation(scene: Scene, folder: Path) -> None:
     with _traffic(scene):
         fleet = scene.visit("/")
         for name in _BUSY:
-            fleet.locator(f"#r-{name} small", has_text="got").wait_for(timeout=60_000)
+            fleet.locator(f"#r-{name} small", has_text="achieved").wait_for(timeout=60_000)
         _dress(fleet, LIGHT, {"width": 1_000, "height": 770})
         fleet.screenshot(path=folder / "fleet.png")
         phone = scene.visit("/rollouts/basket")
-        phone.locator("#traffic", has_text="got").wait_for()
+        phone.locator("#traffic", has_text="achieved").wait_for()
         phone.locator(".delivery .applied").wait_for()
         _dress(phone, DARK, NARROW)
         phone.screenshot(path=folder / "rollout-phone.png")
